@@ -1,0 +1,52 @@
+"""Counter-based randomness: one Philox stream for each (seed, episode, step, purpose).
+
+Run r takes the r-th number of every stream, so a number depends on nothing that happened before: a resumed run is
+bit-identical to an uninterrupted one, and two explorers on the same seed meet the same world (common random numbers).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+class Purpose(IntEnum):
+    """What a random number decides; each has streams of its own. Append only: the numbers are part of every seed."""
+
+    LATENT = 0
+    INSTRUCTION = 1
+    STATE = 2
+    OBSERVATION = 3
+    COIN = 4
+    SUBGOAL = 5
+    PLANNER = 6
+    DOCUMENT = 7
+    BEHAVIOUR = 8
+    ENVIRONMENT = 9
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of a cohort: the consecutive runs `first_run` ... `first_run + num_runs - 1` of one seed."""
+
+    seed: int
+    num_runs: int
+    first_run: int = 0
+
+    def uniform(self, purpose: Purpose, episode: int = 0, step: int = 0, part: int = 0) -> Float[np.ndarray, " runs"]:
+        """Uniform numbers in [0, 1), one a run; `part` tells Actors of one step apart."""
+        counter = [0, (part << 32) | step, episode, int(purpose)]
+        stream = np.random.Philox(key=[self.seed & 0xFFFFFFFFFFFFFFFF, self.seed >> 64], counter=counter)
+        return np.random.Generator(stream).random(self.first_run + self.num_runs)[self.first_run :]
+
+    def seeds(self, episode: int) -> list[int]:
+        """One 31-bit seed a run for the low-level environment of `episode`."""
+        return [int(u * 2**31) for u in self.uniform(Purpose.ENVIRONMENT, episode)]
+
+
+def sample_rows(probabilities: Float[np.ndarray, "rows n"], u: Float[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"]:
+    """Draw one index a row by inversion, from one uniform number a row; rows need not be exactly normalised."""
+    cumulative = np.cumsum(probabilities, axis=1)
+    index = (cumulative <= (u * cumulative[:, -1])[:, None]).sum(axis=1)
+    return np.minimum(index, probabilities.shape[1] - 1)

@@ -1,0 +1,29 @@
+"""The errors a user can meet; each message names the argument, the value, what was expected and what to do."""
+
+
+class ParleyError(Exception):
+    """Something this program could not do; `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class BadInput(ParleyError, ValueError):
+    """An argument or a file that cannot be used as it is."""
+
+    exit_code = 2
+
+
+class MissingExtra(ParleyError, ImportError):
+    """A part was asked for whose optional dependencies are not installed."""
+
+    def __init__(self, part: str, extra: str) -> None:
+        super().__init__(f'{part} needs the extra {extra!r}: install it with  pip install "parley-rl[{extra}]"')
+        self.extra = extra
+
+
+class ImpossibleObservation(ParleyError):
+    """Every latent gives an observation probability zero: the tables do not describe this world."""
+
+
+class RunDamaged(BadInput):
+    """A run directory that is incomplete, foreign, or does not agree with itself."""

@@ -1,0 +1,127 @@
+"""What is said in a run, batch-first: openings, outcomes, menus, proposals and choices of B runs in lockstep."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from parley.core.tables import Sentences
+
+TIE = 1e-9  # proposals (and optimal values) that differ by less count as equal
+
+
+@dataclass(frozen=True)
+class Opening:
+    """An episode begins: its instruction and the first observation, o_1."""
+
+    episode: int
+    instructions: Sentences  # (B,)
+    observations: Sentences  # (B,)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A step has been taken: the subgoal g_h that was executed, and what the Reporter said afterwards, o_{h+1}.
+
+    `active` is False for runs whose episode had ended before this step: nothing was said in them.
+    """
+
+    episode: int
+    step: int
+    subgoals: Sentences  # (B, K)
+    observations: Sentences  # (B,)
+    rewards: Float[np.ndarray, " B"]
+    active: Bool[np.ndarray, " B"]
+
+
+@dataclass(frozen=True)
+class Menu:
+    """What one Actor may be told at one step. Leading dimension 1 where all runs share the menu, else B (padded)."""
+
+    sentences: Sentences  # (1 or B, M)
+    legal: Bool[np.ndarray, "rows M"]  # False on padding and on forbidden entries
+
+    @classmethod
+    def shared(cls, sentences: tuple[str, ...]) -> "Menu":
+        """The menu that all runs see at all steps."""
+        return cls(np.array([sentences], dtype=object), np.ones((1, len(sentences)), dtype=bool))
+
+    def say(self, index: Int[np.ndarray, " B"]) -> Sentences:
+        """The sentences at `index`, one a run."""
+        if len(self.sentences) == 1:
+            return self.sentences[0, index]
+        return self.sentences[np.arange(len(index)), index]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a decision stands: episode from 0, step from 1, Actor from 0."""
+
+    episode: int
+    step: int
+    actor: int = 0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A Planner's distribution over the menu, zero off the legal entries, rows summing to one.
+
+    `source` is empty where the backend gave a distribution; otherwise it says what it gave instead (for instance
+    "parsed from one answer") and the log holds no distribution. `valid` is False where no usable answer came.
+    """
+
+    probs: Float[np.ndarray, "B M"]
+    source: str = ""
+    valid: Bool[np.ndarray, " B"] | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an Explorer decided: menu index, whether it explored, and the law from which the index was drawn.
+
+    `law` is the distribution given everything said so far, the explorer's own coin averaged out: what expected
+    regret is computed from.
+    """
+
+    index: Int[np.ndarray, " B"]
+    explored: Bool[np.ndarray, " B"]
+    law: Float[np.ndarray, "B M"]
+
+
+def decode(probs: Float[np.ndarray, "B M"], how: str) -> Float[np.ndarray, "B M"]:
+    """The law by which a proposal is turned into one subgoal: itself (`sample`) or uniform on its modes (`greedy`)."""
+    if how == "sample":
+        return probs
+    modes = probs >= probs.max(axis=1, keepdims=True) - TIE
+    return modes / modes.sum(axis=1, keepdims=True)
+
+
+@dataclass
+class StepRecord:
+    """One lockstep as it goes to the log; arrays over the B runs of a cohort."""
+
+    episode: int
+    step: int
+    observations: Sentences
+    subgoals: Sentences  # (B, K)
+    explored: Bool[np.ndarray, " B"]
+    proposals: list[Proposal]  # one an Actor
+    laws: list[Float[np.ndarray, "B M"]]
+    next_observations: Sentences
+    rewards: Float[np.ndarray, " B"]
+    active: Bool[np.ndarray, " B"]
+    menus: list[Menu]
+
+
+@dataclass
+class EpisodeRecord:
+    """One finished episode of every run of a cohort; values are NaN where the world has no exact tables."""
+
+    episode: int
+    instructions: Sentences
+    explored: Bool[np.ndarray, " B"]
+    returns: Float[np.ndarray, " B"]
+    optimal_value: Float[np.ndarray, " B"]
+    expected_regret: Float[np.ndarray, " B"]
+    wall_s: float
+    extra: dict[str, object] = field(default_factory=dict)

@@ -1,0 +1,96 @@
+"""`Tables`: a tabular family of worlds, one for each latent, with the sentences that name its parts."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley.core.errors import BadInput
+
+Sentences = np.ndarray  # an object array of str
+
+
+class Vocabulary:
+    """A closed list of sentences and the way back from a sentence to its index."""
+
+    def __init__(self, sentences: tuple[str, ...], what: str) -> None:
+        self.sentences = np.array(sentences, dtype=object)
+        self._index = {sentence: i for i, sentence in enumerate(sentences)}
+        self._what = what
+
+    def encode(self, said: Sentences) -> Int[np.ndarray, "..."]:
+        """Indices of an object array of sentences; raises `BadInput` naming a sentence that is not in the list."""
+        index = self._index
+        try:
+            flat = [index[sentence] for sentence in said.ravel().tolist()]
+        except KeyError as unknown:
+            raise BadInput(f"{self._what} {unknown.args[0]!r} is none of the world's {len(index)} {self._what}s") from None
+        return np.array(flat, dtype=np.intp).reshape(said.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Initial, transition, emission and reward tables of a family of worlds (theory: P_z and E, one for each z).
+
+    `menus[k]` lists what Actor k can be told; the subgoal axis G of the tables runs over the product of the menus in
+    row-major order (one Actor: G = len(menus[0])). `preference` shares the expert of z among equally good subgoals.
+    """
+
+    name: str
+    horizon: int
+    states: tuple[str, ...]
+    observations: tuple[str, ...]
+    menus: tuple[tuple[str, ...], ...]
+    latents: tuple[str, ...]
+    instructions: tuple[str, ...]
+    prior: Float[np.ndarray, " Z"]
+    initial: Float[np.ndarray, "Z S"]
+    transition: Float[np.ndarray, "Z S G S"]
+    emission: Float[np.ndarray, "Z S O"]
+    reward: Float[np.ndarray, "O W"]
+    preference: Float[np.ndarray, "Z G"] | None = None
+    doc: str = field(default="", compare=False)
+
+    @property
+    def num_actors(self) -> int:
+        return len(self.menus)
+
+    @property
+    def num_latents(self) -> int:
+        return len(self.latents)
+
+    @property
+    def num_subgoals(self) -> int:
+        return self.transition.shape[2]
+
+    @cached_property
+    def subgoals(self) -> tuple[str, ...]:
+        """Joint subgoals as single sentences, in the order of the tables' subgoal axis."""
+        return tuple(" / ".join(parts) for parts in product(*self.menus))
+
+    @cached_property
+    def observation_words(self) -> Vocabulary:
+        return Vocabulary(self.observations, "observation")
+
+    @cached_property
+    def instruction_words(self) -> Vocabulary:
+        return Vocabulary(self.instructions, "instruction")
+
+    @cached_property
+    def menu_words(self) -> tuple[Vocabulary, ...]:
+        return tuple(Vocabulary(menu, "subgoal") for menu in self.menus)
+
+    def joint(self, parts: Sentences) -> Int[np.ndarray, " B"]:
+        """Index on the subgoal axis of joint subgoals `parts` (B, K)."""
+        index = np.zeros(len(parts), dtype=np.intp)
+        for k, words in enumerate(self.menu_words):
+            index = index * len(self.menus[k]) + words.encode(parts[:, k])
+        return index
+
+    @cached_property
+    def tie_weights(self) -> Float[np.ndarray, "Z G"]:
+        """How the expert of z shares itself among tied subgoals, before restriction to the tied ones."""
+        weights = np.ones((self.num_latents, self.num_subgoals))
+        return weights if self.preference is None else self.preference

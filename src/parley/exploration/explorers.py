@@ -1,0 +1,83 @@
+"""Explorers of the paper: none, and epsilon-greedy for whole episodes or single steps (theory.md section 4)."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from parley.core.draws import Draws, Purpose, sample_rows
+from parley.core.errors import BadInput
+from parley.core.roles import State
+from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
+
+Policy = Callable[[Menu, Moment, int], Float[np.ndarray, "B M"]]
+
+
+def uniform_policy(menu: Menu, moment: Moment, num_runs: int) -> Float[np.ndarray, "B M"]:
+    """Every legal subgoal alike: the exploration policy that needs no knowledge of the world."""
+    legal = np.broadcast_to(menu.legal, (num_runs, menu.legal.shape[1]))
+    return legal / legal.sum(axis=1, keepdims=True)
+
+
+class NoExploration:
+    """Executes the planner's proposals as they are decoded."""
+
+    def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
+        self.draws = draws
+        self._never = np.zeros(draws.num_runs, dtype=bool)
+
+    def hear(self, said: Opening | Outcome) -> None:
+        pass
+
+    def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
+        law = decode(proposal.probs, how)
+        u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
+        return Choice(sample_rows(law, u), self._never, law)
+
+    def snapshot(self) -> State:
+        return {}
+
+    def restore(self, state: State) -> None:
+        pass
+
+
+class EpsilonGreedy(NoExploration):
+    """With probability epsilon(t) an episode (or, `per="step"`, a step) is exploration: its subgoals come from pi_e.
+
+    `epsilon` maps the episode, counted from 0, to a probability. The law that a choice reports has the coin averaged
+    out *given what was already executed in this episode*: each subgoal heard is evidence about the coin.
+    """
+
+    def __init__(self, epsilon: Callable[[int], float], per: str = "episode", policy: Policy = uniform_policy) -> None:
+        if per not in ("episode", "step"):
+            raise BadInput(f"per={per!r}: expected 'episode' (as in the theory) or 'step'")
+        self.epsilon, self.per, self.policy = epsilon, per, policy
+
+    def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
+        num_runs = len(proposal.probs)
+        if self.per == "step" or (moment.step == 1 and moment.actor == 0):
+            epsilon = self.epsilon(moment.episode)
+            step = moment.step if self.per == "step" else 0
+            self._coin: Bool[np.ndarray, " B"] = self.draws.uniform(Purpose.COIN, moment.episode, step) < epsilon
+            if self.per == "episode" or moment.actor == 0:
+                self._weight = np.full(num_runs, epsilon)
+        mine = decode(proposal.probs, how)
+        explore = self.policy(menu, moment, num_runs)
+        u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
+        index = sample_rows(np.where(self._coin[:, None], explore, mine), u)
+        weight = self._weight[:, None]
+        law = weight * explore + (1 - weight) * mine
+        rows = np.arange(num_runs)
+        # A run whose law has weight nowhere (an episode that is over) keeps its weight.
+        total = law[rows, index]
+        self._weight = np.where(total > 0, self._weight * explore[rows, index] / np.where(total > 0, total, 1), self._weight)
+        return Choice(index, self._coin, law)
+
+
+def schedule(epsilon: float, power: float = 0.0) -> Callable[[int], float]:
+    """epsilon_t = min(1, epsilon * t ** -power), t counted from 1; power 0 is a constant, 0.5 the anytime variant."""
+    if not 0 <= epsilon <= 1 and power == 0:
+        raise BadInput(f"epsilon={epsilon}: expected a probability between 0 and 1")
+    if epsilon < 0 or power < 0:
+        raise BadInput(f"epsilon={epsilon}, power={power}: expected numbers that are not negative")
+    return lambda episode: min(1.0, epsilon * float(episode + 1) ** -power)

@@ -1,0 +1,151 @@
+"""The PAR loop: B runs move in lockstep through T episodes; Planner, Explorer, environment and log take turns."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from parley.core.draws import Draws
+from parley.core.errors import RunDamaged
+from parley.core.roles import Explorer, Planner, Recorder, State, TextEnvs
+from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Opening, Outcome, Proposal, StepRecord
+from parley.core.tables import Sentences
+from parley.theory.regret import RegretMeter
+
+
+class LoggedEpisode(Protocol):
+    """What the log knows of one episode of a cohort; `steps` may stop short of the end."""
+
+    opening: Opening
+    steps: list[StepRecord]
+    complete: bool
+
+
+class Log(Protocol):
+    """What had been committed before a run was resumed: either steps to hear again, or a snapshot to start from."""
+
+    first_episode: int
+    states: list[State] | None  # of planner and explorer, at the start of `first_episode`
+
+    def episode(self, episode: int) -> LoggedEpisode | None: ...
+
+
+@dataclass
+class Cohort:
+    """The parts that move together. `meter` is None where the world has no exact tables."""
+
+    draws: Draws
+    envs: TextEnvs
+    planner: Planner
+    explorer: Explorer
+    recorder: Recorder
+    instructions: Callable[[int], Sentences]  # episode -> (B,)
+    num_episodes: int
+    horizon: int
+    meter: RegretMeter | None = None
+    on_episode: Callable[[EpisodeRecord], None] | None = None
+
+
+def run_cohort(cohort: Cohort, log: Log | None = None) -> None:
+    """Run all episodes of a cohort; those found in `log` are heard again rather than run."""
+    cohort.planner.start(cohort.draws)
+    cohort.explorer.start(cohort.draws, cohort.num_episodes, cohort.horizon)
+    if log is not None and log.states is not None:
+        cohort.planner.restore(log.states[0])
+        cohort.explorer.restore(log.states[1])
+    for t in range(log.first_episode if log else 0, cohort.num_episodes):
+        logged = log.episode(t) if log else None
+        if logged is not None and logged.complete:
+            _rehear(cohort, logged)
+        else:
+            run_episode(cohort, t, logged)
+
+
+def run_episode(cohort: Cohort, t: int, logged: LoggedEpisode | None = None) -> None:
+    """One episode; its first steps are taken from `logged` as far as it goes."""
+    began = time.perf_counter()
+    planner, num_runs = cohort.planner, cohort.draws.num_runs
+    observations, info = cohort.envs.reset(
+        seed=None, options={"episode": t, "instructions": (instructions := cohort.instructions(t))}
+    )
+    _hear(cohort, Opening(t, instructions, observations))
+    returns, explored = np.zeros(num_runs), np.zeros(num_runs, dtype=bool)
+    active = np.ones(num_runs, dtype=bool)
+    for h in range(1, cohort.horizon + 1):
+        replayed = logged.steps[h - 1] if logged is not None and h <= len(logged.steps) else None
+        menus: list[Menu] = info["menus"]
+        parts, proposals, choices = _decide(cohort, menus, Moment(t, h), active, replayed)
+        heard, rewards, terminated, truncated, info = cohort.envs.step(parts)
+        rewards = np.where(active, rewards, 0.0)
+        explored_now = np.logical_or.reduce([choice.explored for choice in choices])
+        laws = [choice.law for choice in choices]
+        record = StepRecord(
+            t, h, observations, parts, explored_now, proposals, laws, heard, rewards, active, menus
+        )
+        if replayed is None:
+            cohort.recorder.step(record)
+        elif (replayed.next_observations != heard)[active].any():
+            raise RunDamaged(f"episode {t}, step {h}: the log holds another observation than the environment gives again")
+        _hear(cohort, Outcome(t, h, parts, heard, rewards, active))
+        returns += rewards
+        explored |= explored_now & active
+        active = active & ~(np.asarray(terminated) | np.asarray(truncated))
+        observations = heard
+        if not active.any():
+            break
+    _close(cohort, t, instructions, explored, returns, time.perf_counter() - began)
+
+
+def _decide(
+    cohort: Cohort, menus: list[Menu], moment: Moment, active: np.ndarray, replayed: StepRecord | None
+) -> tuple[Sentences, list[Proposal], list[Choice]]:
+    """Choose the joint subgoal (B, K), one Actor's part after another, each given the earlier ones."""
+    parts = np.empty((cohort.draws.num_runs, 0), dtype=object)
+    proposals, choices = [], []
+    for k, menu in enumerate(menus):
+        proposal = cohort.planner.propose(menu, parts) if replayed is None else replayed.proposals[k]
+        choice = cohort.explorer.choose(proposal, cohort.planner.decode, menu, Moment(moment.episode, moment.step, k))
+        if cohort.meter:
+            cohort.meter.charge(choice.law, choice.index, active)
+        parts = np.concatenate([parts, menu.say(choice.index)[:, None]], axis=1)
+        proposals.append(proposal)
+        choices.append(choice)
+    if replayed is not None and (replayed.subgoals != parts)[active].any():
+        raise RunDamaged(f"episode {moment.episode}, step {moment.step}: the log holds another subgoal than is chosen again")
+    return parts, proposals, choices
+
+
+def _rehear(cohort: Cohort, logged: LoggedEpisode) -> None:
+    """Bring planner and explorer to where a logged episode left them; the environment is not needed."""
+    for part in (cohort.planner, cohort.explorer):
+        part.hear(logged.opening)
+    for record in logged.steps:
+        for k, (menu, proposal) in enumerate(zip(record.menus, record.proposals, strict=True)):
+            cohort.explorer.choose(proposal, cohort.planner.decode, menu, Moment(record.episode, record.step, k))
+        said = Outcome(
+            record.episode, record.step, record.subgoals, record.next_observations, record.rewards, record.active
+        )
+        for part in (cohort.planner, cohort.explorer):
+            part.hear(said)
+
+
+def _hear(cohort: Cohort, said: Opening | Outcome) -> None:
+    cohort.planner.hear(said)
+    cohort.explorer.hear(said)
+    if cohort.meter:
+        cohort.meter.hear(said)
+
+
+def _close(
+    cohort: Cohort, t: int, instructions: Sentences, explored: np.ndarray, returns: np.ndarray, wall_s: float
+) -> None:
+    unknown = np.full(len(returns), np.nan)
+    optimal, regret = (cohort.meter.optimal_value, cohort.meter.regret) if cohort.meter else (unknown, unknown)
+    record = EpisodeRecord(t, instructions, explored, returns, optimal, regret, wall_s)
+    wanted = cohort.recorder.wants_snapshot()
+    states = [cohort.planner.snapshot(), cohort.explorer.snapshot()] if wanted else None
+    cohort.recorder.episode(record, states)
+    if cohort.on_episode:
+        cohort.on_episode(record)

@@ -1,0 +1,154 @@
+"""Exact planners from a family's tables: BAIL, the expert who knows z, and posterior sampling (theory.md 1 and 2)."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley.core.draws import Draws, Purpose, sample_rows
+from parley.core.errors import ImpossibleObservation
+from parley.core.roles import State
+from parley.core.said import Menu, Opening, Outcome, Proposal
+from parley.core.tables import Sentences
+from parley.theory.beliefs import Beliefs
+from parley.theory.posterior import Evidence, bail, normalised
+
+
+class ExactPlanner:
+    """What a perfectly pretrained model computes: BAIL, pi(g) = sum_z P(z given pt) pi*_z(g given tau_h, w).
+
+    Keeps log P(z) of the settled past (B, Z), and within the episode the place of each latent's filter and the
+    log-likelihood of what was seen; see `theory.posterior.Evidence` for what counts as evidence.
+    """
+
+    def __init__(self, beliefs: Beliefs, evidence: Evidence | None = None, decode: str = "sample") -> None:
+        self.beliefs, self.evidence, self.decode = beliefs, evidence or Evidence(), decode
+        self.tables = beliefs.tables
+        self.all_latents = np.arange(self.tables.num_latents)[None, :]
+        self._joint: np.ndarray | None = None
+
+    def start(self, draws: Draws) -> None:
+        self.draws = draws
+        self.num_runs = draws.num_runs
+        self.latent = np.broadcast_to(self.all_latents, (self.num_runs, self.tables.num_latents))
+        with np.errstate(divide="ignore"):
+            self.settled = np.tile(np.log(self.tables.prior), (self.num_runs, 1))
+        self._log_episode = np.zeros(())
+
+    def hear(self, said: Opening | Outcome) -> None:
+        seen = self.tables.observation_words.encode(said.observations)[:, None]
+        if isinstance(said, Opening):
+            self._settle()
+            self.instruction = self.tables.instruction_words.encode(said.instructions)[:, None]
+            self.step = 1
+            self.place, prob = self.beliefs.begin(self.latent, seen)
+            active = np.ones((self.num_runs, 1), dtype=bool)
+            self._log_expert = np.zeros((self.num_runs, self.tables.num_latents))
+            self._log_behaviour = np.zeros(self.num_runs)
+        else:
+            active = said.active[:, None]
+            subgoal = self.tables.joint(said.subgoals)[:, None]
+            if self.evidence.demonstrator:
+                self._weigh_subgoal(subgoal[:, 0], said.active)
+            place, prob = self.beliefs.advance(said.step, self.place, self.latent, subgoal, seen)
+            self.place = place if said.active.all() or place.ndim != self.place.ndim else self._keep(active, place)
+            self.step = said.step + 1
+        with np.errstate(divide="ignore"):
+            self.log_environment = np.where(active, self.log_environment + np.log(prob), self.log_environment)
+        self._posterior: np.ndarray | None = None
+        self._joint = None
+        self._refuse_impossible(said)
+
+    def _keep(self, active: np.ndarray, place: np.ndarray) -> np.ndarray:
+        return np.where(active.reshape(-1, 1, *[1] * (place.ndim - 2)), place, self.place)
+
+    def _settle(self) -> None:
+        """An episode is over: what it said joins the past."""
+        if getattr(self, "step", 0):
+            weights = self._log_weights()
+            self.settled = weights - weights.max(axis=1, keepdims=True)
+        self.log_environment = np.zeros((self.num_runs, self.tables.num_latents))
+
+    def _weigh_subgoal(self, subgoal: np.ndarray, active: np.ndarray) -> None:
+        """Count the executed subgoal as evidence: the demonstrator may have been the expert (theory.md section 2)."""
+        behaviour = 1 / self.tables.num_subgoals
+        experts = self.beliefs.policy(self.step, self.place, self.latent, self.instruction)
+        chosen = experts[np.arange(self.num_runs), :, subgoal]
+        if self.evidence.mixture == "step":
+            self.settled = self.settled + np.where(active[:, None], self.evidence.of_step(chosen, behaviour), 0.0)
+        else:
+            with np.errstate(divide="ignore"):
+                self._log_expert += np.where(active[:, None], np.log(chosen), 0.0)
+            self._log_behaviour += np.where(active, np.log(behaviour), 0.0)
+
+    def _log_weights(self) -> Float[np.ndarray, "B Z"]:
+        weights = self.settled + self.log_environment
+        if self.evidence.demonstrator and self.evidence.mixture == "episode":
+            weights = weights + self.evidence.of_episode(self._log_expert, self._log_behaviour)
+        return weights
+
+    @property
+    def posterior(self) -> Float[np.ndarray, "B Z"]:
+        """P(z given pt) of every run."""
+        if self._posterior is None:
+            self._posterior = normalised(self._log_weights())
+        return self._posterior
+
+    def _refuse_impossible(self, said: Opening | Outcome) -> None:
+        dead = np.flatnonzero(self._log_weights().max(axis=1) == -np.inf)
+        if len(dead):
+            row, step = dead[0], 0 if isinstance(said, Opening) else said.step
+            raise ImpossibleObservation(
+                f"run {self.draws.first_run + row}, episode {said.episode}, step {step}: no latent of world "
+                f"{self.tables.name!r} can give {said.observations[row]!r} there; its tables do not describe this world"
+            )
+
+    def joint_proposal(self) -> Float[np.ndarray, "B G"]:
+        """The distribution over joint subgoals."""
+        experts = self.beliefs.policy(self.step, self.place, self.latent, self.instruction)
+        return bail(self.posterior, experts)
+
+    def propose(self, menu: Menu, parts: Sentences) -> Proposal:
+        """One Actor's conditional distribution, given the parts already chosen for the Actors before it."""
+        if self._joint is None or parts.shape[1] == 0:
+            self._joint = self.joint_proposal()
+        menus = self.tables.menus
+        joint = self._joint.reshape(self.num_runs, *map(len, menus))
+        for k in range(parts.shape[1]):
+            joint = joint[np.arange(self.num_runs), self.tables.menu_words[k].encode(parts[:, k])]
+        probs = joint.reshape(*joint.shape[:2], -1).sum(axis=2) if joint.ndim > 2 else joint
+        if len(menus) > 1:
+            probs = probs / probs.sum(axis=1, keepdims=True)
+        return Proposal(probs)
+
+    def snapshot(self) -> State:
+        """Settled log weights, with the episode just finished counted in."""
+        weights = self._log_weights() if getattr(self, "step", 0) else self.settled
+        return {"settled": weights - weights.max(axis=1, keepdims=True)}
+
+    def restore(self, state: State) -> None:
+        self.settled, self.step = state["settled"], 0
+
+
+class ExpertPlanner(ExactPlanner):
+    """pi*_z for the true z: the zero-regret reference. It is told the latents; nothing that plans should be."""
+
+    def __init__(self, beliefs: Beliefs, latents: Int[np.ndarray, " B"], decode: str = "sample") -> None:
+        super().__init__(beliefs, decode=decode)
+        self.true = latents
+
+    @property
+    def posterior(self) -> Float[np.ndarray, "B Z"]:
+        return np.eye(self.tables.num_latents)[self.true]
+
+
+class PosteriorSamplingPlanner(ExactPlanner):
+    """Draws one z from the posterior at the start of each episode and follows pi*_z through it."""
+
+    def hear(self, said: Opening | Outcome) -> None:
+        super().hear(said)
+        if isinstance(said, Opening):
+            u = self.draws.uniform(Purpose.PLANNER, said.episode)
+            self.believed = np.eye(self.tables.num_latents)[sample_rows(self.posterior, u)]
+
+    def joint_proposal(self) -> Float[np.ndarray, "B G"]:
+        experts = self.beliefs.policy(self.step, self.place, self.latent, self.instruction)
+        return bail(self.believed, experts)

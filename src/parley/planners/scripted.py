@@ -1,0 +1,53 @@
+"""Planners without a model: uniform at random, and scripted answers (for tests and for trying the loop)."""
+
+import numpy as np
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.roles import State
+from parley.core.said import Menu, Opening, Outcome, Proposal
+from parley.core.tables import Sentences
+
+
+class RandomPlanner:
+    """Proposes every legal subgoal alike."""
+
+    def __init__(self, decode: str = "sample") -> None:
+        self.decode = decode
+
+    def start(self, draws: Draws) -> None:
+        self.num_runs = draws.num_runs
+
+    def hear(self, said: Opening | Outcome) -> None:
+        pass
+
+    def propose(self, menu: Menu, parts: Sentences) -> Proposal:
+        legal = np.broadcast_to(menu.legal, (self.num_runs, menu.legal.shape[1]))
+        return Proposal(legal / legal.sum(axis=1, keepdims=True))
+
+    def snapshot(self) -> State:
+        return {}
+
+    def restore(self, state: State) -> None:
+        pass
+
+
+class ScriptedPlanner(RandomPlanner):
+    """Says the subgoals of a script in turn, in every run and episode; the last one again when the script is over."""
+
+    def __init__(self, script: tuple[str, ...], decode: str = "sample") -> None:
+        super().__init__(decode)
+        if not script:
+            raise BadInput("script is empty: a scripted planner needs at least one subgoal")
+        self.script = script
+
+    def hear(self, said: Opening | Outcome) -> None:
+        self.said = 0 if isinstance(said, Opening) else said.step
+
+    def propose(self, menu: Menu, parts: Sentences) -> Proposal:
+        sentence = self.script[min(self.said, len(self.script) - 1)]
+        match = (menu.sentences == sentence) & menu.legal
+        if not match.any(axis=1).all():
+            raise BadInput(f"script says {sentence!r}, which is not in the menu: {', '.join(menu.sentences[0])}")
+        probs = np.broadcast_to(match / match.sum(axis=1, keepdims=True), (self.num_runs, match.shape[1]))
+        return Proposal(probs, source="scripted")

@@ -1,0 +1,52 @@
+"""Expected regret of episodes from the executed laws: the performance-difference sum of theory.md section 1.
+
+    sum_h E_g [ V*_{z,h}(tau_h, w) - Q*_{z,h}(tau_h, g, w) ]
+
+along the realised path, g drawn from the law executed at h given all before. It is unbiased for the regret and has
+far less variance than optimal value minus return. With K Actors each part of a joint subgoal is a decision of its own
+(Q* of a part = the best completion), which is the same lemma in the process whose steps are parts.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley.core.said import Opening, Outcome
+from parley.theory.beliefs import Beliefs
+
+
+class RegretMeter:
+    """Follows B runs whose true latents are known to it (and to nobody who plans) and adds up expected regret."""
+
+    def __init__(self, beliefs: Beliefs, latents: Int[np.ndarray, " B"]) -> None:
+        self.beliefs, self.latents = beliefs, latents
+        self.rows = np.arange(len(latents))
+
+    def hear(self, said: Opening | Outcome) -> None:
+        """Follow the history; an `Opening` sets `regret` to 0 and `optimal_value` to V*_z(w) before o_1."""
+        tables = self.beliefs.tables
+        observation = tables.observation_words.encode(said.observations)
+        if isinstance(said, Opening):
+            self.instruction = tables.instruction_words.encode(said.instructions)
+            self.place, _ = self.beliefs.begin(self.latents, observation)
+            self.step = 1
+            self.regret: Float[np.ndarray, " B"] = np.zeros(len(self.latents))
+            self.optimal_value = self.beliefs.value[self.latents, self.instruction]
+        else:
+            subgoal = tables.joint(said.subgoals)
+            place, _ = self.beliefs.advance(said.step, self.place, self.latents, subgoal, observation)
+            active = said.active.reshape(-1, *[1] * (place.ndim - 1))
+            same_kind = place.shape == self.place.shape
+            self.place = np.where(active, place, self.place) if same_kind else place
+            self.step = said.step + 1
+        self._q: np.ndarray | None = None
+
+    def charge(self, law: Float[np.ndarray, "B M"], index: Int[np.ndarray, " B"], active: np.ndarray) -> None:
+        """Add the expected loss of one Actor's part drawn from `law`; `index` is the part that was drawn."""
+        if self._q is None:
+            q = self.beliefs.optimal(self.step, self.place, self.latents, self.instruction)
+            self._q = q.reshape(len(q), *[len(menu) for menu in self.beliefs.tables.menus])
+        q = self._q.max(axis=tuple(range(2, self._q.ndim))) if self._q.ndim > 2 else self._q
+        loss = q.max(axis=1) - (law * q).sum(axis=1)
+        self.regret += np.where(active, loss, 0.0)
+        if self._q.ndim > 2:
+            self._q = self._q[self.rows, index]

@@ -1,0 +1,106 @@
+"""Any `Tables` as a world, and its vectorised text environment as array arithmetic."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from jaxtyping import Int
+
+from parley.core.draws import Draws, Purpose
+from parley.core.said import Menu
+from parley.core.tables import Sentences, Tables
+
+
+@dataclass(frozen=True)
+class TabularWorld:
+    """A world whose tables are all there is to it."""
+
+    tables: Tables
+
+    @property
+    def name(self) -> str:
+        return self.tables.name
+
+    @property
+    def latents(self) -> tuple[str, ...]:
+        return self.tables.latents
+
+    @property
+    def prior(self) -> np.ndarray:
+        return self.tables.prior
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        return self.tables.instructions
+
+    @property
+    def horizon(self) -> int:
+        return self.tables.horizon
+
+    @property
+    def num_actors(self) -> int:
+        return self.tables.num_actors
+
+    def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> "TabularVectorEnv":
+        return TabularVectorEnv(self.tables, latents, draws)
+
+
+class TabularVectorEnv(gym.vector.VectorEnv):
+    """B runs of a tabular family in lockstep; one step is one subgoal, an action is a row of K sentences.
+
+    Every episode is a function of (latent, seed, run, episode) alone. Episodes last exactly `horizon` steps.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.DISABLED}
+
+    def __init__(self, tables: Tables, latents: Int[np.ndarray, " B"], draws: Draws) -> None:
+        self.tables, self.latents, self.draws = tables, latents, draws
+        self.num_envs = len(latents)
+        self._menus = [Menu.shared(menu) for menu in tables.menus]
+        self._sentences = tables.observation_words.sentences
+        # Running sums, so that one draw a run needs one gather and one comparison.
+        self._initial = _running(tables.initial)
+        self._move = _running(tables.transition)
+        self._see = _running(tables.emission)
+        self._nothing = np.zeros(self.num_envs, dtype=bool)
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Sentences, dict[str, Any]]:
+        """Begin episode `options["episode"]` under `options["instructions"]` (B,)."""
+        options = options or {}
+        if seed is not None:
+            self.draws = Draws(int(seed), self.num_envs, self.draws.first_run)
+        self.episode, self.step_now = int(options.get("episode", 0)), 0
+        instructions = options.get("instructions", np.full(self.num_envs, self.tables.instructions[0], dtype=object))
+        self._pay = self.tables.reward.T[self.tables.instruction_words.encode(instructions)]  # B O
+        u = self.draws.uniform(Purpose.STATE, self.episode, 0)
+        self.state = _pick(self._initial[self.latents], u)
+        return self._sentences[self._observe()], {"menus": self._menus}
+
+    def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
+        """Carry out one subgoal a run."""
+        self.step_now += 1
+        subgoal = self.tables.joint(actions)
+        u = self.draws.uniform(Purpose.STATE, self.episode, self.step_now)
+        self.state = _pick(self._move[self.latents, self.state, subgoal], u)
+        seen = self._observe()
+        rewards = self._pay[np.arange(self.num_envs), seen]
+        over = self._nothing if self.step_now < self.tables.horizon else ~self._nothing
+        return self._sentences[seen], rewards, self._nothing, over, {"menus": self._menus}
+
+    def _observe(self) -> Int[np.ndarray, " B"]:
+        u = self.draws.uniform(Purpose.OBSERVATION, self.episode, self.step_now)
+        return _pick(self._see[self.latents, self.state], u)
+
+
+def _running(probabilities: np.ndarray) -> np.ndarray:
+    """Cumulative sums over the last axis, at least 1 in the last entry that can happen, so that no draw falls beyond."""
+    total = np.cumsum(probabilities, axis=-1)
+    return np.where(total >= total[..., -1:], np.maximum(total, 1.0), total)
+
+
+def _pick(running: np.ndarray, u: np.ndarray) -> Int[np.ndarray, " B"]:
+    return (running <= u[:, None]).sum(axis=1)
+
+

@@ -1,0 +1,56 @@
+"""`random`: a random tabular family of given sizes and seed, for property tests.
+
+Latents, states, observations, subgoals and instructions are numbered. Every row of the tables is a Dirichlet draw
+(`concentration` below 1 makes rows peaked), each latent with tables of its own; rewards are uniform in [0, 1].
+With `actors` above 1 a joint subgoal is one of `subgoals` ** `actors`. The planner sees "observation i".
+Why: nothing in it was arranged, so what holds here does not hinge on a world's design.
+"""
+
+import numpy as np
+
+from parley.core.errors import BadInput
+from parley.core.tables import Tables
+
+
+def random_family(
+    latents: int = 4,
+    states: int = 4,
+    observations: int = 4,
+    subgoals: int = 3,
+    instructions: int = 2,
+    horizon: int = 2,
+    actors: int = 1,
+    concentration: float = 1.0,
+    seed: int = 0,
+) -> Tables:
+    """The random family of the given sizes; the same arguments give the same tables."""
+    sizes = dict(latents=latents, states=states, observations=observations, subgoals=subgoals)
+    for name, size in {**sizes, "instructions": instructions, "horizon": horizon, "actors": actors}.items():
+        if size < 1:
+            raise BadInput(f"{name}={size}: expected at least 1")
+    if not concentration > 0:
+        raise BadInput(f"concentration={concentration}: expected a positive number")
+    rng = np.random.Generator(np.random.Philox(key=seed))
+
+    def rows(*shape: int) -> np.ndarray:
+        gamma = np.maximum(rng.gamma(concentration, size=shape), 1e-12)
+        return gamma / gamma.sum(axis=-1, keepdims=True)
+
+    def names(what: str, count: int) -> tuple[str, ...]:
+        return tuple(f"{what} {i}" for i in range(count))
+
+    return Tables(
+        name="random",
+        horizon=horizon,
+        states=names("state", states),
+        observations=names("observation", observations),
+        menus=tuple(names("subgoal" if actors == 1 else f"actor {k} subgoal", subgoals) for k in range(actors)),
+        latents=names("latent", latents),
+        instructions=names("instruction", instructions),
+        prior=rows(latents),
+        initial=rows(latents, states),
+        transition=rows(latents, states, subgoals**actors, states),
+        emission=rows(latents, states, observations),
+        reward=rng.random((observations, instructions)),
+        doc=__doc__ or "",
+    )
