@@ -110,14 +110,22 @@ class ExactPlanner:
         """One Actor's conditional distribution, given the parts already chosen for the Actors before it."""
         if self._joint is None or parts.shape[1] == 0:
             self._joint = self.joint_proposal()
-        menus = self.tables.menus
-        joint = self._joint.reshape(self.num_runs, *map(len, menus))
+        sizes = [len(menu) for menu in self.tables.menus]
+        if len(sizes) == 1:
+            return Proposal(self._joint)
+        given = np.zeros(self.num_runs, dtype=np.intp)
         for k in range(parts.shape[1]):
-            joint = joint[np.arange(self.num_runs), self.tables.menu_words[k].encode(parts[:, k])]
-        probs = joint.reshape(*joint.shape[:2], -1).sum(axis=2) if joint.ndim > 2 else joint
-        if len(menus) > 1:
-            probs = probs / probs.sum(axis=1, keepdims=True)
-        return Proposal(probs)
+            given = given * sizes[k] + self.tables.menu_words[k].encode(parts[:, k])
+        fits = np.arange(self.tables.num_subgoals) // np.prod(sizes[parts.shape[1] :], dtype=int) == given[:, None]
+        joint = np.where(fits, self._joint, 0.0)
+        unsaid = joint.sum(axis=1) == 0  # an explorer chose a part that no expert would: go on with the best completion
+        if unsaid.any():
+            q = self.beliefs.optimal(self.step, self.place, self.latent, self.instruction)
+            best = self.beliefs.share(np.where(fits[:, None], q, -np.inf), self.latent)
+            joint[unsaid] = bail(self.posterior, best)[unsaid]
+        width = sizes[parts.shape[1]]
+        conditional = joint.reshape(self.num_runs, np.prod(sizes[: parts.shape[1]], dtype=int), width, -1).sum(axis=(1, 3))
+        return Proposal(conditional / conditional.sum(axis=1, keepdims=True))
 
     def snapshot(self) -> State:
         """Settled log weights, with the episode just finished counted in."""

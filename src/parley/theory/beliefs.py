@@ -146,12 +146,12 @@ class Beliefs:
                     pay = joint @ self._last[z].reshape(len(self._last[z]), -1)
                     best = pay.reshape(*joint.shape[:3], *self._last.shape[2:]).max(axis=4)  # n G O W
                     level.q[rows] += best.sum(axis=2).transpose(0, 2, 1)
-            level.policy = self._share(level.q, level.latent[:, None])
+            level.policy = self.share(level.q, level.latent[:, None])
         first_value = self.levels[0].q.max(axis=2)[self.first]  # Z O W
         self.value: Float[np.ndarray, "Z W"] = np.einsum("zo,zow->zw", self.first_prob, first_value)
 
-    def _share(self, q: np.ndarray, latent: np.ndarray) -> np.ndarray:
-        """pi*_z: uniform over optimal subgoals, or in proportion to the world's preference among them."""
+    def share(self, q: np.ndarray, latent: np.ndarray) -> np.ndarray:
+        """pi*_z from optimal values q (..., G): uniform over optimal subgoals, or in proportion to the world's preference among them."""
         tied = q >= q.max(axis=-1, keepdims=True) - TIE
         weights = np.where(tied, self.tables.tie_weights[latent], 0.0)
         total = weights.sum(axis=-1, keepdims=True)
@@ -188,7 +188,7 @@ class Beliefs:
         """pi*_z(g given tau_h, w), shape (..., G)."""
         if step <= len(self.levels):
             return self.levels[step - 1].policy[place, instruction]
-        return self._share(self.optimal(step, place, latent, instruction), latent)
+        return self.share(self.optimal(step, place, latent, instruction), latent)
 
     def predict(self, step: int, place: np.ndarray, latent: np.ndarray, subgoal: np.ndarray) -> np.ndarray:
         """P_z(o_{h+1} given tau_h, g_h) for all o, shape (..., O)."""

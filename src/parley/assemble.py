@@ -1,0 +1,245 @@
+"""Names to parts: the dictionaries of worlds, planners and explorers, and the only wiring between them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from parley.core.draws import Draws, Purpose, sample_rows
+from parley.core.errors import BadInput
+from parley.core.roles import Explorer, Planner, World
+from parley.core.spec import bind, parse_spec, suggestion
+from parley.core.tables import Sentences, Tables
+from parley.exploration.explorers import EpsilonGreedy, NoExploration, schedule
+from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
+from parley.planners.scripted import RandomPlanner, ScriptedPlanner
+from parley.planners.transformer import TransformerPlanner
+from parley.theory.beliefs import Beliefs
+from parley.theory.bounds import theory_epsilon
+from parley.theory.distinguishability import eta, hellinger, merge, uniform
+from parley.theory.posterior import Evidence
+from parley.worlds.household import household
+from parley.worlds.tabular.env import TabularWorld
+from parley.worlds.tabular.random_family import random_family
+from parley.worlds.tabular.shortcut import shortcut
+from parley.worlds.tabular.traps import traps
+from parley.worlds.tabular.treasure import treasure
+from parley.worlds.tabular.world_file import load_world
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+
+@dataclass
+class Scene:
+    """What planners and explorers of one cohort may be built from."""
+
+    spec: str
+    world: World
+    latents: Int[np.ndarray, " B"]
+    num_episodes: int
+
+    @cached_property
+    def beliefs(self) -> Beliefs:
+        if self.world.tables is None:
+            raise BadInput(f"world {self.spec!r} has no exact tables: exact planners and oracles need them")
+        return beliefs_of(self.world.tables)
+
+
+@lru_cache(maxsize=8)
+def beliefs_of(tables: Tables) -> Beliefs:
+    """Beliefs are dear to build and never change: shared by the planners, explorers and meters of a process."""
+    return Beliefs(tables)
+
+
+# -- worlds -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One name on the command line: a factory, whose signature is its documentation, and a line about it."""
+
+    factory: Callable[..., Any]
+    line: str
+    cohort: int = 1024  # for planners: runs that move together by default
+
+
+WORLDS: dict[str, Kind] = {
+    "treasure": Kind(treasure, "n chests, one of which may hold gold: imitation alone has linear regret"),
+    "shortcut": Kind(shortcut, "a safe corridor, and a back door that is usually locked"),
+    "household": Kind(household, "fetch things kept in places that depend on the house; seen through a fallible Reporter"),
+    "random": Kind(random_family, "a random family of given sizes and seed"),
+    "traps": Kind(traps, "random families with a planted trap, or their twins without"),
+}
+
+
+@lru_cache(maxsize=8)
+def world(spec: str) -> World:
+    """The world of a spec, or of a world file (`path/to/world.json`)."""
+    if spec.endswith(".json"):
+        return TabularWorld(load_world(spec))
+    kind, arguments = parse_spec(spec, "world")
+    if kind not in WORLDS:
+        raise BadInput(f"unknown world {kind!r}{suggestion(kind, WORLDS)} (or the path of a .json world file)")
+    low_level = arguments.pop("low_level", "false").lower() in ("true", "1", "yes") if kind == "household" else False
+    factory = WORLDS[kind].factory
+    tables = factory(**bind(factory, arguments, f"world {kind!r}"))
+    if low_level:
+        from parley.gym import household_low_level
+
+        return household_low_level(tables, **bind(factory, arguments, f"world {kind!r}"))
+    return TabularWorld(tables)
+
+
+# -- planners -----------------------------------------------------------------------------------------------------
+
+
+def exact(
+    scene: Scene, evidence: str = "environment", rho: float = 0.0, mixture: str = "episode", decode: str = "sample"
+) -> Planner:
+    return ExactPlanner(scene.beliefs, Evidence(evidence, rho, mixture), decode)
+
+
+def expert(scene: Scene, decode: str = "sample") -> Planner:
+    return ExpertPlanner(scene.beliefs, scene.latents, decode)
+
+
+def posterior_sampling(scene: Scene, decode: str = "sample") -> Planner:
+    return PosteriorSamplingPlanner(scene.beliefs, decode=decode)
+
+
+def at_random(scene: Scene, decode: str = "sample") -> Planner:
+    return RandomPlanner(decode)
+
+
+def scripted(scene: Scene, script: str, decode: str = "sample") -> Planner:
+    return ScriptedPlanner(tuple(filter(None, script.split("|"))), decode)
+
+
+def transformer(scene: Scene, checkpoint: str = "", decode: str = "sample") -> Planner:
+    path = Path(checkpoint) if checkpoint else CHECKPOINTS / parse_spec(scene.spec, "world")[0]
+    if not checkpoint and not path.is_dir():
+        shipped = ", ".join(sorted(p.name for p in CHECKPOINTS.iterdir() if p.is_dir()))
+        raise BadInput(
+            f"no checkpoint ships for world {scene.spec!r} (only for {shipped}): train one with `parley pretrain` "
+            "and name it, transformer:checkpoint=PATH"
+        )
+    return TransformerPlanner(path, decode=decode)
+
+
+PLANNERS: dict[str, Kind] = {
+    "exact": Kind(exact, "BAIL from the world's tables: what a perfectly pretrained model computes"),
+    "expert": Kind(expert, "knows z: the zero-regret reference"),
+    "posterior-sampling": Kind(posterior_sampling, "draws one z an episode from the exact posterior"),
+    "random": Kind(at_random, "proposes every legal subgoal alike"),
+    "scripted": Kind(scripted, "says the subgoals of a script in turn: scripted:script=one|two"),
+    "transformer": Kind(transformer, "a pretrained Llama-architecture model; alone: the checkpoint that ships", cohort=64),
+}
+
+
+def planner(spec: str, scene: Scene) -> Planner:
+    """The planner of a spec, for one cohort."""
+    kind, arguments = parse_spec(spec, "planner")
+    if kind not in PLANNERS:
+        raise BadInput(f"unknown planner {kind!r}{suggestion(kind, PLANNERS)}")
+    factory = PLANNERS[kind].factory
+    bound = bind(factory, arguments, f"planner {kind!r}", skip=["scene"])
+    if bound.get("decode", "sample") not in ("sample", "greedy"):
+        raise BadInput(f"planner {spec!r}: decode={bound['decode']!r}: expected 'sample' or 'greedy'")
+    return factory(scene, **bound)
+
+
+# -- explorers ----------------------------------------------------------------------------------------------------
+
+
+def none(scene: Scene) -> Explorer:
+    return NoExploration()
+
+
+def epsilon_greedy(
+    scene: Scene, epsilon: float | str = "theory", power: float = 0.0, per: str = "episode", policy: str = "uniform"
+) -> Explorer:
+    if policy != "uniform":
+        raise BadInput(f"policy={policy!r}: expected 'uniform'")
+    if epsilon == "theory":
+        if power:
+            raise BadInput(f"power={power} contradicts epsilon=theory, which is constant in a run: give a number for epsilon")
+        epsilon = epsilon_of_theory(scene.beliefs, scene.num_episodes)
+    return EpsilonGreedy(schedule(float(epsilon), power), per)
+
+
+def epsilon_of_theory(beliefs: Beliefs, num_episodes: int) -> float:
+    """The theory's epsilon for uniform exploration, from exact eta, c_Z and |Z| over merged classes."""
+    t = beliefs.tables
+    distance = hellinger(beliefs, uniform(beliefs))
+    classes = merge(distance, t.prior)
+    if len(classes.members) == 1:
+        return 0.0  # nothing to find out
+    return theory_epsilon(num_episodes, t.horizon, eta(distance, classes), len(classes.members), classes.c_z)
+
+
+EXPLORERS: dict[str, Kind] = {
+    "none": Kind(none, "executes the planner's proposals"),
+    "epsilon-greedy": Kind(
+        epsilon_greedy,
+        "explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), or the theory's",
+    ),
+}
+
+
+def explorer(spec: str, scene: Scene) -> Explorer:
+    """The explorer of a spec, for one cohort."""
+    kind, arguments = parse_spec(spec, "explorer")
+    if kind not in EXPLORERS:
+        raise BadInput(f"unknown explorer {kind!r}{suggestion(kind, EXPLORERS)}")
+    factory = EXPLORERS[kind].factory
+    return factory(scene, **bind(factory, arguments, f"explorer {kind!r}", skip=["scene"]))
+
+
+# -- instructions and latents ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which instruction each run gets in each episode: `cyclic`, `random`, `fixed:NAME|INDEX`, or `list:A|B|...`."""
+
+    spec: str
+    instructions: tuple[str, ...]
+    draws: Draws
+    order: tuple[int, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        kind, _, rest = self.spec.partition(":")
+        if kind not in ("cyclic", "random", "fixed", "list") or bool(rest) != (kind in ("fixed", "list")):
+            raise BadInput(
+                f"instructions={self.spec!r}: expected cyclic, random, fixed:NAME, or list:NAME|NAME|... "
+                "(a name may be the index, counted from 0)"
+            )
+        chosen = rest.split("|") if rest else range(len(self.instructions))
+        order = tuple(index_of(str(name), self.instructions, "instruction") for name in chosen)
+        object.__setattr__(self, "order", order)
+
+    def __call__(self, episode: int) -> Sentences:
+        names = np.array(self.instructions, dtype=object)
+        if self.spec == "random":
+            return names[(self.draws.uniform(Purpose.INSTRUCTION, episode) * len(names)).astype(int)]
+        return np.full(self.draws.num_runs, names[self.order[episode % len(self.order)]], dtype=object)
+
+
+def index_of(name: str, names: tuple[str, ...], what: str) -> int:
+    """The index that `name` stands for: itself one of `names`, or an index counted from 0."""
+    if name in names:
+        return names.index(name)
+    if name.isdigit() and int(name) < len(names):
+        return int(name)
+    raise BadInput(f"{what} {name!r}: expected a name or an index below {len(names)}{suggestion(name, names)}")
+
+
+def draw_latents(world: World, draws: Draws, latent: str | None) -> Int[np.ndarray, " B"]:
+    """The latent of every run: the named one, or drawn from the prior."""
+    if latent is not None:
+        return np.full(draws.num_runs, index_of(latent, world.latents, "latent"))
+    return sample_rows(np.tile(world.prior, (draws.num_runs, 1)), draws.uniform(Purpose.LATENT))

@@ -1,0 +1,61 @@
+"""Specs: `kind` or `kind:key=value,key=value`, as named on the command line, and their binding to a factory's arguments."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from parley.core.errors import BadInput
+
+T = TypeVar("T")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """"; did you mean 'x'?" where something close is known, else the list of what is known."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+
+
+def parse_spec(spec: str, what: str) -> tuple[str, dict[str, str]]:
+    """Split a spec into its kind and its arguments, still as text.
+
+    >>> parse_spec("treasure:n=64,p=0.1", "world")
+    ('treasure', {'n': '64', 'p': '0.1'})
+    """
+    kind, _, rest = spec.partition(":")
+    arguments: dict[str, str] = {}
+    for item in filter(None, rest.split(",")):
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise BadInput(f"{what} {spec!r}: expected kind:key=value,key=value, found {item!r}")
+        if key.strip() in arguments:
+            raise BadInput(f"{what} {spec!r}: {key.strip()!r} is given twice")
+        arguments[key.strip()] = value.strip()
+    return kind.strip(), arguments
+
+
+def bind(factory: Callable[..., T], arguments: dict[str, str], where: str, skip: Iterable[str] = ()) -> dict[str, Any]:
+    """Convert text arguments to the types of `factory`'s parameters; `skip` are parameters that users cannot set."""
+    parameters = {n: p for n, p in inspect.signature(factory).parameters.items() if n not in set(skip)}
+    for key in arguments:
+        if key not in parameters:
+            raise BadInput(f"{where}: no argument {key!r}{suggestion(key, parameters)}")
+    missing = [n for n, p in parameters.items() if p.default is p.empty and n not in arguments]
+    if missing:
+        raise BadInput(f"{where}: the argument {missing[0]!r} is required")
+    return {key: _convert(text, str(parameters[key].annotation), f"{where}: {key}") for key, text in arguments.items()}
+
+
+def _convert(text: str, annotation: str, where: str) -> Any:
+    wanted = annotation.replace("<class '", "").replace("'>", "")
+    try:
+        if "bool" in wanted:
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+        if "float" in wanted and not (text == "theory" and "str" in wanted):
+            return float(text)
+        if "int" in wanted:
+            return int(text)
+    except (KeyError, ValueError):
+        raise BadInput(f"{where}={text!r}: expected {wanted}") from None
+    return text
