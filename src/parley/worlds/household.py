@@ -3,7 +3,7 @@
 Latents (9): where the mug and where the book is kept, each in the cupboard, the drawer or on the shelf; independent,
 the mug .5 / .3 / .2 and the book .2 / .3 / .5. Subgoals (6): "look in the cupboard", "look in the drawer", "look on the
 shelf", "take the mug", "take the book", "bring it to the sofa". Instructions: "bring me the mug", "bring me the book".
-Horizon 5: look, look, look, take, bring is just enough, if nothing goes wrong. Handing over the thing that was asked
+Horizon 4: look, look, take, bring is just enough for one wrong guess, if nothing goes wrong. Handing over the thing that was asked
 for pays 1, once; the episode goes on to its horizon. The next episode finds everything in its place again.
 
 Low level: a grid of 30 cells in three rooms, walls, and floors that slip (`slip` to either side). A subgoal is given at
@@ -90,7 +90,7 @@ class House:
     miss: float = 0.2
     slip: float = 0.1
     grip: float = 0.2
-    horizon: int = 5
+    horizon: int = 4
     max_actions: int = 15
 
     def __post_init__(self) -> None:
@@ -171,7 +171,7 @@ def handing_over(thing: int) -> str:
 
 
 def household(
-    miss: float = 0.2, slip: float = 0.1, grip: float = 0.2, horizon: int = 5, max_actions: int = 15
+    miss: float = 0.2, slip: float = 0.1, grip: float = 0.2, horizon: int = 4, max_actions: int = 15
 ) -> Tables:
     """The exact tables of the household; see the module's docstring for what the settings mean."""
     return house_tables(House(miss, slip, grip, int(horizon), int(max_actions)))
