@@ -84,13 +84,26 @@ class TextEnvs(Protocol):
 class World(Protocol):
     """A family of worlds, one for each latent: says what can be said in it and makes its environments."""
 
-    name: str
-    latents: tuple[str, ...]
-    prior: np.ndarray
-    instructions: tuple[str, ...]
-    horizon: int
-    num_actors: int
-    tables: Tables | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def latents(self) -> tuple[str, ...]: ...
+
+    @property
+    def prior(self) -> np.ndarray: ...
+
+    @property
+    def instructions(self) -> tuple[str, ...]: ...
+
+    @property
+    def horizon(self) -> int: ...
+
+    @property
+    def num_actors(self) -> int: ...
+
+    @property
+    def tables(self) -> Tables | None: ...
 
     def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
         """The vectorised text environment of the runs of `draws`, run i in the world of latent `latents[i]`."""

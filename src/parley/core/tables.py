@@ -19,15 +19,42 @@ class Vocabulary:
         self.sentences = np.array(sentences, dtype=object)
         self._index = {sentence: i for i, sentence in enumerate(sentences)}
         self._what = what
+        self._last: tuple[Sentences, np.ndarray] | None = None
 
     def encode(self, said: Sentences) -> Int[np.ndarray, "..."]:
-        """Indices of an object array of sentences; raises `BadInput` naming a sentence that is not in the list."""
-        index = self._index
+        """Indices of an object array of sentences; raises `BadInput` naming a sentence that is not in the list.
+
+        The last array is remembered (planner and regret meter hear the same one); what was said is never altered.
+        """
+        last, index = self._last, self._index
+        if last is not None and last[0] is said:
+            return last[1]
         try:
             flat = [index[sentence] for sentence in said.ravel().tolist()]
         except KeyError as unknown:
             raise BadInput(f"{self._what} {unknown.args[0]!r} is none of the world's {len(index)} {self._what}s") from None
-        return np.array(flat, dtype=np.intp).reshape(said.shape)
+        found = np.array(flat, dtype=np.intp).reshape(said.shape)
+        self._last = (said, found)
+        return found
+
+
+class JointVocabulary:
+    """From rows of K sentences to indices into the product of K vocabularies, the last one running fastest."""
+
+    def __init__(self, words: tuple[Vocabulary, ...]) -> None:
+        self._words = words
+        self._last: tuple[Sentences, np.ndarray] | None = None
+
+    def encode(self, parts: Sentences) -> Int[np.ndarray, " B"]:
+        """Indices of the rows of `parts` (B, K); the last array is remembered, as in `Vocabulary`."""
+        last = self._last
+        if last is not None and last[0] is parts:
+            return last[1]
+        index = np.zeros(len(parts), dtype=np.intp)
+        for k, words in enumerate(self._words):
+            index = index * len(words.sentences) + words.encode(parts[:, k])
+        self._last = (parts, index)
+        return index
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +111,11 @@ class Tables:
 
     def joint(self, parts: Sentences) -> Int[np.ndarray, " B"]:
         """Index on the subgoal axis of joint subgoals `parts` (B, K)."""
-        index = np.zeros(len(parts), dtype=np.intp)
-        for k, words in enumerate(self.menu_words):
-            index = index * len(self.menus[k]) + words.encode(parts[:, k])
-        return index
+        return self._joint_words.encode(parts)
+
+    @cached_property
+    def _joint_words(self) -> "JointVocabulary":
+        return JointVocabulary(self.menu_words)
 
     @cached_property
     def tie_weights(self) -> Float[np.ndarray, "Z G"]:
