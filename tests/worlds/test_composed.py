@@ -15,7 +15,7 @@ from parley.worlds.household_env import HouseholdGrid
 from parley.worlds.single import SingleRun
 
 pytestmark = pytest.mark.filterwarnings("error")
-PLAN = ["look in the cupboard", "take the mug", "bring it to the sofa", "bring it to the sofa", "take the mug"]
+PLAN = ["look in the cupboard", "take the mug", "bring it to the sofa", "bring it to the sofa"]
 
 
 def composed() -> ComposedWorld:
@@ -35,9 +35,8 @@ def test_registered_environments_pass_the_checker(name, latent):
 
 
 def test_the_levels_below_pass_the_checker_too():
-    check_env(HouseholdGrid())
-    check_env(composed().text_env(4))
-    check_env(SingleRun(household_world(low_level=False)))
+    for env in (HouseholdGrid(), composed().text_env(4), SingleRun(household_world(low_level=False))):
+        check_env(env, skip_render_check=True)  # render modes can be tried on registered environments only
 
 
 def test_registering_twice_is_silent():
@@ -126,7 +125,7 @@ def test_rows_that_have_ended_rest_and_pay_nothing():
     low.step = lambda action: (np.array(low.state), 0.0, True, False, {})  # row 0 ends with its first low-level action
     said, _, terminated, truncated, _ = envs.step(np.array([["look in the drawer"]] * 2, dtype=object))
     assert terminated.tolist() == [True, False] and not truncated.any()
-    for _ in range(4):
+    for _ in range(world.horizon - 1):
         later, rewards, terminated, truncated, _ = envs.step(np.array([["look on the shelf"]] * 2, dtype=object))
         assert later[0] == said[0] and rewards[0] == 0 and terminated[0] and not truncated[0]
     assert truncated[1]
@@ -147,24 +146,29 @@ def chi_square_normal(counts: np.ndarray, law: np.ndarray) -> float:
     return float(((chi / degrees) ** (1 / 3) - (1 - 2 / (9 * degrees))) / np.sqrt(2 / (9 * degrees)))
 
 
+LOOKS = 3
+
+
 def law_of_last_observation(world) -> np.ndarray:
-    """P(o_{H+1}) when every subgoal is drawn uniformly, latents from the prior."""
+    """P(o_{H+1}) when subgoals are drawn uniformly, the last one among the looks, and latents from the prior."""
     t = world.tables
     state = t.initial * t.prior[:, None]
-    for _ in range(t.horizon):
-        state = np.einsum("zs,zsgt->zt", state, t.transition) / t.num_subgoals
+    for step in range(t.horizon):
+        moves = t.transition[:, :, :LOOKS] if step == t.horizon - 1 else t.transition
+        state = np.einsum("zs,zst->zt", state, moves.mean(axis=2))
     return np.einsum("zs,zso->o", state, t.emission)
 
 
 def test_what_is_said_in_the_loop_follows_the_tables():
-    """2,500 runs of the real low level, last sentence: false-alarm rate 0.001; a miss rate of 0.3 for 0.2 is found out."""
-    world, num = composed(), 2500
+    """4,000 runs of the real low level, last sentence: false-alarm rate 0.001; a miss rate of 0.3 for 0.2 is found out."""
+    world, num = composed(), 4000
     draws, rng = Draws(17, num), np.random.default_rng(17)
     latents = sample_rows(np.tile(world.prior, (num, 1)), draws.uniform(Purpose.LATENT))
     envs, menu = world.make(latents, draws), np.array(world.tables.subgoals, dtype=object)
     envs.reset(options={"episode": 0})
-    for _ in range(world.horizon):
-        said, rewards, *_ = envs.step(menu[rng.integers(len(menu), size=(num, 1))])
+    for step in range(world.horizon):
+        among = LOOKS if step == world.horizon - 1 else len(menu)
+        said, rewards, *_ = envs.step(menu[rng.integers(among, size=(num, 1))])
         index = world.tables.observation_words.encode(said)
         assert (rewards == world.tables.reward[index, 0]).all()
     counts = np.bincount(index, minlength=len(world.tables.observations))

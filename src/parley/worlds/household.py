@@ -3,8 +3,8 @@
 Latents (9): where the mug and where the book is kept, each in the cupboard, the drawer or on the shelf; independent,
 the mug .5 / .3 / .2 and the book .2 / .3 / .5. Subgoals (6): "look in the cupboard", "look in the drawer", "look on the
 shelf", "take the mug", "take the book", "bring it to the sofa". Instructions: "bring me the mug", "bring me the book".
-Horizon 4: look, look, take, bring is just enough for one wrong guess, if nothing goes wrong. Handing over the thing that was asked
-for pays 1, once; the episode goes on to its horizon. The next episode finds everything in its place again.
+Horizon 4: look, look, take, bring leaves time for one wrong guess, if nothing else goes wrong. Handing over the thing
+that was asked for pays 1, once; the episode goes on to its horizon. The next one finds everything in its place again.
 
 Low level: a grid of 30 cells in three rooms, walls, and floors that slip (`slip` to either side). A subgoal is given at
 most `max_actions` low-level actions: walking the shortest way (value iteration), or gripping, which succeeds with
@@ -57,7 +57,7 @@ MENU = (
     "bring it to the sofa",
 )
 INSTRUCTIONS = tuple(f"bring me the {thing}" for thing in THINGS)
-HOMES = tuple(product(range(len(PLACES)), repeat=len(THINGS)))  # latent -> place of each thing
+HOMES = tuple((mug, book) for mug in range(len(PLACES)) for book in range(len(PLACES)))  # latent -> place of each
 LATENTS = tuple(",".join(f"{t}@{PLACES[p]}" for t, p in zip(THINGS, homes, strict=True)) for homes in HOMES)
 
 
@@ -180,7 +180,7 @@ def household(
 @lru_cache(maxsize=8)
 def house_tables(house: House) -> Tables:
     """The tables of the subgoal process of `house`."""
-    states = _standings()
+    states = standings()
     said = _all_sentences()
     row, column = {s: i for i, s in enumerate(states)}, {o: i for i, o in enumerate(said)}
     transition = np.zeros((len(HOMES), len(states), len(MENU), len(states)))
@@ -213,9 +213,9 @@ def house_tables(house: House) -> Tables:
     )
 
 
-def _standings() -> tuple[Standing, ...]:
+def standings() -> tuple[Standing, ...]:
     """The states that occur at subgoal boundaries (nobody stands at the sofa with a full hand)."""
-    combinations = [things for things in product(range(3), repeat=2) if things != (HELD, HELD)]
+    combinations = [(mug, book) for mug in range(3) for book in range(3) if (mug, book) != (HELD, HELD)]
     standing = [
         Standing(place, things)
         for place in (DOCK, *range(len(PLACES)), SOFA)

@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode
 from jaxtyping import Int
 
 from parley.core.draws import Draws, Purpose
+from parley.core.roles import TextEnvs
 from parley.core.said import Menu
 from parley.core.tables import Sentences, Tables
 
@@ -43,7 +44,7 @@ class TabularWorld:
     def num_actors(self) -> int:
         return self.tables.num_actors
 
-    def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> "TabularVectorEnv":
+    def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
         return TabularVectorEnv(self.tables, latents, draws)
 
 

@@ -1,0 +1,154 @@
+"""World + Actor + Reporter composed into one text environment, in which one step is one whole subgoal; and many of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from jaxtyping import Int
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.roles import Actor, Reporter
+from parley.core.said import Menu
+from parley.core.tables import Sentences, Tables
+from parley.worlds.tabular.env import TabularWorld
+
+
+class SentenceSpace(gym.spaces.Text):
+    """A `Text` space of finitely many sentences: `sample` draws one of them, `contains` knows no others."""
+
+    def __init__(self, sentences: Sequence[str], seed: int | np.random.Generator | None = None) -> None:
+        self.sentences = tuple(sentences)
+        longest, letters = max(map(len, self.sentences)), frozenset("".join(self.sentences))
+        super().__init__(max(longest, 1), min_length=min(map(len, self.sentences)), charset=letters, seed=seed)
+
+    def sample(self, mask: Any = None, probability: Any = None) -> str:
+        """One of the sentences, all equally likely; `mask` and `probability` of `Text` mean nothing here."""
+        return self.sentences[int(self.np_random.integers(len(self.sentences)))]
+
+    def contains(self, x: Any) -> bool:
+        return isinstance(x, str) and x in self.sentences
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SentenceSpace) and self.sentences == other.sentences
+
+    def __repr__(self) -> str:
+        return f"SentenceSpace({len(self.sentences)} sentences)"
+
+
+@dataclass(frozen=True)
+class Script:
+    """What can be said in a world, and what it pays: `reward(observation, instruction)`."""
+
+    subgoals: tuple[str, ...]
+    observations: tuple[str, ...]
+    instructions: tuple[str, ...]
+    horizon: int
+    reward: Callable[[str, str], float]
+
+    @classmethod
+    def of(cls, tables: Tables) -> "Script":
+        """The script of a world for one Actor that also has tables."""
+        pay = {
+            (o, w): float(tables.reward[i, j])
+            for i, o in enumerate(tables.observations)
+            for j, w in enumerate(tables.instructions)
+        }
+        return cls(tables.subgoals, tables.observations, tables.instructions, tables.horizon, lambda o, w: pay[o, w])
+
+
+class TextEnv(gym.Env[str, str]):
+    """A low-level environment, an Actor and a Reporter as a Gymnasium environment of sentences.
+
+    The action is a subgoal, which the Actor runs to its end; the observation is what the Reporter says then. Raw states
+    and the latent stay inside: `info` holds the menu and the instruction, nothing else. `num_actions` is how many
+    low-level actions the last subgoal took (for measurements; no planner is told).
+    """
+
+    def __init__(self, low: gym.Env[Any, Any], actor: Actor, reporter: Reporter, script: Script) -> None:
+        self.low, self.actor, self.reporter, self.script = low, actor, reporter, script
+        self.action_space = SentenceSpace(script.subgoals)
+        self.observation_space = SentenceSpace(script.observations)
+        self.instruction = script.instructions[0]
+        self.num_actions = 0
+        self._left = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Begin an episode under `options["instruction"]` (the first one unless told)."""
+        super().reset(seed=seed)
+        self.instruction = (options or {}).get("instruction", self.script.instructions[0])
+        if self.instruction not in self.script.instructions:
+            raise BadInput(f"instruction {self.instruction!r}: expected one of {', '.join(self.script.instructions)}")
+        self._left, self.num_actions = self.script.horizon, 0
+        self._raw, _ = self.low.reset(seed=int(self.np_random.integers(2**31)))
+        return self.reporter.report(self._raw, self.np_random), self._info()
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Carry out one subgoal; `truncated` at the horizon, `terminated` where the low level has ended."""
+        if not self._left:
+            raise gym.error.ResetNeeded("this episode has reached its horizon: call reset() to begin another one")
+        if action not in self.action_space:
+            raise BadInput(f"subgoal {action!r} is not on the menu: expected one of {', '.join(self.script.subgoals)}")
+        self._left, self.num_actions, ended = self._left - 1, 0, False
+        self.actor.begin(action)
+        while not ended and (move := self.actor.act(self._raw)) is not None:
+            self._raw, _, terminated, truncated, _ = self.low.step(move)
+            self.num_actions += 1
+            ended = terminated or truncated
+        said = self.reporter.report(self._raw, self.np_random)
+        return said, self.script.reward(said, self.instruction), ended, not self._left, self._info()
+
+    def close(self) -> None:
+        self.low.close()
+
+    def _info(self) -> dict[str, Any]:
+        return {"menu": self.script.subgoals, "instruction": self.instruction}
+
+
+class ComposedVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
+    """B text environments of one script in this process, as `core.roles.TextEnvs`; rows that have ended rest."""
+
+    def __init__(self, envs: Sequence[TextEnv], draws: Draws) -> None:
+        self.envs, self.draws, self.num_envs = list(envs), draws, len(envs)
+        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
+        self.single_action_space, self.single_observation_space = envs[0].action_space, envs[0].observation_space
+        self._menus = [Menu.shared(envs[0].script.subgoals)]
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Sentences, dict[str, Any]]:
+        """Begin episode `options["episode"]` under `options["instructions"]` (B,)."""
+        options = options or {}
+        if seed is not None:
+            self.draws = Draws(int(seed), self.num_envs, self.draws.first_run)
+        first = np.full(self.num_envs, self.envs[0].script.instructions[0], dtype=object)
+        self._said = np.empty(self.num_envs, dtype=object)
+        seeds = self.draws.seeds(int(options.get("episode", 0)))
+        for i, (env, instruction) in enumerate(zip(self.envs, options.get("instructions", first), strict=True)):
+            self._said[i], _ = env.reset(seed=seeds[i], options={"instruction": instruction})
+        self._terminated, self._truncated = np.zeros((2, self.num_envs), dtype=bool)
+        return self._said.copy(), {"menus": self._menus}
+
+    def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
+        """Carry out the subgoals (B, 1); a row that has ended repeats its last sentence and pays 0."""
+        rewards = np.zeros(self.num_envs)
+        for i in np.flatnonzero(~(self._terminated | self._truncated)):
+            said, rewards[i], self._terminated[i], self._truncated[i], _ = self.envs[i].step(actions[i, 0])
+            self._said[i] = said
+        return self._said.copy(), rewards, self._terminated.copy(), self._truncated.copy(), {"menus": self._menus}
+
+    def close_extras(self, **kwargs: Any) -> None:
+        for env in self.envs:
+            env.close()
+
+
+@dataclass(frozen=True)
+class ComposedWorld(TabularWorld):
+    """A world with a real low level next to its exact tables: `text_env` composes the text environment of a latent."""
+
+    text_env: Callable[[int], TextEnv]
+
+    def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> ComposedVectorEnv:
+        """Text environments of the runs of `draws`, run i in the world of latent `latents[i]`."""
+        return ComposedVectorEnv([self.text_env(int(latent)) for latent in latents], draws)
