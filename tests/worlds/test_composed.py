@@ -8,11 +8,17 @@ from gymnasium.utils.env_checker import check_env
 import parley  # noqa: F401  (registers the environments)
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.errors import BadInput
+from parley.exploration.explorers import NoExploration
 from parley.gym import household_world
+from parley.loop import Cohort, run_cohort
+from parley.planners.exact import ExactPlanner
 from parley.registration import ENTRY_POINTS, register_envs
+from parley.theory.beliefs import Beliefs
+from parley.theory.regret import RegretMeter
 from parley.worlds.composed import ComposedVectorEnv, ComposedWorld, SentenceSpace
 from parley.worlds.household_env import HouseholdGrid
 from parley.worlds.single import SingleRun
+from tests.helpers import Kept
 
 pytestmark = pytest.mark.filterwarnings("error")
 PLAN = ["look in the cupboard", "take the mug", "bring it to the sofa", "bring it to the sofa"]
@@ -160,7 +166,7 @@ def law_of_last_observation(world) -> np.ndarray:
 
 
 def test_what_is_said_in_the_loop_follows_the_tables():
-    """4,000 runs of the real low level, last sentence: false-alarm rate 0.001; a miss rate of 0.3 for 0.2 is found out."""
+    """4,000 runs of the real low level, last sentence: false-alarm rate 0.001; a miss rate of 0.3 is found out."""
     world, num = composed(), 4000
     draws, rng = Draws(17, num), np.random.default_rng(17)
     latents = sample_rows(np.tile(world.prior, (num, 1)), draws.uniform(Purpose.LATENT))
@@ -174,6 +180,32 @@ def test_what_is_said_in_the_loop_follows_the_tables():
     counts = np.bincount(index, minlength=len(world.tables.observations))
     assert chi_square_normal(counts, law_of_last_observation(world)) < 3.1
     assert chi_square_normal(counts, law_of_last_observation(household_world(miss=0.3))) > 3.1
+
+
+def test_the_real_low_level_runs_in_the_loop():
+    """Exact BAIL, 300 runs: expected regret (from the tables) is the mean of realised regret, to 4 standard errors."""
+    world, num, num_episodes = composed(), 300, 4
+    draws = Draws(2, num)
+    latents = sample_rows(np.tile(world.prior, (num, 1)), draws.uniform(Purpose.LATENT))
+    beliefs, kept = Beliefs(world.tables), Kept()
+    names = np.array(world.instructions, dtype=object)
+    run_cohort(
+        Cohort(
+            draws=draws,
+            envs=world.make(latents, draws),
+            planner=ExactPlanner(beliefs),
+            explorer=NoExploration(),
+            recorder=kept,
+            instructions=lambda t: np.full(num, names[t % 2], dtype=object),
+            num_episodes=num_episodes,
+            horizon=world.horizon,
+            meter=RegretMeter(beliefs, latents),
+        )
+    )
+    difference = (kept.realised() - kept.expected()).mean(axis=1)  # one number a run
+    assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(num)
+    regret = kept.expected().mean(axis=0)
+    assert regret[0] > 0.2 > regret[1] > regret[-1]  # it learns where things are, and remembers
 
 
 def test_wrong_words_are_refused():

@@ -65,7 +65,7 @@ def test_grid_moves_and_ways():
 
 
 def test_tables_are_the_exact_composition_of_the_low_level():
-    """Every (state, subgoal): the law of the end, by carrying the whole distribution through the real Actor and grid."""
+    """Every (state, subgoal): the law of its end, carrying a whole distribution through the real Actor and grid."""
     house, latent = House(), MUG_CUPBOARD_BOOK_SHELF
     tables, env, index = house_tables(house), HouseholdGrid(house, latent), at_boundary(house, latent)
     for state, s in index.items():

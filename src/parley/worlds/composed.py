@@ -1,4 +1,4 @@
-"""World + Actor + Reporter composed into one text environment, in which one step is one whole subgoal; and many of them."""
+"""World + Actor + Reporter composed into one text environment (one step is one whole subgoal), alone and vectorised."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
