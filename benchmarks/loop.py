@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from parley.runs.store import RunStore
 from rich.console import Console
 from rich.table import Table
 
@@ -22,7 +23,6 @@ from parley.core.tables import Tables
 from parley.exploration.explorers import NoExploration
 from parley.loop import Cohort, run_cohort
 from parley.planners.exact import ExactPlanner
-from parley.runs.store import RunStore
 from parley.theory.beliefs import Beliefs
 from parley.theory.posterior import bail, normalised
 from parley.theory.regret import RegretMeter
@@ -82,7 +82,9 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
-    shown = Table("H", "record", "floor steps/s", "loop steps/s", "ratio", "range", title=f"B = {RUNS}, |Z| = 16, |O| = |G| = 8")
+    shown = Table(
+        "H", "record", "floor steps/s", "loop steps/s", "ratio", "range", title=f"B = {RUNS}, |Z| = 16, |O| = |G| = 8"
+    )
     for horizon in (1, 4):
         tables = random_family(latents=16, states=8, observations=8, subgoals=8, horizon=horizon)
         beliefs, num_episodes = Beliefs(tables), args.episodes * 4 // horizon
@@ -91,7 +93,10 @@ def main() -> None:
             for _ in range(args.repeats):
                 with tempfile.TemporaryDirectory() as folder:
                     times.append(
-                        (floor(tables, beliefs, num_episodes), loop(tables, beliefs, num_episodes, record, Path(folder) / "run"))
+                        (
+                            floor(tables, beliefs, num_episodes),
+                            loop(tables, beliefs, num_episodes, record, Path(folder) / "run"),
+                        )
                     )
             bare, whole = np.array(times).T
             ratio, steps = whole / bare, RUNS * horizon * num_episodes

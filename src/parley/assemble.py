@@ -70,7 +70,9 @@ class Kind:
 WORLDS: dict[str, Kind] = {
     "treasure": Kind(treasure, "n chests, one of which may hold gold: imitation alone has linear regret"),
     "shortcut": Kind(shortcut, "a safe corridor, and a back door that is usually locked"),
-    "household": Kind(household, "fetch things kept in places that depend on the house; seen through a fallible Reporter"),
+    "household": Kind(
+        household, "fetch things kept in places that depend on the house; seen through a fallible Reporter"
+    ),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
@@ -136,7 +138,9 @@ PLANNERS: dict[str, Kind] = {
     "posterior-sampling": Kind(posterior_sampling, "draws one z an episode from the exact posterior"),
     "random": Kind(at_random, "proposes every legal subgoal alike"),
     "scripted": Kind(scripted, "says the subgoals of a script in turn: scripted:script=one|two"),
-    "transformer": Kind(transformer, "a pretrained Llama-architecture model; alone: the checkpoint that ships", cohort=64),
+    "transformer": Kind(
+        transformer, "a pretrained Llama-architecture model; alone: the checkpoint that ships", cohort=64
+    ),
 }
 
 
@@ -166,7 +170,9 @@ def epsilon_greedy(
         raise BadInput(f"policy={policy!r}: expected 'uniform'")
     if epsilon == "theory":
         if power:
-            raise BadInput(f"power={power} contradicts epsilon=theory, which is constant in a run: give a number for epsilon")
+            raise BadInput(
+                f"power={power} contradicts epsilon=theory, which is constant in a run: give a number for epsilon"
+            )
         epsilon = epsilon_of_theory(scene.beliefs, scene.num_episodes)
     return EpsilonGreedy(schedule(float(epsilon), power), per)
 

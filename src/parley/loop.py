@@ -66,10 +66,8 @@ def run_cohort(cohort: Cohort, log: Log | None = None) -> None:
 def run_episode(cohort: Cohort, t: int, logged: LoggedEpisode | None = None) -> None:
     """One episode; its first steps are taken from `logged` as far as it goes."""
     began = time.perf_counter()
-    planner, num_runs = cohort.planner, cohort.draws.num_runs
-    observations, info = cohort.envs.reset(
-        seed=None, options={"episode": t, "instructions": (instructions := cohort.instructions(t))}
-    )
+    num_runs, instructions = cohort.draws.num_runs, cohort.instructions(t)
+    observations, info = cohort.envs.reset(options={"episode": t, "instructions": instructions})
     _hear(cohort, Opening(t, instructions, observations))
     returns, explored = np.zeros(num_runs), np.zeros(num_runs, dtype=bool)
     active = np.ones(num_runs, dtype=bool)
@@ -81,13 +79,11 @@ def run_episode(cohort: Cohort, t: int, logged: LoggedEpisode | None = None) -> 
         rewards = np.where(active, rewards, 0.0)
         explored_now = np.logical_or.reduce([choice.explored for choice in choices])
         laws = [choice.law for choice in choices]
-        record = StepRecord(
-            t, h, observations, parts, explored_now, proposals, laws, heard, rewards, active, menus
-        )
+        record = StepRecord(t, h, observations, parts, explored_now, proposals, laws, heard, rewards, active, menus)
         if replayed is None:
             cohort.recorder.step(record)
         elif (replayed.next_observations != heard)[active].any():
-            raise RunDamaged(f"episode {t}, step {h}: the log holds another observation than the environment gives again")
+            raise RunDamaged(f"episode {t}, step {h}: the log holds another observation than the environment gives now")
         _hear(cohort, Outcome(t, h, parts, heard, rewards, active))
         returns += rewards
         explored |= explored_now & active
@@ -113,7 +109,9 @@ def _decide(
         proposals.append(proposal)
         choices.append(choice)
     if replayed is not None and (replayed.subgoals != parts)[active].any():
-        raise RunDamaged(f"episode {moment.episode}, step {moment.step}: the log holds another subgoal than is chosen again")
+        raise RunDamaged(
+            f"episode {moment.episode}, step {moment.step}: the log holds another subgoal than is chosen now"
+        )
     return parts, proposals, choices
 
 

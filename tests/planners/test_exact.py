@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parley.core.errors import BadInput, ImpossibleObservation
 from parley.core.draws import Draws
+from parley.core.errors import BadInput, ImpossibleObservation
 from parley.core.said import Opening
 from parley.exploration.explorers import EpsilonGreedy, schedule
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner

@@ -1,4 +1,4 @@
-"""Specs: `kind` or `kind:key=value,key=value`, as named on the command line, and their binding to a factory's arguments."""
+"""Specs, `kind` or `kind:key=value,key=value`, as on the command line, and their binding to a factory's arguments."""
 
 import difflib
 import inspect
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """"; did you mean 'x'?" where something close is known, else the list of what is known."""
+    """ "; did you mean 'x'?" where something close is known, else the list of what is known."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"

@@ -32,7 +32,8 @@ class Vocabulary:
         try:
             flat = [index[sentence] for sentence in said.ravel().tolist()]
         except KeyError as unknown:
-            raise BadInput(f"{self._what} {unknown.args[0]!r} is none of the world's {len(index)} {self._what}s") from None
+            what = self._what
+            raise BadInput(f"{what} {unknown.args[0]!r} is none of the world's {len(index)} {what}s") from None
         found = np.array(flat, dtype=np.intp).reshape(said.shape)
         self._last = (said, found)
         return found

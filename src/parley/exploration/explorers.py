@@ -70,7 +70,8 @@ class EpsilonGreedy(NoExploration):
         rows = np.arange(num_runs)
         # A run whose law has weight nowhere (an episode that is over) keeps its weight.
         total = law[rows, index]
-        self._weight = np.where(total > 0, self._weight * explore[rows, index] / np.where(total > 0, total, 1), self._weight)
+        posterior = self._weight * explore[rows, index] / np.where(total > 0, total, 1)
+        self._weight = np.where(total > 0, posterior, self._weight)
         return Choice(index, self._coin, law)
 
 

@@ -19,6 +19,10 @@ class ExactPlanner:
     log-likelihood of what was seen; see `theory.posterior.Evidence` for what counts as evidence.
     """
 
+    log_environment: np.ndarray  # (B, Z), of the current episode, as are the next two
+    _log_expert: np.ndarray  # (B, Z)
+    _log_behaviour: np.ndarray  # (B,)
+
     def __init__(self, beliefs: Beliefs, evidence: Evidence | None = None, decode: str = "sample") -> None:
         self.beliefs, self.evidence, self.decode = beliefs, evidence or Evidence(), decode
         self.tables = beliefs.tables
@@ -30,8 +34,10 @@ class ExactPlanner:
         self.num_runs = draws.num_runs
         self.latent = np.broadcast_to(self.all_latents, (self.num_runs, self.tables.num_latents))
         with np.errstate(divide="ignore"):
-            self.settled = np.tile(np.log(self.tables.prior), (self.num_runs, 1))
-        self._log_episode = np.zeros(())
+            self.settled: Float[np.ndarray, "B Z"] = np.tile(np.log(self.tables.prior), (self.num_runs, 1))
+        self.step = 0  # of the next decision; 0 before the first episode
+        self.place: np.ndarray = self.latent
+        self._begin_episode()
 
     def hear(self, said: Opening | Outcome) -> None:
         seen = self.tables.observation_words.encode(said.observations)[:, None]
@@ -41,8 +47,6 @@ class ExactPlanner:
             self.step = 1
             self.place, prob = self.beliefs.begin(self.latent, seen)
             active = np.ones((self.num_runs, 1), dtype=bool)
-            self._log_expert = np.zeros((self.num_runs, self.tables.num_latents))
-            self._log_behaviour = np.zeros(self.num_runs)
         else:
             active = said.active[:, None]
             subgoal = self.tables.joint(said.subgoals)[:, None]
@@ -52,7 +56,7 @@ class ExactPlanner:
             self.place = place if said.active.all() or place.ndim != self.place.ndim else self._keep(active, place)
             self.step = said.step + 1
         with np.errstate(divide="ignore"):
-            self.log_environment = np.where(active, self.log_environment + np.log(prob), self.log_environment)
+            self.log_environment = self.log_environment + np.where(active, np.log(prob), 0.0)
         self._posterior: np.ndarray | None = None
         self._joint = None
         self._refuse_impossible(said)
@@ -62,10 +66,16 @@ class ExactPlanner:
 
     def _settle(self) -> None:
         """An episode is over: what it said joins the past."""
-        if getattr(self, "step", 0):
+        if self.step:
             weights = self._log_weights()
             self.settled = weights - weights.max(axis=1, keepdims=True)
+        self._begin_episode()
+
+    def _begin_episode(self) -> None:
+        """Nothing has been seen and no subgoal heard yet."""
         self.log_environment = np.zeros((self.num_runs, self.tables.num_latents))
+        self._log_expert = np.zeros((self.num_runs, self.tables.num_latents))
+        self._log_behaviour = np.zeros(self.num_runs)
 
     def _weigh_subgoal(self, subgoal: np.ndarray, active: np.ndarray) -> None:
         """Count the executed subgoal as evidence: the demonstrator may have been the expert (theory.md section 2)."""
@@ -124,12 +134,13 @@ class ExactPlanner:
             best = self.beliefs.share(np.where(fits[:, None], q, -np.inf), self.latent)
             joint[unsaid] = bail(self.posterior, best)[unsaid]
         width = sizes[parts.shape[1]]
-        conditional = joint.reshape(self.num_runs, np.prod(sizes[: parts.shape[1]], dtype=int), width, -1).sum(axis=(1, 3))
+        before = np.prod(sizes[: parts.shape[1]], dtype=int)
+        conditional = joint.reshape(self.num_runs, before, width, -1).sum(axis=(1, 3))
         return Proposal(conditional / conditional.sum(axis=1, keepdims=True))
 
     def snapshot(self) -> State:
         """Settled log weights, with the episode just finished counted in."""
-        weights = self._log_weights() if getattr(self, "step", 0) else self.settled
+        weights = self._log_weights() if self.step else self.settled
         return {"settled": weights - weights.max(axis=1, keepdims=True)}
 
     def restore(self, state: State) -> None:

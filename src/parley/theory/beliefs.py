@@ -1,6 +1,6 @@
-"""Beliefs over the hidden state within one episode, and optimal values on them, exact for every latent (theory.md 1, 2).
+"""Beliefs over the hidden state within one episode, and optimal values on them, exact for every latent.
 
-For known z the world is a POMDP: all that a history tau_h says about the future is the belief b_z(s_h). Distinct beliefs
+For known z the world is a POMDP: all that a history tau_h says of the future is the belief b_z(s_h). Distinct beliefs
 are enumerated level by level (step h = 1..H) and memoised, never the tree of histories: after that, filtering the state
 is one gather. Where the beliefs of the last steps are too many to store they are filtered as vectors, since values
 at the last step are linear in the belief.
@@ -74,8 +74,8 @@ class Beliefs:
             if edges > max_edges:
                 if h < t.horizon - 1 or edges > MAX_WORK:
                     raise BadInput(
-                        f"world {t.name!r} has {len(latent)} distinct beliefs at step {h} of {t.horizon}: too many for exact "
-                        "values; use a shorter horizon, fewer observations, or a planner that needs no tables"
+                        f"world {t.name!r} has {len(latent)} distinct beliefs at step {h} of {t.horizon}: too many for "
+                        "exact values; use a shorter horizon, fewer observations, or a planner that needs no tables"
                     )
                 break
             if h == t.horizon:
@@ -151,11 +151,12 @@ class Beliefs:
         self.value: Float[np.ndarray, "Z W"] = np.einsum("zo,zow->zw", self.first_prob, first_value)
 
     def share(self, q: np.ndarray, latent: np.ndarray) -> np.ndarray:
-        """pi*_z from optimal values q (..., G): uniform over optimal subgoals, or in proportion to the world's preference among them."""
+        """pi*_z from optimal values q (..., G): the optimal subgoals alike, or in proportion to the world's preference."""
         tied = q >= q.max(axis=-1, keepdims=True) - TIE
         weights = np.where(tied, self.tables.tie_weights[latent], 0.0)
         total = weights.sum(axis=-1, keepdims=True)
-        return np.where(total > 0, weights / np.where(total > 0, total, 1.0), tied / tied.sum(axis=-1, keepdims=True))
+        equally = tied / tied.sum(axis=-1, keepdims=True)
+        return np.where(total > 0, weights / np.where(total > 0, total, 1.0), equally)
 
     # -- following a history --------------------------------------------------------------------------------------
 

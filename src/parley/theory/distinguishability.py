@@ -55,7 +55,8 @@ def _affinity(beliefs: Beliefs, policy: np.ndarray, z: int, other: int) -> float
 
 
 def _refuse(beliefs: Beliefs, h: int) -> float:
-    raise BadInput(f"world {beliefs.tables.name!r} has too many beliefs after step {h + 1} for an exact Hellinger distance")
+    name = beliefs.tables.name
+    raise BadInput(f"world {name!r} has too many beliefs after step {h + 1} for an exact Hellinger distance")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def merge(distance: Float[np.ndarray, "Z Z"], prior: Float[np.ndarray, " Z"]) ->
 
 
 def eta(distance: Float[np.ndarray, "Z Z"], classes: Classes) -> float:
-    """The smallest squared Hellinger distance between two classes (1 where there is only one: nothing to tell apart)."""
+    """The smallest squared Hellinger distance between two classes; 1 where there is only one: nothing to tell apart."""
     first = [group[0] for group in classes.members]
     apart = distance[np.ix_(first, first)][~np.eye(len(first), dtype=bool)]
     return float(apart.min()) if apart.size else 1.0

@@ -30,7 +30,7 @@ class Evidence:
         if not 0 <= self.rho <= 1:
             raise BadInput(f"rho={self.rho}: expected the share of expert trajectories, between 0 and 1")
         if self.kind == ENVIRONMENT and self.rho:
-            raise BadInput(f"rho={self.rho} has no meaning with evidence={ENVIRONMENT!r}: use evidence={DEMONSTRATOR!r}")
+            raise BadInput(f"rho={self.rho} means nothing with evidence={ENVIRONMENT!r}: use evidence={DEMONSTRATOR!r}")
         if self.mixture not in ("episode", "step"):
             raise BadInput(f"mixture={self.mixture!r}: expected 'episode' or 'step'")
 

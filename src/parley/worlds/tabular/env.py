@@ -96,7 +96,7 @@ class TabularVectorEnv(gym.vector.VectorEnv):
 
 
 def _running(probabilities: np.ndarray) -> np.ndarray:
-    """Cumulative sums over the last axis, at least 1 in the last entry that can happen, so that no draw falls beyond."""
+    """Cumulative sums over the last axis, at least 1 at the last entry that can happen: no draw falls beyond it."""
     total = np.cumsum(probabilities, axis=-1)
     return np.where(total >= total[..., -1:], np.maximum(total, 1.0), total)
 

@@ -1,6 +1,6 @@
 """`shortcut`: a long safe corridor, and a back door that is usually locked; the practical face of `treasure`.
 
-Latents: "the back door is locked" (prior 0.9) and "the back door is open" (prior `open`, default 0.1). Subgoals: "walk on
+Latents: "the back door is locked" (prior 0.9) and "the back door is open" (prior `open`, 0.1). Subgoals: "walk on
 along the corridor", "try the back door". Instruction: "go to the garden". Horizon 3. The corridor takes two steps; an
 open door one step, but it jams with probability `jam` (0.2), a locked one never opens; both leave time for the corridor
 still. Reaching the garden pays 1 after one step, 0.7 after two, 0.4 after three.
@@ -14,7 +14,10 @@ import numpy as np
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
 
-STATES = ("hall", "corridor", "hall, later", "corridor, later", "hall, last", "garden, early", "garden, in time", "garden, late", "garden")
+STATES = (
+    *("hall", "corridor", "hall, later", "corridor, later", "hall, last"),
+    *("garden, early", "garden, in time", "garden, late", "garden"),
+)
 SENTENCES = (
     "you stand in the hall",
     "you stand in the corridor",
@@ -34,7 +37,8 @@ def shortcut(open: float = 0.1, jam: float = 0.2, noise: float = 0.1) -> Tables:
     hall, corridor, hall2, corridor2, hall3, early, in_time, late, garden = range(len(STATES))
     walk, door = range(2)
     transition = np.zeros((2, len(STATES), 2, len(STATES)))
-    for state, after in ((hall, corridor), (corridor, in_time), (hall2, corridor2), (corridor2, late), (hall3, corridor2)):
+    ways = ((hall, corridor), (corridor, in_time), (hall2, corridor2), (corridor2, late), (hall3, corridor2))
+    for state, after in ways:
         transition[:, state, walk, after] = 1
     # Trying the door: from the hall it leads straight out where it opens; in the corridor it costs the way back.
     for state, out, stuck in ((hall, early, hall2), (hall2, in_time, hall3), (hall3, late, hall3)):

@@ -1,0 +1,185 @@
+"""Runs from start to end: a configuration becomes cohorts, each in a thread of its own, and a run directory."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parley import assemble
+from parley.core.draws import Draws
+from parley.core.errors import BadInput, RunDamaged
+from parley.core.roles import World
+from parley.core.said import EpisodeRecord
+from parley.core.spec import parse_spec
+from parley.loop import Cohort, Log, run_cohort
+from parley.runs.store import RunStore
+from parley.theory.regret import RegretMeter
+
+MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
+
+Progress = Callable[[EpisodeRecord, int], None]  # a finished episode and the number of runs it is of
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that a run depends on, as it stands in its manifest."""
+
+    world: str
+    planner: str = "exact"
+    explore: str = "none"
+    episodes: int = 100
+    runs: int = 64
+    seed: int = 0
+    latent: str | None = None
+    instructions: str = "cyclic"
+    record: str = "auto"
+    cohort: int = 0  # runs that move together; 0: the planner's default
+
+    def __post_init__(self) -> None:
+        for name, least in (("episodes", 1), ("runs", 1), ("seed", 0), ("cohort", 0)):
+            if getattr(self, name) < least:
+                raise BadInput(f"{name}={getattr(self, name)}: expected at least {least}")
+        if self.seed >= 2**128:
+            raise BadInput(f"seed={self.seed}: expected a number below 2**128")
+        if self.record not in ("steps", "episodes", "auto"):
+            raise BadInput(f"record={self.record!r}: expected steps, episodes or auto")
+
+    @classmethod
+    def from_manifest(cls, stored: dict[str, Any]) -> "RunConfig":
+        """The configuration of a manifest; raises `RunDamaged` where it is not one."""
+        known = {f.name for f in fields(cls)}
+        if not isinstance(stored, dict) or set(stored) != known:
+            raise RunDamaged(f"the manifest's configuration should have exactly the entries {', '.join(sorted(known))}")
+        return cls(**stored)
+
+    def resolved(self, world: World) -> "RunConfig":
+        """The same with `auto` and defaults decided, so that the manifest says what was done."""
+        kept = "steps" if self.runs * self.episodes * world.horizon <= MAX_STEPS_KEPT else "episodes"
+        kind, _ = parse_spec(self.planner, "planner")
+        default = assemble.PLANNERS[kind].cohort if kind in assemble.PLANNERS else 1
+        record = kept if self.record == "auto" else self.record
+        return RunConfig(**{**asdict(self), "record": record, "cohort": min(self.cohort or default, self.runs)})
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, after everything that was finished has been saved."""
+
+
+class _Stop(Exception):
+    """Ends a cohort's thread between two episodes."""
+
+
+def run(config: RunConfig, out: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Carry out a run into the new directory `out`; returns the manifest."""
+    world = assemble.world(config.world)
+    config = config.resolved(world)
+    latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
+    cohorts = _cohorts(
+        config, world, latents
+    )  # before anything is written: this finds what is wrong with the configuration
+    names = [world.latents[z] for z in latents]
+    store = RunStore.create(out, config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world))
+    return _carry_out(store, config, cohorts, progress, resumed=False)
+
+
+def resume(out: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Continue the run in `out` from its log; a finished run is left as it is."""
+    store = RunStore.open(out)
+    config = RunConfig.from_manifest(store.manifest["config"])
+    if store.manifest["status"] == "finished":
+        store.close()
+        return store.manifest
+    world = assemble.world(config.world)
+    latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
+    if [world.latents[z] for z in latents] != store.manifest["latents"]:
+        raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
+    return _carry_out(store, config, _cohorts(config, world, latents), progress, resumed=True)
+
+
+def _menus(world: World) -> list[list[str]] | None:
+    return [list(menu) for menu in world.tables.menus] if world.tables else None
+
+
+def _cohorts(config: RunConfig, world: World, latents: np.ndarray) -> list[Cohort]:
+    """The parts of every cohort, without their recorders."""
+    cohorts = []
+    for first in range(0, config.runs, config.cohort):
+        draws = Draws(config.seed, min(config.cohort, config.runs - first), first)
+        mine = latents[first : first + draws.num_runs]
+        scene = assemble.Scene(config.world, world, mine, config.episodes)
+        cohorts.append(
+            Cohort(
+                draws=draws,
+                envs=world.make(mine, draws),
+                planner=assemble.planner(config.planner, scene),
+                explorer=assemble.explorer(config.explore, scene),
+                recorder=_Nowhere(),
+                instructions=assemble.Schedule(config.instructions, world.instructions, draws),
+                num_episodes=config.episodes,
+                horizon=world.horizon,
+                meter=RegretMeter(scene.beliefs, mine) if world.tables else None,
+            )
+        )
+    return cohorts
+
+
+class _Nowhere:
+    """Stands where the recorder will be once the run directory exists."""
+
+    def step(self, record: object) -> None: ...
+
+    def episode(self, record: object, snapshot: object = None) -> None: ...
+
+    def wants_snapshot(self) -> bool:
+        return False
+
+
+def _carry_out(
+    store: RunStore, config: RunConfig, cohorts: list[Cohort], progress: Progress | None, resumed: bool
+) -> dict[str, Any]:
+    """Run the cohorts, each in its thread, until done, failed or interrupted; the directory tells which."""
+    stop = threading.Event()
+
+    def one(number: int, cohort: Cohort) -> None:
+        draws = cohort.draws
+        cohort.recorder = store.recorder(number, draws.first_run, draws.num_runs)
+
+        def report(record: EpisodeRecord) -> None:
+            if progress:
+                progress(record, draws.num_runs)
+            if stop.is_set():
+                raise _Stop
+
+        cohort.on_episode = report
+        log: Log | None = store.log(number, draws.first_run, draws.num_runs) if resumed else None
+        run_cohort(cohort, log)
+
+    began = time.perf_counter()
+    try:
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            try:
+                futures = [pool.submit(one, number, cohort) for number, cohort in enumerate(cohorts)]
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                stop.set()
+                for future in done:
+                    future.result()
+            except BaseException:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+    except KeyboardInterrupt as interrupt:
+        store.close("interrupted", wall_s=time.perf_counter() - began)
+        raise Interrupted from interrupt
+    except BaseException:
+        store.close("failed", wall_s=time.perf_counter() - began)
+        raise
+    finally:
+        for cohort in cohorts:
+            cohort.envs.close()
+    return store.close("finished", wall_s=time.perf_counter() - began)

@@ -1,0 +1,111 @@
+"""What every planner that `assemble` knows must keep, on every world it can plan in."""
+
+import numpy as np
+import pytest
+
+from parley import assemble
+from parley.core.draws import Draws
+from parley.core.said import Opening, Outcome
+from parley.exploration.explorers import EpsilonGreedy, schedule
+from parley.loop import Cohort, run_cohort
+from tests.helpers import Kept
+
+CASES = [
+    *((w, p) for w in ("shortcut", "household") for p in assemble.PLANNERS if p != "scripted"),
+    ("random:actors=2", "exact"),
+    ("treasure", "scripted:script=open chest 3|open chest 1"),
+    ("treasure:n=4", "exact:evidence=environment+demonstrator,rho=0.5"),
+]
+NUM_EPISODES = 3
+
+
+def play(case: tuple[str, str], num_runs: int, first_run: int = 0) -> Kept:
+    spec, planner_spec = case
+    world, draws, kept = assemble.world(spec), Draws(2, num_runs, first_run), Kept()
+    latents = np.arange(first_run, first_run + num_runs) % len(world.latents)
+    scene = assemble.Scene(spec, world, latents, NUM_EPISODES)
+    cohort = Cohort(
+        draws=draws,
+        envs=world.make(latents, draws),
+        planner=assemble.planner(planner_spec, scene),
+        explorer=EpsilonGreedy(schedule(0.5)),
+        recorder=kept,
+        instructions=assemble.Schedule("cyclic", world.instructions, draws),
+        num_episodes=NUM_EPISODES,
+        horizon=world.horizon,
+    )
+    run_cohort(cohort)
+    return kept
+
+
+@pytest.fixture(params=CASES, ids="/".join)
+def case(request):
+    return request.param
+
+
+def test_proposals_are_distributions_over_the_legal_menu(case):
+    for record in play(case, 5).steps:
+        for proposal, menu in zip(record.proposals, record.menus, strict=True):
+            assert (proposal.probs >= 0).all() and not proposal.probs[:, ~menu.legal[0]].any()
+            np.testing.assert_allclose(proposal.probs.sum(axis=1), 1, atol=1e-6)
+
+
+def test_proposals_do_not_depend_on_the_batch(case):
+    if case[1] == "transformer":
+        tolerance = 1e-5
+    else:
+        tolerance = 1e-12
+    whole, part = play(case, 7), play(case, 3, first_run=2)
+    for a, b in zip(whole.steps, part.steps, strict=True):
+        for p, q in zip(a.proposals, b.proposals, strict=True):
+            np.testing.assert_allclose(p.probs[2:5], q.probs, atol=tolerance)
+
+
+def test_hearing_the_log_again_gives_the_same_proposals(case):
+    kept = play(case, 4)
+    spec, planner_spec = case
+    world = assemble.world(spec)
+    scene = assemble.Scene(spec, world, np.arange(4) % len(world.latents), NUM_EPISODES)
+    planner = assemble.planner(planner_spec, scene)
+    planner.start(Draws(2, 4))
+
+    for record in kept.steps:
+        if record.step == 1:
+            instructions = kept.episodes[record.episode].instructions
+            planner.hear(Opening(record.episode, instructions, record.observations))
+        for k, (menu, proposal) in enumerate(zip(record.menus, record.proposals, strict=True)):
+            again = planner.propose(menu, record.subgoals[:, :k]).probs
+            np.testing.assert_array_equal(again, proposal.probs)
+        planner.hear(
+            Outcome(
+                record.episode, record.step, record.subgoals, record.next_observations, record.rewards, record.active
+            )
+        )
+
+
+def test_a_snapshot_continues_bit_identically(case):
+    spec, planner_spec = case
+    world = assemble.world(spec)
+    scene = assemble.Scene(spec, world, np.arange(4) % len(world.latents), NUM_EPISODES)
+    kept, states = play(case, 4), None
+    planners = [assemble.planner(planner_spec, scene) for _ in range(2)]
+    for planner in planners:
+        planner.start(Draws(2, 4))
+
+    for record in kept.steps:
+        if record.step == 1:
+            if record.episode == 2:
+                states = planners[0].snapshot()
+                planners[1].restore({name: value.copy() for name, value in states.items()})
+            said = Opening(record.episode, kept.episodes[record.episode].instructions, record.observations)
+            for planner in planners[: 1 if states is None else 2]:
+                planner.hear(said)
+        live = planners[: 1 if states is None else 2]
+        for k, menu in enumerate(record.menus):
+            proposals = [planner.propose(menu, record.subgoals[:, :k]).probs for planner in live]
+            np.testing.assert_array_equal(proposals[0], proposals[-1])
+        said = Outcome(
+            record.episode, record.step, record.subgoals, record.next_observations, record.rewards, record.active
+        )
+        for planner in live:
+            planner.hear(said)
