@@ -1,0 +1,100 @@
+"""Names to parts: what is wrong with a name or an argument is said in one sentence."""
+
+import numpy as np
+import pytest
+
+from parley import assemble
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+
+
+def scene(spec: str = "shortcut", num_episodes: int = 1000) -> assemble.Scene:
+    world = assemble.world(spec)
+    return assemble.Scene(spec, world, np.zeros(3, dtype=int), num_episodes)
+
+
+@pytest.mark.parametrize(
+    "spec, said",
+    [
+        ("shortcutt", "did you mean 'shortcut'"),
+        ("treasure:m=3", "no argument 'm'"),
+        ("treasure:n=1", "n=1"),
+        ("treasure:n=two", "n='two'"),
+        ("treasure:p=1.5", "p=1.5"),
+        ("shortcut:open", "key=value"),
+        ("random:states=0", "states=0"),
+        ("traps:rare=0", "rare=0"),
+        ("household:miss=2", "miss"),
+        ("nowhere.json", "nowhere.json"),
+    ],
+)
+def test_worlds(spec, said):
+    with pytest.raises(BadInput, match=said):
+        assemble.world(spec)
+
+
+@pytest.mark.parametrize(
+    "spec, said",
+    [
+        ("exakt", "did you mean 'exact'"),
+        ("exact:decode=best", "decode='best'"),
+        ("exact:rho=0.5", "rho=0.5"),
+        ("exact:evidence=all", "evidence='all'"),
+        ("scripted", "'script' is required"),
+        ("scripted:script=|", "script is empty"),
+        ("transformer:checkpoint=nowhere", "nowhere"),
+    ],
+)
+def test_planners(spec, said):
+    with pytest.raises(BadInput, match=said):
+        assemble.planner(spec, scene())
+
+
+def test_no_checkpoint_ships_for_this_world():
+    with pytest.raises(BadInput, match="parley pretrain"):
+        assemble.planner("transformer", scene("random"))
+
+
+@pytest.mark.parametrize(
+    "spec, said",
+    [
+        ("epsilon-greed", "did you mean 'epsilon-greedy'"),
+        ("epsilon-greedy:epsilon=2", "epsilon=2"),
+        ("epsilon-greedy:epsilon=theory,power=0.5", "contradicts"),
+        ("epsilon-greedy:per=day", "per='day'"),
+        ("epsilon-greedy:policy=wild", "policy='wild'"),
+        ("none:epsilon=1", "no argument 'epsilon'"),
+    ],
+)
+def test_explorers(spec, said):
+    with pytest.raises(BadInput, match=said):
+        assemble.explorer(spec, scene())
+
+
+def test_theory_epsilon_uses_eta_and_merged_classes():
+    epsilon = assemble.explorer("epsilon-greedy", scene("treasure:n=4", 10**6)).epsilon(0)
+    # Uniform exploration of 4 chests: eta = 1/4; two classes, p = 1/8, so c_Z = 7.
+    expected = np.sqrt(1 * np.log(7 * 2 * 1000) / (10**6 / 4))
+    assert epsilon == pytest.approx(expected, rel=1e-9)
+
+
+def test_instruction_schedules():
+    draws, names = Draws(0, 500), ("mug", "book", "cup")
+    cyclic = assemble.Schedule("cyclic", names, draws)
+    assert [cyclic(t)[0] for t in range(4)] == ["mug", "book", "cup", "mug"]
+    assert set(assemble.Schedule("fixed:book", names, draws)(5)) == {"book"}
+    assert [assemble.Schedule("list:2|mug", names, draws)(t)[0] for t in range(3)] == ["cup", "mug", "cup"]
+    assert set(assemble.Schedule("random", names, draws)(0)) == set(names)
+    for wrong in ("cyclical", "fixed", "fixed:plate", "random:1", "list:"):
+        with pytest.raises(BadInput):
+            assemble.Schedule(wrong, names, draws)
+
+
+def test_latents_are_drawn_from_the_prior_or_named():
+    world = assemble.world("shortcut:open=0.3")
+    drawn = assemble.draw_latents(world, Draws(0, 20_000), None)
+    assert abs(drawn.mean() - 0.3) < 0.015
+    assert assemble.draw_latents(world, Draws(0, 3), "the back door is open").tolist() == [1, 1, 1]
+    assert assemble.draw_latents(world, Draws(0, 3), "0").tolist() == [0, 0, 0]
+    with pytest.raises(BadInput, match="latent '2'"):
+        assemble.draw_latents(world, Draws(0, 3), "2")
