@@ -63,7 +63,9 @@ def main() -> None:
     args = parser.parse_args()
     began = time.perf_counter()
     for world_spec in ("shortcut", "household"):
-        shown = Table("episodes", "exact ms", "ratio", "transformer ms", "ratio", title=f"{world_spec}, 64 runs in lockstep")
+        shown = Table(
+            "episodes", "exact ms", "ratio", "transformer ms", "ratio", title=f"{world_spec}, 64 runs in lockstep"
+        )
         columns = [
             np.array([np.median(part) for part in np.array_split(times(world_spec, planner, args.episodes), 10)])
             for planner in ("exact", "transformer")

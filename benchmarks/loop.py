@@ -59,7 +59,7 @@ def floor(tables: Tables, beliefs: Beliefs, num_episodes: int) -> float:
 def loop(tables: Tables, beliefs: Beliefs, num_episodes: int, record: str, out: Path) -> float:
     """Seconds for the whole loop, the log on disk included."""
     draws, latents = Draws(0, RUNS), np.zeros(RUNS, dtype=int)
-    store = RunStore.create(out, record=record)
+    store = RunStore.create(out, config={"record": record}, latents=[], horizon=tables.horizon)
     cohort = Cohort(
         draws=draws,
         envs=TabularWorld(tables).make(latents, draws),

@@ -18,6 +18,7 @@ from parley.core.roles import World
 from parley.core.said import EpisodeRecord
 from parley.core.spec import parse_spec
 from parley.loop import Cohort, Log, run_cohort
+from parley.runs.directory import read_manifest
 from parley.runs.store import RunStore
 from parley.theory.regret import RegretMeter
 
@@ -85,21 +86,21 @@ def run(config: RunConfig, out: Path, progress: Progress | None = None) -> dict[
     )  # before anything is written: this finds what is wrong with the configuration
     names = [world.latents[z] for z in latents]
     store = RunStore.create(out, config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world))
-    return _carry_out(store, config, cohorts, progress, resumed=False)
+    return _carry_out(store, cohorts, progress, resumed=False)
 
 
 def resume(out: Path, progress: Progress | None = None) -> dict[str, Any]:
     """Continue the run in `out` from its log; a finished run is left as it is."""
-    store = RunStore.open(out)
-    config = RunConfig.from_manifest(store.manifest["config"])
-    if store.manifest["status"] == "finished":
-        store.close()
-        return store.manifest
+    manifest = read_manifest(out)
+    config = RunConfig.from_manifest(manifest["config"])
+    if manifest["status"] == "finished":
+        return manifest
     world = assemble.world(config.world)
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
-    if [world.latents[z] for z in latents] != store.manifest["latents"]:
+    if [world.latents[z] for z in latents] != manifest["latents"]:
         raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
-    return _carry_out(store, config, _cohorts(config, world, latents), progress, resumed=True)
+    cohorts = _cohorts(config, world, latents)
+    return _carry_out(RunStore.open(out), cohorts, progress, resumed=True)
 
 
 def _menus(world: World) -> list[list[str]] | None:
@@ -140,9 +141,7 @@ class _Nowhere:
         return False
 
 
-def _carry_out(
-    store: RunStore, config: RunConfig, cohorts: list[Cohort], progress: Progress | None, resumed: bool
-) -> dict[str, Any]:
+def _carry_out(store: RunStore, cohorts: list[Cohort], progress: Progress | None, resumed: bool) -> dict[str, Any]:
     """Run the cohorts, each in its thread, until done, failed or interrupted; the directory tells which."""
     stop = threading.Event()
 

@@ -1,0 +1,100 @@
+"""A run's directory: its manifest, written atomically, and the refusals of what is not a run directory."""
+
+import errno
+import json
+import os
+import platform
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from parley.core.errors import BadInput, ParleyError, RunDamaged
+
+FORMAT = "parley-run/1"
+STATUSES = ("started", "finished", "interrupted", "failed")
+PACKAGES = ("parley-rl", "numpy", "gymnasium", "safetensors")
+
+
+def begin(out: Path, entries: dict[str, Any]) -> dict[str, Any]:
+    """Make `out` a run directory; refuses one that holds anything already."""
+    with storage(out):
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise BadInput(f"out={str(out)!r} is a file: name a directory that is new or empty") from None
+        if any(path.name != "manifest.json.tmp" for path in out.iterdir()):
+            raise BadInput(
+                f"out={str(out)!r} is not empty: name a new directory, or continue with `parley resume {out}`"
+            )
+    manifest = {"format": FORMAT, "status": "started", **entries, "versions": versions()}
+    write_manifest(out, manifest)
+    return manifest
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers may depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
+    """Replace the manifest in one step: a reader sees the old one or the new one, whole."""
+    with storage(out):
+        draft = out / "manifest.json.tmp"
+        with open(draft, "w", encoding="utf-8") as file:
+            json.dump(manifest, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, out / "manifest.json")
+
+
+def read_manifest(out: Path) -> dict[str, Any]:
+    """The manifest of a run directory; raises `RunDamaged` saying what is wrong with it."""
+    path = out / "manifest.json"
+    if not out.is_dir():
+        raise BadInput(f"{str(out)!r}: there is no such run directory")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunDamaged(f"{str(out)!r} is not a run directory: it has no manifest.json") from None
+    except (ValueError, OSError) as wrong:
+        raise RunDamaged(f"{str(path)!r} cannot be read: {wrong}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise RunDamaged(f"{str(path)!r} has format {found!r}; this version reads {FORMAT!r}")
+    missing = [name for name in ("status", "config", "latents", "horizon") if name not in manifest]
+    if missing or manifest["status"] not in STATUSES:
+        raise RunDamaged(
+            f"{str(path)!r} is damaged: {missing[0] + ' is missing' if missing else 'its status is unknown'}"
+        )
+    return manifest
+
+
+@contextmanager
+def storage(out: Path) -> Iterator[None]:
+    """Say in one sentence what kept us from writing."""
+    try:
+        yield
+    except OSError as wrong:
+        if wrong.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise ParleyError(
+                f"no space left for {str(out)!r}: what was recorded stands; free some space and resume"
+            ) from wrong
+        raise BadInput(f"cannot write to {str(out)!r}: {wrong.strerror or wrong}") from wrong
+    except sqlite3.OperationalError as wrong:
+        if "full" in str(wrong) or "disk I/O" in str(wrong):
+            raise ParleyError(
+                f"no space left for {str(out)!r}: what was recorded stands; free some space and resume"
+            ) from wrong
+        raise ParleyError(f"{str(out)!r}: the database refuses: {wrong}") from wrong
+    except sqlite3.DatabaseError as wrong:
+        raise RunDamaged(f"{str(out / 'run.sqlite')!r} is damaged: {wrong}") from wrong

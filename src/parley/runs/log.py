@@ -1,0 +1,181 @@
+"""Reading a run's log: to continue it, and to show it."""
+
+import io
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parley.core.errors import BadInput, RunDamaged
+from parley.core.roles import State
+from parley.core.said import Menu, Opening, Proposal, StepRecord
+from parley.core.tables import Sentences
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that can only read; works while the run goes on."""
+    if not path.is_file():
+        raise RunDamaged(f"{str(path.parent)!r} holds no run.sqlite")
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+
+@dataclass
+class LoggedEpisode:
+    """One episode of a cohort as far as it was recorded."""
+
+    opening: Opening
+    steps: list[StepRecord] = field(default_factory=list)
+    complete: bool = False
+
+
+class StepsLog:
+    """A cohort's steps in order, to be heard again (`loop.Log`); episodes are asked for one after another."""
+
+    first_episode = 0
+    states: list[State] | None = None
+
+    def __init__(self, path: Path, first_run: int, num_runs: int) -> None:
+        self._db, self._first, self._num = connect(path), first_run, num_runs
+        between = (first_run, first_run + num_runs - 1)
+        self._instructions: dict[int, Sentences] = {}
+        query = "SELECT episode, run, instruction FROM episodes WHERE run BETWEEN ? AND ? ORDER BY episode, run"
+        for episode, rows in groupby(self._db.execute(query, between), key=itemgetter(0)):
+            self._instructions[episode] = np.array([row[2] for row in rows], dtype=object)
+        self._menus = {key: json.loads(text) for key, text in self._db.execute("SELECT menu, subgoals FROM menus")}
+        query = (
+            "SELECT episode, step, run, observation, subgoal, explored, proposal, proposal_source, answers, menu, "
+            "next_observation, reward FROM steps WHERE run BETWEEN ? AND ? ORDER BY episode, step, run"
+        )
+        self._steps = groupby(self._db.execute(query, between), key=itemgetter(0))
+        self._next: tuple[int, Iterator[Any]] | None = next(self._steps, None)
+
+    def episode(self, episode: int) -> LoggedEpisode | None:
+        """What was recorded of `episode`, None where nothing was."""
+        if self._next is None or self._next[0] != episode:
+            return None
+        records = [self._record(list(rows)) for _, rows in groupby(self._next[1], key=itemgetter(1))]
+        self._next = next(self._steps, None)
+        instructions = self._instructions.get(episode)
+        complete = instructions is not None
+        opening = Opening(episode, instructions if instructions is not None else np.empty(0), records[0].observations)
+        return LoggedEpisode(opening, records, complete)
+
+    def _record(self, rows: list[Any]) -> StepRecord:
+        """One lockstep; runs without a row had ended before it."""
+        episode, step = rows[0][:2]
+        index = np.array([row[2] - self._first for row in rows])
+        if len(set(index.tolist())) != len(rows) or index.min() < 0 or index.max() >= self._num:
+            raise RunDamaged(
+                f"steps of episode {episode}, step {step} are recorded twice or for runs that do not exist"
+            )
+        active = np.zeros(self._num, dtype=bool)
+        active[index] = True
+
+        def spread(values: list[Any], fill: Any) -> np.ndarray:
+            column = np.full(self._num, fill, dtype=object)
+            column[index] = np.array([*values, None], dtype=object)[:-1]
+            return column
+
+        menus = [self._menus[row[9]] for row in rows]
+        actors = len(menus[0]) if isinstance(menus[0][0], list) else 1
+        said = [json.loads(row[4]) if actors > 1 else [row[4]] for row in rows]
+        told = [json.loads(row[6] if row[7] is None else row[8]) for row in rows]
+        subgoals = np.full((self._num, actors), "", dtype=object)
+        subgoals[index] = np.array(said, dtype=object)
+        proposals, shown = [], []
+        for k in range(actors):
+            listed = [menu[k] if actors > 1 else menu for menu in menus]
+            shown.append(_menu(listed, index, self._num))
+            probs = np.zeros((self._num, shown[k].sentences.shape[1]))
+            probs[:, 0] = 1.0
+            probs[index] = [row[k] if actors > 1 else row for row in told]
+            proposals.append(Proposal(probs, source=rows[0][7] or ""))
+        rewards = np.zeros(self._num)
+        rewards[index] = [row[11] for row in rows]
+        explored = np.zeros(self._num, dtype=bool)
+        explored[index] = [row[5] for row in rows]
+        observations, heard = spread([row[3] for row in rows], ""), spread([row[10] for row in rows], "")
+        return StepRecord(episode, step, observations, subgoals, explored, proposals, [], heard, rewards, active, shown)
+
+
+def _menu(listed: list[list[str | None]], index: np.ndarray, num: int) -> Menu:
+    """The menus of a lockstep, as one shared menu where they are equal."""
+    legal = [[sentence is not None for sentence in menu] for menu in listed]
+    words = [[sentence or "" for sentence in menu] for menu in listed]
+    if all(menu == listed[0] for menu in listed):
+        return Menu(np.array(words[:1], dtype=object), np.array(legal[:1]))
+    sentences = np.full((num, len(words[0])), "", dtype=object)
+    allowed = np.zeros((num, len(words[0])), dtype=bool)
+    sentences[index], allowed[index] = np.array(words, dtype=object), legal
+    return Menu(sentences, allowed)
+
+
+class EpisodesLog:
+    """Where only episodes are kept: the newest snapshot of a cohort's planner and explorer (`loop.Log`)."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        db = connect(path)
+        row = db.execute("SELECT episode, state FROM snapshots WHERE cohort = ?", (number,)).fetchone()
+        db.close()
+        self.first_episode: int = 0 if row is None else row[0]
+        self.states: list[State] | None = None if row is None else _unpacked(row[1])
+
+    def episode(self, episode: int) -> None:
+        """Nothing is heard again: episodes after the snapshot are run once more."""
+
+
+def _unpacked(blob: bytes) -> list[State]:
+    states: list[State] = [{}, {}]
+    try:
+        with np.load(io.BytesIO(blob), allow_pickle=False) as archive:
+            for key in archive.files:
+                part, name = key.split("/", 1)
+                states[int(part)][name] = archive[key]
+    except (ValueError, OSError, KeyError, IndexError) as wrong:
+        raise RunDamaged(f"a snapshot cannot be read: {wrong}") from wrong
+    return states
+
+
+class RunReader:
+    """What tables, figures and pages show of a run, read while it goes on or after."""
+
+    def __init__(self, out: Path) -> None:
+        self._db = connect(out / "run.sqlite")
+
+    def episodes(self, column: str) -> np.ndarray:
+        """One column of the episodes that every run has finished, shape (runs, episodes); NaN where unknown."""
+        known = {row[1] for row in self._db.execute("PRAGMA table_info(episodes)")}
+        if column not in known:
+            raise BadInput(f"column {column!r}: expected one of {', '.join(sorted(known))}")
+        rows = self._db.execute(f'SELECT run, episode, "{column}" FROM episodes ORDER BY run, episode').fetchall()
+        if not rows:
+            return np.zeros((0, 0))
+        by_run = [[row[2] for row in group] for _, group in groupby(rows, key=itemgetter(0))]
+        shortest = min(map(len, by_run))
+        kept = [values[:shortest] for values in by_run]
+        return np.array(kept, dtype=object if column == "instruction" else float)
+
+    def trace(self, run: int, episode: int) -> list[dict[str, Any]]:
+        """The steps of one episode, as dictionaries of the columns of `steps`, the menu spelt out."""
+        cursor = self._db.execute(
+            "SELECT s.step, s.observation, s.subgoal, s.explored, s.proposal, s.proposal_source, s.law, m.subgoals, "
+            "s.next_observation, s.reward FROM steps s JOIN menus m ON s.menu = m.menu WHERE s.run = ? AND s.episode = ? "
+            "ORDER BY s.step",
+            (run, episode),
+        )
+        names = ["step", "observation", "subgoal", "explored", "proposal", "proposal_source", "law", "menu"]
+        names += ["next_observation", "reward"]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        for row in rows:
+            for name in ("proposal", "law", "menu"):
+                row[name] = json.loads(row[name]) if row[name] is not None else None
+        return rows
+
+    def close(self) -> None:
+        self._db.close()
