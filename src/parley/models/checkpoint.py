@@ -1,0 +1,74 @@
+"""A checkpoint directory as planners use it: the model, its line tokens, and what it was trained for (`parley.json`)."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parley.core.errors import BadInput
+from parley.core.tables import Sentences
+from parley.models.llama import Llama
+
+FORMAT = "parley-checkpoint/1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A directory with `config.json`, `model.safetensors`, `tokenizer.json` and `parley.json`.
+
+    `about` says what the model was trained for: the world's spec, its instructions and menus, the horizon, and how many
+    episodes a training document had.
+    """
+
+    path: Path
+    about: dict[str, Any]
+    token_of: dict[str, int]
+
+    @classmethod
+    def load(cls, path: Path) -> "Checkpoint":
+        """Read everything but the weights; raises `BadInput` naming what is missing."""
+        if not path.is_dir():
+            raise BadInput(f"checkpoint={str(path)!r}: there is no such directory")
+        try:
+            about = json.loads((path / "parley.json").read_text(encoding="utf-8"))
+            tokenizer = json.loads((path / "tokenizer.json").read_text(encoding="utf-8"))
+            tokens = {entry["content"]: entry["id"] for entry in tokenizer["added_tokens"]}
+            if about["format"] != FORMAT:
+                raise BadInput(f"{str(path)!r} has format {about['format']!r}; this version reads {FORMAT!r}")
+        except (OSError, ValueError, KeyError, TypeError) as wrong:
+            if isinstance(wrong, BadInput):
+                raise
+            raise BadInput(f"checkpoint={str(path)!r} is no checkpoint of parley's: {wrong!r}") from wrong
+        return cls(path, about, tokens)
+
+    @cached_property
+    def model(self) -> Llama:
+        return Llama(self.path)
+
+    def encode(self, lines: list[str]) -> np.ndarray:
+        """Token ids of whole lines; a line the tokenizer does not hold means the checkpoint is of another world."""
+        try:
+            return np.array([self.token_of[line] for line in lines], dtype=np.intp)
+        except KeyError as unknown:
+            raise BadInput(
+                f"checkpoint {str(self.path)!r} was trained for world {self.about.get('world')!r} and does not know the "
+                f"line {unknown.args[0]!r}: use a checkpoint of this world, or train one with `parley pretrain`"
+            ) from None
+
+
+class LineTokens:
+    """Tokens of one kind of line, remembered sentence by sentence."""
+
+    def __init__(self, checkpoint: Checkpoint, line: Any) -> None:
+        self._checkpoint, self._line = checkpoint, line
+        self._known: dict[str, int] = {}
+
+    def __call__(self, sentences: Sentences) -> np.ndarray:
+        """Token ids of an array of sentences, in its shape."""
+        flat = sentences.ravel().tolist()
+        for sentence in set(flat) - self._known.keys():
+            self._known[sentence] = int(self._checkpoint.encode([self._line(sentence)])[0])
+        return np.array([self._known[sentence] for sentence in flat], dtype=np.intp).reshape(sentences.shape)

@@ -1,0 +1,197 @@
+"""A forward pass of the Llama architecture in numpy, with a preallocated key-value cache (Touvron et al. 2023).
+
+For the small checkpoints that ship with the package: no torch, one file, equal to `transformers` to 1e-5. Legend: B rows,
+n new tokens, L tokens cached so far, D width, k key-value heads, q query heads for each of them, d width of a head.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from parley.core.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a Hugging Face `config.json` the forward pass needs."""
+
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    epsilon: float
+    rope_theta: float
+    positions: int
+
+    @classmethod
+    def of(cls, config: dict[str, Any], path: Path) -> "Shape":
+        """Read a configuration; refuses what this forward pass does not compute."""
+        rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+        odd = {
+            "model_type": config.get("model_type") != "llama",
+            "hidden_act": config.get("hidden_act") != "silu",
+            "attention_bias": bool(config.get("attention_bias")),
+            "mlp_bias": bool(config.get("mlp_bias")),
+            "rope_parameters": rope.get("rope_type", "default") != "default",
+        }
+        if any(odd.values()):
+            name = next(name for name, wrong in odd.items() if wrong)
+            raise BadInput(f"{path}: {name}={config.get(name)!r} is more than the plain Llama that runs here")
+        heads = config["num_attention_heads"]
+        return cls(
+            layers=config["num_hidden_layers"],
+            heads=heads,
+            kv_heads=config.get("num_key_value_heads") or heads,
+            head_dim=config.get("head_dim") or config["hidden_size"] // heads,
+            epsilon=config["rms_norm_eps"],
+            rope_theta=float(rope.get("rope_theta", config.get("rope_theta", 10_000.0))),
+            positions=config["max_position_embeddings"],
+        )
+
+
+class Llama:
+    """Weights and shape of a checkpoint directory (`config.json`, `model.safetensors`)."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+            weights = load_file(path / "model.safetensors")
+            self.shape = s = Shape.of(config, path)
+            w = {name: value.astype(np.float32) for name, value in weights.items()}
+            self.embed = w["model.embed_tokens.weight"]
+            self.norm = w["model.norm.weight"]
+            self.head = np.ascontiguousarray((self.embed if "lm_head.weight" not in w else w["lm_head.weight"]).T)
+            self.blocks = [_Block.of(w, f"model.layers.{i}.") for i in range(s.layers)]
+        except (OSError, ValueError, KeyError, SafetensorError) as wrong:
+            if isinstance(wrong, BadInput):
+                raise
+            raise BadInput(f"{str(path)!r} is no readable Llama checkpoint: {wrong!r}") from wrong
+        angle = np.arange(s.positions)[:, None] / s.rope_theta ** (np.arange(0, s.head_dim, 2) / s.head_dim)
+        angle = np.concatenate([angle, angle], axis=1)
+        self.cos, self.sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+    def cache(self, rows: int) -> "Cache":
+        """An empty cache for `rows` sequences."""
+        return Cache(self, rows)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One layer; query, key and value projections side by side, and gate and up, so that each is one product."""
+
+    norm: np.ndarray
+    qkv: np.ndarray
+    out: np.ndarray
+    norm_mlp: np.ndarray
+    gate_up: np.ndarray
+    down: np.ndarray
+
+    @classmethod
+    def of(cls, w: dict[str, np.ndarray], at: str) -> "_Block":
+        def columns(part: str, *names: str) -> np.ndarray:
+            return np.ascontiguousarray(np.concatenate([w[f"{at}{part}.{name}_proj.weight"] for name in names]).T)
+
+        return cls(
+            norm=w[f"{at}input_layernorm.weight"],
+            qkv=columns("self_attn", "q", "k", "v"),
+            out=columns("self_attn", "o"),
+            norm_mlp=w[f"{at}post_attention_layernorm.weight"],
+            gate_up=columns("mlp", "gate", "up"),
+            down=columns("mlp", "down"),
+        )
+
+
+class Cache:
+    """Keys and values of B growing sequences, and the forward pass that appends to them.
+
+    Rows may differ in length. A row that appends fewer than n tokens computes on padding beyond its end, which is
+    never attended to and is overwritten later: the batch keeps its shape, so results do not depend on who is active.
+    """
+
+    def __init__(self, model: Llama, rows: int) -> None:
+        s = model.shape
+        self.model, self.rows = model, rows
+        self.length: Int[np.ndarray, " B"] = np.zeros(rows, dtype=np.intp)
+        self.room = 64
+        self._kv = np.zeros((s.layers, 2, rows, s.kv_heads, self.room, s.head_dim), dtype=np.float32)
+
+    def _reserve(self, needed: int) -> None:
+        """Room doubles, up to the model's positions: the cache is copied a few times in a run, not at each step."""
+        positions = self.model.shape.positions
+        if needed > positions:
+            raise BadInput(f"a prompt of {needed} tokens is longer than the model's {positions} positions")
+        if needed > self.room:
+            room = min(positions, max(2 * self.room, needed))
+            grown = np.zeros((*self._kv.shape[:4], room, self._kv.shape[5]), dtype=np.float32)
+            grown[:, :, :, :, : self.room] = self._kv
+            self._kv, self.room = grown, room
+
+    def append(
+        self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"] | None = None
+    ) -> Float[np.ndarray, "B V"]:
+        """Feed the first `counts` of the n tokens of each row (all, unless told); logits after each row's last one."""
+        m, n = self.model, tokens.shape[1]
+        counts = np.full(self.rows, n) if counts is None else counts
+        start = self.length
+        used = int(start.max()) + n
+        self._reserve(used)
+        position = np.minimum(start[:, None] + np.arange(n), m.shape.positions - 1)  # B n
+        even = bool((start == start[0]).all())
+        hidden_keys = np.arange(used)[None, None] > position[:, :, None]  # B n L
+        mask = None if even and n == 1 else np.where(hidden_keys, np.float32(-np.inf), np.float32(0))[:, None, None]
+        cos, sin = m.cos[position][:, :, None], m.sin[position][:, :, None]
+        x = m.embed[tokens]
+        for layer, block in enumerate(m.blocks):
+            x = x + self._attend(layer, block, _rms(x, block.norm, m.shape.epsilon), position, used, cos, sin, mask)
+            gate, up = np.split(_rms(x, block.norm_mlp, m.shape.epsilon) @ block.gate_up, 2, axis=-1)
+            x = x + (gate / (1 + np.exp(-gate)) * up) @ block.down
+        self.length = start + counts
+        last = x[np.arange(self.rows), np.maximum(counts, 1) - 1]
+        return _rms(last, m.norm, m.shape.epsilon) @ m.head
+
+    def _attend(
+        self,
+        layer: int,
+        block: _Block,
+        x: Float[np.ndarray, "B n D"],
+        position: Int[np.ndarray, "B n"],
+        used: int,
+        cos: np.ndarray,
+        sin: np.ndarray,
+        mask: np.ndarray | None,
+    ) -> Float[np.ndarray, "B n D"]:
+        s, (b, n, _) = self.model.shape, x.shape
+        q, k, v = np.split(
+            (x @ block.qkv).reshape(b, n, -1, s.head_dim), [s.heads, s.heads + s.kv_heads], axis=2
+        )  # B n heads d
+        q, k = q * cos + _half_turn(q) * sin, k * cos + _half_turn(k) * sin
+        keys, values = self._kv[layer]
+        if (position == position[0]).all():
+            first = position[0, 0]
+            keys[:, :, first : first + n], values[:, :, first : first + n] = k.swapaxes(1, 2), v.swapaxes(1, 2)
+        else:
+            rows = np.arange(b)[:, None]
+            keys[rows, :, position], values[rows, :, position] = k, v
+        keys, values = keys[:, :, None, :used], values[:, :, None, :used]  # B k 1 L d
+        q = q.reshape(b, n, s.kv_heads, -1, s.head_dim).transpose(0, 2, 3, 1, 4)  # B k q n d
+        scores = (q * np.float32(s.head_dim**-0.5)) @ keys.swapaxes(-1, -2)
+        if mask is not None:
+            scores = scores + mask
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        mixed = (weights / weights.sum(axis=-1, keepdims=True)) @ values
+        return mixed.transpose(0, 3, 1, 2, 4).reshape(b, n, -1) @ block.out
+
+
+def _rms(x: np.ndarray, weight: np.ndarray, epsilon: float) -> np.ndarray:
+    return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + np.float32(epsilon)) * weight
+
+
+def _half_turn(x: np.ndarray) -> np.ndarray:
+    first, second = np.split(x, 2, axis=-1)
+    return np.concatenate([-second, first], axis=-1)

@@ -1,0 +1,94 @@
+"""A pretrained causal model as Planner: reads the transcript, and proposes by its next-token distribution over the menu."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.roles import State
+from parley.core.said import Menu, Opening, Outcome, Proposal
+from parley.core.tables import Sentences
+from parley.models.checkpoint import Checkpoint, LineTokens
+from parley.prompting.transcript import observation_line, subgoal_line, task_line
+
+
+class TransformerPlanner:
+    """Proposes softmax(logits) restricted to the menu, one token a line, from a key-value cache: a step costs its new tokens.
+
+    The prompt is cut by rule: a checkpoint was trained on documents of so many episodes; when a run has heard that many
+    (in any of its rows), the next episode begins with the most recent half of them read again as a fresh document.
+    """
+
+    def __init__(self, path: Path, decode: str = "sample") -> None:
+        self.decode = decode
+        self.checkpoint = Checkpoint.load(path)
+        self.model = self.checkpoint.model
+        self.window = int(self.checkpoint.about["episodes"])
+        self._task = LineTokens(self.checkpoint, task_line)
+        self._observation = LineTokens(self.checkpoint, observation_line)
+        self._subgoal = LineTokens(self.checkpoint, subgoal_line)
+
+    def start(self, draws: Draws) -> None:
+        self.num_runs = draws.num_runs
+        self._episodes: list[list[tuple[np.ndarray, np.ndarray]]] = []  # pieces (tokens, counts) of each episode kept
+        self._cache = self.model.cache(self.num_runs)
+        self._fed = 0  # parts of the current joint subgoal that `propose` has already fed
+
+    def hear(self, said: Opening | Outcome) -> None:
+        if isinstance(said, Opening):
+            if len(self._episodes) == self.window:
+                self._restart(self._episodes[len(self._episodes) - self.window // 2 :])
+            self._episodes.append([])
+            lines = [self._task(said.instructions)[:, None], self._observation(said.observations)[:, None]]
+            self._feed(np.concatenate(lines, axis=1), np.full(self.num_runs, 2))
+        else:
+            subgoals = self._subgoal(np.where(said.active[:, None], said.subgoals, said.subgoals[said.active][:1]))
+            seen = np.where(said.active, said.observations, said.observations[said.active][:1])
+            tokens = np.concatenate([subgoals[:, self._fed :], self._observation(seen)[:, None]], axis=1)
+            self._feed(tokens, np.where(said.active, tokens.shape[1], 0))
+        self._fed = 0
+
+    def _feed(self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"]) -> None:
+        self._episodes[-1].append((tokens, counts))
+        logits = self._cache.append(tokens, counts)
+        self._logits = logits if (counts > 0).all() else np.where((counts > 0)[:, None], logits, self._logits)
+
+    def _restart(self, episodes: list[list[tuple[np.ndarray, np.ndarray]]]) -> None:
+        """Read these episodes as a fresh document, in the pieces in which they were heard."""
+        self._cache, self._episodes = self.model.cache(self.num_runs), []
+        for pieces in episodes:
+            self._episodes.append([])
+            for tokens, counts in pieces:
+                self._feed(tokens, counts)
+
+    def propose(self, menu: Menu, parts: Sentences) -> Proposal:
+        while self._fed < parts.shape[1]:
+            token = self._subgoal(parts[:, self._fed])[:, None]
+            self._feed(token, np.ones(self.num_runs, dtype=np.intp))
+            self._fed += 1
+        tokens = self._subgoal(np.where(menu.legal, menu.sentences, menu.sentences[menu.legal][0]))
+        if not menu.legal.any(axis=1).all():
+            raise BadInput("menu: at least one subgoal must be legal in every run")
+        tokens = np.broadcast_to(tokens, (self.num_runs, tokens.shape[1]))
+        logits = np.take_along_axis(self._logits, tokens, axis=1).astype(np.float64)
+        logits = np.where(menu.legal, logits, -np.inf)
+        probs = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return Proposal(probs / probs.sum(axis=1, keepdims=True))
+
+    def snapshot(self) -> State:
+        """The tokens since the last cut, with the boundaries of pieces and episodes."""
+        state: State = {"pieces": np.array([len(pieces) for pieces in self._episodes], dtype=np.intp)}
+        flat = [piece for pieces in self._episodes for piece in pieces]
+        state["widths"] = np.array([tokens.shape[1] for tokens, _ in flat], dtype=np.intp)
+        state["tokens"] = np.concatenate([tokens for tokens, _ in flat], axis=1) if flat else np.zeros((0, 0), np.intp)
+        state["counts"] = np.array([counts for _, counts in flat], dtype=np.intp)
+        return state
+
+    def restore(self, state: State) -> None:
+        """Read the same pieces again, in the same batch shape: bit-identical on the same machine and threads."""
+        bounds = np.cumsum(state["widths"])[:-1]
+        tokens = np.split(state["tokens"], bounds, axis=1) if len(state["widths"]) else []
+        flat = iter(zip(tokens, state["counts"], strict=True))
+        self._restart([[next(flat) for _ in range(count)] for count in state["pieces"]])
