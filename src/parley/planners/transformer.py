@@ -17,8 +17,9 @@ from parley.prompting.transcript import observation_line, subgoal_line, task_lin
 class TransformerPlanner:
     """Proposes softmax(logits) restricted to the menu, one token a line, from a key-value cache: a step costs its new tokens.
 
-    The prompt is cut by rule: a checkpoint was trained on documents of so many episodes; when a run has heard that many
-    (in any of its rows), the next episode begins with the most recent half of them read again as a fresh document.
+    The prompt is cut by rule: a checkpoint was trained on documents of so many episodes; when as many have been heard
+    (or the next one might not fit the model's positions), the next episode begins with the most recent half of them
+    read again as a fresh document.
     """
 
     def __init__(self, path: Path, decode: str = "sample") -> None:
@@ -34,12 +35,13 @@ class TransformerPlanner:
         self.num_runs = draws.num_runs
         self._episodes: list[list[tuple[np.ndarray, np.ndarray]]] = []  # pieces (tokens, counts) of each episode kept
         self._cache = self.model.cache(self.num_runs)
+        self._logits: np.ndarray = np.zeros((self.num_runs, 0))
         self._fed = 0  # parts of the current joint subgoal that `propose` has already fed
 
     def hear(self, said: Opening | Outcome) -> None:
         if isinstance(said, Opening):
-            if len(self._episodes) == self.window:
-                self._restart(self._episodes[len(self._episodes) - self.window // 2 :])
+            if self._is_full():
+                self._restart(self._episodes[-(len(self._episodes) // 2) :] if len(self._episodes) > 1 else [])
             self._episodes.append([])
             lines = [self._task(said.instructions)[:, None], self._observation(said.observations)[:, None]]
             self._feed(np.concatenate(lines, axis=1), np.full(self.num_runs, 2))
@@ -49,6 +51,11 @@ class TransformerPlanner:
             tokens = np.concatenate([subgoals[:, self._fed :], self._observation(seen)[:, None]], axis=1)
             self._feed(tokens, np.where(said.active, tokens.shape[1], 0))
         self._fed = 0
+
+    def _is_full(self) -> bool:
+        longest = max((sum(t.shape[1] for t, _ in pieces) for pieces in self._episodes), default=0)
+        fits = int(self._cache.length.max()) + longest <= self.model.shape.positions
+        return len(self._episodes) == self.window or not fits
 
     def _feed(self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"]) -> None:
         self._episodes[-1].append((tokens, counts))

@@ -1,0 +1,39 @@
+"""The tokenizer of a world: byte-level BPE in which each word is one token, and so is each whole line of the transcript."""
+
+from typing import Any
+
+from parley.core.errors import MissingExtra
+from parley.core.tables import Tables
+from parley.prompting.transcript import observation_line, subgoal_line, task_line
+
+END = "<|endoftext|>"
+
+
+def world_lines(tables: Tables) -> list[str]:
+    """Every line that can stand in a transcript of the world, in a fixed order, without repetition."""
+    lines = [task_line(w) for w in tables.instructions] + [observation_line(o) for o in tables.observations]
+    lines += [subgoal_line(g) for menu in tables.menus for g in menu]
+    return list(dict.fromkeys(lines))
+
+
+def world_tokenizer(tables: Tables) -> Any:
+    """A `PreTrainedTokenizerFast`; text outside the world's lines still tokenises, by words and at last by bytes."""
+    try:
+        from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+        from transformers import PreTrainedTokenizerFast
+    except ImportError:
+        raise MissingExtra("a tokenizer", "torch") from None
+    lines = world_lines(tables)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=100_000,  # merges go on until every word is whole
+        min_frequency=1,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(lines * 2, trainer)
+    tokenizer.add_tokens([AddedToken(line, normalized=False) for line in lines])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
