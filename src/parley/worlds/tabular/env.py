@@ -103,5 +103,3 @@ def _running(probabilities: np.ndarray) -> np.ndarray:
 
 def _pick(running: np.ndarray, u: np.ndarray) -> Int[np.ndarray, " B"]:
     return (running <= u[:, None]).sum(axis=1)
-
-

@@ -1,0 +1,58 @@
+# Two commands for a fresh machine with Python 3.11+ and make: `make quickstart` and `make test`.
+# uv is used where it is on the PATH, and installed into the environment where it is not.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SYNC    = $$(command -v uv || echo $(CURDIR)/$(BIN)/uv) sync --locked --quiet --inexact
+# torch comes by pip, which honours a machine's own index and wheels (a CPU build where there is one); its version is the lock's.
+TORCH   = torch==$(shell sed -n '/^name = "torch"/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
+
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export OMP_NUM_THREADS ?= 1
+export HF_HUB_OFFLINE := 1
+
+.PHONY: quickstart test test-slow check lint format figures bench clean
+
+quickstart: $(VENV)/.core
+	$(BIN)/parley quickstart
+
+test: $(VENV)/.dev
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -m "not slow" --cov=parley --cov-report=term src tests
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow tests
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+figures: $(VENV)/.core
+	$(BIN)/parley quickstart --figure docs/figures/quickstart.png
+
+bench: $(VENV)/.dev
+	for file in benchmarks/*.py; do $(BIN)/python $$file; done
+
+$(VENV)/.base:
+	$(PYTHON) -m venv $(VENV)
+	command -v uv > /dev/null || $(BIN)/python -m pip install --quiet uv
+	touch $@
+
+$(VENV)/.core: $(VENV)/.base pyproject.toml uv.lock
+	$(SYNC) --no-dev
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base pyproject.toml uv.lock
+	$(SYNC)
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	touch $@ $(VENV)/.core
+
+clean:
+	rm -rf $(VENV)
