@@ -1,9 +1,9 @@
-"""A pretrained causal model as Planner: reads the transcript, and proposes by its next-token distribution over the menu."""
+"""A pretrained causal model as Planner: reads the transcript, proposes by its next-token distribution over the menu."""
 
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
@@ -15,7 +15,7 @@ from parley.prompting.transcript import observation_line, subgoal_line, task_lin
 
 
 class TransformerPlanner:
-    """Proposes softmax(logits) restricted to the menu, one token a line, from a key-value cache: a step costs its new tokens.
+    """Proposes softmax(logits) over the menu, one token a line, from a key-value cache: a step costs its new tokens.
 
     The prompt is cut by rule: a checkpoint was trained on documents of so many episodes; when as many have been heard
     (or the next one might not fit the model's positions), the next episode begins with the most recent half of them
@@ -48,9 +48,22 @@ class TransformerPlanner:
         else:
             subgoals = self._subgoal(np.where(said.active[:, None], said.subgoals, said.subgoals[said.active][:1]))
             seen = np.where(said.active, said.observations, said.observations[said.active][:1])
-            tokens = np.concatenate([subgoals[:, self._fed :], self._observation(seen)[:, None]], axis=1)
-            self._feed(tokens, np.where(said.active, tokens.shape[1], 0))
+            self._tell(subgoals[:, :-1])
+            self._take_back(~said.active)
+            tokens = np.stack([subgoals[:, -1], self._observation(seen)], axis=1)
+            self._feed(tokens, np.where(said.active, 2, 0))
         self._fed = 0
+
+    def _tell(self, parts: Int[np.ndarray, "B k"]) -> None:
+        """Feed the parts of a joint subgoal not fed yet, each a piece of its own: `propose` and a replay feed alike."""
+        for k in range(self._fed, parts.shape[1]):
+            self._feed(parts[:, k : k + 1], np.ones(self.num_runs, dtype=np.intp))
+        self._fed = max(self._fed, parts.shape[1])
+
+    def _take_back(self, rows: Bool[np.ndarray, " B"]) -> None:
+        """In `rows`, whose episode had ended, the parts were not said after all; a piece without tokens records it."""
+        if self._fed and rows.any():
+            self._feed(np.zeros((self.num_runs, 0), dtype=np.intp), np.where(rows, -self._fed, 0))
 
     def _is_full(self) -> bool:
         longest = max((sum(t.shape[1] for t, _ in pieces) for pieces in self._episodes), default=0)
@@ -59,6 +72,9 @@ class TransformerPlanner:
 
     def _feed(self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"]) -> None:
         self._episodes[-1].append((tokens, counts))
+        if not tokens.shape[1]:
+            self._cache.length = self._cache.length + counts
+            return
         logits = self._cache.append(tokens, counts)
         self._logits = logits if (counts > 0).all() else np.where((counts > 0)[:, None], logits, self._logits)
 
@@ -71,10 +87,7 @@ class TransformerPlanner:
                 self._feed(tokens, counts)
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
-        while self._fed < parts.shape[1]:
-            token = self._subgoal(parts[:, self._fed])[:, None]
-            self._feed(token, np.ones(self.num_runs, dtype=np.intp))
-            self._fed += 1
+        self._tell(self._subgoal(parts))
         tokens = self._subgoal(np.where(menu.legal, menu.sentences, menu.sentences[menu.legal][0]))
         if not menu.legal.any(axis=1).all():
             raise BadInput("menu: at least one subgoal must be legal in every run")
