@@ -41,7 +41,11 @@ class PretrainingError:
 def pretraining_error(
     path: Path, beliefs: Beliefs, num_documents: int = 256, num_episodes: int | None = None, seed: int = 0
 ) -> PretrainingError:
-    """Read held-out documents with the checkpoint and the oracle side by side, by the code that plans at run time."""
+    """Read held-out documents with the checkpoint and the oracle side by side, by the code that plans at run time.
+
+    With several Actors the errors of their conditionals add up, weighted by the oracle's law of the earlier parts: a
+    bound on the total variation of the joint subgoal.
+    """
     planner = TransformerPlanner(path)
     recipe = planner.checkpoint.about["recipe"]
     rho = float(recipe["rho"])
@@ -66,9 +70,11 @@ def pretraining_error(
             joint = np.stack([part[i] for part, i in zip(parts, index, strict=True)], axis=1)
             for reader in (planner, oracle):
                 reader.hear(said)
+            likely = np.ones(num_documents)  # how much likelier the oracle plays the earlier parts than the behaviour
             for k, menu in enumerate(menus):
                 ours, theirs = (reader.propose(menu, joint[:, :k]).probs for reader in (planner, oracle))
-                error[:, e] += 0.5 * np.abs(ours - theirs).sum(axis=1) / (t.horizon * len(menus))
+                error[:, e] += likely * 0.5 * np.abs(ours - theirs).sum(axis=1) / t.horizon
+                likely = likely * shape[k] * theirs[np.arange(num_documents), index[k]]
             heard = observations[documents.observations[:, e, h + 1]]
             said = Outcome(e, h + 1, joint, heard, nothing, always)
         for reader in (planner, oracle):

@@ -138,8 +138,9 @@ class Columns:
     def labels(self, documents: Documents) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each Actor: the positions in an episode at which its part is predicted, and the law to be predicted.
 
-        The law of a later part is conditional on the parts that the behaviour played before it; where the expert would
-        never have played those, it is all zero: there is no label.
+        The law of a later part, given the parts that were played before it, sums to the expert's probability of those
+        (times their number), not to one: so weighted, maximum likelihood yields the conditional of the mixture over z,
+        sum_z P(z) pi_z(parts so far) / sum_z P(z) pi_z(parts before), as the exact planner computes it.
         """
         n, num_episodes, horizon, _ = documents.labels.shape
         joint = documents.labels.reshape(n, num_episodes, horizon, *map(len, self.parts))
@@ -147,11 +148,9 @@ class Columns:
         found = []
         for k in range(len(self.parts)):
             law = joint.sum(axis=tuple(range(4, joint.ndim)))
-            total = law.sum(axis=-1, keepdims=True)
-            law = np.divide(law, total, out=np.zeros_like(law), where=total > 0)
             found.append((1 + k + np.arange(horizon) * self.per_step, law))
             index = split[k].reshape(*split[k].shape, *[1] * (joint.ndim - 3))
-            joint = np.take_along_axis(joint, index, axis=3)[:, :, :, 0]
+            joint = np.take_along_axis(joint, index, axis=3)[:, :, :, 0] * len(self.parts[k])
         return found
 
 

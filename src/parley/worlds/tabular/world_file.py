@@ -104,8 +104,11 @@ def parse_world(text: str, where: str = "world") -> Tables:
         menus=(tuple(entries["subgoals"]),),
         latents=tuple(entries["latents"]),
         instructions=tuple(entries["instructions"]),
-        **{name: arrays[name] for name in ARRAYS if name != "emission"},
+        prior=arrays["prior"],
+        initial=arrays["initial"],
+        transition=arrays["transition"],
         emission=emission,
+        reward=arrays["reward"],
         preference=arrays.get("preference"),
     )
 

@@ -1,0 +1,305 @@
+"""The command line: parse, assemble, print. Answers go to standard output, progress and messages to standard error."""
+
+import argparse
+import inspect
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_limits
+
+from parley import assemble
+from parley.core.errors import BadInput, ParleyError
+from parley.core.said import EpisodeRecord
+from parley.core.text import inert
+from parley.execute import RunConfig, resume, run
+from parley.experiments.quickstart import SENTENCE, quickstart
+from parley.pretraining.train import PRESETS, Recipe, pretrain
+from parley.report.page import report_page
+from parley.report.plots import regret_figure, save_png
+from parley.report.summary import Curves
+from parley.report.tables import names_table, plain, summary_table
+from parley.runs.directory import read_manifest, storage
+from parley.runs.log import RunReader
+from parley.worlds.tabular.world_file import dump_world, load_world
+
+OUT, ERR = Console(), Console(stderr=True)  # tables to the one, bars and messages to the other
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 2 on bad usage or input, 1 on failure, 130 on Ctrl-C after saving."""
+    args = parser().parse_args(argv)
+    try:
+        with threadpool_limits(getattr(args, "threads", 1)):
+            answer = args.command(args)
+        if args.json and answer is not None:
+            print(json.dumps(answer, ensure_ascii=False))
+        return 0
+    except ParleyError as wrong:
+        return _fail(args, str(wrong), wrong.exit_code)
+    except KeyboardInterrupt:
+        return _fail(args, "interrupted; what was finished is saved: `parley resume` continues a run", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _fail(args: argparse.Namespace, message: str, code: int) -> int:
+    if args.json:
+        print(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False))
+    ERR.print(f"[bold red]parley:[/] {plain(inert(message, 4000))}", soft_wrap=True)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"parley: {message} (see `{self.prog} --help`)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = _Parser(prog="parley", description="LLM agents that plan in words and get better from episode to episode.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, does: Callable[[argparse.Namespace], Any], text: str, to: Any = commands) -> Any:
+        made = to.add_parser(name, help=text, description=text)
+        made.add_argument("--json", action="store_true", help="answer in JSON on standard output")
+        made.set_defaults(command=does)
+        return made
+
+    c = command("run", _run, "carry out runs of a planner in a world, into a new directory")
+    c.add_argument("--world", required=True, help="a name, name:key=value,..., or a world file")
+    c.add_argument("--planner", default="exact", help="default: exact")
+    c.add_argument("--explore", default="none", help="default: none")
+    c.add_argument("--episodes", type=int, default=100, metavar="T")
+    c.add_argument("--runs", type=int, default=64, metavar="B", help="independent runs, each with a secret of its own")
+    c.add_argument("--seed", type=int, default=0)
+    c.add_argument("--out", type=Path, required=True, help="the run directory, new or empty")
+    c.add_argument("--latent", help="NAME or INDEX for all runs; default: drawn from the prior")
+    c.add_argument("--instructions", default="cyclic", help="cyclic, random, fixed:NAME, list:NAME|NAME|...")
+    c.add_argument("--record", default="auto", choices=["steps", "episodes", "auto"])
+    c.add_argument("--cohort", type=int, default=0, metavar="N", help="runs that move together; default: the planner's")
+    c.add_argument("--threads", type=int, default=1, help="threads of the array library (default 1)")
+
+    c = command("resume", _resume, "continue a run that was killed or interrupted")
+    c.add_argument("run", type=Path)
+    c.add_argument("--threads", type=int, default=1)
+
+    c = command("show", _show, "the table of one or more runs, or one episode step by step")
+    c.add_argument("run", type=Path, nargs="+")
+    c.add_argument("--episode", type=int, help="show this episode, counted from 0 ...")
+    c.add_argument("--of-run", type=int, default=0, help="... of this run (default 0)")
+
+    c = command("report", _report, "a self-contained HTML page and a figure of one or more runs")
+    c.add_argument("run", type=Path, nargs="+")
+    c.add_argument("--out", type=Path, help="where to write the page (default: report.html in the first run directory)")
+    c.add_argument("--figure", type=Path, help="where to write the figure (default: regret.png beside the page)")
+
+    c = command("list", _list, "what there is: worlds, planners or explorers")
+    c.add_argument("what", choices=["worlds", "planners", "explorers"])
+
+    worlds = commands.add_parser("world", help="world files").add_subparsers(required=True, metavar="ACTION")
+    c = command("export", _export, "write a world as a world file to standard output", worlds)
+    c.add_argument("name")
+    c = command("check", _check, "validate a world file", worlds)
+    c.add_argument("file", type=Path)
+
+    c = command("pretrain", _pretrain, "train a transformer planner for a world (needs the extra torch)")
+    c.add_argument("--world", required=True)
+    c.add_argument("--out", type=Path, required=True, help="the checkpoint directory, new or empty")
+    for f in fields(Recipe):
+        option = "--" + f.name.replace("_", "-")
+        c.add_argument(option, type=type(f.default), help=f"default: the world's preset, else {f.default}")
+    c.add_argument("--threads", type=int, default=1)
+
+    c = command("quickstart", _quickstart, "see a transformer plan, explore and learn, in two minutes")
+    c.add_argument("--out", type=Path, help="where to keep the runs (default: a temporary directory)")
+    c.add_argument("--figure", type=Path, default=Path("quickstart.png"))
+    return top
+
+
+# -- progress -------------------------------------------------------------------------------------------------------
+
+
+class Bars:
+    """Live bars on standard error: episodes done, mean regret so far, share explored, time left."""
+
+    def __enter__(self) -> "Bars":
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[said]}"),
+        )
+        self._progress = Progress(*columns, TimeRemainingColumn(), console=ERR)
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def begin(self, label: str, total: int) -> Callable[[EpisodeRecord, int], None]:
+        """A bar of `total` episodes over all runs; returns what to call with each finished one."""
+        bar = self._progress.add_task(plain(label), total=total, said="")
+        sums = {"regret": 0.0, "explored": 0.0, "episodes": 0.0}
+
+        def finished(record: EpisodeRecord, runs: int) -> None:
+            sums["regret"] += float(record.expected_regret.sum())
+            sums["explored"] += float(record.explored.sum())
+            sums["episodes"] += runs
+            said = f"explored {sums['explored'] / sums['episodes']:.1%}"
+            if sums["regret"] == sums["regret"]:
+                said = f"regret {sums['regret'] / sums['episodes']:.3f} an episode, {said}"
+            self._progress.update(bar, advance=runs, said=said)
+
+        return finished
+
+    def training(self, label: str) -> Callable[[dict[str, float]], None]:
+        """A bar of optimiser steps."""
+        bar = self._progress.add_task(plain(label), total=None, said="")
+
+        def step(now: dict[str, float]) -> None:
+            said = f"loss {now['loss']:.4f}, {now['tokens_s']:,.0f} tokens/s"
+            self._progress.update(bar, completed=now["step"], total=now["steps"], said=said)
+
+        return step
+
+
+# -- commands -------------------------------------------------------------------------------------------------------
+
+
+def _run(args: argparse.Namespace) -> Any:
+    config = RunConfig(**{f.name: getattr(args, f.name) for f in fields(RunConfig)})
+    assemble.world(args.world)  # a wrong name is said before any bar is drawn
+    with Bars() as bars:
+        manifest = run(config, args.out, bars.begin(args.world, config.episodes * config.runs))
+    return _closing(args, manifest)
+
+
+def _resume(args: argparse.Namespace) -> Any:
+    config = RunConfig.from_manifest(read_manifest(args.run)["config"])
+    with Bars() as bars:
+        manifest = resume(args.run, bars.begin(config.world, config.episodes * config.runs))
+    args.out = args.run
+    return _closing(args, manifest)
+
+
+def _closing(args: argparse.Namespace, manifest: dict[str, Any]) -> Any:
+    """The table at the end."""
+    curves = Curves.read(args.out)
+    kept = manifest["config"]["record"]
+    if not args.json:
+        OUT.print(summary_table([curves.summary()], f"{manifest['config']['world']} ({args.out})"))
+        ERR.print(f"recorded: {kept}. A page with every episode:  parley report {args.out}", markup=False)
+    return {"out": str(args.out), "record": kept, **curves.summary().as_dict()}
+
+
+def _show(args: argparse.Namespace) -> Any:
+    if args.episode is not None:
+        return _show_episode(args)
+    curves = [Curves.read(out) for out in args.run]
+    if not args.json:
+        OUT.print(summary_table([c.summary() for c in curves], ", ".join(str(out) for out in args.run)))
+    return [{"out": str(out), **c.summary().as_dict()} for out, c in zip(args.run, curves, strict=True)]
+
+
+def _show_episode(args: argparse.Namespace) -> Any:
+    reader = RunReader(args.run[0])
+    steps = reader.trace(args.of_run, args.episode)
+    reader.close()
+    if not steps:
+        raise BadInput(f"{args.run[0]}: no steps are recorded of run {args.of_run}, episode {args.episode}")
+    if not args.json:
+        for step in steps:
+            OUT.print(f"[dim]{step['step']}[/] {plain(step['observation'])}")
+            OUT.print(f"  [bold]> {plain(step['subgoal'])}[/]{' (exploring)' if step['explored'] else ''}")
+            OUT.print(f"    proposal {plain(json.dumps(step['proposal']))}", style="dim")
+        OUT.print(f"[dim]end[/] {plain(steps[-1]['next_observation'])}")
+    return steps
+
+
+def _report(args: argparse.Namespace) -> Any:
+    page = args.out or args.run[0] / "report.html"
+    picture = args.figure or page.with_name("regret.png")
+    text = report_page(args.run)
+    with storage(page.parent):
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(text, encoding="utf-8")
+        curves = [Curves.read(out) for out in args.run]
+        worlds = list(dict.fromkeys(c.manifest["config"]["world"] for c in curves))
+        panels = [(w, [c for c in curves if c.manifest["config"]["world"] == w]) for w in worlds]
+        save_png(regret_figure(panels), picture)
+    if not args.json:
+        OUT.print(f"{page}\n{picture}", markup=False)
+    return {"page": str(page), "figure": str(picture)}
+
+
+def _list(args: argparse.Namespace) -> Any:
+    kinds = {"worlds": assemble.WORLDS, "planners": assemble.PLANNERS, "explorers": assemble.EXPLORERS}[args.what]
+    rows = []
+    for name, kind in sorted(kinds.items()):
+        parameters = inspect.signature(kind.factory).parameters.values()
+        shown = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters if p.name != "scene"]
+        rows.append((name, ", ".join(shown), kind.line))
+    if not args.json:
+        OUT.print(names_table(args.what, rows))
+    return [dict(zip(("name", "arguments", "about"), row, strict=True)) for row in rows]
+
+
+def _export(args: argparse.Namespace) -> None:
+    tables = assemble.world(args.name).tables
+    if tables is None:
+        raise BadInput(f"world {args.name!r} has no exact tables to export")
+    sys.stdout.write(dump_world(tables))
+
+
+def _check(args: argparse.Namespace) -> Any:
+    t = load_world(args.file)
+    sizes = {"states": len(t.states), "observations": len(t.observations), "subgoals": t.num_subgoals}
+    sizes |= {"latents": t.num_latents, "instructions": len(t.instructions), "horizon": t.horizon}
+    if not args.json:
+        OUT.print(f"{args.file}: valid; {', '.join(f'{n} {name}' for name, n in sizes.items())}", markup=False)
+    return {"valid": True, "name": t.name, **sizes}
+
+
+def _pretrain(args: argparse.Namespace) -> Any:
+    tables = assemble.world(args.world).tables
+    if tables is None:
+        raise BadInput(f"world {args.world!r} has no exact tables: pretraining needs its expert")
+    given = {f.name: getattr(args, f.name) for f in fields(Recipe) if getattr(args, f.name) is not None}
+    recipe = replace(PRESETS.get(args.world, Recipe()), **given)
+    with Bars() as bars:
+        about = pretrain(tables, args.world, args.out, recipe, bars.training(f"pretraining on {args.world}"))
+    if not args.json:
+        OUT.print(f"{args.out}: {about['parameters']:,} parameters, loss {about['loss']:.4f}", markup=False)
+    return {"out": str(args.out), **about}
+
+
+def _quickstart(args: argparse.Namespace) -> Any:
+    ERR.print(f"[bold]{SENTENCE}[/]", soft_wrap=True)
+    out = args.out or Path(tempfile.mkdtemp(prefix="parley-"))
+    with Bars() as bars:
+        done = quickstart(out, bars.begin)
+    panels = [(title, [Curves.read(d, label) for label, d in runs]) for title, runs in done.items()]
+    if not args.json:
+        for title, curves in panels:
+            OUT.print(summary_table([c.summary() for c in curves], title))
+    with storage(out):
+        save_png(regret_figure(panels), args.figure)
+        page = out / "report.html"
+        page.write_text(report_page([d for runs in done.values() for _, d in runs]), encoding="utf-8")
+    if not args.json:
+        OUT.print(f"figure: {args.figure}\npage:   {page}", markup=False)
+    return {title: [c.summary().as_dict() for c in curves] for title, curves in panels}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+"""Text from worlds and models is data: shown, it must not be able to act on a terminal."""
+
+import unicodedata
+
+
+def inert(text: str, longest: int = 500) -> str:
+    """`text` with control and formatting characters spelt out (an escape becomes \\x1b) and cut at `longest`.
+
+    >>> inert("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    shown = "".join(
+        c
+        if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+        else c.encode("unicode_escape").decode()
+        for c in text[: longest + 1]
+    )
+    return shown if len(text) <= longest else f"{shown[:longest]}..."

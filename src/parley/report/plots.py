@@ -1,0 +1,56 @@
+"""Figures: cumulative regret curves with pointwise 95% bands over runs."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from parley.core.text import inert
+from parley.report.summary import Curves
+
+COLOURS = ("#c0392b", "#2471a3", "#1e8449", "#b9770e", "#6c3483", "#515a5a")
+
+
+def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
+    """One panel a world: titles and the curves in it."""
+    figure = Figure(figsize=(4.8 * len(panels), 3.4), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (title, curves) in zip(axes, panels, strict=True):
+        _panel(ax, title, curves)
+    return figure
+
+
+def _panel(ax: Axes, title: str, curves: Sequence[Curves]) -> None:
+    for colour, curve in zip(COLOURS * len(curves), curves, strict=False):
+        mean, half = curve.band()
+        t = range(1, len(mean) + 1)
+        ax.plot(t, mean, color=colour, lw=1.8, label=_literal(curve.label))
+        ax.fill_between(t, mean - half, mean + half, color=colour, alpha=0.18, lw=0)
+    ax.set_title(_literal(title), fontsize=10)
+    ax.set_xlabel("episode")
+    ax.set_ylabel(f"cumulative {curves[0].measure if curves else 'regret'}")
+    ax.legend(fontsize=8, frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0)
+    ax.set_ylim(bottom=0)
+
+
+def _literal(text: str) -> str:
+    """matplotlib reads $...$ as mathematics."""
+    return inert(text).replace("$", r"\$")
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150, metadata={"Software": None})
+
+
+def as_svg(figure: Figure) -> str:
+    """The figure as an SVG element for a page; text stays text, ids do not change from one call to the next."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "parley"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()[buffer.getvalue().index("<svg") :]

@@ -1,0 +1,98 @@
+"""What a run amounts to, in a few numbers with intervals over runs."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from parley.runs.directory import read_manifest
+from parley.runs.log import RunReader
+
+Z95 = 1.96
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Numbers of one run directory; `regret` is the total of a run, expected regret where the world has exact tables."""
+
+    label: str
+    status: str
+    runs: int
+    episodes: int
+    regret: float
+    regret_half_width: float  # 95%, over runs
+    measure: str  # "expected regret", or "return" where there is no optimal value
+    mean_return: float
+    explored: float  # share of episodes
+    slope: float | None  # of log regret against log t over the last half
+    slope_low: float | None
+    slope_high: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A run directory as curves: `values` per run and episode."""
+
+    label: str
+    manifest: dict[str, Any]
+    measure: str
+    values: Float[np.ndarray, "R T"]
+    returns: Float[np.ndarray, "R T"]
+    explored: Float[np.ndarray, "R T"]
+
+    @classmethod
+    def read(cls, out: Path, label: str | None = None) -> "Curves":
+        """Read the episodes that all runs have finished."""
+        manifest = read_manifest(out)
+        reader = RunReader(out)
+        try:
+            returns, explored = reader.episodes("return"), reader.episodes("explored")
+            expected = reader.episodes("expected_regret")
+        finally:
+            reader.close()
+        known = expected.size > 0 and not np.isnan(expected).any()
+        label = label or f"{manifest['config']['planner']}, {manifest['config']['explore']}"
+        return cls(
+            label, manifest, "expected regret" if known else "return", expected if known else returns, returns, explored
+        )
+
+    def band(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean cumulative curve and half the width of its pointwise 95% interval over runs."""
+        total = np.cumsum(self.values, axis=1)
+        spread = total.std(axis=0, ddof=1) if len(total) > 1 else np.zeros(total.shape[1])
+        return total.mean(axis=0), Z95 * spread / np.sqrt(len(total))
+
+    def summary(self) -> Summary:
+        runs, episodes = self.values.shape
+        mean, half = self.band() if episodes else (np.zeros(1), np.zeros(1))
+        slope = log_log_slope(self.values) if self.measure != "return" else (None, None, None)
+        return Summary(
+            self.label, self.manifest["status"], runs, episodes, float(mean[-1]), float(half[-1]), self.measure,
+            float(self.returns.mean()) if episodes else 0.0, float(self.explored.mean()) if episodes else 0.0, *slope,
+        )  # fmt: skip
+
+
+def log_log_slope(
+    regret: Float[np.ndarray, "R T"], resamples: int = 500
+) -> tuple[float | None, float | None, float | None]:
+    """Slope of log cumulative regret against log t over the last half, with a bootstrap 95% interval over runs.
+
+    None where there are fewer than 8 episodes or no regret to take the logarithm of.
+    """
+    runs, episodes = regret.shape
+    total = np.cumsum(regret, axis=1)[:, episodes // 2 :]
+    if episodes < 8 or total.mean(axis=0).min() <= 1e-12:
+        return None, None, None
+    x = np.log(np.arange(episodes // 2 + 1, episodes + 1))
+    x = x - x.mean()
+    picks = np.random.default_rng(0).integers(runs, size=(resamples, runs))
+    weights = np.stack([np.bincount(pick, minlength=runs) for pick in picks]) / runs
+    curves = np.maximum(np.concatenate([np.full((1, runs), 1 / runs), weights]) @ total, 1e-12)
+    slopes = np.log(curves) @ x / (x @ x)
+    low, high = np.quantile(slopes[1:], [0.025, 0.975])
+    return float(slopes[0]), float(low), float(high)

@@ -1,0 +1,45 @@
+"""Tables for the terminal."""
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from parley.core.text import inert
+from parley.report.summary import Summary
+
+
+def plain(text: str) -> str:
+    """Text that can neither act on the terminal nor be read as markup."""
+    return escape(inert(text))
+
+
+def summary_table(summaries: Sequence[Summary], title: str) -> Table:
+    """One row a run directory: regret with its interval, return, exploration, growth."""
+    table = Table(title=plain(title), title_justify="left")
+    for name in ("", "runs x episodes", "regret of a run", "mean return", "explored", "growth over the last half"):
+        table.add_column(name, justify="left" if not name else "right")
+    for s in summaries:
+        regret = f"{s.regret:.2f} ± {s.regret_half_width:.2f}" if s.measure == "expected regret" else "unknown"
+        growth = "-"
+        if s.slope is not None:
+            growth = f"T^{s.slope:.2f} [{s.slope_low:.2f}, {s.slope_high:.2f}]"
+        table.add_row(
+            plain(s.label),
+            f"{s.runs} x {s.episodes}",
+            regret,
+            f"{s.mean_return:.3f}",
+            f"{s.explored:.1%}",
+            plain(growth),
+        )
+    return table
+
+
+def names_table(title: str, rows: Sequence[tuple[str, str, str]]) -> Table:
+    """Names, their arguments, and a line about each."""
+    table = Table(title=title, title_justify="left")
+    for column in ("name", "arguments (defaults)", "what it is"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*map(plain, row))
+    return table
