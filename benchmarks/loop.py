@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from parley.runs.store import RunStore
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +22,7 @@ from parley.core.tables import Tables
 from parley.exploration.explorers import NoExploration
 from parley.loop import Cohort, run_cohort
 from parley.planners.exact import ExactPlanner
+from parley.runs.store import RunStore
 from parley.theory.beliefs import Beliefs
 from parley.theory.posterior import bail, normalised
 from parley.theory.regret import RegretMeter
