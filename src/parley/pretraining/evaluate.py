@@ -1,4 +1,4 @@
-"""The pretraining error, measured: total variation of a checkpoint's proposals to the exact BAIL oracle (theory.md 5)."""
+"""The pretraining error: total variation of a checkpoint's proposals to the exact BAIL oracle (theory.md 5)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,19 +39,24 @@ class PretrainingError:
 
 
 def pretraining_error(
-    path: Path, beliefs: Beliefs, num_documents: int = 256, num_episodes: int | None = None, seed: int = 0
+    path: Path,
+    beliefs: Beliefs,
+    num_documents: int = 256,
+    num_episodes: int | None = None,
+    seed: int = 0,
+    behaviour: str = "uniform",
 ) -> PretrainingError:
     """Read held-out documents with the checkpoint and the oracle side by side, by the code that plans at run time.
 
     With several Actors the errors of their conditionals add up, weighted by the oracle's law of the earlier parts: a
-    bound on the total variation of the joint subgoal.
+    bound on the total variation of the joint subgoal (for documents whose `behaviour` is uniform).
     """
     planner = TransformerPlanner(path)
     recipe = planner.checkpoint.about["recipe"]
     rho = float(recipe["rho"])
     num_episodes = num_episodes or planner.window
     oracle = ExactPlanner(beliefs, Evidence(DEMONSTRATOR, rho) if rho else Evidence())
-    documents = sample_documents(beliefs, num_documents, num_episodes, (seed, HELD_OUT), rho)
+    documents = sample_documents(beliefs, num_documents, num_episodes, (seed, HELD_OUT), rho, behaviour)
     t = beliefs.tables
     instructions, observations = (np.array(names, dtype=object) for names in (t.instructions, t.observations))
     parts = [np.array(menu, dtype=object) for menu in t.menus]

@@ -1,4 +1,4 @@
-"""The tokenizer of a world: byte-level BPE in which each word is one token, and so is each whole line of the transcript."""
+"""The tokenizer of a world: byte-level BPE in which each word is one token, and so is each line of the transcript."""
 
 from typing import Any
 

@@ -35,6 +35,7 @@ class Recipe:
     learning_rate: float = 3e-3
     observation_weight: float = 1.0  # of the loss on observations, next to 1 for the expert's labels
     rho: float = 0.0
+    behaviour: str = "mixed"  # of the stream; see `documents`
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -48,15 +49,15 @@ class Recipe:
 
 
 PRESETS: dict[str, Recipe] = {
-    "shortcut": Recipe(episodes=64, tokens=12_000_000, width=48, layers=3, heads=3, batch=16),
-    "household": Recipe(episodes=24, tokens=24_000_000, width=64, layers=4, heads=4, batch=32),
+    "shortcut": Recipe(episodes=64, tokens=10_000_000, width=48, layers=3, heads=3, batch=16),
+    "household": Recipe(episodes=24, tokens=12_000_000, width=64, layers=4, heads=4, batch=32),
 }
 
 Report = Callable[[dict[str, float]], None]
 
 
 def pretrain(tables: Tables, spec: str, out: Path, recipe: Recipe, report: Report | None = None) -> dict[str, Any]:
-    """Train a checkpoint for the world `tables` (named `spec`) into the new directory `out`; returns what is on its card."""
+    """Train a checkpoint for the world `tables` (named `spec`) into the new directory `out`; returns its card."""
     torch, transformers = _require_torch()
     if out.exists() and any(out.iterdir()):
         raise BadInput(f"out={str(out)!r} is not empty: name a new directory for the checkpoint")
@@ -170,7 +171,8 @@ def _steps(torch: Any, model: Any, beliefs: Beliefs, columns: Columns, recipe: R
     model.train()
     began = time.perf_counter()
     for i in range(total):
-        documents = sample_documents(beliefs, recipe.batch, recipe.episodes, (recipe.seed, 0, i), recipe.rho)
+        seed = (recipe.seed, 0, i)
+        documents = sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour)
         label_loss, observation_loss = _losses(torch, model, columns, documents)
         loss = label_loss + recipe.observation_weight * observation_loss
         if not bool(torch.isfinite(loss)):
