@@ -16,6 +16,7 @@ import numpy as np
 from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.core.tables import Tables
 from parley.models.checkpoint import FORMAT
+from parley.pretraining.card import card, measure
 from parley.pretraining.documents import Documents, sample_documents
 from parley.pretraining.tokenizer import world_tokenizer
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
@@ -53,6 +54,7 @@ PRESETS: dict[str, Recipe] = {
     "household": Recipe(episodes=24, tokens=12_000_000, width=64, layers=4, heads=4, batch=32),
 }
 
+ABOUT = "parley.json"
 Report = Callable[[dict[str, float]], None]
 
 
@@ -81,8 +83,7 @@ def pretrain(tables: Tables, spec: str, out: Path, recipe: Recipe, report: Repor
         "trained_s": round(time.perf_counter() - began, 1),
         "loss": last.get("loss"),
     }
-    _save(model, tokenizer, about, out)
-    return about
+    return _save(model, tokenizer, about, out, beliefs)
 
 
 def _require_torch() -> tuple[Any, Any]:
@@ -211,20 +212,32 @@ def _losses(torch: Any, model: Any, columns: Columns, documents: Documents) -> t
     return label_loss, observation_loss
 
 
-def _save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path) -> None:
-    """Write the checkpoint beside its place, then move it there: it is whole or not there at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+def _save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, beliefs: Beliefs) -> dict[str, Any]:
+    """Write the checkpoint beside its place, measure it, then move it there: it is whole or not there at all."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as wrong:
+        raise BadInput(f"out={str(out)!r} cannot be written: {wrong.strerror or wrong}") from wrong
     try:
         model.eval()
         model.save_pretrained(draft)
         tokenizer.save_pretrained(draft)
-        (draft / "parley.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        _write(draft / ABOUT, about)
+        about = {**about, "error": measure(draft, beliefs, about["recipe"])}
+        _write(draft / ABOUT, about)
+        preset = asdict(PRESETS.get(about["world"], Recipe()))
+        (draft / "README.md").write_text(card(about, beliefs.tables, preset), encoding="utf-8")
         draft.chmod(0o755)
         if out.exists():
             out.rmdir()
         os.replace(draft, out)
+        return about
     except OSError as wrong:
         raise ParleyError(f"the checkpoint could not be written to {str(out)!r}: {wrong.strerror or wrong}") from wrong
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write(path: Path, about: dict[str, Any]) -> None:
+    path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

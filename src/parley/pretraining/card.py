@@ -1,0 +1,86 @@
+"""The model card of a checkpoint: what it is, how it was made, and its measured distance to the exact oracle."""
+
+from pathlib import Path
+from typing import Any
+
+from parley.core.tables import Tables
+from parley.pretraining.evaluate import pretraining_error
+from parley.theory.beliefs import Beliefs
+
+NUM_DOCUMENTS = 128
+
+CARD = """---
+library_name: transformers
+license: apache-2.0
+pipeline_tag: text-generation
+---
+
+# A planner for `{world}`
+
+A Llama-architecture language model of {parameters:,} parameters. It reads the transcript of a run of the world
+`{world}`, whose hidden latent stays the same from episode to episode, and its next-token law after an observation is a
+law over subgoals: what a perfectly pretrained model computes there is a Bayesian mixture of experts (He et al. 2024).
+
+Transcript (each line, with its line break, is one token; any other text falls back to words and bytes):
+
+    {example}
+
+It holds {episodes} episodes of {horizon} steps. Made by
+
+    parley pretrain --world {world} --out DIR{options}
+
+that is: {tokens:,} tokens of fresh documents in which subgoals are chosen without regard to the latent (behaviour
+`{behaviour}`{rho}), each step labelled with the law of the expert who knows it; {trained_s:.0f} seconds on one core.
+
+## Distance to the exact oracle
+
+Total variation between its law over subgoals and the oracle's, {documents} held-out documents of {episodes} episodes:
+
+| held-out behaviour | mean (95% interval) | worst episode position | first | last |
+|---|---|---|---|---|
+{rows}
+
+## Limits
+
+It knows the sentences of this world only, and a latent drawn anew for every run. Words and bytes by themselves have
+tokens, but these were never trained.
+"""
+
+
+def measure(folder: Path, beliefs: Beliefs, recipe: dict[str, Any]) -> dict[str, Any]:
+    """Errors of the checkpoint in `folder` on held-out documents of each kind of behaviour its training allows."""
+    found: dict[str, Any] = {"documents": NUM_DOCUMENTS}
+    for behaviour in ("uniform",) if recipe["rho"] else ("uniform", "mixed"):
+        error = pretraining_error(folder, beliefs, NUM_DOCUMENTS, behaviour=behaviour)
+        by_position = [round(float(e), 5) for e in error.by_position]
+        found[behaviour] = {
+            "mean": round(error.mean, 5),
+            "half_width": round(error.half_width, 5),
+            "worst_position": max(by_position),
+            "by_position": by_position,
+        }
+    return found
+
+
+def card(about: dict[str, Any], tables: Tables, default: dict[str, Any]) -> str:
+    """The text of README.md; options of the recipe that differ from `default` are named in the command."""
+    recipe, error = about["recipe"], about["error"]
+    changed = [name for name, value in recipe.items() if value != default[name]]
+    rows = [
+        f"| {name} | {e['mean']:.4f} ± {e['half_width']:.4f} | {e['worst_position']:.4f} "
+        f"| {e['by_position'][0]:.4f} | {e['by_position'][-1]:.4f} |"
+        for name, e in error.items()
+        if isinstance(e, dict)
+    ]
+    lines = [f"task: {tables.instructions[0]}", tables.observations[0]]
+    lines += [*(f"> {menu[0]}" for menu in tables.menus), tables.observations[-1]]
+    return CARD.format(
+        **{name: about[name] for name in ("world", "parameters", "episodes", "horizon", "trained_s")},
+        tokens=recipe["tokens"],
+        behaviour=recipe["behaviour"],
+        rho=f", a share {recipe['rho']} of episodes the expert's own" if recipe["rho"] else "",
+        options="".join(f" --{name.replace('_', '-')} {recipe[name]}" for name in changed),
+        documents=error["documents"],
+        example="\n    ".join(lines),
+        rows="\n".join(rows),
+    )

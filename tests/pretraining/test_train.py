@@ -1,0 +1,88 @@
+"""Pretraining end to end, in miniature: it learns, its checkpoint is whole, and the shipped ones keep their promise."""
+
+import json
+
+import numpy as np
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from parley import assemble
+from parley.core.errors import BadInput, ParleyError
+from parley.planners.transformer import TransformerPlanner
+from parley.pretraining import train
+from parley.pretraining.evaluate import pretraining_error
+from parley.pretraining.train import PRESETS, Recipe, pretrain
+from parley.theory.beliefs import Beliefs
+from parley.worlds.tabular.random_family import random_family
+
+TINY = Recipe(episodes=3, tokens=2_000, width=16, layers=2, heads=2, batch=8)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return random_family(latents=2, observations=3, instructions=1, concentration=0.3)
+
+
+def test_training_brings_the_model_to_the_oracle(tables, tmp_path):
+    beliefs, errors = Beliefs(tables), []
+    for tokens in (1, 100_000):
+        recipe = Recipe(episodes=4, tokens=tokens, width=32, layers=2, heads=2, batch=16, learning_rate=1e-2)
+        losses = []
+        pretrain(tables, "random", tmp_path / str(tokens), recipe, lambda now, to=losses: to.append(now["loss"]))
+        errors.append(pretraining_error(tmp_path / str(tokens), beliefs, 64).mean)
+    assert losses[-1] < losses[0]
+    assert errors[1] < 0.5 * errors[0], errors
+
+
+def test_the_checkpoint_is_one_of_hugging_face_with_a_card(tables, tmp_path):
+    about = pretrain(tables, "random", tmp_path / "out", TINY)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert sum(p.numel() for p in model.parameters()) == about["parameters"]
+    assert len(tokenizer) == model.config.vocab_size
+    assert model.config.max_position_embeddings == 3 * (2 + 2 * tables.horizon)
+
+    stored = json.loads((tmp_path / "out" / "parley.json").read_text())
+    assert stored["error"]["uniform"]["mean"] == about["error"]["uniform"]["mean"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "parley pretrain --world random --out DIR --episodes 3" in card
+    assert f"{stored['error']['mixed']['mean']:.4f}" in card
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+
+
+def test_the_same_seed_gives_the_same_checkpoint(tables, tmp_path):
+    for name in ("a", "b"):
+        pretrain(tables, "random", tmp_path / name, TINY)
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("a", "b")]
+    assert weights[0] == weights[1]
+
+
+def test_what_cannot_be_trained_leaves_nothing_behind(tables, tmp_path, monkeypatch):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    with pytest.raises(BadInput, match="not empty"):
+        pretrain(tables, "random", tmp_path / "full", TINY)
+    for wrong in ({"width": 15}, {"tokens": 0}, {"learning_rate": 0.0}):
+        with pytest.raises(BadInput):
+            Recipe(**wrong)
+
+    def out_of_space(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(train, "_write", out_of_space)
+    with pytest.raises(ParleyError, match="No space left"):
+        pretrain(tables, "random", tmp_path / "new", TINY)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]
+
+
+@pytest.mark.parametrize("world", sorted(PRESETS))
+@pytest.mark.parametrize("behaviour", ["uniform", "mixed"])
+def test_shipped_checkpoints_are_close_to_the_oracle(world, behaviour):
+    folder = assemble.CHECKPOINTS / world
+    beliefs = assemble.beliefs_of(assemble.world(world).tables)
+    assert TransformerPlanner(folder).window >= {"shortcut": 50, "household": 12}[world]
+    error = pretraining_error(folder, beliefs, 64, seed=9, behaviour=behaviour)
+    assert error.mean <= 0.02
+    assert np.all(error.by_position <= 0.05)
+    promised = json.loads((folder / "parley.json").read_text())["error"][behaviour]
+    assert abs(error.mean - promised["mean"]) < 3 * promised["half_width"]
