@@ -17,13 +17,15 @@ def plain(text: str) -> str:
 def summary_table(summaries: Sequence[Summary], title: str) -> Table:
     """One row a run directory: regret with its interval, return, exploration, growth."""
     table = Table(title=plain(title), title_justify="left")
-    for name in ("", "runs x episodes", "regret of a run", "mean return", "explored", "growth over the last half"):
-        table.add_column(name, justify="left" if not name else "right")
+    table.add_column("planner, explorer", overflow="fold", min_width=24)
+    for name in ("runs", "regret of a run", "return", "explored", "growth"):
+        table.add_column(name, justify="right")
+    table.caption = "regret and growth (regret ~ T^growth over the last half) with 95% intervals over runs"
     for s in summaries:
         regret = f"{s.regret:.2f} ± {s.regret_half_width:.2f}" if s.measure == "expected regret" else "unknown"
         growth = "-"
         if s.slope is not None:
-            growth = f"T^{s.slope:.2f} [{s.slope_low:.2f}, {s.slope_high:.2f}]"
+            growth = f"{s.slope:.2f} [{s.slope_low:.2f}, {s.slope_high:.2f}]"
         table.add_row(
             plain(s.label),
             f"{s.runs} x {s.episodes}",

@@ -1,0 +1,135 @@
+"""Each command on a tiny configuration, and each wrong use: exit codes, one sentence, nothing left behind."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from parley import cli
+from parley.worlds.tabular.shortcut import shortcut
+from parley.worlds.tabular.world_file import dump_world
+
+
+def call(capsys, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    try:
+        code = cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:  # argparse
+        code = int(stop.code or 0)
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def tiny(capsys, out: Path, *more: object) -> dict:
+    arguments = ("run", "--world", "shortcut", "--episodes", 9, "--runs", 3, "--out", out, "--json", *more)
+    code, said, _ = call(capsys, *arguments)
+    assert code == 0
+    return json.loads(said)
+
+
+def test_run_show_report_resume(capsys, tmp_path):
+    answer = tiny(capsys, tmp_path / "r", "--explore", "epsilon-greedy:epsilon=0.3", "--latent", 1)
+    assert answer["record"] == "steps" and answer["episodes"] == 9 and answer["regret"] > 0
+    code, said, _ = call(capsys, "show", tmp_path / "r", "--json")
+    assert code == 0 and json.loads(said)[0]["runs"] == 3
+    code, said, _ = call(capsys, "show", tmp_path / "r", "--episode", 2, "--of-run", 1, "--json")
+    assert code == 0 and [step["step"] for step in json.loads(said)] == [1, 2, 3]
+    code, said, _ = call(capsys, "report", tmp_path / "r", "--json")
+    page = Path(json.loads(said)["page"]).read_text()
+    assert code == 0 and "<svg" in page
+    assert not re.search(r"""(src|href|action)\s*=\s*["']?(https?:)?//|url\(["']?https?:|@import""", page)
+    assert Path(json.loads(said)["figure"]).read_bytes().startswith(b"\x89PNG")
+    code, said, _ = call(capsys, "resume", tmp_path / "r", "--json")
+    assert code == 0 and json.loads(said)["status"] == "finished"
+    code, said, _ = call(capsys, "show", tmp_path / "r")
+    assert code == 0 and "3 x 9" in said
+
+
+@pytest.mark.parametrize("what", ["worlds", "planners", "explorers"])
+def test_lists(capsys, what):
+    code, said, _ = call(capsys, "list", what, "--json")
+    assert code == 0 and all(row["about"] for row in json.loads(said))
+    assert call(capsys, "list", what)[0] == 0
+
+
+def test_world_files(capsys, tmp_path):
+    code, said, _ = call(capsys, "world", "export", "shortcut")
+    assert code == 0 and said == dump_world(shortcut())
+    path = tmp_path / "mine.json"
+    path.write_text(said)
+    assert call(capsys, "world", "check", path, "--json")[1].startswith('{"valid": true')
+    assert tiny(capsys, tmp_path / "named")["regret"] == pytest.approx(
+        tiny(capsys, tmp_path / "file", "--world", path)["regret"]
+    )
+    path.write_text(said[:200])
+    assert call(capsys, "world", "check", path)[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments, code, said",
+    [
+        ("run --world shrtcut --out {}/r", 2, "did you mean 'shortcut'"),
+        ("run --world shortcut --planner exect --out {}/r", 2, "did you mean 'exact'"),
+        ("run --world shortcut --explore epsilon --out {}/r", 2, "did you mean 'epsilon-greedy'"),
+        ("run --world shortcut --out {}/r --episodes 0", 2, "episodes=0"),
+        ("run --world shortcut --out {}/r --episodes many", 2, "--episodes"),
+        ("run --world shortcut --out {}/r --latent 9", 2, "latent '9'"),
+        ("run --world shortcut --planner transformer:checkpoint={} --out {}/r", 2, "no checkpoint of parley's"),
+        ("run --world nowhere.json --out {}/r", 2, "nowhere.json"),
+        ("run --world shortcut", 2, "--out"),
+        ("resume {}/nothing", 2, "no such run directory"),
+        ("show {}", 2, "no manifest.json"),
+        ("world check {}/nothing.json", 2, "cannot be read"),
+        ("world export nothing", 2, "unknown world"),
+        ("pretrain --world shortcut --out {}/c --width 7", 2, "width=7"),
+        ("sing", 2, "sing"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_leaves_nothing(capsys, tmp_path, arguments, code, said):
+    found, _, error = call(capsys, *arguments.replace("{}", str(tmp_path)).split())
+    assert (found, said in error) == (code, True), error
+    assert "Traceback" not in error and not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_of_another_world_is_refused(capsys, tmp_path):
+    from parley.assemble import CHECKPOINTS
+
+    planner = f"transformer:checkpoint={CHECKPOINTS / 'household'}"
+    code, _, error = call(capsys, "run", "--world", "shortcut", "--planner", planner, "--out", tmp_path / "r")
+    assert code == 2 and "trained for world 'household'" in error
+
+
+def test_an_unwritable_directory(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, error = call(capsys, "run", "--world", "shortcut", "--out", tmp_path / "file" / "r")
+    assert code == 2 and "cannot write" in error
+
+
+def test_errors_in_json_are_json(capsys, tmp_path):
+    code, said, _ = call(capsys, "show", tmp_path, "--json")
+    assert code == 2 and json.loads(said)["exit_code"] == 2
+
+
+def test_ctrl_c_saves_and_says_130(capsys, tmp_path, monkeypatch):
+    def press(self, label, total):
+        def finished(record, runs):
+            raise KeyboardInterrupt
+
+        return finished
+
+    monkeypatch.setattr(cli.Bars, "begin", press)
+    code, _, error = call(capsys, "run", "--world", "shortcut", "--out", tmp_path / "r")
+    assert code == 130 and "resume" in error
+    monkeypatch.undo()
+    assert call(capsys, "resume", tmp_path / "r")[0] == 0
+
+
+def test_quickstart(capsys, tmp_path, monkeypatch):
+    from parley.experiments import quickstart
+
+    monkeypatch.setattr(quickstart, "RUNS", 4)
+    monkeypatch.setattr(quickstart, "WORLDS", (("shortcut", "1", 8), ("household", None, 3)))
+    code, said, error = call(capsys, "quickstart", "--out", tmp_path / "q", "--figure", tmp_path / "f.png")
+    assert code == 0 and "exact oracle" in said and error.startswith("A pretrained transformer")
+    assert (tmp_path / "f.png").stat().st_size > 10_000
