@@ -191,7 +191,7 @@ EXPLORERS: dict[str, Kind] = {
     "none": Kind(none, "executes the planner's proposals"),
     "epsilon-greedy": Kind(
         epsilon_greedy,
-        "explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), or the theory's",
+        "explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""A checkpoint directory as planners use it: the model, its line tokens, and what it was trained for (`parley.json`)."""
+"""A checkpoint directory as planners use it: the model, its line tokens, what it was trained for (`parley.json`)."""
 
 import json
 from dataclasses import dataclass
@@ -54,8 +54,8 @@ class Checkpoint:
             return np.array([self.token_of[line] for line in lines], dtype=np.intp)
         except KeyError as unknown:
             raise BadInput(
-                f"checkpoint {str(self.path)!r} was trained for world {self.about.get('world')!r} and does not know the "
-                f"line {unknown.args[0]!r}: use a checkpoint of this world, or train one with `parley pretrain`"
+                f"checkpoint {str(self.path)!r} was trained for world {self.about.get('world')!r} and does not know "
+                f"the line {unknown.args[0]!r}: use a checkpoint of this world, or train one with `parley pretrain`"
             ) from None
 
 

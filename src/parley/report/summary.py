@@ -15,7 +15,7 @@ Z95 = 1.96
 
 @dataclass(frozen=True)
 class Summary:
-    """Numbers of one run directory; `regret` is the total of a run, expected regret where the world has exact tables."""
+    """Numbers of one run directory; `regret` is a run's total: expected regret, where the world has exact tables."""
 
     label: str
     status: str

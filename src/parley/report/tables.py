@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,8 +17,8 @@ def plain(text: str) -> str:
 
 def summary_table(summaries: Sequence[Summary], title: str) -> Table:
     """One row a run directory: regret with its interval, return, exploration, growth."""
-    table = Table(title=plain(title), title_justify="left")
-    table.add_column("planner, explorer", overflow="fold", min_width=24)
+    table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("planner, explorer", overflow="fold")
     for name in ("runs", "regret of a run", "return", "explored", "growth"):
         table.add_column(name, justify="right")
     table.caption = "regret and growth (regret ~ T^growth over the last half) with 95% intervals over runs"

@@ -165,8 +165,8 @@ class RunReader:
         """The steps of one episode, as dictionaries of the columns of `steps`, the menu spelt out."""
         cursor = self._db.execute(
             "SELECT s.step, s.observation, s.subgoal, s.explored, s.proposal, s.proposal_source, s.law, m.subgoals, "
-            "s.next_observation, s.reward FROM steps s JOIN menus m ON s.menu = m.menu WHERE s.run = ? AND s.episode = ? "
-            "ORDER BY s.step",
+            "s.next_observation, s.reward FROM steps s JOIN menus m ON s.menu = m.menu "
+            "WHERE s.run = ? AND s.episode = ? ORDER BY s.step",
             (run, episode),
         )
         names = ["step", "observation", "subgoal", "explored", "proposal", "proposal_source", "law", "menu"]

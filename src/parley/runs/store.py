@@ -1,4 +1,4 @@
-"""The run store: what happened, appended to `run.sqlite` by one writer; one lockstep is one transaction (docs/formats.md)."""
+"""The run store: `run.sqlite`, appended to by one writer, one lockstep a transaction (docs/formats.md)."""
 
 import hashlib
 import io
@@ -89,7 +89,7 @@ class RunStore:
         return recorder
 
     def log(self, number: int, first_run: int, num_runs: int) -> "StepsLog | EpisodesLog":
-        """What was recorded of cohort `number`; where only episodes are kept, those after the snapshot are taken back."""
+        """What was recorded of cohort `number`; where only episodes are, those after the snapshot are taken back."""
         path = self.out / "run.sqlite"
         with directory.storage(self.out):
             if self._record_steps:

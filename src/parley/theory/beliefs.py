@@ -151,7 +151,7 @@ class Beliefs:
         self.value: Float[np.ndarray, "Z W"] = np.einsum("zo,zow->zw", self.first_prob, first_value)
 
     def share(self, q: np.ndarray, latent: np.ndarray) -> np.ndarray:
-        """pi*_z from optimal values q (..., G): the optimal subgoals alike, or in proportion to the world's preference."""
+        """pi*_z from values q (..., G): the optimal subgoals alike, or in proportion to the world's preference."""
         tied = q >= q.max(axis=-1, keepdims=True) - TIE
         weights = np.where(tied, self.tables.tie_weights[latent], 0.0)
         total = weights.sum(axis=-1, keepdims=True)

@@ -49,11 +49,8 @@ class HouseholdGrid(gym.Env[np.ndarray, np.int64]):
         """Draw the next raw state from `law`."""
         u = float(self.np_random.random())
         outcomes = self.law(self.state, int(action))
-        for p, after in outcomes:
-            u -= p
-            if u < 0:
-                break
-        self.state = after
+        running = np.cumsum([p for p, _ in outcomes])
+        self.state = outcomes[min(int(np.searchsorted(running, u, side="right")), len(outcomes) - 1)][1]
         return np.array(self.state), 0.0, False, False, {}
 
     def law(self, state: RawState, action: int) -> list[tuple[float, RawState]]:

@@ -2,8 +2,8 @@
 
 Latents: the usual ones, and a rare last one of prior `rare` (0.05). Subgoals: "keep to the usual way", whose law is the
 same under every latent, and risky ones. Under the usual latents the usual way is best; under the rare one a risky
-subgoal pays more. Instruction: "earn what you can". Horizon `horizon`, every step a decision of the same kind; the planner sees what a step paid
-("it pays 3 of 4") and a hint ("the light is red").
+subgoal pays more. Instruction: "earn what you can". Horizon `horizon`, every step a decision of the same kind; the
+planner sees what a step paid ("it pays 3 of 4") and a hint ("the light is red").
 `planted=true`: nothing seen on the usual way depends on the latent, so believing in a usual latent costs something
 under the rare one and tells nothing. `planted=false`: the same pays, but the light seen on the usual way depends on the
 latent: acting on a wrong belief reveals it.

@@ -1,4 +1,4 @@
-"""World files: a tabular family as JSON (`parley-world/1`, docs/formats.md), written exactly and read with suspicion."""
+"""World files: a tabular family as JSON (`parley-world/1`, docs/formats.md), written exactly, read with suspicion."""
 
 import json
 import math
