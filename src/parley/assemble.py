@@ -129,7 +129,10 @@ def transformer(scene: Scene, checkpoint: str = "", decode: str = "sample") -> P
             f"no checkpoint ships for world {scene.spec!r} (only for {shipped}): train one with `parley pretrain` "
             "and name it, transformer:checkpoint=PATH"
         )
-    return TransformerPlanner(path, decode=decode)
+    planner = TransformerPlanner(path, decode=decode)
+    if scene.world.tables is not None:
+        planner.require(scene.world.tables)
+    return planner
 
 
 PLANNERS: dict[str, Kind] = {

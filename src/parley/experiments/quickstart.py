@@ -9,7 +9,7 @@ from parley.execute import RunConfig, run
 
 SENTENCE = (
     "A pretrained transformer plans in words, episode after episode, in houses whose secret it does not know: you see "
-    "what it loses against the best possible planner, without exploration and with it, beside an exact Bayesian planner."
+    "what it loses against the best possible planner, without exploration and with it, beside an exact Bayesian one."
 )
 RUNS = 64
 PLANNERS = (

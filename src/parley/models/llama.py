@@ -1,7 +1,7 @@
 """A forward pass of the Llama architecture in numpy, with a preallocated key-value cache (Touvron et al. 2023).
 
 For the small checkpoints that ship with the package: no torch, one file, equal to `transformers` to 1e-5. Legend: B
-rows, n new tokens, L tokens cached so far, D width, k key-value heads, q query heads for each of them, d width of a head.
+rows, n new tokens, L tokens cached so far, D width, k key-value heads, q query heads for each, d width of a head.
 """
 
 import json

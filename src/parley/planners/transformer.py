@@ -9,7 +9,7 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
-from parley.core.tables import Sentences
+from parley.core.tables import Sentences, Tables
 from parley.models.checkpoint import Checkpoint, LineTokens
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
 
@@ -30,6 +30,20 @@ class TransformerPlanner:
         self._task = LineTokens(self.checkpoint, task_line)
         self._observation = LineTokens(self.checkpoint, observation_line)
         self._subgoal = LineTokens(self.checkpoint, subgoal_line)
+
+    def require(self, tables: Tables) -> None:
+        """Raise `BadInput` unless the checkpoint knows every line and every step of the world of `tables`."""
+        self._task(np.array(tables.instructions, dtype=object))
+        self._observation(np.array(tables.observations, dtype=object))
+        for menu in tables.menus:
+            self._subgoal(np.array(menu, dtype=object))
+        about, asked = self.checkpoint.about, (tables.horizon, len(tables.menus))
+        if asked != (about["horizon"], len(about["menus"])):
+            raise BadInput(
+                f"checkpoint {str(self.checkpoint.path)!r} was trained for horizon {about['horizon']} and "
+                f"{len(about['menus'])} Actor(s), world {tables.name!r} has {asked[0]} and {asked[1]}: train one for it "
+                "with `parley pretrain`"
+            )
 
     def start(self, draws: Draws) -> None:
         self.num_runs = draws.num_runs
