@@ -1,5 +1,7 @@
 """The transformer planner on a barely trained checkpoint: what it reads, forgets, and continues from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -159,7 +161,12 @@ def test_menus_may_differ_from_run_to_run(case):
 
 
 def test_a_line_that_is_no_token_means_another_world(case):
-    _, folder = case
+    tables, folder = case
     planner = started(folder, 1)
+    planner.require(tables)
+    with pytest.raises(BadInput, match="trained for horizon 3 and"):
+        planner.require(replace(tables, horizon=4))
+    with pytest.raises(BadInput, match="does not know the line 'you stand in the hall"):
+        planner.require(replace(tables, observations=("you stand in the hall", *tables.observations[1:])))
     with pytest.raises(BadInput, match="task: bring me the mug.*checkpoint of this world"):
         planner.hear(Opening(0, np.array(["bring me the mug"]), np.array(["observation 1"])))

@@ -41,8 +41,8 @@ class TransformerPlanner:
         if asked != (about["horizon"], len(about["menus"])):
             raise BadInput(
                 f"checkpoint {str(self.checkpoint.path)!r} was trained for horizon {about['horizon']} and "
-                f"{len(about['menus'])} Actor(s), world {tables.name!r} has {asked[0]} and {asked[1]}: train one for it "
-                "with `parley pretrain`"
+                f"{len(about['menus'])} Actor(s), world {tables.name!r} has {asked[0]} and {asked[1]}: "
+                "train one for it with `parley pretrain`"
             )
 
     def start(self, draws: Draws) -> None:
