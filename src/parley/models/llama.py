@@ -132,6 +132,10 @@ class Cache:
             grown[:, :, :, :, : self.room] = self._kv
             self._kv, self.room = grown, room
 
+    def clear(self) -> None:
+        """Empty all rows; the room stays."""
+        self.length = np.zeros(self.rows, dtype=np.intp)
+
     def append(
         self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"] | None = None
     ) -> Float[np.ndarray, "B V"]:
@@ -146,27 +150,27 @@ class Cache:
         hidden_keys = np.arange(used)[None, None] > position[:, :, None]  # B n L
         mask = None if even and n == 1 else np.where(hidden_keys, np.float32(-np.inf), np.float32(0))[:, None, None]
         cos, sin = m.cos[position][:, :, None], m.sin[position][:, :, None]
-        x = m.embed[tokens]
+        x = m.embed[tokens.ravel()]  # rows and tokens in one axis: one large product instead of B small ones
         for layer, block in enumerate(m.blocks):
             x = x + self._attend(layer, block, _rms(x, block.norm, m.shape.epsilon), position, used, cos, sin, mask)
             gate, up = np.split(_rms(x, block.norm_mlp, m.shape.epsilon) @ block.gate_up, 2, axis=-1)
             x = x + (gate / (1 + np.exp(-gate)) * up) @ block.down
         self.length = start + counts
-        last = x[np.arange(self.rows), np.maximum(counts, 1) - 1]
+        last = x[np.arange(self.rows) * n + np.maximum(counts, 1) - 1]
         return _rms(last, m.norm, m.shape.epsilon) @ m.head
 
     def _attend(
         self,
         layer: int,
         block: _Block,
-        x: Float[np.ndarray, "B n D"],
+        x: Float[np.ndarray, "B*n D"],
         position: Int[np.ndarray, "B n"],
         used: int,
         cos: np.ndarray,
         sin: np.ndarray,
         mask: np.ndarray | None,
-    ) -> Float[np.ndarray, "B n D"]:
-        s, (b, n, _) = self.model.shape, x.shape
+    ) -> Float[np.ndarray, "B*n D"]:
+        s, (b, n) = self.model.shape, position.shape
         q, k, v = np.split(
             (x @ block.qkv).reshape(b, n, -1, s.head_dim), [s.heads, s.heads + s.kv_heads], axis=2
         )  # B n heads d
@@ -185,7 +189,7 @@ class Cache:
             scores = scores + mask
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         mixed = (weights / weights.sum(axis=-1, keepdims=True)) @ values
-        return mixed.transpose(0, 3, 1, 2, 4).reshape(b, n, -1) @ block.out
+        return mixed.transpose(0, 3, 1, 2, 4).reshape(b * n, -1) @ block.out
 
 
 def _rms(x: np.ndarray, weight: np.ndarray, epsilon: float) -> np.ndarray:

@@ -94,7 +94,8 @@ class TransformerPlanner:
 
     def _restart(self, episodes: list[list[tuple[np.ndarray, np.ndarray]]]) -> None:
         """Read these episodes as a fresh document, in the pieces in which they were heard."""
-        self._cache, self._episodes = self.model.cache(self.num_runs), []
+        self._cache.clear()
+        self._episodes = []
         for pieces in episodes:
             self._episodes.append([])
             for tokens, counts in pieces:
