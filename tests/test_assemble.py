@@ -71,6 +71,18 @@ def test_explorers(spec, said):
         assemble.explorer(spec, scene())
 
 
+def test_an_exploration_policy_from_a_file(tmp_path):
+    path = tmp_path / "policy.json"
+    path.write_text('{"try the back door": 1}')
+    assert assemble.explorer(f"epsilon-greedy:epsilon=0.1,policy={path}", scene()).policy is not None
+    with pytest.raises(BadInput, match="give a number"):
+        assemble.explorer(f"epsilon-greedy:policy={path}", scene())
+    for text in ('{"try the bakc door": 1}', "[]", "{", "{}"):
+        path.write_text(text)
+        with pytest.raises(BadInput, match="policy="):
+            assemble.explorer(f"epsilon-greedy:epsilon=0.1,policy={path}", scene())
+
+
 def test_theory_epsilon_uses_eta_and_merged_classes():
     epsilon = assemble.explorer("epsilon-greedy", scene("treasure:n=4", 10**6)).epsilon(0)
     # Uniform exploration of 4 chests: eta = 1/4; two classes, p = 1/8, so c_Z = 7.

@@ -1,5 +1,6 @@
 """Names to parts: the dictionaries of worlds, planners and explorers, and the only wiring between them."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -14,7 +15,7 @@ from parley.core.errors import BadInput
 from parley.core.roles import Explorer, Planner, World
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.core.tables import Sentences, Tables
-from parley.exploration.explorers import EpsilonGreedy, NoExploration, schedule
+from parley.exploration.explorers import EpsilonGreedy, NoExploration, schedule, uniform_policy, weighted_policy
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
@@ -169,15 +170,34 @@ def none(scene: Scene) -> Explorer:
 def epsilon_greedy(
     scene: Scene, epsilon: float | str = "theory", power: float = 0.0, per: str = "episode", policy: str = "uniform"
 ) -> Explorer:
-    if policy != "uniform":
-        raise BadInput(f"policy={policy!r}: expected 'uniform'")
+    pi_e = uniform_policy if policy == "uniform" else weighted_policy(_read_weights(policy, scene))
     if epsilon == "theory":
         if power:
             raise BadInput(
                 f"power={power} contradicts epsilon=theory, which is constant in a run: give a number for epsilon"
             )
+        if policy != "uniform":
+            raise BadInput(f"policy={policy!r}: the theory's epsilon is known for uniform exploration; give a number")
         epsilon = epsilon_of_theory(scene.beliefs, scene.num_episodes)
-    return EpsilonGreedy(schedule(float(epsilon), power), per)
+    return EpsilonGreedy(schedule(float(epsilon), power), per, pi_e)
+
+
+def _read_weights(path: str, scene: Scene) -> dict[str, float]:
+    """An exploration policy from a JSON file: an object of subgoals and their weights."""
+    try:
+        weights = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as wrong:
+        raise BadInput(
+            f"policy={path!r}: expected 'uniform' or a JSON file of subgoals and weights ({wrong})"
+        ) from None
+    if not isinstance(weights, dict) or not weights:
+        raise BadInput(f"policy={path!r}: expected a JSON object of subgoals and weights")
+    menus = scene.world.tables.menus if scene.world.tables else ()
+    known = {subgoal for menu in menus for subgoal in menu}
+    for subgoal in weights:
+        if known and subgoal not in known:
+            raise BadInput(f"policy={path!r}: {subgoal!r} is no subgoal of the world{suggestion(subgoal, known)}")
+    return weights
 
 
 def epsilon_of_theory(beliefs: Beliefs, num_episodes: int) -> float:

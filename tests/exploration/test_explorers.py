@@ -6,7 +6,7 @@ import pytest
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.said import Menu, Moment, Proposal
-from parley.exploration.explorers import EpsilonGreedy, NoExploration, schedule
+from parley.exploration.explorers import EpsilonGreedy, NoExploration, schedule, weighted_policy
 
 MENU = Menu.shared(("left", "right", "wait"))
 PROPOSALS = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
@@ -54,6 +54,19 @@ def test_a_forbidden_entry_is_never_explored():
     explorer.start(Draws(0, 5000), 1, 1)
     choice = explorer.choose(Proposal(np.tile([0.5, 0.0, 0.5], (5000, 1))), "sample", menu, Moment(0, 1))
     assert set(choice.index) == {0, 2}
+
+
+def test_a_given_policy():
+    explorer = EpsilonGreedy(schedule(1.0), policy=weighted_policy({"right": 3, "wait": 1}))
+    explorer.start(Draws(0, 20_000), 1, 1)
+    choice = explorer.choose(Proposal(np.tile([1.0, 0.0, 0.0], (20_000, 1))), "sample", MENU, Moment(0, 1))
+    np.testing.assert_allclose(choice.law, np.tile([0, 0.75, 0.25], (20_000, 1)))
+    assert abs((choice.index == 1).mean() - 0.75) < 0.02 and not (choice.index == 0).any()
+    for wrong in ({"right": -1}, {"right": float("nan")}, {"right": "much"}):
+        with pytest.raises(BadInput, match="'right'"):
+            weighted_policy(wrong)
+    with pytest.raises(BadInput, match="no weight on the menu"):
+        weighted_policy({"jump": 1})(MENU, Moment(0, 1), 2)
 
 
 def test_schedules():

@@ -108,6 +108,11 @@ def test_treasure_has_the_regret_of_the_theory():
     np.testing.assert_allclose(greedy, 0.5)
 
 
+def test_greedy_decoding_never_tries_the_open_door():
+    regret = run(shortcut(), lambda b, z: ExactPlanner(b, decode="greedy"), np.ones(32, dtype=int), 40).expected()
+    np.testing.assert_allclose(regret, 0.2248, atol=1e-12)  # V* = 0.9248, the corridor 0.7: a line of slope 1
+
+
 def test_an_impossible_observation_is_named():
     planner = ExactPlanner(Beliefs(treasure(4)))
     planner.start(Draws(0, 1, first_run=7))

@@ -1,6 +1,6 @@
 """Explorers of the paper: none, and epsilon-greedy for whole episodes or single steps (theory.md section 4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -17,6 +17,22 @@ def uniform_policy(menu: Menu, moment: Moment, num_runs: int) -> Float[np.ndarra
     """Every legal subgoal alike: the exploration policy that needs no knowledge of the world."""
     legal = np.broadcast_to(menu.legal, (num_runs, menu.legal.shape[1]))
     return legal / legal.sum(axis=1, keepdims=True)
+
+
+def weighted_policy(weights: Mapping[str, float]) -> Policy:
+    """A given exploration policy: subgoals in proportion to `weights` (0 where absent), whatever the step."""
+    for subgoal, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < np.inf:
+            raise BadInput(f"policy: the weight of {subgoal!r} is {weight!r}: expected a finite number, not negative")
+
+    def policy(menu: Menu, moment: Moment, num_runs: int) -> Float[np.ndarray, "B M"]:
+        listed = np.array([[weights.get(s, 0.0) for s in row] for row in menu.sentences], dtype=float) * menu.legal
+        total = listed.sum(axis=1, keepdims=True)
+        if not (total > 0).all():
+            raise BadInput(f"policy: it has no weight on the menu: {', '.join(map(repr, menu.sentences[0]))}")
+        return np.broadcast_to(listed / total, (num_runs, listed.shape[1]))
+
+    return policy
 
 
 class NoExploration:

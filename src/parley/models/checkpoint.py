@@ -10,7 +10,8 @@ import numpy as np
 
 from parley.core.errors import BadInput
 from parley.core.tables import Sentences
-from parley.models.llama import Llama
+from parley.models.huggingface import HuggingFaceModel
+from parley.models.llama import Llama, is_plain_llama
 
 FORMAT = "parley-checkpoint/1"
 
@@ -45,8 +46,13 @@ class Checkpoint:
         return cls(path, about, tokens)
 
     @cached_property
-    def model(self) -> Llama:
-        return Llama(self.path)
+    def model(self) -> Llama | HuggingFaceModel:
+        """The numpy forward pass where the model is a plain Llama, else transformers."""
+        try:
+            config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as wrong:
+            raise BadInput(f"checkpoint={str(self.path)!r} has no readable config.json: {wrong}") from wrong
+        return Llama(self.path) if is_plain_llama(config) else HuggingFaceModel(self.path)
 
     def encode(self, lines: list[str]) -> np.ndarray:
         """Token ids of whole lines; a line the tokenizer does not hold means the checkpoint is of another world."""

@@ -17,6 +17,25 @@ from safetensors.numpy import load_file
 from parley.core.errors import BadInput
 
 
+def _oddities(config: dict[str, Any]) -> list[str]:
+    """Entries of a `config.json` by which a model is not the plain Llama computed here."""
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    odd = {
+        "model_type": config.get("model_type") != "llama",
+        "hidden_act": config.get("hidden_act") != "silu",
+        "attention_bias": bool(config.get("attention_bias")),
+        "mlp_bias": bool(config.get("mlp_bias")),
+        "rope_parameters": rope.get("rope_type", "default") != "default",
+        "quantization_config": bool(config.get("quantization_config")),
+    }
+    return [name for name, wrong in odd.items() if wrong]
+
+
+def is_plain_llama(config: dict[str, Any]) -> bool:
+    """Whether the model of this `config.json` runs here, without torch."""
+    return not _oddities(config)
+
+
 @dataclass(frozen=True)
 class Shape:
     """What of a Hugging Face `config.json` the forward pass needs."""
@@ -32,17 +51,10 @@ class Shape:
     @classmethod
     def of(cls, config: dict[str, Any], path: Path) -> "Shape":
         """Read a configuration; refuses what this forward pass does not compute."""
-        rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-        odd = {
-            "model_type": config.get("model_type") != "llama",
-            "hidden_act": config.get("hidden_act") != "silu",
-            "attention_bias": bool(config.get("attention_bias")),
-            "mlp_bias": bool(config.get("mlp_bias")),
-            "rope_parameters": rope.get("rope_type", "default") != "default",
-        }
-        if any(odd.values()):
-            name = next(name for name, wrong in odd.items() if wrong)
-            raise BadInput(f"{path}: {name}={config.get(name)!r} is more than the plain Llama that runs here")
+        odd = _oddities(config)
+        if odd:
+            raise BadInput(f"{path}: {odd[0]}={config.get(odd[0])!r} is more than the plain Llama that runs here")
+        rope = config.get("rope_parameters") or {}
         heads = config["num_attention_heads"]
         return cls(
             layers=config["num_hidden_layers"],

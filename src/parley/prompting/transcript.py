@@ -1,9 +1,9 @@
 """The transcript: a history as plain text, one line for each thing said; the same in pretraining and at run time.
 
     task: bring me the mug
-    you are at the dock
+    at the dock, empty hand
     > look in the cupboard
-    you are at the cupboard, you see the mug
+    at the cupboard, empty hand, you see the mug
 
 Episodes follow one another; with several Actors each part of a subgoal has a line of its own, in order.
 """

@@ -1,0 +1,74 @@
+"""Any causal language model of `transformers`, behind the same narrow interface as the numpy Llama."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley.core.errors import BadInput, MissingExtra
+
+
+class HuggingFaceModel:
+    """A checkpoint directory that `AutoModelForCausalLM` loads; float32, on a GPU where there is one."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import torch
+            from transformers import AutoModelForCausalLM
+        except ImportError:
+            raise MissingExtra(f"the model in {str(path)!r}, which is not a plain Llama,", "torch") from None
+        try:
+            model = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, dtype=torch.float32)
+        except (OSError, ValueError, KeyError) as wrong:
+            raise BadInput(f"{str(path)!r} is no causal language model that transformers can load: {wrong}") from wrong
+        self.torch, self.model = torch, model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        positions = getattr(model.config, "max_position_embeddings", None) or 2**20
+        self.shape = SimpleNamespace(positions=int(positions))
+
+    def cache(self, rows: int) -> "HuggingFaceCache":
+        """An empty cache for `rows` sequences."""
+        return HuggingFaceCache(self, rows)
+
+
+class HuggingFaceCache:
+    """Growing sequences of B rows. Padding of rows that append less stays in the cache, masked.
+
+    It is transformers' dynamic cache, which is copied as it grows: made for any architecture, not for speed.
+    """
+
+    def __init__(self, model: HuggingFaceModel, rows: int) -> None:
+        self.model, self.rows = model, rows
+        self.clear()
+
+    def clear(self) -> None:
+        """Empty all rows."""
+        self.length: Int[np.ndarray, " B"] = np.zeros(self.rows, dtype=np.intp)
+        self._real = np.zeros((self.rows, 0), dtype=bool)
+        self._past: Any = None
+
+    def append(
+        self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"] | None = None
+    ) -> Float[np.ndarray, "B V"]:
+        """Feed the first `counts` of the n tokens of each row (all, unless told); logits after each row's last one."""
+        n, torch, model = tokens.shape[1], self.model.torch, self.model.model
+        counts = np.full(self.rows, n) if counts is None else counts
+        if int((self.length + counts).max()) > self.model.shape.positions:
+            raise BadInput(
+                f"a prompt of {int((self.length + counts).max())} tokens is longer than the model's "
+                f"{self.model.shape.positions} positions"
+            )
+        self._real = np.concatenate([self._real, np.arange(n) < counts[:, None]], axis=1)
+        position = np.minimum(self.length[:, None] + np.arange(n), self.model.shape.positions - 1)
+        with torch.inference_mode():
+            out = model(
+                input_ids=torch.from_numpy(np.ascontiguousarray(tokens)).to(model.device),
+                attention_mask=torch.from_numpy(self._real.astype(np.int64)).to(model.device),
+                position_ids=torch.from_numpy(position).to(model.device),
+                past_key_values=self._past,
+                use_cache=True,
+            )
+        self._past, self.length = out.past_key_values, self.length + counts
+        logits = out.logits.float().cpu().numpy()
+        return logits[np.arange(self.rows), np.maximum(counts, 1) - 1]
