@@ -152,6 +152,14 @@ def test_interrupted_saves_and_resumes(tmp_path):
     assert tables(tmp_path / "r") == tables(tmp_path / "whole")
 
 
+def test_resuming_elsewhere_says_so(tmp_path):
+    interrupted(tmp_path / "r")
+    path, said = tmp_path / "r" / "manifest.json", []
+    path.write_text(path.read_text().replace('"threads": ', '"threads": 9'))
+    assert resume(tmp_path / "r", warn=said.append)["status"] == "finished"
+    assert len(said) == 1 and "not bit-identical" in said[0] and "threads was 9" in said[0]
+
+
 @pytest.mark.parametrize(
     "damage", ["cut manifest", "no manifest", "foreign format", "cut database", "no directory", "status", "config"]
 )

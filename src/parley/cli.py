@@ -122,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
 
     c = command("quickstart", _quickstart, "see a transformer plan, explore and learn, in two minutes")
     c.add_argument("--out", type=Path, help="where to keep the runs (default: a temporary directory)")
-    c.add_argument("--figure", type=Path, default=Path("quickstart.png"))
+    c.add_argument("--figure", type=Path, help="where to draw the figure (default: quickstart.png in the directory)")
     return top
 
 
@@ -187,7 +187,10 @@ def _run(args: argparse.Namespace) -> Any:
 def _resume(args: argparse.Namespace) -> Any:
     config = RunConfig.from_manifest(read_manifest(args.run)["config"])
     with Bars() as bars:
-        manifest = resume(args.run, bars.begin(config.world, config.episodes * config.runs))
+        said: list[str] = []
+        manifest = resume(args.run, bars.begin(config.world, config.episodes * config.runs), said.append)
+    for warning in said:
+        ERR.print(f"[yellow]parley:[/] {plain(warning)}", soft_wrap=True)
     args.out = args.run
     return _closing(args, manifest)
 
@@ -293,11 +296,12 @@ def _quickstart(args: argparse.Namespace) -> Any:
         for title, curves in panels:
             OUT.print(summary_table([c.summary() for c in curves], title))
     with storage(out):
-        save_png(regret_figure(panels), args.figure)
+        figure = args.figure or out / "quickstart.png"
+        save_png(regret_figure(panels), figure)
         page = out / "report.html"
         page.write_text(report_page([d for runs in done.values() for _, d in runs]), encoding="utf-8")
     if not args.json:
-        OUT.print(f"figure: {args.figure}\npage:   {page}", markup=False)
+        OUT.print(f"figure: {figure}\npage:   {page}", markup=False, soft_wrap=True)
     return {title: [c.summary().as_dict() for c in curves] for title, curves in panels}
 
 

@@ -1,6 +1,7 @@
 """Runs from start to end: a configuration becomes cohorts, each in a thread of its own, and a run directory."""
 
 import os
+import platform
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from parley import assemble
 from parley.core.draws import Draws
@@ -18,7 +20,7 @@ from parley.core.roles import World
 from parley.core.said import EpisodeRecord
 from parley.core.spec import parse_spec
 from parley.loop import Cohort, Log, run_cohort
-from parley.runs.directory import read_manifest
+from parley.runs.directory import read_manifest, versions
 from parley.runs.store import RunStore
 from parley.theory.regret import RegretMeter
 
@@ -85,12 +87,23 @@ def run(config: RunConfig, out: Path, progress: Progress | None = None) -> dict[
         config, world, latents
     )  # before anything is written: this finds what is wrong with the configuration
     names = [world.latents[z] for z in latents]
-    store = RunStore.create(out, config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world))
+    entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
+    store = RunStore.create(out, **entries)
     return _carry_out(store, cohorts, progress, resumed=False)
 
 
-def resume(out: Path, progress: Progress | None = None) -> dict[str, Any]:
-    """Continue the run in `out` from its log; a finished run is left as it is."""
+def machine() -> dict[str, Any]:
+    """What the last digit of a model's arithmetic depends on."""
+    threads = [pool["num_threads"] for pool in threadpool_info()]
+    return {"processor": platform.machine(), "system": platform.system(), "threads": max(threads, default=1)}
+
+
+def resume(out: Path, progress: Progress | None = None, warn: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """Continue the run in `out` from its log; a finished run is left as it is.
+
+    `warn` is told where the machine, its threads or a package differ from when the run began: tables are then the same
+    in distribution, not bit by bit.
+    """
     manifest = read_manifest(out)
     config = RunConfig.from_manifest(manifest["config"])
     if manifest["status"] == "finished":
@@ -100,6 +113,10 @@ def resume(out: Path, progress: Progress | None = None) -> dict[str, Any]:
     if [world.latents[z] for z in latents] != manifest["latents"]:
         raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
     cohorts = _cohorts(config, world, latents)
+    began, now = {**manifest["machine"], **manifest["versions"]}, {**machine(), **versions()}
+    changed = [f"{name} was {began.get(name)}, is {now[name]}" for name in now if began.get(name) != now[name]]
+    if changed and warn:
+        warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
     return _carry_out(RunStore.open(out), cohorts, progress, resumed=True)
 
 

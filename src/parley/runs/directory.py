@@ -71,7 +71,9 @@ def read_manifest(out: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
         raise RunDamaged(f"{str(path)!r} has format {found!r}; this version reads {FORMAT!r}")
-    missing = [name for name in ("status", "config", "latents", "horizon") if name not in manifest]
+    missing = [
+        name for name in ("status", "config", "latents", "horizon", "machine", "versions") if name not in manifest
+    ]
     if missing or manifest["status"] not in STATUSES:
         raise RunDamaged(
             f"{str(path)!r} is damaged: {missing[0] + ' is missing' if missing else 'its status is unknown'}"
