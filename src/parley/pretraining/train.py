@@ -229,6 +229,8 @@ def _save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, beliefs:
         preset = asdict(PRESETS.get(about["world"], Recipe()))
         (draft / "README.md").write_text(card(about, beliefs.tables, preset), encoding="utf-8")
         draft.chmod(0o755)
+        for file in draft.iterdir():
+            file.chmod(0o644)
         if out.exists():
             out.rmdir()
         os.replace(draft, out)
