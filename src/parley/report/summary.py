@@ -77,9 +77,7 @@ class Curves:
         )  # fmt: skip
 
 
-def log_log_slope(
-    regret: Float[np.ndarray, "R T"], resamples: int = 500
-) -> tuple[float | None, float | None, float | None]:
+def log_log_slope(regret: Float[np.ndarray, "R T"], resamples: int = 500) -> tuple[float | None, ...]:
     """Slope of log cumulative regret against log t over the last half, with a bootstrap 95% interval over runs.
 
     None where there are fewer than 8 episodes or no regret to take the logarithm of.
@@ -95,4 +93,4 @@ def log_log_slope(
     curves = np.maximum(np.concatenate([np.full((1, runs), 1 / runs), weights]) @ total, 1e-12)
     slopes = np.log(curves) @ x / (x @ x)
     low, high = np.quantile(slopes[1:], [0.025, 0.975])
-    return float(slopes[0]), float(low), float(high)
+    return tuple(float(round(value, 6) + 0.0) for value in (slopes[0], low, high))  # no minus zero
