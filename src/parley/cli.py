@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from threadpoolctl import threadpool_limits
 
 from parley import assemble
 from parley.core.errors import BadInput, ParleyError
@@ -36,8 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 on bad usage or input, 1 on failure, 130 on Ctrl-C after saving."""
     args = parser().parse_args(argv)
     try:
-        with threadpool_limits(getattr(args, "threads", 1)):
-            answer = args.command(args)
+        answer = args.command(args)
         if args.json and answer is not None:
             print(json.dumps(answer, ensure_ascii=False))
         return 0
@@ -91,7 +89,6 @@ def parser() -> argparse.ArgumentParser:
 
     c = command("resume", _resume, "continue a run that was killed or interrupted")
     c.add_argument("run", type=Path)
-    c.add_argument("--threads", type=int, default=1)
 
     c = command("show", _show, "the table of one or more runs, or one episode step by step")
     c.add_argument("run", type=Path, nargs="+")
@@ -118,7 +115,6 @@ def parser() -> argparse.ArgumentParser:
     for f in fields(Recipe):
         option = "--" + f.name.replace("_", "-")
         c.add_argument(option, type=type(f.default), help=f"default: the world's preset, else {f.default}")
-    c.add_argument("--threads", type=int, default=1)
 
     c = command("quickstart", _quickstart, "see a transformer plan, explore and learn, in two minutes")
     c.add_argument("--out", type=Path, help="where to keep the runs (default: a temporary directory)")

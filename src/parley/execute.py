@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from parley import assemble
 from parley.core.draws import Draws
@@ -43,9 +43,10 @@ class RunConfig:
     instructions: str = "cyclic"
     record: str = "auto"
     cohort: int = 0  # runs that move together; 0: the planner's default
+    threads: int = 1  # of the array library: the last digit of a model's arithmetic depends on them
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("runs", 1), ("seed", 0), ("cohort", 0)):
+        for name, least in (("episodes", 1), ("runs", 1), ("seed", 0), ("cohort", 0), ("threads", 1)):
             if getattr(self, name) < least:
                 raise BadInput(f"{name}={getattr(self, name)}: expected at least {least}")
         if self.seed >= 2**128:
@@ -89,19 +90,19 @@ def run(config: RunConfig, out: Path, progress: Progress | None = None) -> dict[
     names = [world.latents[z] for z in latents]
     entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
     store = RunStore.create(out, **entries)
-    return _carry_out(store, cohorts, progress, resumed=False)
+    return _carry_out(store, cohorts, config.threads, progress, resumed=False)
 
 
 def machine() -> dict[str, Any]:
-    """What the last digit of a model's arithmetic depends on."""
-    threads = [pool["num_threads"] for pool in threadpool_info()]
-    return {"processor": platform.machine(), "system": platform.system(), "threads": max(threads, default=1)}
+    """What the last digit of a model's arithmetic depends on, besides the threads."""
+    libraries = sorted({str(pool.get("architecture") or pool["internal_api"]) for pool in threadpool_info()})
+    return {"processor": platform.machine(), "system": platform.system(), "arithmetic": ", ".join(libraries)}
 
 
 def resume(out: Path, progress: Progress | None = None, warn: Callable[[str], None] | None = None) -> dict[str, Any]:
     """Continue the run in `out` from its log; a finished run is left as it is.
 
-    `warn` is told where the machine, its threads or a package differ from when the run began: tables are then the same
+    `warn` is told where the machine or a package differ from when the run began: tables are then the same
     in distribution, not bit by bit.
     """
     manifest = read_manifest(out)
@@ -117,7 +118,7 @@ def resume(out: Path, progress: Progress | None = None, warn: Callable[[str], No
     changed = [f"{name} was {began.get(name)}, is {now[name]}" for name in now if began.get(name) != now[name]]
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
-    return _carry_out(RunStore.open(out), cohorts, progress, resumed=True)
+    return _carry_out(RunStore.open(out), cohorts, config.threads, progress, resumed=True)
 
 
 def _menus(world: World) -> list[list[str]] | None:
@@ -158,7 +159,9 @@ class _Nowhere:
         return False
 
 
-def _carry_out(store: RunStore, cohorts: list[Cohort], progress: Progress | None, resumed: bool) -> dict[str, Any]:
+def _carry_out(
+    store: RunStore, cohorts: list[Cohort], threads: int, progress: Progress | None, resumed: bool
+) -> dict[str, Any]:
     """Run the cohorts, each in its thread, until done, failed or interrupted; the directory tells which."""
     stop = threading.Event()
 
@@ -178,7 +181,7 @@ def _carry_out(store: RunStore, cohorts: list[Cohort], progress: Progress | None
 
     began = time.perf_counter()
     try:
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        with threadpool_limits(threads), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             try:
                 futures = [pool.submit(one, number, cohort) for number, cohort in enumerate(cohorts)]
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)

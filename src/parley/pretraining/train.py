@@ -38,9 +38,10 @@ class Recipe:
     rho: float = 0.0
     behaviour: str = "mixed"  # of the stream; see `documents`
     seed: int = 0
+    threads: int = 1  # of torch; the weights depend on them in the last digits
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "tokens", "width", "layers", "heads", "batch"):
+        for name in ("episodes", "tokens", "width", "layers", "heads", "batch", "threads"):
             if getattr(self, name) < 1:
                 raise BadInput(f"{name}={getattr(self, name)}: expected at least 1")
         if self.width % (2 * self.heads):
@@ -66,6 +67,7 @@ def pretrain(tables: Tables, spec: str, out: Path, recipe: Recipe, report: Repor
     beliefs, tokenizer = Beliefs(tables), world_tokenizer(tables)
     columns = Columns(tables, tokenizer)
     torch.manual_seed(recipe.seed)
+    torch.set_num_threads(recipe.threads)
     model = _model(transformers, tokenizer, recipe, columns.length(recipe.episodes))
     began, last = time.perf_counter(), {}
     for last in _steps(torch, model, beliefs, columns, recipe):
