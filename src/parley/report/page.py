@@ -41,7 +41,7 @@ def _shown(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _traces(out: Path, curve: Curves, limit: int) -> dict[str, Any]:
-    """Steps of the episodes that fit the page: all runs of the first and last episodes before any of the middle."""
+    """Steps of the episodes that fit the page: first and last episodes before any of the middle."""
     reader = RunReader(out)
     try:
         runs, episodes = curve.values.shape
@@ -53,9 +53,8 @@ def _traces(out: Path, curve: Curves, limit: int) -> dict[str, Any]:
         instructions = reader.episodes("instruction")
         menus: list[Any] = []
         listed = [
-            {"run": r, "episode": e, "instruction": instructions[r, e], "steps": _brief(reader.trace(r, e), menus)}
-            for r in range(runs if curve.manifest["config"]["record"] == "steps" else 0)
-            for e in kept
+            {"run": r, "episode": e, "instruction": instructions[r, e], "steps": _brief(steps, menus)}
+            for r, e, steps in reader.traces(kept)
         ]
     finally:
         reader.close()

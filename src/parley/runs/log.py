@@ -3,7 +3,7 @@
 import io
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -163,19 +163,25 @@ class RunReader:
 
     def trace(self, run: int, episode: int) -> list[dict[str, Any]]:
         """The steps of one episode, as dictionaries of the columns of `steps`, the menu spelt out."""
-        cursor = self._db.execute(
-            "SELECT s.step, s.observation, s.subgoal, s.explored, s.proposal, s.proposal_source, s.law, m.subgoals, "
-            "s.next_observation, s.reward FROM steps s JOIN menus m ON s.menu = m.menu "
-            "WHERE s.run = ? AND s.episode = ? ORDER BY s.step",
-            (run, episode),
-        )
-        names = ["step", "observation", "subgoal", "explored", "proposal", "proposal_source", "law", "menu"]
-        names += ["next_observation", "reward"]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor]
-        for row in rows:
-            for name in ("proposal", "law", "menu"):
-                row[name] = json.loads(row[name]) if row[name] is not None else None
-        return rows
+        return next((steps for *_, steps in self._traces("run = ? AND episode = ?", (run, episode))), [])
+
+    def traces(self, episodes: Sequence[int]) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
+        """Run, episode and steps of the given episodes of all runs, in one pass (the index comes when a run ends)."""
+        marks = ", ".join("?" * len(episodes))
+        return self._traces(f"episode IN ({marks})", tuple(episodes))
+
+    def _traces(self, where: str, values: tuple[int, ...]) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
+        menus = {key: json.loads(text) for key, text in self._db.execute("SELECT menu, subgoals FROM menus")}
+        names = ["run", "episode", "step", "observation", "subgoal", "explored", "proposal", "proposal_source", "law"]
+        names += ["menu", "next_observation", "reward"]
+        query = f"SELECT {', '.join(names)} FROM steps WHERE {where} ORDER BY run, episode, step"
+        for (run, episode), rows in groupby(self._db.execute(query, values), key=itemgetter(0, 1)):
+            steps = [dict(zip(names[2:], row[2:], strict=True)) for row in rows]
+            for step in steps:
+                step["menu"] = menus[step["menu"]]
+                for name in ("proposal", "law"):
+                    step[name] = json.loads(step[name]) if step[name] is not None else None
+            yield run, episode, steps
 
     def close(self) -> None:
         self._db.close()
