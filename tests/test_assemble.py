@@ -61,6 +61,7 @@ def test_no_checkpoint_ships_for_this_world():
         ("epsilon-greed", "did you mean 'epsilon-greedy'"),
         ("epsilon-greedy:epsilon=2", "epsilon=2"),
         ("epsilon-greedy:epsilon=theory,power=0.5", "contradicts"),
+        ("epsilon-greedy:policy=designd", "expected 'uniform', 'designed'"),
         ("epsilon-greedy:per=day", "per='day'"),
         ("epsilon-greedy:policy=wild", "policy='wild'"),
         ("none:epsilon=1", "no argument 'epsilon'"),
@@ -75,7 +76,9 @@ def test_an_exploration_policy_from_a_file(tmp_path):
     path = tmp_path / "policy.json"
     path.write_text('{"try the back door": 1}')
     assert assemble.explorer(f"epsilon-greedy:epsilon=0.1,policy={path}", scene()).policy is not None
-    with pytest.raises(BadInput, match="give a number"):
+    assert 0 < assemble.explorer(f"epsilon-greedy:policy={path}", scene()).epsilon(0) < 1
+    path.write_text('{"walk on along the corridor": 1}')
+    with pytest.raises(BadInput, match="'the back door is locked' and 'the back door is open' apart.*policy=designed"):
         assemble.explorer(f"epsilon-greedy:policy={path}", scene())
     for text in ('{"try the bakc door": 1}', "[]", "{", "{}"):
         path.write_text(text)
@@ -110,3 +113,16 @@ def test_latents_are_drawn_from_the_prior_or_named():
     assert assemble.draw_latents(world, Draws(0, 3), "0").tolist() == [0, 0, 0]
     with pytest.raises(BadInput, match="latent '2'"):
         assemble.draw_latents(world, Draws(0, 3), "2")
+
+
+@pytest.mark.parametrize("policy, eta", [("uniform", 1 / 64), ("designed", 1.0), ("cheapest", 1.0)])
+def test_the_theory_s_epsilon_takes_the_eta_of_the_policy(policy, eta):
+    explorer = assemble.explorer(f"epsilon-greedy:policy={policy}", scene("treasure:n=64", 10**6))
+    expected = np.sqrt(np.log(127 * 2 * 1000) / (10**6 * eta))
+    assert explorer.epsilon(0) == pytest.approx(expected, rel=1e-9)
+
+
+def test_too_few_episodes_for_the_theory_s_epsilon():
+    with pytest.raises(BadInput, match="episodes=20 are too few.*at least 34.*epsilon=0.1"):
+        assemble.explorer("epsilon-greedy", scene("shortcut", 20))
+    assert assemble.explorer("epsilon-greedy", scene("shortcut", 34)).epsilon(0) < 1

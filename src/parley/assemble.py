@@ -15,13 +15,22 @@ from parley.core.errors import BadInput
 from parley.core.roles import Explorer, Planner, World
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.core.tables import Sentences, Tables
-from parley.exploration.explorers import EpsilonGreedy, NoExploration, schedule, uniform_policy, weighted_policy
+from parley.exploration.designed import DesignedPolicy
+from parley.exploration.explorers import (
+    EpsilonGreedy,
+    NoExploration,
+    Policy,
+    schedule,
+    uniform_policy,
+    weighted_policy,
+)
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
 from parley.theory.beliefs import Beliefs
-from parley.theory.bounds import theory_epsilon
-from parley.theory.distinguishability import eta, hellinger, merge, uniform
+from parley.theory.bounds import least_episodes, theory_epsilon
+from parley.theory.design import Design, cheapest, design
+from parley.theory.distinguishability import classes_of, eta_of, uniform, weighted
 from parley.theory.posterior import Evidence
 from parley.worlds.household import household
 from parley.worlds.tabular.env import TabularWorld
@@ -170,16 +179,48 @@ def none(scene: Scene) -> Explorer:
 def epsilon_greedy(
     scene: Scene, epsilon: float | str = "theory", power: float = 0.0, per: str = "episode", policy: str = "uniform"
 ) -> Explorer:
-    pi_e = uniform_policy if policy == "uniform" else weighted_policy(_read_weights(policy, scene))
+    found = exploration_policy(scene, policy)
     if epsilon == "theory":
         if power:
             raise BadInput(
                 f"power={power} contradicts epsilon=theory, which is constant in a run: give a number for epsilon"
             )
-        if policy != "uniform":
-            raise BadInput(f"policy={policy!r}: the theory's epsilon is known for uniform exploration; give a number")
-        epsilon = epsilon_of_theory(scene.beliefs, scene.num_episodes)
-    return EpsilonGreedy(schedule(float(epsilon), power), per, pi_e)
+        epsilon = epsilon_of_theory(scene.beliefs, scene.num_episodes, found.eta())
+    return EpsilonGreedy(schedule(float(epsilon), power), per, found.policy, found.listener)
+
+
+@dataclass(frozen=True)
+class ExplorationPolicy:
+    """pi_e as an explorer takes it, and its eta, computed when asked for."""
+
+    eta: Callable[[], float]
+    policy: Policy = uniform_policy
+    listener: DesignedPolicy | None = None
+
+
+def exploration_policy(scene: Scene, name: str) -> ExplorationPolicy:
+    """`uniform`, `designed` (the largest eta), `cheapest` (the least regret for its eta), or a file of weights."""
+    if name == "uniform":
+        return ExplorationPolicy(lambda: eta_of(scene.beliefs, uniform(scene.beliefs)))
+    if name in ("designed", "cheapest"):
+        designs = designs_of(scene.beliefs, name)
+        listener = DesignedPolicy(scene.beliefs.tables, designs)
+        return ExplorationPolicy(lambda: min(found.eta for found in designs), listener=listener)
+    weights = _read_weights(name, scene)
+    policy = weighted_policy(weights)
+    if scene.world.tables is not None:
+        given = eta_of(scene.beliefs, weighted(scene.beliefs, weights))
+        return ExplorationPolicy(lambda: given, policy)
+    return ExplorationPolicy(lambda: eta_of(scene.beliefs, uniform(scene.beliefs)), policy)
+
+
+@lru_cache(maxsize=8)
+def designs_of(beliefs: Beliefs, name: str) -> tuple[Design, ...]:
+    """The design with the largest eta; or, one for each instruction, that with the least regret for its eta."""
+    classes = classes_of(beliefs)
+    if name == "designed":
+        return (design(beliefs, classes),)
+    return tuple(cheapest(beliefs, classes, instruction=w) for w in range(len(beliefs.tables.instructions)))
 
 
 def _read_weights(path: str, scene: Scene) -> dict[str, float]:
@@ -188,7 +229,8 @@ def _read_weights(path: str, scene: Scene) -> dict[str, float]:
         weights = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as wrong:
         raise BadInput(
-            f"policy={path!r}: expected 'uniform' or a JSON file of subgoals and weights ({wrong})"
+            f"policy={path!r}: expected 'uniform', 'designed', 'cheapest', or a JSON file of subgoals and weights "
+            f"({wrong})"
         ) from None
     if not isinstance(weights, dict) or not weights:
         raise BadInput(f"policy={path!r}: expected a JSON object of subgoals and weights")
@@ -200,21 +242,30 @@ def _read_weights(path: str, scene: Scene) -> dict[str, float]:
     return weights
 
 
-def epsilon_of_theory(beliefs: Beliefs, num_episodes: int) -> float:
-    """The theory's epsilon for uniform exploration, from exact eta, c_Z and |Z| over merged classes."""
-    t = beliefs.tables
-    distance = hellinger(beliefs, uniform(beliefs))
-    classes = merge(distance, t.prior)
+def epsilon_of_theory(beliefs: Beliefs, num_episodes: int, eta: float) -> float:
+    """The theory's epsilon for an exploration policy of that eta, c_Z and |Z| over merged classes.
+
+    Raises `BadInput` where there are so few episodes that the formula gives 1: nothing but exploration.
+    """
+    classes, horizon = classes_of(beliefs), beliefs.tables.horizon
     if len(classes.members) == 1:
         return 0.0  # nothing to find out
-    return theory_epsilon(num_episodes, t.horizon, eta(distance, classes), len(classes.members), classes.c_z)
+    epsilon = theory_epsilon(num_episodes, horizon, eta, len(classes.members), classes.c_z)
+    if epsilon == 1.0:
+        least = least_episodes(horizon, eta, len(classes.members), classes.c_z)
+        raise BadInput(
+            f"episodes={num_episodes} are too few for the theory's epsilon, which would be 1 (exploration only): "
+            f"run at least {least}, or give a number, epsilon-greedy:epsilon=0.1"
+        )
+    return epsilon
 
 
 EXPLORERS: dict[str, Kind] = {
     "none": Kind(none, "executes the planner's proposals"),
     "epsilon-greedy": Kind(
         epsilon_greedy,
-        "explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's",
+        "explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's; "
+        "by policy=uniform, designed (the largest eta), cheapest (the least regret for its eta), or a file of weights",
     ),
 }
 

@@ -63,3 +63,33 @@ def bail(t: Tables, episodes: list[Episode], rho: float = 0.0, mixture: str = "e
     w, observations, subgoals = episodes[-1]
     weights = posterior(t, episodes, rho, mixture)
     return sum(weights[z] * expert(t, z, observations, subgoals, w) for z in range(t.num_latents))
+
+
+def trajectories(t: Tables, z: int) -> dict[tuple[tuple[int, ...], tuple[int, ...]], float]:
+    """P_z(o_1..o_{H+1}) for every (observations, subgoals) of a whole episode, the subgoals given."""
+    every = product(
+        product(range(len(t.observations)), repeat=t.horizon + 1), product(range(t.num_subgoals), repeat=t.horizon)
+    )
+    return {(o, g): float(joint(t, z, list(o), list(g)).sum()) for o, g in every}
+
+
+def hellinger(t: Tables, law, z: int, other: int) -> float:
+    """D_H^2 of the laws of an episode, `law(observations, subgoals)` giving the distribution of the next subgoal."""
+    affinity, one, two = 0.0, trajectories(t, z), trajectories(t, other)
+    for observations, subgoals in one:
+        played = np.prod([law(observations[: h + 1], subgoals[:h])[g] for h, g in enumerate(subgoals)])
+        affinity += np.sqrt(one[observations, subgoals] * played * two[observations, subgoals] * played)
+    return 1 - affinity
+
+
+def regret(t: Tables, law, z: int, w: int) -> float:
+    """V*_z(w) minus the value of the policy `law`, over one episode."""
+    value = 0.0
+    for (observations, subgoals), p in trajectories(t, z).items():
+        played = np.prod([law(observations[: h + 1], subgoals[:h])[g] for h, g in enumerate(subgoals)])
+        value += p * played * sum(t.reward[o, w] for o in observations[1:])
+    best = 0.0
+    for o in range(len(t.observations)):
+        p = joint(t, z, [o], []).sum()
+        best += p * q_values(t, z, [o], [], w).max() if p > 0 else 0.0
+    return best - value

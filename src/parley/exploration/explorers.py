@@ -1,9 +1,10 @@
 """Explorers of the paper: none, and epsilon-greedy for whole episodes or single steps (theory.md section 4)."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.errors import BadInput
@@ -11,6 +12,17 @@ from parley.core.roles import State
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
 
 Policy = Callable[[Menu, Moment, int], Float[np.ndarray, "B M"]]
+
+
+class ListeningPolicy(Protocol):
+    """An exploration policy that depends on the episode so far: it hears what is said, and each part that is chosen."""
+
+    def hear(self, said: Opening | Outcome) -> None: ...
+
+    def chose(self, index: Int[np.ndarray, " B"]) -> None:
+        """The current Actor's part has been chosen: its index on the menu."""
+
+    def __call__(self, menu: Menu, moment: Moment, num_runs: int) -> Float[np.ndarray, "B M"]: ...
 
 
 def uniform_policy(menu: Menu, moment: Moment, num_runs: int) -> Float[np.ndarray, "B M"]:
@@ -62,12 +74,23 @@ class EpsilonGreedy(NoExploration):
 
     `epsilon` maps the episode, counted from 0, to a probability. The law that a choice reports has the coin averaged
     out *given what was already executed in this episode*: each subgoal heard is evidence about the coin.
+    pi_e is `policy`, or a `listener` where it depends on the history.
     """
 
-    def __init__(self, epsilon: Callable[[int], float], per: str = "episode", policy: Policy = uniform_policy) -> None:
+    def __init__(
+        self,
+        epsilon: Callable[[int], float],
+        per: str = "episode",
+        policy: Policy = uniform_policy,
+        listener: ListeningPolicy | None = None,
+    ) -> None:
         if per not in ("episode", "step"):
             raise BadInput(f"per={per!r}: expected 'episode' (as in the theory) or 'step'")
-        self.epsilon, self.per, self.policy = epsilon, per, policy
+        self.epsilon, self.per, self.policy, self.listener = epsilon, per, listener or policy, listener
+
+    def hear(self, said: Opening | Outcome) -> None:
+        if self.listener:
+            self.listener.hear(said)
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
         num_runs = len(proposal.probs)
@@ -88,6 +111,8 @@ class EpsilonGreedy(NoExploration):
         total = law[rows, index]
         posterior = self._weight * explore[rows, index] / np.where(total > 0, total, 1)
         self._weight = np.where(total > 0, posterior, self._weight)
+        if self.listener:
+            self.listener.chose(index)
         return Choice(index, self._coin, law)
 
 

@@ -25,6 +25,23 @@ def theory_epsilon(num_episodes: int, horizon: int, eta: float, num_latents: int
     return min(1.0, math.sqrt(horizon * _log_term(num_episodes, num_latents, c_z) / (num_episodes * eta)))
 
 
+def least_episodes(horizon: int, eta: float, num_latents: int, c_z: float) -> int:
+    """The least T for which the theory's epsilon is below 1. Raises `BadInput` where c_Z is infinite: there is none.
+
+    >>> least_episodes(horizon=1, eta=1.0, num_latents=2, c_z=7.0)
+    4
+    """
+    if not math.isfinite(c_z):
+        raise BadInput("a latent has prior 0, so c_Z is infinite and the theory's epsilon is 1 for ever: give epsilon")
+    low, high = 0, 1
+    while theory_epsilon(high, horizon, eta, num_latents, c_z) == 1.0:
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if theory_epsilon(middle, horizon, eta, num_latents, c_z) == 1.0 else (low, middle)
+    return high
+
+
 def regret_bound(
     num_episodes: int, horizon: int, eta: float, num_latents: int, c_z: float, constant: float = 1.0
 ) -> float:

@@ -4,7 +4,10 @@ Both laws of a trajectory contain the same policy, so 1 - D_H^2(z, z') = sum ove
 policy * sqrt(P_z(observations) P_z'(observations)): a forward pass over pairs of beliefs, merged where they meet again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +15,7 @@ from jaxtyping import Float
 from parley.core.errors import BadInput
 from parley.theory.beliefs import Beliefs
 
+CHUNK = 2**22  # numbers held at once
 SAME = 1e-12  # squared Hellinger distances below this count as zero: sums of many products of rounded numbers
 
 
@@ -21,42 +25,74 @@ def uniform(beliefs: Beliefs) -> Float[np.ndarray, "H G"]:
     return np.full((t.horizon, t.num_subgoals), 1 / t.num_subgoals)
 
 
+def weighted(beliefs: Beliefs, weights: Mapping[str, float]) -> Float[np.ndarray, "H G"]:
+    """The policy that plays each Actor's subgoals in proportion to `weights` (0 where absent), whatever the step."""
+    law = np.ones(1)
+    for menu in beliefs.tables.menus:
+        part = np.array([weights.get(subgoal, 0.0) for subgoal in menu], dtype=float)
+        law = np.outer(law, part / part.sum() if part.sum() > 0 else part).ravel()
+    return np.tile(law, (beliefs.tables.horizon, 1))
+
+
 def hellinger(beliefs: Beliefs, policy: Float[np.ndarray, "H G"]) -> Float[np.ndarray, "Z Z"]:
-    """Squared Hellinger distances of the laws of one episode under a policy that looks at the step only, in [0, 1]."""
+    """Squared Hellinger distances of the laws of one episode under a policy that looks at the step only, in [0, 1].
+
+    Raises `BadInput` where a row of the policy is no distribution.
+    """
+    _require_laws(beliefs, policy)
     num = beliefs.tables.num_latents
     distance = np.zeros((num, num))
-    for z in range(num):
-        for other in range(z):
-            distance[z, other] = distance[other, z] = 1 - min(1.0, _affinity(beliefs, policy, z, other))
+    for z in range(1, num):
+        distance[z, :z] = distance[:z, z] = 1 - np.minimum(1.0, _affinity(beliefs, policy, z))
     return distance
 
 
-def _affinity(beliefs: Beliefs, policy: np.ndarray, z: int, other: int) -> float:
-    """sum over trajectories of sqrt(P_z P_z'), level by level over distinct pairs of beliefs."""
+def _require_laws(beliefs: Beliefs, policy: np.ndarray) -> None:
+    shape = (beliefs.tables.horizon, beliefs.tables.num_subgoals)
+    if policy.shape != shape:
+        raise BadInput(f"policy has shape {policy.shape}: expected {shape}, a law over subgoals for each step")
+    for h, law in enumerate(policy):
+        if not (law >= 0).all() or abs(law.sum() - 1) > 1e-6:
+            raise BadInput(f"policy at step {h + 1} is no distribution over subgoals: {law.tolist()}")
+
+
+def _affinity(beliefs: Beliefs, policy: np.ndarray, z: int) -> Float[np.ndarray, " others"]:
+    """sum over trajectories of sqrt(P_z P_z') for all z' < z, level by level over distinct pairs of beliefs."""
     first = beliefs.first_prob
-    seen = np.flatnonzero((first[z] > 0) & (first[other] > 0))
+    other, seen = np.nonzero((first[:z] > 0) & (first[z] > 0))
     pairs = np.stack([beliefs.first[z, seen], beliefs.first[other, seen]], axis=1)
     weight = np.sqrt(first[z, seen] * first[other, seen])
     for h, level in enumerate(beliefs.levels):
         if level.prob is None:
-            raise BadInput(
-                f"world {beliefs.tables.name!r} has too many beliefs at step {h + 1} for an exact Hellinger distance"
-            )
+            _refuse(beliefs, h)
         pairs, merged = np.unique(pairs, axis=0, return_inverse=True)
         weight = np.bincount(merged.ravel(), weights=weight, minlength=len(pairs))
-        root = np.sqrt(level.prob[pairs[:, 0]] * level.prob[pairs[:, 1]])  # n G O
-        mass = weight[:, None, None] * policy[h][:, None] * root
+        other = level.latent[pairs[:, 1]]
+        size = max(1, CHUNK // level.prob[0].size)
+        parts = [slice(i, i + size) for i in range(0, len(pairs), size)]
+        mass = [
+            (weight[i, None] * policy[h])[:, :, None]
+            * np.sqrt(level.prob[pairs[i, 0]] * level.prob[pairs[i, 1]])  # n G O
+            for i in parts
+        ]
+        if h + 1 == beliefs.tables.horizon:
+            weight = np.concatenate([part.sum(axis=(1, 2)) for part in mass]) if mass else weight
+            return np.bincount(other, weights=weight, minlength=z)
         if level.child is None:
-            return float(mass.sum()) if h + 1 == beliefs.tables.horizon else _refuse(beliefs, h)
-        n, g, o = np.nonzero(mass)
-        pairs = np.stack([level.child[pairs[n, 0], g, o], level.child[pairs[n, 1], g, o]], axis=1)
-        weight = mass[n, g, o]
-    return float(weight.sum())
+            _refuse(beliefs, h + 1)
+        found = []
+        for i, part in zip(parts, mass, strict=True):
+            n, g, o = np.nonzero(part)
+            a, b = pairs[i][n].T
+            found.append((np.stack([level.child[a, g, o], level.child[b, g, o]], axis=1), part[n, g, o]))
+        pairs = np.concatenate([pairs[:0], *(children for children, _ in found)])
+        weight = np.concatenate([weight[:0], *(part for _, part in found)])
+    _refuse(beliefs, len(beliefs.levels))
 
 
-def _refuse(beliefs: Beliefs, h: int) -> float:
+def _refuse(beliefs: Beliefs, h: int) -> NoReturn:
     name = beliefs.tables.name
-    raise BadInput(f"world {name!r} has too many beliefs after step {h + 1} for an exact Hellinger distance")
+    raise BadInput(f"world {name!r} has too many beliefs at step {h + 1} for an exact Hellinger distance")
 
 
 @dataclass(frozen=True)
@@ -69,7 +105,8 @@ class Classes:
     @property
     def c_z(self) -> float:
         """Prior coverage: the largest ratio of two classes' priors."""
-        return float(self.prior.max() / self.prior.min())
+        least = float(self.prior.min())
+        return float(self.prior.max()) / least if least > 0 else np.inf
 
 
 def merge(distance: Float[np.ndarray, "Z Z"], prior: Float[np.ndarray, " Z"]) -> Classes:
@@ -89,3 +126,31 @@ def eta(distance: Float[np.ndarray, "Z Z"], classes: Classes) -> float:
     first = [group[0] for group in classes.members]
     apart = distance[np.ix_(first, first)][~np.eye(len(first), dtype=bool)]
     return float(apart.min()) if apart.size else 1.0
+
+
+def require_apart(beliefs: Beliefs, distance: Float[np.ndarray, "Z Z"], classes: Classes) -> None:
+    """Raise `BadInput`, naming a pair, where a policy cannot tell latents apart that another policy can.
+
+    `distance` is under that policy, `classes` are the latents that no policy can tell apart.
+    """
+    names, first = beliefs.tables.latents, [group[0] for group in classes.members]
+    for i, z in enumerate(first):
+        for other in first[:i]:
+            if distance[z, other] <= SAME:
+                raise BadInput(
+                    f"the exploration policy cannot tell latents {names[other]!r} and {names[z]!r} apart, which other "
+                    "policies can: use policy=uniform, or policy=designed, which tells them apart best"
+                )
+
+
+@lru_cache(maxsize=8)
+def classes_of(beliefs: Beliefs) -> Classes:
+    """The latents, those merged that no policy can tell apart."""
+    return merge(hellinger(beliefs, uniform(beliefs)), beliefs.tables.prior)
+
+
+def eta_of(beliefs: Beliefs, policy: Float[np.ndarray, "H G"]) -> float:
+    """eta of a policy that looks at the step only; `BadInput` names latents that only this policy confuses."""
+    distance, classes = hellinger(beliefs, policy), classes_of(beliefs)
+    require_apart(beliefs, distance, classes)
+    return eta(distance, classes)

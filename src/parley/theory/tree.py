@@ -1,0 +1,174 @@
+"""The observation-subgoal tree of one episode, histories merged where they mean the same under every latent.
+
+All that a history tau_h says is, for each latent, the belief over states (a place of `Beliefs`) and the likelihoods of
+the latents up to a common factor. Histories that agree in both are one *node*: whatever follows has the same laws, so a
+policy on nodes can do all that a policy on histories can (by convexity), and sums over histories become sums over
+nodes. Likelihoods are kept as `root`, the square roots of the posterior from equal weights: Hellinger distances need
+the roots, and 1e-13 rounded to 0 would be an error of 3e-7 in them.
+
+Legend: n a node of one step, c a latent of those followed (one of each class), p an unordered pair of them, g subgoal,
+o observation. `mass` is the probability under equal weights on the latents.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley.core.errors import BadInput
+from parley.theory.beliefs import Beliefs
+
+MAX_NODES = 200_000  # of one step
+MAX_OVERLAP = 2**27  # numbers: 1 GB
+CHUNK = 2**22  # numbers held at once
+
+
+@dataclass
+class Nodes:
+    """The nodes of one step; `child` is -1 where no latent gives the observation."""
+
+    place: Int[np.ndarray, "n C"]
+    root: Float[np.ndarray, "n C"]
+    child: Int[np.ndarray, "n G O"]
+    mass: Float[np.ndarray, "n G O"]  # of o_{h+1} given the node and g_h
+
+
+class EpisodeTree:
+    """All histories of an episode, step by step.
+
+    `ends` are the roots after the last observation (n, C); where they are not wanted (`to_the_end`) nothing is kept of
+    that observation. Raises `BadInput` where there are more than `max_nodes` nodes at a step.
+    """
+
+    ends: Float[np.ndarray, "n C"]
+
+    def __init__(
+        self, beliefs: Beliefs, latents: tuple[int, ...], to_the_end: bool = False, max_nodes: int = MAX_NODES
+    ) -> None:
+        self.beliefs, self.latents = beliefs, np.array(latents)
+        self.pairs: Int[np.ndarray, "2 P"] = np.array(np.triu_indices(len(latents), 1))
+        self.steps: list[Nodes] = []
+        probs = beliefs.first_prob[self.latents].T  # O C
+        self.first, self.first_mass, place, root = self._open(probs, beliefs.first[self.latents].T)
+        for h in range(1, beliefs.tables.horizon + 1):
+            if h > len(beliefs.levels) or beliefs.levels[h - 1].prob is None:
+                raise BadInput(f"world {self._name!r} has too many beliefs at step {h} for the tree of its episode")
+            self._refuse(h, len(place), max_nodes)
+            if h < beliefs.tables.horizon or to_the_end:
+                place, root = self._expand(h, place, root, max_nodes)
+            else:
+                nothing = np.zeros((len(place), beliefs.tables.num_subgoals, 0))
+                self.steps.append(Nodes(place, root, nothing.astype(np.int32), nothing))
+        self.ends = root
+
+    @property
+    def num_nodes(self) -> int:
+        return sum(len(nodes.place) for nodes in self.steps)
+
+    @property
+    def _name(self) -> str:
+        return self.beliefs.tables.name
+
+    def _refuse(self, h: int, num: int, most: int) -> None:
+        if num > most:
+            horizon = self.beliefs.tables.horizon
+            raise BadInput(
+                f"the episode tree of world {self._name!r} has {num:,} nodes at step {h} of {horizon} (at most "
+                f"{most:,} fit): use a shorter horizon or fewer observations, or explore with policy=uniform"
+            )
+
+    def _open(self, probs: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The node of each first observation (-1: impossible), its mass, and the nodes."""
+        mass = probs.mean(axis=1)
+        seen = np.flatnonzero(mass > 0)
+        root = np.sqrt(probs[seen] / probs[seen].sum(axis=1, keepdims=True))
+        place, root, index = _distinct(np.where(root > 0, places[seen], 0), root)
+        first = np.full(len(mass), -1)
+        first[seen] = index
+        return first, mass, place, root
+
+    def _expand(self, h: int, place: np.ndarray, root: np.ndarray, max_nodes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Append the nodes of step h; returns those of step h + 1 (after the last step the place is 0)."""
+        level = self.beliefs.levels[h - 1]
+        assert level.prob is not None
+        shape = (len(place), *level.prob.shape[1:])
+        child, mass = np.full(shape, -1, dtype=np.int32), np.zeros(shape)
+        places, roots = [place[:0]], [root[:0]]
+        for rows in self._chunks(len(place)):
+            joint = root[rows, :, None, None] ** 2 * level.prob[place[rows]]  # n C G O
+            mass[rows] = joint.sum(axis=1)
+            n, g, o = np.nonzero(mass[rows] > 0)
+            weight = np.sqrt(joint[n, :, g, o] / mass[rows][n, g, o][:, None])
+            n = n + rows.start
+            later = np.zeros_like(place[n]) if level.child is None else level.child[place[n], g[:, None], o[:, None]]
+            new_place, new_root, index = _distinct(np.where(weight > 0, later, 0), weight)
+            offset = sum(map(len, places))
+            child[n, g, o] = index + offset
+            places.append(new_place)
+            roots.append(new_root)
+            self._refuse(h + 1, len(new_place), max_nodes)
+            self._refuse(h + 1, (offset + len(new_place)) // 50, max_nodes)  # chunks are yet to be merged
+        next_place, next_root, index = _distinct(np.concatenate(places), np.concatenate(roots))
+        child = np.where(child >= 0, index[np.maximum(child, 0)], -1)
+        self.steps.append(Nodes(place, root, child, mass))
+        return next_place, next_root
+
+    def _chunks(self, num: int) -> list[slice]:
+        assert self.beliefs.levels[0].prob is not None
+        size = max(1, CHUNK // (len(self.latents) * self.beliefs.levels[0].prob[0].size))
+        return [slice(a, min(a + size, num)) for a in range(0, num, size)]
+
+    # -- what policies do on the tree -----------------------------------------------------------------------------
+
+    def overlap(self) -> Float[np.ndarray, "n G P"]:
+        """sqrt(P_z P_z') summed over the last observation, for a visit of unit mass to a node of the last step."""
+        nodes, prob = self.steps[-1], self.beliefs.levels[len(self.steps) - 1].prob
+        assert prob is not None
+        a, b = self.pairs
+        if (size := len(nodes.place) * prob.shape[1] * len(a)) > MAX_OVERLAP:
+            raise BadInput(
+                f"world {self._name!r}: {len(a):,} pairs of latents at {len(nodes.place):,} nodes make {size:,} "
+                f"numbers (at most {MAX_OVERLAP:,} fit): use fewer latents, a shorter horizon, or policy=uniform"
+            )
+        found = np.empty((len(nodes.place), prob.shape[1], len(a)))
+        for rows in self._chunks(len(nodes.place)):
+            part = (nodes.root[rows, :, None, None] * np.sqrt(prob[nodes.place[rows]])).transpose(0, 2, 1, 3)
+            found[rows] = (part @ part.transpose(0, 1, 3, 2))[:, :, a, b]
+        return found * len(self.latents)
+
+    def loss(self, instruction: int | None = None) -> list[Float[np.ndarray, "n G C"]]:
+        """Regret under each latent of playing g at a node, for a visit of unit mass; None: mean over instructions."""
+        found = []
+        for nodes, level in zip(self.steps, self.beliefs.levels, strict=True):
+            regret = level.q.max(axis=2, keepdims=True) - level.q  # belief W G
+            chosen = regret.mean(axis=1) if instruction is None else regret[:, instruction]
+            found.append((chosen[nodes.place] * nodes.root[:, :, None] ** 2).transpose(0, 2, 1) * len(self.latents))
+        return found
+
+    def forward(self, policy: list[Float[np.ndarray, "n G"]]) -> list[Float[np.ndarray, "n G"]]:
+        """Mass of each (node, subgoal) when the policy plays: its realisation weights, summed over histories."""
+        seen = self.first >= 0
+        at = np.bincount(self.first[seen], weights=self.first_mass[seen])
+        found = []
+        for nodes, law in zip(self.steps, policy, strict=True):
+            at = np.pad(at, (0, len(nodes.place) - len(at)))
+            found.append(at[:, None] * law)
+            flow = found[-1][:, :, None] * nodes.mass
+            possible = nodes.child >= 0
+            at = np.bincount(nodes.child[possible], weights=flow[possible])
+        return found
+
+    def uniform(self) -> list[Float[np.ndarray, "n G"]]:
+        """Every subgoal alike at every node."""
+        num = self.beliefs.tables.num_subgoals
+        return [np.full((len(nodes.place), num), 1 / num) for nodes in self.steps]
+
+
+def _distinct(place: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Merge rows with the same places and the same roots (to 1e-12); returns both, and each row's node."""
+    if not len(place):
+        return place, root, np.zeros(0, dtype=np.intp)
+    key = np.ascontiguousarray(np.concatenate([place.astype(float), np.round(root, 12) + 0.0], axis=1))
+    packed = key.view(np.dtype((np.void, key.shape[1] * 8))).ravel()
+    _, first, index = np.unique(packed, return_index=True, return_inverse=True)
+    return place[first], root[first], index
