@@ -21,7 +21,7 @@ def summary_table(summaries: Sequence[Summary], title: str) -> Table:
     table.add_column("planner, explorer", overflow="fold")
     for name in ("runs", "regret of a run", "return", "explored", "growth"):
         table.add_column(name, justify="right")
-    table.caption = "regret and growth (regret ~ T^growth over the last half) with 95% intervals over runs"
+    table.caption = "95% intervals over runs; growth: regret ~ T^growth over the last half"
     for s in summaries:
         regret = f"{s.regret:.2f} ± {s.regret_half_width:.2f}" if s.measure == "expected regret" else "unknown"
         growth = "-"
