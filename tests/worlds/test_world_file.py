@@ -48,17 +48,20 @@ def put(field, *index, value):
     "change, said",
     [
         (put("prior", value=[0.5, 0.6]), r"prior sums to 1.1"),
+        (put("prior", value=[1e308, 1e308]), r"prior sums to inf"),
         (put("transition", 1, 0, 1, value=[0.5, 0.4]), r"transition\[1\]\[0\]\[1\] sums to 0.9"),
         (put("emission", 0, 1, 0, value=-0.25), r"emission\[0\]\[1\]\[0\] is -0.25"),
         (put("initial", 0, value=[1.0]), r"initial\[0\] has length 1: expected a list of length 2"),
-        (put("reward", 1, 0, value=float("nan")), r"reward\[1\]\[0\] is nan"),
+        (put("reward", 1, 0, value=float("nan")), r"reward\[1\]\[0\] is NaN"),
         (put("reward", 0, 1, value=1.5), r"reward\[0\]\[1\] is 1.5: expected a number in \[0, 1\]"),
-        (put("reward", 0, 1, value=float("inf")), r"reward\[0\]\[1\] is inf"),
-        (put("subgoals", 1, value="subgoal 0"), r"subgoals\[1\] is 'subgoal 0', the same name as subgoals\[0\]"),
-        (put("extra", value=1), "unknown field 'extra'"),
+        (put("reward", 0, 1, value=float("inf")), r"reward\[0\]\[1\] is Infinity"),
+        (put("reward", 0, 1, value=10**400), r"reward\[0\]\[1\] is 1000"),
+        (put("subgoals", 1, value="subgoal 0"), r'subgoals\[1\] is "subgoal 0", the same name as subgoals\[0\]'),
+        (put("subgoals", 1, value="\ud800"), r'subgoals\[1\] is "\\ud800": half a surrogate'),
+        (put("extra", value=1), 'unknown field "extra"'),
         (lambda e: e.pop("reward"), "field 'reward' is missing"),
         (put("horizon", value=0), "horizon is 0"),
-        (put("horizon", value=True), "horizon is True"),
+        (put("horizon", value=True), "horizon is true"),
         (put("horizon", value=2.0), "horizon is 2.0"),
         (put("prior", 0, value="half"), r'prior\[0\] is "half": expected a number'),
         (put("prior", 0, value=True), r"prior\[0\] is true: expected a number"),
@@ -78,9 +81,11 @@ def test_each_break_is_named(change, said):
 
 def test_files_that_are_not_world_files(tmp_path):
     whole = dump_world(shortcut())
-    for text in (whole[: len(whole) // 2], "", "[]", "[" * 100_000, '{"format": 1, "format": 2}'):
+    for text in (whole[: len(whole) // 2], "", "[]", "[" * 100_000, '{"horizon": ' + "9" * 5000 + "}"):
         with pytest.raises(BadInput):
             parse_world(text)
+    with pytest.raises(BadInput, match='field "format" is given twice'):
+        parse_world('{"format": 1, "format": 2}')
     with pytest.raises(BadInput, match="cannot be read"):
         load_world(tmp_path / "nowhere.json")
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
@@ -97,7 +102,14 @@ def test_mutations_are_refused_or_still_a_world(data):
     entries = json.loads(dump_world(random_family(latents=2, states=2, observations=2, subgoals=2)))
     field = data.draw(st.sampled_from(sorted(entries)))
     junk = st.one_of(
-        st.none(), st.booleans(), st.floats(), st.integers(-2, 3), st.text(max_size=3), st.just([]), st.just({})
+        st.none(),
+        st.booleans(),
+        st.floats(),
+        st.integers(),
+        st.just(10**400),
+        st.text(max_size=3),
+        st.just([]),
+        st.just({}),
     )
     target, key = entries, field
     while isinstance(target[key], list) and target[key] and data.draw(st.booleans()):

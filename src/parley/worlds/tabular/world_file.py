@@ -1,7 +1,7 @@
 """World files: a tabular family as JSON (`parley-world/1`, docs/formats.md), written exactly, read with suspicion."""
 
 import json
-import math
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -57,8 +57,10 @@ def parse_world(text: str, where: str = "world") -> Tables:
         raise BadInput(f"{where}: {what}")
 
     def twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len({key for key, _ in pairs}) < len(pairs):
-            refuse("a field is given twice")
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1:
+                refuse(f"field {_short(key)} is given twice")
         return dict(pairs)
 
     try:
@@ -67,21 +69,24 @@ def parse_world(text: str, where: str = "world") -> Tables:
         refuse(f"no valid JSON (cut off?): {wrong.msg} at line {wrong.lineno}, column {wrong.colno}")
     except RecursionError:
         refuse("no world file: it is nested too deeply")
+    except ValueError as wrong:  # Python reads no integers of thousands of digits
+        if isinstance(wrong, BadInput):
+            raise
+        refuse(f"no valid JSON: {wrong}")
     if not isinstance(entries, dict):
         refuse(f"expected an object, found {type(entries).__name__}")
     unknown = [key for key in entries if key not in FIELDS]
     missing = [key for key in FIELDS if key not in entries and key != "preference"]
     if unknown:
-        refuse(f"unknown field {unknown[0]!r}; the fields are {', '.join(FIELDS)}")
+        refuse(f"unknown field {_short(unknown[0])}; the fields are {', '.join(FIELDS)}")
     if missing:
         refuse(f"field {missing[0]!r} is missing")
     if entries["format"] != FORMAT:
-        refuse(f"format is {entries['format']!r}; this version reads {FORMAT!r}")
-    if not isinstance(entries["name"], str):
-        refuse(f"name is {entries['name']!r}: expected a string")
+        refuse(f"format is {_short(entries['format'])}; this version reads {FORMAT!r}")
+    _check_text("name", entries["name"], refuse)
     horizon = entries["horizon"]
     if isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1:
-        refuse(f"horizon is {horizon!r}: expected a whole number of at least 1")
+        refuse(f"horizon is {_short(horizon)}: expected a whole number of at least 1")
     for name in NAMES:
         _check_names(name, entries[name], refuse)
     s, o, g, z, w = (len(entries[name]) for name in NAMES)
@@ -121,13 +126,19 @@ def _check_names(field: str, names: Any, refuse: Any) -> None:
     if not isinstance(names, list) or not names:
         refuse(f"{field} is {_short(names)}: expected a list of at least one name")
     for i, name in enumerate(names):
-        if not isinstance(name, str):
-            refuse(f"{field}[{i}] is {_short(name)}: expected a string")
+        _check_text(f"{field}[{i}]", name, refuse)
     seen: dict[str, int] = {}
     for i, name in enumerate(names):
         if name in seen:
-            refuse(f"{field}[{i}] is {name!r}, the same name as {field}[{seen[name]}]")
+            refuse(f"{field}[{i}] is {_short(name)}, the same name as {field}[{seen[name]}]")
         seen[name] = i
+
+
+def _check_text(where: str, text: Any, refuse: Any) -> None:
+    if not isinstance(text, str):
+        refuse(f"{where} is {_short(text)}: expected a string")
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        refuse(f"{where} is {_short(text)}: half a surrogate pair is no text")
 
 
 def _array(field: str, value: Any, shape: tuple[int, ...], refuse: Any) -> np.ndarray:
@@ -137,8 +148,8 @@ def _array(field: str, value: Any, shape: tuple[int, ...], refuse: Any) -> np.nd
         if depth == len(shape):
             if isinstance(part, bool) or not isinstance(part, int | float):
                 refuse(f"{field}{_at(index)} is {_short(part)}: expected a number")
-            if not math.isfinite(part) or part < 0:
-                refuse(f"{field}{_at(index)} is {part}: expected a finite number that is not negative")
+            if not 0 <= part <= sys.float_info.max:
+                refuse(f"{field}{_at(index)} is {_short(part)}: expected a finite number that is not negative")
             return
         if not isinstance(part, list) or len(part) != shape[depth]:
             found = f"has length {len(part)}" if isinstance(part, list) else f"is {_short(part)}"
@@ -151,7 +162,8 @@ def _array(field: str, value: Any, shape: tuple[int, ...], refuse: Any) -> np.nd
 
 
 def _check_rows(field: str, array: np.ndarray, refuse: Any) -> None:
-    sums = array.sum(axis=-1)
+    with np.errstate(over="ignore"):
+        sums = array.sum(axis=-1)
     wrong = np.argwhere(np.abs(sums - 1) > TOLERANCE)
     if len(wrong):
         refuse(f"{field}{_at(wrong[0])} sums to {sums[tuple(wrong[0])]:.9g}: expected 1 (within {TOLERANCE:g})")
