@@ -71,6 +71,7 @@ def put(field, *index, value):
         (put("format", value="parley-world/9"), "parley-world/9"),
         (put("name", value=3), "name is 3"),
         (put("preference", value=[[1, 1], [1, -1]]), r"preference\[1\]\[1\] is -1"),
+        (put("preference", value=[[1, 1], [1e308, 1e308]]), r"preference\[1\] sums to more than"),
         (put("emission", value=3), "emission is 3"),
     ],
 )

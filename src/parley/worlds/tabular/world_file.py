@@ -100,6 +100,10 @@ def parse_world(text: str, where: str = "world") -> Tables:
     high = np.argwhere(arrays["reward"] > 1)
     if len(high):
         refuse(f"reward{_at(high[0])} is {arrays['reward'][tuple(high[0])]}: expected a number in [0, 1]")
+    with np.errstate(over="ignore"):
+        beyond = np.argwhere(~np.isfinite(arrays.get("preference", np.zeros((z, g))).sum(axis=1)))
+    if len(beyond):
+        refuse(f"preference{_at(beyond[0])} sums to more than any float holds: expected smaller weights")
     emission = np.tile(arrays["emission"], (z, 1, 1)) if shared else arrays["emission"]
     return Tables(
         name=entries["name"],
