@@ -16,8 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from parley import assemble
 from parley.core.errors import BadInput, ParleyError
 from parley.core.said import EpisodeRecord
+from parley.core.spec import suggestion
 from parley.core.text import inert
 from parley.execute import RunConfig, resume, run
+from parley.experiments import EXPERIMENTS
+from parley.experiments.base import conduct
 from parley.experiments.quickstart import SENTENCE, quickstart
 from parley.pretraining.train import PRESETS, Recipe, pretrain
 from parley.report.page import report_page
@@ -108,6 +111,14 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument("name")
     c = command("check", _check, "validate a world file", worlds)
     c.add_argument("file", type=Path)
+
+    claims = commands.add_parser("experiment", help="claims of the paper as experiments")
+    trials = claims.add_subparsers(required=True, metavar="ACTION")
+    command("list", _experiments, "the experiments and their claims", trials)
+    c = command("run", _experiment, "carry out an experiment; interrupted, the same command goes on", trials)
+    c.add_argument("name")
+    c.add_argument("--quick", action="store_true", help="minutes rather than hours; may honestly be undecided")
+    c.add_argument("--out", type=Path, help="where cells, figure and finding are kept (default: experiments/NAME)")
 
     c = command("pretrain", _pretrain, "train a transformer planner for a world (needs the extra torch)")
     c.add_argument("--world", required=True)
@@ -280,6 +291,29 @@ def _pretrain(args: argparse.Namespace) -> Any:
     if not args.json:
         OUT.print(f"{args.out}: {about['parameters']:,} parameters, loss {about['loss']:.4f}", markup=False)
     return {"out": str(args.out), **about}
+
+
+def _experiments(args: argparse.Namespace) -> Any:
+    rows = [(name, "", experiment.CLAIM) for name, experiment in EXPERIMENTS.items()]
+    if not args.json:
+        OUT.print(names_table("experiments", rows))
+    return [{"name": name, "claim": claim} for name, _, claim in rows]
+
+
+def _experiment(args: argparse.Namespace) -> Any:
+    if args.name not in EXPERIMENTS:
+        raise BadInput(f"unknown experiment {args.name!r}{suggestion(args.name, EXPERIMENTS)}")
+    out = args.out or Path("experiments") / (args.name + ("-quick" if args.quick else ""))
+    with storage(out), Bars() as bars:
+        finding, figure = conduct(EXPERIMENTS[args.name], out, args.quick, bars.begin)
+        save_png(figure, out / "figure.png")
+        (out / "finding.json").write_text(json.dumps(finding.as_dict(), indent=1) + "\n", encoding="utf-8")
+    if not args.json:
+        low, high = finding.interval
+        OUT.print(f"[bold]{finding.verdict}[/]: {plain(finding.claim)}")
+        OUT.print(f"{finding.quantity}: {finding.estimate:.3f} [{low:.3f}, {high:.3f}]", markup=False)
+        OUT.print(f"figure: {out / 'figure.png'}", markup=False, soft_wrap=True)
+    return {**finding.as_dict(), "figure": str(out / "figure.png")}
 
 
 def _quickstart(args: argparse.Namespace) -> Any:

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from parley.core.text import inert
-from parley.report.summary import Curves
+from parley.report.summary import Curves, mean_band
 
 COLOURS = ("#c0392b", "#2471a3", "#1e8449", "#b9770e", "#6c3483", "#515a5a")
 
@@ -23,15 +25,26 @@ def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
     return figure
 
 
+def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[np.ndarray, "R T"]]]) -> Figure:
+    """Means over runs of cumulative curves, with their bands, in one panel."""
+    figure = Figure(figsize=(5.4, 3.6), layout="constrained")
+    _draw(figure.subplots(), title, x, y, [(label, *mean_band(total)) for label, total in curves])
+    return figure
+
+
 def _panel(ax: Axes, title: str, curves: Sequence[Curves]) -> None:
-    for colour, curve in zip(COLOURS * len(curves), curves, strict=False):
-        mean, half = curve.band()
+    measure = curves[0].measure if curves else "regret"
+    _draw(ax, title, "episode", f"cumulative {measure}", [(curve.label, *curve.band()) for curve in curves])
+
+
+def _draw(ax: Axes, title: str, x: str, y: str, curves: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> None:
+    for colour, (label, mean, half) in zip(COLOURS * len(curves), curves, strict=False):
         t = range(1, len(mean) + 1)
-        ax.plot(t, mean, color=colour, lw=1.8, label=_literal(curve.label))
+        ax.plot(t, mean, color=colour, lw=1.8, label=_literal(label))
         ax.fill_between(t, mean - half, mean + half, color=colour, alpha=0.18, lw=0)
     ax.set_title(_literal(title), fontsize=10)
-    ax.set_xlabel("episode")
-    ax.set_ylabel(f"cumulative {curves[0].measure if curves else 'regret'}")
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
     ax.legend(fontsize=8, frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     ax.margins(x=0)

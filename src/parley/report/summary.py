@@ -1,5 +1,7 @@
 """What a run amounts to, in a few numbers with intervals over runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,38 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from parley.runs.directory import read_manifest
+from parley.core.errors import ParleyError, RunDamaged
+from parley.runs.directory import read_manifest, storage
 from parley.runs.log import RunReader
 
 Z95 = 1.96
+
+
+@contextmanager
+def reading(out: Path) -> Iterator[RunReader]:
+    """The log of a run directory, closed at the end; raises `RunDamaged` where it is not what a run writes."""
+    with storage(out):
+        reader = RunReader(out)
+        try:
+            yield reader
+        except (KeyError, ValueError, TypeError, IndexError) as wrong:
+            if isinstance(wrong, ParleyError):
+                raise
+            raise RunDamaged(f"{str(out / 'run.sqlite')!r} does not agree with itself: {wrong!r}") from wrong
+        finally:
+            reader.close()
+
+
+def readable_manifest(out: Path) -> dict[str, Any]:
+    """The manifest, with the entries that tables and pages need; raises `RunDamaged` naming one that is not there."""
+    manifest = read_manifest(out)
+    config = manifest["config"]
+    for name in ("world", "planner", "explore", "record"):
+        if not isinstance(config, dict) or not isinstance(config.get(name), str):
+            raise RunDamaged(f"{str(out / 'manifest.json')!r} is damaged: its configuration has no {name!r}")
+    if not isinstance(manifest["latents"], list) or not isinstance(manifest["horizon"], int):
+        raise RunDamaged(f"{str(out / 'manifest.json')!r} is damaged: its latents or horizon are not what a run writes")
+    return manifest
 
 
 @dataclass(frozen=True)
@@ -48,13 +78,10 @@ class Curves:
     @classmethod
     def read(cls, out: Path, label: str | None = None) -> "Curves":
         """Read the episodes that all runs have finished."""
-        manifest = read_manifest(out)
-        reader = RunReader(out)
-        try:
+        manifest = readable_manifest(out)
+        with reading(out) as reader:
             returns, explored = reader.episodes("return"), reader.episodes("explored")
             expected = reader.episodes("expected_regret")
-        finally:
-            reader.close()
         known = expected.size > 0 and not np.isnan(expected).any()
         label = label or f"{manifest['config']['planner']}, {manifest['config']['explore']}"
         return cls(
@@ -63,9 +90,7 @@ class Curves:
 
     def band(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean cumulative curve and half the width of its pointwise 95% interval over runs."""
-        total = np.cumsum(self.values, axis=1)
-        spread = total.std(axis=0, ddof=1) if len(total) > 1 else np.zeros(total.shape[1])
-        return total.mean(axis=0), Z95 * spread / np.sqrt(len(total))
+        return mean_band(np.cumsum(self.values, axis=1))
 
     def summary(self) -> Summary:
         runs, episodes = self.values.shape
@@ -75,6 +100,12 @@ class Curves:
             self.label, self.manifest["status"], runs, episodes, float(mean[-1]), float(half[-1]), self.measure,
             float(self.returns.mean()) if episodes else 0.0, float(self.explored.mean()) if episodes else 0.0, *slope,
         )  # fmt: skip
+
+
+def mean_band(total: Float[np.ndarray, "R T"]) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"]]:
+    """Mean over runs, and half the width of its pointwise 95% interval."""
+    spread = total.std(axis=0, ddof=1) if len(total) > 1 else np.zeros(total.shape[1])
+    return total.mean(axis=0), Z95 * spread / np.sqrt(max(1, len(total)))
 
 
 def log_log_slope(regret: Float[np.ndarray, "R T"], resamples: int = 500) -> tuple[float | None, ...]:

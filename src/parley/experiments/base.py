@@ -1,0 +1,127 @@
+"""What an experiment is: a claim, a sweep of cells, an analysis, and a verdict from an interval, never from a point."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from parley import assemble
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.said import EpisodeRecord
+from parley.execute import RunConfig
+from parley.loop import Cohort, run_cohort
+from parley.theory.regret import RegretMeter
+
+SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an experiment found: the quantity its claim is about, with a 95% interval, and what follows."""
+
+    claim: str
+    verdict: str
+    estimate: float
+    interval: tuple[float, float]
+    quantity: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Experiment(Protocol):
+    """One file each."""
+
+    NAME: str
+    CLAIM: str
+
+    def cells(self, quick: bool) -> Sequence[RunConfig]:
+        """The runs that it needs."""
+
+    def analyse(self, cells: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Finding:
+        """The finding, from the expected regret of each cell's runs and episodes."""
+
+    def figure(self, cells: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
+        """The picture of it."""
+
+
+def at_most(low: float, high: float, bound: float) -> str:
+    """The verdict on "the quantity is at most `bound`" from its interval."""
+    return SUPPORTED if high <= bound else NOT_SUPPORTED if low > bound else UNDECIDED
+
+
+def at_least(low: float, high: float, bound: float) -> str:
+    """The verdict on "the quantity is at least `bound`" from its interval."""
+    return SUPPORTED if low >= bound else NOT_SUPPORTED if high < bound else UNDECIDED
+
+
+class _InMemory:
+    """A recorder that keeps expected regret."""
+
+    def __init__(self) -> None:
+        self.regret: list[np.ndarray] = []
+
+    def step(self, record: object) -> None: ...
+
+    def episode(self, record: EpisodeRecord, snapshot: object = None) -> None:
+        self.regret.append(record.expected_regret)
+
+    def wants_snapshot(self) -> bool:
+        return False
+
+
+Begin = Callable[[str, int], Callable[[EpisodeRecord, int], None]]
+
+
+def expected_regret(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T"]:
+    """Expected regret of every run and episode of one cell, all runs in one cohort."""
+    world, draws, kept = assemble.world(config.world), Draws(config.seed, config.runs), _InMemory()
+    if world.tables is None:
+        raise BadInput(f"world {config.world!r} has no exact tables: this experiment needs them")
+    latents = assemble.draw_latents(world, draws, config.latent)
+    scene = assemble.Scene(config.world, world, latents, config.episodes)
+    cohort = Cohort(
+        draws=draws,
+        envs=world.make(latents, draws),
+        planner=assemble.planner(config.planner, scene),
+        explorer=assemble.explorer(config.explore, scene),
+        recorder=kept,
+        instructions=assemble.Schedule(config.instructions, world.instructions, draws),
+        num_episodes=config.episodes,
+        horizon=world.horizon,
+        meter=RegretMeter(scene.beliefs, latents),
+        on_episode=lambda record: bar(record, config.runs),
+    )
+    run_cohort(cohort)
+    return np.array(kept.regret).T
+
+
+def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tuple[Finding, Figure]:
+    """Run the cells that `out` does not hold yet, then analyse; interrupted, it goes on at the next cell."""
+    cells = experiment.cells(quick)
+    out.mkdir(parents=True, exist_ok=True)
+    regrets = []
+    for i, config in enumerate(cells):
+        path = out / f"cell-{i}.npz"
+        stored = _stored(path, config)
+        if stored is None:
+            bar = begin(f"{config.world}: {config.planner}, {config.explore}", config.episodes * config.runs)
+            stored = expected_regret(config, bar)
+            np.savez_compressed(path, config=np.array(repr(config)), regret=stored)
+        regrets.append(stored)
+    return experiment.analyse(cells, regrets), experiment.figure(cells, regrets)
+
+
+def _stored(path: Path, config: RunConfig) -> np.ndarray | None:
+    """A cell's result, if the file holds that very cell."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return archive["regret"] if str(archive["config"]) == repr(config) else None
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
