@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parley import cli
+from parley import assemble, cli
+from parley.core.draws import Draws
 from parley.experiments import EXPERIMENTS, epsilon_greedy, linear_regret
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, at_least, at_most, conduct
 
@@ -52,6 +53,29 @@ def test_epsilon_greedy_tells_the_rate_from_a_line():
     for power, verdict in ((0.45, SUPPORTED), (1.0, NOT_SUPPORTED)):
         regrets = [rng.uniform(0.9, 1.1, (64, 1)) * c.episodes**power for c in cells]
         assert epsilon_greedy.analyse(cells, regrets).verdict == verdict
+
+
+@pytest.mark.parametrize("name", ["delusion", "designed-exploration"])
+def test_differences_are_taken_run_by_run(name):
+    """A cell that loses more in every run is found out through any noise that the runs share; equal cells are not."""
+    experiment = EXPERIMENTS[name]
+    cells, shared = experiment.cells(True), np.random.default_rng(0).exponential(size=(32, 50))
+    worse = [shared + 0.1 * (i > 0) for i in range(len(cells))]
+    worse = worse if name == "delusion" else worse[::-1]
+    assert experiment.analyse(cells, worse).verdict == SUPPORTED
+    noise = [np.random.default_rng(i).exponential(size=(32, 50)) for i in range(len(cells))]
+    assert experiment.analyse(cells, worse[::-1]).verdict == NOT_SUPPORTED
+    assert experiment.analyse(cells, noise).interval[0] < experiment.analyse(cells, noise).interval[1]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("quick", [True, False])
+def test_every_cell_can_be_assembled(name, quick):
+    for config in EXPERIMENTS[name].cells(quick):
+        world = assemble.world(config.world)
+        latents = assemble.draw_latents(world, Draws(0, 2), config.latent)
+        scene = assemble.Scene(config.world, world, latents, config.episodes)
+        assert assemble.planner(config.planner, scene) and assemble.explorer(config.explore, scene)
 
 
 def test_command(capsys, tmp_path, monkeypatch):

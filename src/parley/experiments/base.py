@@ -61,6 +61,18 @@ def at_least(low: float, high: float, bound: float) -> str:
     return SUPPORTED if low >= bound else NOT_SUPPORTED if high < bound else UNDECIDED
 
 
+def difference(more: Float[np.ndarray, "R T"], less: Float[np.ndarray, "R T"]) -> tuple[float, tuple[float, float]]:
+    """Mean difference of two cells' totals with its 95% interval; run by run, as they share their random numbers."""
+    gap = more.sum(axis=1) - less.sum(axis=1)
+    half = 1.96 * float(gap.std(ddof=1)) / np.sqrt(len(gap))
+    return float(gap.mean()), (float(gap.mean() - half), float(gap.mean() + half))
+
+
+def above(low: float, high: float, bound: float) -> str:
+    """The verdict on "the quantity is larger than `bound`" from its interval."""
+    return SUPPORTED if low > bound else NOT_SUPPORTED if high <= bound else UNDECIDED
+
+
 class _InMemory:
     """A recorder that keeps expected regret."""
 

@@ -7,6 +7,7 @@ from parley import assemble
 from parley.core.errors import BadInput, MissingExtra
 from parley.theory.beliefs import Beliefs
 from parley.theory.bounds import regret_bound, theory_epsilon
+from parley.theory.design import uniform_cost
 from parley.theory.distinguishability import Classes, classes_of, eta_of, uniform
 from parley.theory.traps import traps
 
@@ -56,7 +57,7 @@ def _policy(beliefs: Beliefs, classes: Classes, name: str, episodes: int, notes:
     try:
         if name == "uniform":
             found["eta"] = eta_of(beliefs, uniform(beliefs))
-            found["cost"] = uniform_cost(beliefs)
+            found["cost"] = uniform_cost(beliefs, classes)
         else:
             designs = assemble.designs_of(beliefs, name)
             found["eta"] = min(design.eta for design in designs)
@@ -71,10 +72,3 @@ def _policy(beliefs: Beliefs, classes: Classes, name: str, episodes: int, notes:
         sizes = (episodes, beliefs.tables.horizon, found["eta"], len(classes.members), classes.c_z)
         found["epsilon"], found["bound"] = theory_epsilon(*sizes), regret_bound(*sizes)
     return found
-
-
-def uniform_cost(beliefs: Beliefs) -> float:
-    """Expected regret of a uniform exploration episode, mean over prior and instructions."""
-    t = beliefs.tables
-    value = 0.0
-    return value + float(t.prior @ beliefs.value.mean(axis=1))
