@@ -108,6 +108,13 @@ def cheapest(beliefs: Beliefs, classes: Classes, over: str = "prior", instructio
     return best
 
 
+def uniform_cost(beliefs: Beliefs, classes: Classes) -> float:
+    """Expected regret of an episode of uniform exploration, mean over the prior and over instructions."""
+    tree = EpisodeTree(beliefs, tuple(group[0] for group in classes.members))
+    weights = tree.forward(tree.uniform())
+    return float(sum(np.einsum("ng,ngc->c", w, at) @ classes.prior for w, at in zip(weights, tree.loss(), strict=True)))
+
+
 def _functional(tree: EpisodeTree, classes: Classes, goal: Goal) -> Functional:
     loss = tree.loss(goal.instruction)
     share = classes.prior[:, None] if goal.over == "prior" else np.eye(len(classes.prior))

@@ -147,16 +147,23 @@ class EpisodeTree:
 
     def forward(self, policy: list[Float[np.ndarray, "n G"]]) -> list[Float[np.ndarray, "n G"]]:
         """Mass of each (node, subgoal) when the policy plays: its realisation weights, summed over histories."""
-        seen = self.first >= 0
-        at = np.bincount(self.first[seen], weights=self.first_mass[seen])
-        found = []
-        for nodes, law in zip(self.steps, policy, strict=True):
-            at = np.pad(at, (0, len(nodes.place) - len(at)))
+        at, found = self.start(), []
+        for law in policy:
             found.append(at[:, None] * law)
-            flow = found[-1][:, :, None] * nodes.mass
-            possible = nodes.child >= 0
-            at = np.bincount(nodes.child[possible], weights=flow[possible])
+            at = self.follow(len(found), found[-1])
         return found
+
+    def start(self) -> Float[np.ndarray, " n"]:
+        """Mass of the nodes of the first step."""
+        seen = self.first >= 0
+        return np.bincount(self.first[seen], weights=self.first_mass[seen])
+
+    def follow(self, step: int, mass: Float[np.ndarray, "n G"]) -> Float[np.ndarray, " m"]:
+        """Mass of what comes after step `step` (nodes of the next, or the ends), from that of its subgoals."""
+        nodes = self.steps[step - 1]
+        num = len(self.steps[step].place) if step < len(self.steps) else len(self.ends)
+        possible = nodes.child >= 0
+        return np.bincount(nodes.child[possible], weights=(mass[:, :, None] * nodes.mass)[possible], minlength=num)
 
     def uniform(self) -> list[Float[np.ndarray, "n G"]]:
         """Every subgoal alike at every node."""

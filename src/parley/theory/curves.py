@@ -1,0 +1,115 @@
+"""How regret grows: log-log slopes and exponents with bootstrap intervals over runs, and linear against sublinear."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from parley.core.errors import BadInput
+
+MARGIN = 0.1  # exponents this close to 1 are not told from linear growth
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its percentile bootstrap interval over runs."""
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+
+def bootstrap(
+    statistic: Callable[[list[np.ndarray]], float],
+    samples: Sequence[Float[np.ndarray, "R *P"]],
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimate:
+    """The statistic of the samples' means; each sample (its first axis is runs) is resampled on its own."""
+    if not 0 < level < 1:
+        raise BadInput(f"level={level}: expected a confidence level between 0 and 1")
+    for sample in samples:
+        if len(sample) < 2:
+            raise BadInput(f"{len(sample)} run(s): an interval over runs needs at least 2")
+        if not np.isfinite(sample).all():
+            raise BadInput(
+                "regret holds values that are not finite: a world without exact tables has no expected regret"
+            )
+    rng = np.random.Generator(np.random.Philox(key=seed))
+    found = np.empty(resamples)
+    for i in range(resamples):
+        counts = [rng.multinomial(len(sample), np.full(len(sample), 1 / len(sample))) for sample in samples]
+        found[i] = statistic([n @ sample / len(sample) for n, sample in zip(counts, samples, strict=True)])
+    tail = (1 - level) / 2
+    low = float(np.quantile(found, tail, method="lower"))
+    high = float(np.quantile(found, 1 - tail, method="higher"))
+    return Estimate(float(statistic([sample.mean(axis=0) for sample in samples])), low, high, level)
+
+
+def loglog_slope(
+    x: Float[np.ndarray, " P"],
+    regret: Float[np.ndarray, "R P"] | Sequence[Float[np.ndarray, " R"]],
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimate:
+    """Least-squares slope of log mean regret on log x.
+
+    `regret` is a matrix where runs were followed through all x (resampled as whole curves), or a list with the runs of
+    each x, made apart (regret at T as a function of T). Raises `BadInput` where mean regret is not positive.
+    """
+    x = np.asarray(x, dtype=float)
+    if len(x) < 2 or not (x > 0).all() or len(np.unique(x)) < len(x):
+        raise BadInput(f"x={x.tolist()}: a slope needs at least two different positive numbers")
+    together = isinstance(regret, np.ndarray)
+    samples = [np.asarray(regret)] if together else [np.asarray(runs) for runs in regret]
+    if (samples[0].shape[-1] if together else len(samples)) != len(x):
+        raise BadInput(f"regret holds another number of points than x, which has {len(x)}")
+    log = np.log(x) - np.log(x).mean()
+
+    def slope(means: list[np.ndarray]) -> float:
+        y = means[0] if together else np.array(means)
+        if not (y > 0).all():
+            raise BadInput("mean regret is not positive everywhere: there is no slope in logarithms")
+        return float(log @ np.log(y) / (log @ log))
+
+    return bootstrap(slope, samples, resamples, level, seed)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Which of the two the data support: `verdict` is "sublinear", "linear" or "neither"."""
+
+    exponent: Estimate
+    verdict: str
+
+
+def growth(cumulative: Float[np.ndarray, "R T"], resamples: int = 1000, level: float = 0.95, seed: int = 0) -> Growth:
+    """Does cumulative regret, at T episodes and more, grow like t or slower?
+
+    The exponent is that of increments over doublings, log2((C(T) - C(T/2)) / (C(T/2) - C(T/4))): a for curves like
+    c + t^a, whatever was lost in the beginning (a log-log slope takes c + t for sublinear); 0 for log t, -inf where
+    nothing is lost any more. Sublinear: the interval lies below 0.9; linear: within 0.9 and 1.1; otherwise neither.
+    """
+    cumulative = np.asarray(cumulative, dtype=float)
+    if cumulative.ndim != 2 or cumulative.shape[1] < 8:
+        raise BadInput(f"cumulative regret has shape {cumulative.shape}: expected (runs, episodes), 8 episodes or more")
+    if (np.diff(cumulative, axis=1) < -1e-9).any():
+        raise BadInput("cumulative regret falls somewhere: expected expected_regret, summed over episodes")
+    num = cumulative.shape[1]
+    marks = np.array([num // 4, num // 2, num]) - 1
+    late = np.diff(cumulative[:, marks], axis=1)  # per run: second quarter, second half
+
+    def exponent(means: list[np.ndarray]) -> float:
+        before, after = np.maximum(means[0], 0.0)
+        if after <= 1e-12 * num:
+            return -np.inf
+        return np.inf if before == 0 else float(np.log2(after / before))
+
+    found = bootstrap(exponent, [late], resamples, level, seed)
+    if found.high < 1 - MARGIN:
+        return Growth(found, "sublinear")
+    return Growth(found, "linear" if found.low > 1 - MARGIN and found.high < 1 + MARGIN else "neither")
