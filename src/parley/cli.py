@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from parley import assemble
-from parley.core.errors import BadInput, ParleyError
-from parley.core.said import EpisodeRecord
+from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.core.spec import suggestion
 from parley.core.text import inert
 from parley.execute import RunConfig, resume, run
@@ -23,12 +21,12 @@ from parley.experiments import EXPERIMENTS
 from parley.experiments.base import conduct
 from parley.experiments.quickstart import SENTENCE, quickstart
 from parley.pretraining.train import PRESETS, Recipe, pretrain
-from parley.report.page import report_page
+from parley.report.bars import Bars
+from parley.report.page import by_world, report_page
 from parley.report.plots import regret_figure, save_png
-from parley.report.summary import Curves
-from parley.report.tables import names_table, plain, summary_table
+from parley.report.summary import Curves, readable_manifest, reading
+from parley.report.tables import names_table, plain, proposal_lines, runs_table, summary_table
 from parley.runs.directory import read_manifest, storage
-from parley.runs.log import RunReader
 from parley.worlds.tabular.world_file import dump_world, load_world
 
 OUT, ERR = Console(), Console(stderr=True)  # tables to the one, bars and messages to the other
@@ -36,11 +34,13 @@ OUT, ERR = Console(), Console(stderr=True)  # tables to the one, bars and messag
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 on bad usage or input, 1 on failure, 130 on Ctrl-C after saving."""
-    args = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    args = argparse.Namespace(json="--json" in given)  # until they are parsed
     try:
+        args = parser().parse_args(given)
         answer = args.command(args)
         if args.json and answer is not None:
-            print(json.dumps(answer, ensure_ascii=False))
+            print(json.dumps(answer))
         return 0
     except ParleyError as wrong:
         return _fail(args, str(wrong), wrong.exit_code)
@@ -53,16 +53,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fail(args: argparse.Namespace, message: str, code: int) -> int:
     if args.json:
-        print(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False))
+        print(json.dumps({"error": message, "exit_code": code}))
     ERR.print(f"[bold red]parley:[/] {plain(inert(message, 4000))}", soft_wrap=True)
     return code
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with the usage."""
+    """Says in one line what is wrong with the usage; takes no option by half its name."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(**about, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"parley: {message} (see `{self.prog} --help`)\n")
+        raise BadInput(f"{message} (see `{self.prog} --help`)")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, f"unknown: {value!r}{suggestion(str(value), action.choices)}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -103,8 +110,9 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument("--out", type=Path, help="where to write the page (default: report.html in the first run directory)")
     c.add_argument("--figure", type=Path, help="where to write the figure (default: regret.png beside the page)")
 
-    c = command("list", _list, "what there is: worlds, planners or explorers")
-    c.add_argument("what", choices=["worlds", "planners", "explorers"])
+    c = command("list", _list, "what there is: worlds, planners, explorers, or runs below a directory")
+    c.add_argument("what", choices=["worlds", "planners", "explorers", "runs"])
+    c.add_argument("--under", type=Path, default=Path("runs"), help="where to look for runs (default: runs)")
 
     worlds = commands.add_parser("world", help="world files").add_subparsers(required=True, metavar="ACTION")
     c = command("export", _export, "write a world as a world file to standard output", worlds)
@@ -133,67 +141,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-# -- progress -------------------------------------------------------------------------------------------------------
-
-
-class Bars:
-    """Live bars on standard error: episodes done, mean regret so far, share explored, time left."""
-
-    def __enter__(self) -> "Bars":
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}"),
-        )
-        self._progress = Progress(*columns, TimeRemainingColumn(), console=ERR)
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def begin(self, label: str, total: int) -> Callable[[EpisodeRecord, int], None]:
-        """A bar of `total` episodes over all runs; returns what to call with each finished one."""
-        bar = self._progress.add_task(plain(label), total=total, said="")
-        sums = {"regret": 0.0, "explored": 0.0, "episodes": 0.0}
-
-        def finished(record: EpisodeRecord, runs: int) -> None:
-            sums["regret"] += float(record.expected_regret.sum())
-            sums["explored"] += float(record.explored.sum())
-            sums["episodes"] += runs
-            said = f"explored {sums['explored'] / sums['episodes']:.1%}"
-            if sums["regret"] == sums["regret"]:
-                said = f"regret {sums['regret'] / sums['episodes']:.3f} an episode, {said}"
-            self._progress.update(bar, advance=runs, said=said)
-
-        return finished
-
-    def training(self, label: str) -> Callable[[dict[str, float]], None]:
-        """A bar of optimiser steps."""
-        bar = self._progress.add_task(plain(label), total=None, said="")
-
-        def step(now: dict[str, float]) -> None:
-            said = f"loss {now['loss']:.4f}, {now['tokens_s']:,.0f} tokens/s"
-            self._progress.update(bar, completed=now["step"], total=now["steps"], said=said)
-
-        return step
-
-
 # -- commands -------------------------------------------------------------------------------------------------------
 
 
 def _run(args: argparse.Namespace) -> Any:
     config = RunConfig(**{f.name: getattr(args, f.name) for f in fields(RunConfig)})
     assemble.world(args.world)  # a wrong name is said before any bar is drawn
-    with Bars() as bars:
+    with Bars(ERR) as bars:
         manifest = run(config, args.out, bars.begin(args.world, config.episodes * config.runs))
     return _closing(args, manifest)
 
 
 def _resume(args: argparse.Namespace) -> Any:
     config = RunConfig.from_manifest(read_manifest(args.run)["config"])
-    with Bars() as bars:
+    with Bars(ERR) as bars:
         said: list[str] = []
         manifest = resume(args.run, bars.begin(config.world, config.episodes * config.runs), said.append)
     for warning in said:
@@ -222,8 +183,10 @@ def _show(args: argparse.Namespace) -> Any:
 
 
 def _show_episode(args: argparse.Namespace) -> Any:
-    reader = RunReader(args.run[0])
-    steps = reader.trace(args.of_run, args.episode)
+    if len(args.run) > 1:
+        raise BadInput(f"--episode {args.episode}: one episode of one run is shown; name one run directory")
+    with reading(args.run[0]) as reader:
+        steps = reader.trace(args.of_run, args.episode)
     reader.close()
     if not steps:
         raise BadInput(f"{args.run[0]}: no steps are recorded of run {args.of_run}, episode {args.episode}")
@@ -231,7 +194,8 @@ def _show_episode(args: argparse.Namespace) -> Any:
         for step in steps:
             OUT.print(f"[dim]{step['step']}[/] {plain(step['observation'])}")
             OUT.print(f"  [bold]> {plain(step['subgoal'])}[/]{' (exploring)' if step['explored'] else ''}")
-            OUT.print(f"    proposal {plain(json.dumps(step['proposal']))}", style="dim")
+            for line in proposal_lines(step):
+                OUT.print(f"    [dim]{line}[/]", highlight=False)
         OUT.print(f"[dim]end[/] {plain(steps[-1]['next_observation'])}")
     return steps
 
@@ -240,19 +204,19 @@ def _report(args: argparse.Namespace) -> Any:
     page = args.out or args.run[0] / "report.html"
     picture = args.figure or page.with_name("regret.png")
     text = report_page(args.run)
-    with storage(page.parent):
+    with storage(page):
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(text, encoding="utf-8")
-        curves = [Curves.read(out) for out in args.run]
-        worlds = list(dict.fromkeys(c.manifest["config"]["world"] for c in curves))
-        panels = [(w, [c for c in curves if c.manifest["config"]["world"] == w]) for w in worlds]
-        save_png(regret_figure(panels), picture)
+    with storage(picture):
+        save_png(regret_figure(by_world([Curves.read(out) for out in args.run])), picture)
     if not args.json:
         OUT.print(f"{page}\n{picture}", markup=False)
     return {"page": str(page), "figure": str(picture)}
 
 
 def _list(args: argparse.Namespace) -> Any:
+    if args.what == "runs":
+        return _list_runs(args)
     kinds = {"worlds": assemble.WORLDS, "planners": assemble.PLANNERS, "explorers": assemble.EXPLORERS}[args.what]
     rows = []
     for name, kind in sorted(kinds.items()):
@@ -262,6 +226,22 @@ def _list(args: argparse.Namespace) -> Any:
     if not args.json:
         OUT.print(names_table(args.what, rows))
     return [dict(zip(("name", "arguments", "about"), row, strict=True)) for row in rows]
+
+
+def _list_runs(args: argparse.Namespace) -> Any:
+    if not args.under.is_dir():
+        raise BadInput(f"--under {str(args.under)!r}: there is no such directory")
+    found = []
+    for path in sorted(args.under.glob("**/manifest.json")):
+        try:
+            manifest = readable_manifest(path.parent)
+        except RunDamaged as wrong:
+            found.append({"run": str(path.parent), "status": "damaged", "error": str(wrong)})
+            continue
+        found.append({"run": str(path.parent), "status": manifest["status"], **manifest["config"]})
+    if not args.json:
+        OUT.print(runs_table(found))
+    return found
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -286,7 +266,7 @@ def _pretrain(args: argparse.Namespace) -> Any:
         raise BadInput(f"world {args.world!r} has no exact tables: pretraining needs its expert")
     given = {f.name: getattr(args, f.name) for f in fields(Recipe) if getattr(args, f.name) is not None}
     recipe = replace(PRESETS.get(args.world, Recipe()), **given)
-    with Bars() as bars:
+    with Bars(ERR) as bars:
         about = pretrain(tables, args.world, args.out, recipe, bars.training(f"pretraining on {args.world}"))
     if not args.json:
         OUT.print(f"{args.out}: {about['parameters']:,} parameters, loss {about['loss']:.4f}", markup=False)
@@ -304,7 +284,7 @@ def _experiment(args: argparse.Namespace) -> Any:
     if args.name not in EXPERIMENTS:
         raise BadInput(f"unknown experiment {args.name!r}{suggestion(args.name, EXPERIMENTS)}")
     out = args.out or Path("experiments") / (args.name + ("-quick" if args.quick else ""))
-    with storage(out), Bars() as bars:
+    with storage(out), Bars(ERR) as bars:
         finding, figure = conduct(EXPERIMENTS[args.name], out, args.quick, bars.begin)
         save_png(figure, out / "figure.png")
         (out / "finding.json").write_text(json.dumps(finding.as_dict(), indent=1) + "\n", encoding="utf-8")
@@ -319,7 +299,7 @@ def _experiment(args: argparse.Namespace) -> Any:
 def _quickstart(args: argparse.Namespace) -> Any:
     ERR.print(f"[bold]{SENTENCE}[/]", soft_wrap=True)
     out = args.out or Path(tempfile.mkdtemp(prefix="parley-"))
-    with Bars() as bars:
+    with Bars(ERR) as bars:
         done = quickstart(out, bars.begin)
     panels = [(title, [Curves.read(d, label) for label, d in runs]) for title, runs in done.items()]
     if not args.json:

@@ -2,15 +2,19 @@
 
 import json
 import re
+import shutil
+import sqlite3
 
 import numpy as np
+import pytest
 from rich.console import Console
 
+from parley.core.errors import RunDamaged
 from parley.core.text import inert
 from parley.execute import RunConfig, run
 from parley.report.page import report_page
-from parley.report.summary import Curves, log_log_slope
-from parley.report.tables import summary_table
+from parley.report.summary import Curves, log_log_slope, reading
+from parley.report.tables import proposal_lines, summary_table
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.world_file import dump_world
 
@@ -53,7 +57,8 @@ def test_text_from_worlds_is_inert_on_the_page_and_in_the_terminal(tmp_path):
     page = report_page([tmp_path / "r"])
     assert page.count("<script") == 2 and "alert(1)</script>" not in page and "{{" not in page.replace("{{ 7", "")
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S).group(1))
-    assert NASTY in data[0]["episodes"][0]["steps"][0]["observation"]
+    assert inert(NASTY) in data[0]["episodes"][0]["steps"][0]["observation"]
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", page + json.dumps(data, ensure_ascii=False))
     console = Console(record=True, width=200, file=open(tmp_path / "screen", "w"))
     with console.file:
         console.print(summary_table([Curves.read(tmp_path / "r", label=NASTY).summary()], NASTY))
@@ -65,6 +70,63 @@ def test_inert_text():
     assert inert("plain, süß 見る") == "plain, süß 見る"
     assert inert("a\x00b\r\n\u202e") == "a\\x00b\\r\\n\\u202e"
     assert len(inert("x" * 10_000)) < 600
+
+
+def test_the_trace_of_several_actors(tmp_path):
+    run(RunConfig("random:actors=2,subgoals=2", "exact", episodes=3, runs=2), tmp_path / "r")
+    page = report_page([tmp_path / "r"])
+    trace = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S).group(1))[0]
+    with reading(tmp_path / "r") as reader:
+        logged = reader.trace(1, 2)
+    shown = next(e for e in trace["episodes"] if (e["run"], e["episode"]) == (1, 2))
+    for step, row in zip(shown["steps"], logged, strict=False):
+        said = [trace["menus"][step["menu"]][k][i] for k, i in enumerate(step["chosen"])]
+        assert said == json.loads(row["subgoal"]) and len(step["proposal"]) == 2
+        assert [line.startswith("proposed ") for line in proposal_lines(row)] == [True, True]
+    assert shown["steps"][-1] == {"observation": logged[-1]["next_observation"]}
+
+
+def test_a_run_of_which_only_later_cohorts_finished_anything(tmp_path):
+    """Cohorts go their own way: what is read is told by run number, not by position."""
+    run(RunConfig("shortcut", "exact", episodes=4, runs=4, cohort=2, seed=3), tmp_path / "r")
+    whole = json.loads(re.search(r'id="data">(.*?)</script>', report_page([tmp_path / "r"]), re.S).group(1))[0]
+    with sqlite3.connect(tmp_path / "r" / "run.sqlite") as db:
+        db.execute("DELETE FROM episodes WHERE run < 2")
+    part = json.loads(re.search(r'id="data">(.*?)</script>', report_page([tmp_path / "r"]), re.S).group(1))[0]
+    assert part["episodes"] == [e for e in whole["episodes"] if e["run"] >= 2]
+    db.close()
+
+
+def test_damaged_runs_are_refused_in_one_sentence(tmp_path):
+    run(RunConfig("shortcut", "exact", episodes=4, runs=4), tmp_path / "r")
+    manifest = json.loads((tmp_path / "r" / "manifest.json").read_text())
+
+    def damaged(name, what):
+        shutil.copytree(tmp_path / "r", tmp_path / name)
+        what(tmp_path / name)
+        with pytest.raises(RunDamaged):
+            report_page([tmp_path / name])
+
+    def run_sql(sql):
+        def change(out):
+            with sqlite3.connect(out / "run.sqlite") as db:
+                db.execute(sql)
+            db.close()
+
+        return change
+
+    def put(**entries):
+        return lambda out: (out / "manifest.json").write_text(json.dumps({**manifest, **entries}))
+
+    damaged("garbage", lambda out: (out / "run.sqlite").write_bytes(b"garbage" * 1000))
+    damaged("cut", lambda out: (out / "run.sqlite").write_bytes((out / "run.sqlite").read_bytes()[:9000]))
+    damaged("foreign", run_sql("DROP TABLE episodes"))
+    damaged("menus", run_sql("UPDATE menus SET subgoals = '[['"))
+    damaged("proposals", run_sql("UPDATE steps SET proposal = 'half'"))
+    damaged("subgoals", run_sql("UPDATE steps SET subgoal = 'dance'"))
+    damaged("config", put(config={}))
+    damaged("latents", put(latents=3))
+    damaged("format", put(format="parley-run/9"))
 
 
 def test_a_run_without_steps_still_has_a_page(tmp_path):

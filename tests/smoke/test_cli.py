@@ -83,7 +83,12 @@ def test_world_files(capsys, tmp_path):
         ("world check {}/nothing.json", 2, "cannot be read"),
         ("world export nothing", 2, "unknown world"),
         ("pretrain --world shortcut --out {}/c --width 7", 2, "width=7"),
-        ("sing", 2, "sing"),
+        ("sing", 2, "'sing'"),
+        ("rnu --world shortcut --out {}/r", 2, "did you mean 'run'"),
+        ("list wrlds", 2, "did you mean 'worlds'"),
+        ("run --world shortcut --plan exact --out {}/r", 2, "--plan"),
+        ("list runs --under {}/nowhere", 2, "no such directory"),
+        ("show {}/a {}/b --episode 1", 2, "one run directory"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_leaves_nothing(capsys, tmp_path, arguments, code, said):
@@ -106,9 +111,34 @@ def test_an_unwritable_directory(capsys, tmp_path):
     assert code == 2 and "cannot write" in error
 
 
-def test_errors_in_json_are_json(capsys, tmp_path):
-    code, said, _ = call(capsys, "show", tmp_path, "--json")
+@pytest.mark.parametrize("arguments", [("show", "{}"), ("run", "--wrld", "x"), ("list", "wrlds"), ("sing",)])
+def test_errors_in_json_are_json(capsys, tmp_path, arguments):
+    code, said, _ = call(capsys, *(a.replace("{}", str(tmp_path)) for a in arguments), "--json")
     assert code == 2 and json.loads(said)["exit_code"] == 2
+
+
+def test_list_of_runs(capsys, tmp_path):
+    tiny(capsys, tmp_path / "some" / "a")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "manifest.json").write_text("{")
+    code, said, _ = call(capsys, "list", "runs", "--under", tmp_path, "--json")
+    damaged, whole = json.loads(said)
+    assert code == 0 and damaged["status"] == "damaged"
+    assert (whole["status"], whole["world"], whole["runs"]) == ("finished", "shortcut", 3)
+    code, said, _ = call(capsys, "list", "runs", "--under", tmp_path)
+    assert code == 0 and "finished" in said and "damaged" in said
+
+
+def test_one_episode_in_words(capsys, tmp_path):
+    tiny(capsys, tmp_path / "r")
+    code, said, _ = call(capsys, "show", tmp_path / "r", "--episode", 2)
+    assert code == 0 and re.search(r"proposed [01]\.\d\d (walk on|try the)", said)
+
+
+def test_nothing_is_cut_in_eighty_columns(capsys, tmp_path):
+    tiny(capsys, tmp_path / "r", "--explore", "epsilon-greedy:epsilon=0.3", "--latent", 1)
+    _, said, _ = call(capsys, "show", tmp_path / "r")
+    assert re.search(r"3 x 9 .* \d\.\d\d ± \d\.\d\d .* \d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\]", said), said
 
 
 def test_ctrl_c_saves_and_says_130(capsys, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """The HTML report: one file without outside requests; curves, a table, the configuration, a trace of any episode."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from parley.core.text import inert
 from parley.report.plots import as_svg, regret_figure
-from parley.report.summary import Curves
+from parley.report.summary import Curves, reading
 from parley.runs.log import RunReader
 
 MAX_STEPS = 60_000  # steps in a page: about 10 MB
@@ -19,63 +20,82 @@ MAX_STEPS = 60_000  # steps in a page: about 10 MB
 def report_page(outs: Sequence[Path]) -> str:
     """The page of one or more run directories, compared where they are several."""
     curves = [Curves.read(out) for out in outs]
-    worlds = list(dict.fromkeys(curve.manifest["config"]["world"] for curve in curves))
-    panels = [(world, [c for c in curves if c.manifest["config"]["world"] == world]) for world in worlds]
     traces = [_traces(out, curve, MAX_STEPS // len(outs)) for out, curve in zip(outs, curves, strict=True)]
     template = files("parley.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
-    return (
-        Environment(autoescape=True)
-        .from_string(template)
-        .render(
-            figure=Markup(as_svg(regret_figure(panels))),
-            summaries=[curve.summary() for curve in curves],
-            manifests=[json.dumps(_shown(curve.manifest), indent=1, ensure_ascii=False) for curve in curves],
-            data=Markup(_script_json(traces)),
-        )
+    environment = Environment(autoescape=True)
+    environment.filters["inert"] = inert
+    return environment.from_string(template).render(
+        figure=Markup(as_svg(regret_figure(by_world(curves)))),
+        summaries=[curve.summary() for curve in curves],
+        manifests=[_shown(curve.manifest) for curve in curves],
+        data=Markup(_script_json(traces)),
     )
 
 
-def _shown(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest but for the list of latents, one a run, which the trace shows run by run."""
-    return {key: value for key, value in manifest.items() if key != "latents"}
+def by_world(curves: Sequence[Curves]) -> list[tuple[str, list[Curves]]]:
+    """The panels of a figure that compares runs: one a world."""
+    panels: dict[str, list[Curves]] = {}
+    for curve in curves:
+        panels.setdefault(curve.manifest["config"]["world"], []).append(curve)
+    return list(panels.items())
+
+
+def _shown(manifest: dict[str, Any]) -> str:
+    """The manifest as text, but for the list of latents, one a run, which the trace shows run by run."""
+    kept = {key: value for key, value in manifest.items() if key != "latents"}
+    return "\n".join(inert(line) for line in json.dumps(kept, indent=1, ensure_ascii=False).split("\n"))
 
 
 def _traces(out: Path, curve: Curves, limit: int) -> dict[str, Any]:
     """Steps of the episodes that fit the page: first and last episodes before any of the middle."""
-    reader = RunReader(out)
-    try:
-        runs, episodes = curve.values.shape
-        horizon = curve.manifest["horizon"]
-        room = max(1, limit // max(1, runs * horizon))
-        kept = list(range(episodes))
-        if episodes > room:
-            kept = sorted({*range(room - room // 2), *range(episodes - room // 2, episodes)})
-        instructions = reader.episodes("instruction")
-        menus: list[Any] = []
-        listed = [
-            {"run": r, "episode": e, "instruction": instructions[r, e], "steps": _brief(steps, menus)}
-            for r, e, steps in reader.traces(kept)
-        ]
-    finally:
-        reader.close()
+    runs, episodes = curve.values.shape
+    room = max(1, limit // max(1, runs * curve.manifest["horizon"]))
+    kept = list(range(episodes))
+    if episodes > room:
+        kept = sorted({*range(room - room // 2), *range(episodes - room // 2, episodes)})
+    menus: list[Any] = []
+    with reading(out) as reader:
+        listed = list(_episodes(reader, kept, menus))
+        latents = [inert(str(latent)) for latent in curve.manifest["latents"]]
     return {
-        "label": f"{curve.manifest['config']['world']}: {curve.label}",
-        "latents": curve.manifest["latents"],
-        "menus": menus,
+        "label": inert(f"{curve.manifest['config']['world']}: {curve.label}"),
+        "latents": latents,
+        "menus": [[[s and inert(s) for s in menu] for menu in joint] for joint in menus],
         "episodes": listed,
         "left_out": episodes - len(kept) if listed else episodes,
     }
 
 
-def _brief(steps: list[dict[str, Any]], menus: list[Any]) -> list[dict[str, Any]]:
-    """Steps as the page needs them: probabilities to four digits, each menu once, what was heard not said twice."""
-    brief = []
-    for step in steps:
-        if step["menu"] not in menus:
-            menus.append(step["menu"])
-        kept = {key: step[key] for key in ("observation", "subgoal", "explored", "reward", "proposal_source")}
-        brief.append({**kept, "menu": menus.index(step["menu"]), "proposal": _rounded(step["proposal"])})
-    return [*brief, {"observation": steps[-1]["next_observation"]}] if steps else []
+def _episodes(reader: RunReader, kept: list[int], menus: list[Any]) -> Iterator[dict[str, Any]]:
+    """The recorded episodes, each step with its chosen entries and probabilities; menus are listed once, in `menus`.
+
+    With one Actor or several, a menu is a list of one menu an Actor, and a proposal a list of one distribution each.
+    """
+    instructions = dict(zip(reader.runs(), reader.episodes("instruction"), strict=True))
+    for run, episode, steps in reader.traces(kept):
+        if run not in instructions:
+            continue  # its cohort has finished no episode yet
+        shown = []
+        for step in steps:
+            several = isinstance(step["menu"][0], list)
+            menu = step["menu"] if several else [step["menu"]]
+            said = json.loads(step["subgoal"]) if several else [step["subgoal"]]
+            proposal = step["proposal"] if several or step["proposal"] is None else [step["proposal"]]
+            if menu not in menus:
+                menus.append(menu)
+            shown.append(
+                {
+                    "observation": inert(step["observation"]),
+                    "menu": menus.index(menu),
+                    "proposal": _rounded(proposal),
+                    "proposal_source": inert(step["proposal_source"] or ""),
+                    "chosen": [words.index(part) for words, part in zip(menu, said, strict=True)],
+                    "explored": step["explored"],
+                    "reward": step["reward"],
+                }
+            )
+        shown.append({"observation": inert(steps[-1]["next_observation"])})
+        yield {"run": run, "episode": episode, "instruction": inert(instructions[run][episode]), "steps": shown}
 
 
 def _rounded(proposal: Any) -> Any:

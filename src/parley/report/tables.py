@@ -1,6 +1,7 @@
 """Tables for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.markup import escape
@@ -20,7 +21,7 @@ def summary_table(summaries: Sequence[Summary], title: str) -> Table:
     table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("planner, explorer", overflow="fold")
     for name in ("runs", "regret of a run", "return", "explored", "growth"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.caption = "95% intervals over runs; growth: regret ~ T^growth over the last half"
     for s in summaries:
         regret = f"{s.regret:.2f} ± {s.regret_half_width:.2f}" if s.measure == "expected regret" else "unknown"
@@ -46,3 +47,27 @@ def names_table(title: str, rows: Sequence[tuple[str, str, str]]) -> Table:
     for row in rows:
         table.add_row(*map(plain, row))
     return table
+
+
+def runs_table(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Run directories: how they ended, and what was run in them."""
+    table = Table(title="runs", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for column in ("run", "status", "world", "planner", "explorer", "runs"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        size = f"{one['runs']} x {one['episodes']}" if {"runs", "episodes"} <= one.keys() else ""
+        texts = [str(one.get(name, "")) for name in ("run", "status", "world", "planner", "explore")]
+        table.add_row(*map(plain, [*texts, size]))
+    return table
+
+
+def proposal_lines(step: Mapping[str, Any], least: float = 0.005) -> Iterator[str]:
+    """What was proposed at a logged step: likely subgoals first, one line an Actor; or what was given instead."""
+    several = isinstance(step["menu"][0], list)
+    if step["proposal"] is None:
+        yield plain(step["proposal_source"] or "")
+        return
+    for k, probs in enumerate(step["proposal"] if several else [step["proposal"]]):
+        menu = step["menu"][k] if several else step["menu"]
+        listed = sorted(zip(probs, menu, strict=True), key=lambda entry: -entry[0])
+        yield "proposed " + ", ".join(f"{p:.2f} {plain(words)}" for p, words in listed if words and p >= least)

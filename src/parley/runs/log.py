@@ -151,6 +151,8 @@ class RunReader:
     def episodes(self, column: str) -> np.ndarray:
         """One column of the episodes that every run has finished, shape (runs, episodes); NaN where unknown."""
         known = {row[1] for row in self._db.execute("PRAGMA table_info(episodes)")}
+        if not known:
+            raise RunDamaged("run.sqlite holds no table of episodes: it is no log of a run")
         if column not in known:
             raise BadInput(f"column {column!r}: expected one of {', '.join(sorted(known))}")
         rows = self._db.execute(f'SELECT run, episode, "{column}" FROM episodes ORDER BY run, episode').fetchall()
@@ -160,6 +162,10 @@ class RunReader:
         shortest = min(map(len, by_run))
         kept = [values[:shortest] for values in by_run]
         return np.array(kept, dtype=object if column == "instruction" else float)
+
+    def runs(self) -> list[int]:
+        """The runs that have finished any episode: the rows of `episodes`."""
+        return [row[0] for row in self._db.execute("SELECT DISTINCT run FROM episodes ORDER BY run")]
 
     def trace(self, run: int, episode: int) -> list[dict[str, Any]]:
         """The steps of one episode, as dictionaries of the columns of `steps`, the menu spelt out."""
