@@ -15,6 +15,7 @@ from parley.core.errors import BadInput
 from parley.core.roles import Explorer, Planner, World
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.core.tables import Sentences, Tables
+from parley.exploration.adaptive import AdaptiveExplorer
 from parley.exploration.designed import DesignedPolicy
 from parley.exploration.explorers import (
     EpsilonGreedy,
@@ -29,6 +30,7 @@ from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
 from parley.theory.beliefs import Beliefs
 from parley.theory.bounds import least_episodes, theory_epsilon
+from parley.theory.cross import CrossTable, cross_table
 from parley.theory.design import Design, cheapest, design
 from parley.theory.distinguishability import classes_of, eta_of, uniform, weighted
 from parley.theory.posterior import Evidence
@@ -260,7 +262,24 @@ def epsilon_of_theory(beliefs: Beliefs, num_episodes: int, eta: float) -> float:
     return epsilon
 
 
+def adaptive(scene: Scene) -> Explorer:
+    beliefs = scene.beliefs
+    if beliefs.tables.num_actors > 1:
+        raise BadInput(f"explorer 'adaptive': world {scene.spec!r} has several Actors; it explores for one")
+    return AdaptiveExplorer(beliefs, cross_table_of(beliefs), ExactPlanner(beliefs))
+
+
+@lru_cache(maxsize=8)
+def cross_table_of(beliefs: Beliefs) -> CrossTable:
+    """Dear to compute, and the same for every cohort."""
+    return cross_table(beliefs)
+
+
 EXPLORERS: dict[str, Kind] = {
+    "adaptive": Kind(
+        adaptive,
+        "follows another latent's expert for an episode where finding out is worth its cost (exact posterior)",
+    ),
     "none": Kind(none, "executes the planner's proposals"),
     "epsilon-greedy": Kind(
         epsilon_greedy,
