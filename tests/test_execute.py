@@ -15,6 +15,8 @@ from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.execute import RunConfig, resume, run
 from parley.runs import store
 from parley.runs.log import RunReader
+from parley.worlds.tabular.shortcut import shortcut
+from parley.worlds.tabular.world_file import dump_world
 
 TABLES = {
     "episodes": "run, episode, instruction, explored, return, optimal_value, regret, expected_regret",
@@ -125,9 +127,9 @@ def test_killed_in_the_middle_and_resumed(tmp_path, record):
     assert (tmp_path / "killed" / "manifest.json").read_text() == before
 
 
-def interrupted(out: Path, after: int = 3) -> RunConfig:
+def interrupted(out: Path, after: int = 3, world: str = "shortcut", explore: str = "none") -> RunConfig:
     """A run that is broken off by Ctrl-C after a few episodes."""
-    config = RunConfig("shortcut", "exact", episodes=50, runs=4)
+    config = RunConfig(world, "exact", explore, episodes=50, runs=4)
     count = iter(range(10**6))
 
     def progress(record, runs):
@@ -156,6 +158,20 @@ def test_resuming_elsewhere_says_so(tmp_path):
     path.write_text(path.read_text().replace('"system": "', '"system": "Far-'))
     assert resume(tmp_path / "r", warn=said.append)["status"] == "finished"
     assert len(said) == 1 and "not bit-identical" in said[0] and "system was Far-" in said[0]
+
+
+@pytest.mark.parametrize("changed", ["w.json", "policy.json"])
+def test_a_run_is_resumed_only_with_the_files_it_began_with(tmp_path, changed):
+    (tmp_path / "w.json").write_text(dump_world(shortcut()))
+    (tmp_path / "policy.json").write_text('{"try the back door": 1}')
+    explore = f"epsilon-greedy:epsilon=0.2,policy={tmp_path / 'policy.json'}"
+    interrupted(tmp_path / "r", world=str(tmp_path / "w.json"), explore=explore)
+    began = (tmp_path / changed).read_text()
+    (tmp_path / changed).write_text(dump_world(shortcut(noise=0.2)) if changed == "w.json" else began + " ")
+    with pytest.raises(RunDamaged, match=f"{changed}' is not what it was"):
+        resume(tmp_path / "r")
+    (tmp_path / changed).write_text(began)
+    assert resume(tmp_path / "r")["status"] == "finished"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Runs from start to end: a configuration becomes cohorts, each in a thread of its own, and a run directory."""
 
+import hashlib
 import os
 import platform
 import threading
@@ -89,6 +90,7 @@ def run(config: RunConfig, out: Path, progress: Progress | None = None) -> dict[
     )  # before anything is written: this finds what is wrong with the configuration
     names = [world.latents[z] for z in latents]
     entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
+    entries["inputs"] = _inputs(config)
     store = RunStore.create(out, **entries)
     return _carry_out(store, cohorts, config.threads, progress, resumed=False)
 
@@ -110,6 +112,9 @@ def resume(out: Path, progress: Progress | None = None, warn: Callable[[str], No
     if manifest["status"] == "finished":
         return manifest
     world = assemble.world(config.world)
+    for path, digest in _inputs(config).items():
+        if manifest.get("inputs", {}).get(path) != digest:
+            raise RunDamaged(f"{out}: {path!r} is not what it was when the run began: put it back, or begin a new run")
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
     if [world.latents[z] for z in latents] != manifest["latents"]:
         raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
@@ -119,6 +124,21 @@ def resume(out: Path, progress: Progress | None = None, warn: Callable[[str], No
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
     return _carry_out(RunStore.open(out), cohorts, config.threads, progress, resumed=True)
+
+
+def _inputs(config: RunConfig) -> dict[str, str]:
+    """SHA-256 of what the configuration names by path: world file, exploration policy, a checkpoint's descriptions."""
+    named = [config.world] if config.world.endswith(".json") else []
+    for what, spec in (("planner", config.planner), ("explorer", config.explore)):
+        _, arguments = parse_spec(spec, what)
+        named += [arguments[key] for key in ("checkpoint", "policy") if key in arguments]
+    found = {}
+    for name in named:
+        path = Path(name)
+        files = sorted(path.glob("*.json")) if path.is_dir() else [path] if path.is_file() else []
+        if files:
+            found[name] = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    return found
 
 
 def _menus(world: World) -> list[list[str]] | None:

@@ -1,5 +1,6 @@
 """Tables, figures and the page: the numbers are right, and text stays text."""
 
+import io
 import json
 import re
 import shutil
@@ -10,8 +11,10 @@ import pytest
 from rich.console import Console
 
 from parley.core.errors import RunDamaged
+from parley.core.said import EpisodeRecord
 from parley.core.text import inert
 from parley.execute import RunConfig, run
+from parley.report.bars import Bars
 from parley.report.page import report_page
 from parley.report.summary import Curves, log_log_slope, reading
 from parley.report.tables import proposal_lines, summary_table
@@ -127,6 +130,19 @@ def test_damaged_runs_are_refused_in_one_sentence(tmp_path):
     damaged("config", put(config={}))
     damaged("latents", put(latents=3))
     damaged("format", put(format="parley-run/9"))
+
+
+def test_bars_fit_eighty_columns():
+    """The whole bar is seen: what it is of, how far it is, regret, exploration, time left."""
+    screen = io.StringIO()
+    with Bars(Console(file=screen, width=80, force_terminal=True)) as bars:
+        finished = bars.begin("household: transformer, greedy, no exploration", 8192)
+        zeros = np.zeros(64)
+        record = EpisodeRecord(0, zeros, zeros == 0, zeros, zeros, zeros + 0.25, 0.0)
+        finished(record, 64)
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue()).replace("\r", "\n").splitlines()
+    last = [line for line in lines if "64/8192" in line][-1]
+    assert re.search(r"^household: transformer.*64/8192 +regret 0\.250 explored 100% +[-0-9:]+ *$", last), last
 
 
 def test_a_run_without_steps_still_has_a_page(tmp_path):

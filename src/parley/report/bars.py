@@ -4,25 +4,27 @@ from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from parley.core.said import EpisodeRecord
 from parley.report.tables import plain
 
 
 class Bars:
-    """Live bars on standard error: episodes done, mean regret so far, share explored, time left."""
+    """Live bars on standard error: episodes done, mean regret of an episode, share of episodes explored, time left."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def __enter__(self) -> "Bars":
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=8),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[said]}", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
         )
-        self._progress = Progress(*columns, TimeRemainingColumn(), console=self._console)
+        self._progress = Progress(*columns, console=self._console, expand=True)
         self._progress.start()
         return self
 
@@ -41,9 +43,9 @@ class Bars:
             sums["regret"] += float(record.expected_regret.sum())
             sums["explored"] += float(record.explored.sum())
             sums["episodes"] += runs
-            said = f"explored {sums['explored'] / sums['episodes']:.1%}"
+            said = f"explored {sums['explored'] / sums['episodes']:.0%}"
             if sums["regret"] == sums["regret"]:
-                said = f"regret {sums['regret'] / sums['episodes']:.3f} an episode, {said}"
+                said = f"regret {sums['regret'] / sums['episodes']:.3f} {said}"
             self._progress.update(bar, advance=runs, said=said)
 
         return finished
