@@ -20,12 +20,13 @@ from parley.execute import RunConfig, resume, run
 from parley.experiments import EXPERIMENTS
 from parley.experiments.base import conduct
 from parley.experiments.quickstart import SENTENCE, quickstart
+from parley.experiments.summary import theory_summary
 from parley.pretraining.train import PRESETS, Recipe, pretrain
 from parley.report.bars import Bars
 from parley.report.page import by_world, report_page
 from parley.report.plots import regret_figure, save_png
 from parley.report.summary import Curves, readable_manifest, reading
-from parley.report.tables import names_table, plain, proposal_lines, runs_table, summary_table
+from parley.report.tables import names_table, plain, proposal_lines, runs_table, summary_table, theory_table
 from parley.runs.directory import read_manifest, storage
 from parley.worlds.tabular.world_file import dump_world, load_world
 
@@ -119,6 +120,11 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument("name")
     c = command("check", _check, "validate a world file", worlds)
     c.add_argument("file", type=Path)
+
+    c = command("theory", _theory, "what the theory says of a world: eta, epsilon, bound, and traps")
+    c.add_argument("world")
+    c.add_argument("--episodes", type=int, default=1000, metavar="T", help="the T of epsilon and bound (default 1000)")
+    c.add_argument("--seed", type=int, default=0)
 
     claims = commands.add_parser("experiment", help="claims of the paper as experiments")
     trials = claims.add_subparsers(required=True, metavar="ACTION")
@@ -271,6 +277,16 @@ def _pretrain(args: argparse.Namespace) -> Any:
     if not args.json:
         OUT.print(f"{args.out}: {about['parameters']:,} parameters, loss {about['loss']:.4f}", markup=False)
     return {"out": str(args.out), **about}
+
+
+def _theory(args: argparse.Namespace) -> Any:
+    found = theory_summary(args.world, args.episodes, args.seed)
+    if not args.json:
+        OUT.print(theory_table(found))
+        OUT.print(plain(found["verdict"]), soft_wrap=True)
+        for note in found["notes"]:
+            OUT.print(f"note: {plain(note)}", soft_wrap=True, style="dim")
+    return found
 
 
 def _experiments(args: argparse.Namespace) -> Any:

@@ -88,6 +88,18 @@ def test_command(capsys, tmp_path, monkeypatch):
     assert (tmp_path / "e" / "figure.png").exists()
     assert cli.main(["experiment", "list", "--json"]) == 0
     assert {row["name"] for row in json.loads(capsys.readouterr().out)} == set(EXPERIMENTS)
-    with pytest.raises(SystemExit):
-        cli.main(["experiment"])
     assert cli.main(["experiment", "run", "linear-regrets"]) == 2
+
+
+def test_theory(capsys):
+    assert cli.main(["theory", "treasure:n=16", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["eta"]["uniform"] == pytest.approx(1 / 16) and answer["eta"]["designed"] == pytest.approx(1)
+    assert (
+        answer["c_z"] == pytest.approx(31)
+        and not answer["reveals_itself"]["greedy"]
+        and answer["bound"]["designed"] > 0
+    )
+    assert cli.main(["theory", "shortcut"]) == 0
+    assert "the back door is open" in " ".join(capsys.readouterr().out.split())
+    assert cli.main(["theory", "shortcut", "--episodes", "0"]) == 2

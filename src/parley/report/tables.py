@@ -71,3 +71,21 @@ def proposal_lines(step: Mapping[str, Any], least: float = 0.005) -> Iterator[st
         menu = step["menu"][k] if several else step["menu"]
         listed = sorted(zip(probs, menu, strict=True), key=lambda entry: -entry[0])
         yield "proposed " + ", ".join(f"{p:.2f} {plain(words)}" for p, words in listed if words and p >= least)
+
+
+def theory_table(found: Mapping[str, Any]) -> Table:
+    """`parley theory`: one row an exploration policy; a dash where a number is unknown or infinite."""
+    title = f"{found['world']}: {found['num_classes']} latents that can be told apart, c_Z {_number(found['c_z'])}"
+    table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("exploration")
+    columns = {"eta": "eta", "cost": "regret of an episode", "epsilon": "epsilon(T)", "bound": "bound at T"}
+    for name in columns.values():
+        table.add_column(name, justify="right")
+    for policy in found["eta"]:
+        table.add_row(policy, *(_number(found[key][policy]) for key in columns))
+    table.caption = f"T = {found['episodes']}; the constant of the bound, which the paper leaves open, is 1"
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
