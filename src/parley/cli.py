@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import io
 import json
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from parley.report.page import by_world, report_page
 from parley.report.plots import regret_figure, save_png
 from parley.report.summary import Curves, readable_manifest, reading
 from parley.report.tables import names_table, plain, proposal_lines, runs_table, summary_table, theory_table
-from parley.runs.directory import read_manifest, storage
+from parley.runs.directory import read_manifest, storage, write_whole
 from parley.worlds.tabular.world_file import dump_world, load_world
 
 OUT, ERR = Console(), Console(stderr=True)  # tables to the one, bars and messages to the other
@@ -35,6 +36,9 @@ OUT, ERR = Console(), Console(stderr=True)  # tables to the one, bars and messag
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 on bad usage or input, 1 on failure, 130 on Ctrl-C after saving."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without a letter still gets its answer
     given = sys.argv[1:] if argv is None else argv
     args = argparse.Namespace(json="--json" in given)  # until they are parsed
     try:
@@ -162,11 +166,21 @@ def _resume(args: argparse.Namespace) -> Any:
     config = RunConfig.from_manifest(read_manifest(args.run)["config"])
     with Bars(ERR) as bars:
         said: list[str] = []
-        manifest = resume(args.run, bars.begin(config.world, config.episodes * config.runs), said.append)
+        bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
+        manifest = resume(args.run, bar, said.append)
     for warning in said:
         ERR.print(f"[yellow]parley:[/] {plain(warning)}", soft_wrap=True)
     args.out = args.run
     return _closing(args, manifest)
+
+
+def _finished(out: Path) -> int:
+    """Episodes that all runs have behind them; 0 where the log cannot be read, which resuming judges."""
+    try:
+        with reading(out) as reader:
+            return reader.episodes("explored").size
+    except ParleyError:
+        return 0
 
 
 def _closing(args: argparse.Namespace, manifest: dict[str, Any]) -> Any:
@@ -175,7 +189,7 @@ def _closing(args: argparse.Namespace, manifest: dict[str, Any]) -> Any:
     kept = manifest["config"]["record"]
     if not args.json:
         OUT.print(summary_table([curves.summary()], f"{manifest['config']['world']} ({args.out})"))
-        ERR.print(f"recorded: {kept}. A page with every episode:  parley report {args.out}", markup=False)
+        ERR.print(f"recorded: {kept}. A page with every episode:  parley report {plain(str(args.out))}", soft_wrap=True)
     return {"out": str(args.out), "record": kept, **curves.summary().as_dict()}
 
 
@@ -209,14 +223,10 @@ def _show_episode(args: argparse.Namespace) -> Any:
 def _report(args: argparse.Namespace) -> Any:
     page = args.out or args.run[0] / "report.html"
     picture = args.figure or page.with_name("regret.png")
-    text = report_page(args.run)
-    with storage(page):
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(text, encoding="utf-8")
-    with storage(picture):
-        save_png(regret_figure(by_world([Curves.read(out) for out in args.run])), picture)
+    write_whole(page, report_page(args.run).encode())
+    save_png(regret_figure(by_world([Curves.read(out) for out in args.run])), picture)
     if not args.json:
-        OUT.print(f"{page}\n{picture}", markup=False)
+        OUT.print(f"{plain(str(page))}\n{plain(str(picture))}", soft_wrap=True, highlight=False)
     return {"page": str(page), "figure": str(picture)}
 
 
@@ -321,14 +331,13 @@ def _quickstart(args: argparse.Namespace) -> Any:
     if not args.json:
         for title, curves in panels:
             OUT.print(summary_table([c.summary() for c in curves], title))
-    with storage(out):
-        figure = args.figure or out / "quickstart.png"
-        save_png(regret_figure(panels), figure)
-        page = out / "report.html"
-        page.write_text(report_page([d for runs in done.values() for _, d in runs]), encoding="utf-8")
+    figure, page = args.figure or out / "quickstart.png", out / "report.html"
+    save_png(regret_figure(panels), figure)
+    write_whole(page, report_page([d for runs in done.values() for _, d in runs]).encode())
     if not args.json:
-        OUT.print(f"figure: {figure}\npage:   {page}", markup=False, soft_wrap=True)
-    return {title: [c.summary().as_dict() for c in curves] for title, curves in panels}
+        OUT.print(f"figure: {plain(str(figure))}\npage:   {plain(str(page))}", soft_wrap=True, highlight=False)
+    worlds = {title: [c.summary().as_dict() for c in curves] for title, curves in panels}
+    return {"worlds": worlds, "figure": str(figure), "page": str(page)}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 """Each command on a tiny configuration, and each wrong use: exit codes, one sentence, nothing left behind."""
 
 import json
+import os
 import re
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +113,43 @@ def test_an_unwritable_directory(capsys, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, error = call(capsys, "run", "--world", "shortcut", "--out", tmp_path / "file" / "r")
     assert code == 2 and "cannot write" in error
+
+
+def test_a_full_disk_leaves_the_old_page(capsys, tmp_path):
+    tiny(capsys, tmp_path / "r")
+    assert call(capsys, "report", tmp_path / "r")[0] == 0
+    before = (tmp_path / "r" / "report.html").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+        code, _, error = call(capsys, "report", tmp_path / "r")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 1 and "no space left" in error
+    assert (tmp_path / "r" / "report.html").read_bytes() == before and not list(tmp_path.glob("r/*.tmp"))
+
+
+def test_names_in_any_script_and_any_encoding(tmp_path):
+    """No warning about letters a figure cannot draw, no failure on a terminal that has only ASCII."""
+    world = tmp_path / "家.json"
+    world.write_text(dump_world(shortcut()), encoding="utf-8")
+    command = [sys.executable, "-W", "error", "-m", "parley.cli"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for arguments in (
+        ["run", "--world", world, "--episodes", "9", "--runs", "3", "--out", tmp_path / "r"],
+        ["report", tmp_path / "r"],
+        ["show", tmp_path / "r"],
+    ):
+        done = subprocess.run([*command, *arguments], capture_output=True, env=environment)
+        assert done.returncode == 0 and b"Warning" not in done.stderr, done.stderr
+
+
+def test_a_resumed_bar_begins_where_the_run_stands(capsys, tmp_path, monkeypatch):
+    tiny(capsys, tmp_path / "r")
+    begun = []
+    monkeypatch.setattr(cli.Bars, "begin", lambda self, label, total, done=0: begun.append((total, done)))
+    assert call(capsys, "resume", tmp_path / "r")[0] == 0
+    assert begun == [(27, 27)]
 
 
 @pytest.mark.parametrize("arguments", [("show", "{}"), ("run", "--wrld", "x"), ("list", "wrlds"), ("sing",)])

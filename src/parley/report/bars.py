@@ -34,9 +34,9 @@ class Bars:
                 self._progress.update(bar.id, visible=False)  # nothing came of it: only the message is left
         self._progress.stop()
 
-    def begin(self, label: str, total: int) -> Callable[[EpisodeRecord, int], None]:
-        """A bar of `total` episodes over all runs; returns what to call with each finished one."""
-        bar = self._progress.add_task(plain(label), total=total, said="")
+    def begin(self, label: str, total: int, done: int = 0) -> Callable[[EpisodeRecord, int], None]:
+        """A bar of `total` episodes over all runs, `done` already; returns what to call with each finished one."""
+        bar = self._progress.add_task(plain(label), total=total, completed=done, said="")
         sums = {"regret": 0.0, "explored": 0.0, "episodes": 0.0}
 
         def finished(record: EpisodeRecord, runs: int) -> None:

@@ -1,8 +1,10 @@
 """Figures: cumulative regret curves with pointwise 95% bands over runs."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -12,6 +14,7 @@ from matplotlib.figure import Figure
 
 from parley.core.text import inert
 from parley.report.summary import Curves, mean_band
+from parley.runs.directory import write_whole
 
 COLOURS = ("#c0392b", "#2471a3", "#1e8449", "#b9770e", "#6c3483", "#515a5a")
 
@@ -57,13 +60,20 @@ def _literal(text: str) -> str:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150, metadata={"Software": None})
+    buffer = io.BytesIO()
+    _save(figure, buffer, format="png", dpi=150, metadata={"Software": None})
+    write_whole(path, buffer.getvalue())
+
+
+def _save(figure: Figure, buffer: Any, **how: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # names in any script; a box stands for them
+        figure.savefig(buffer, **how)
 
 
 def as_svg(figure: Figure) -> str:
     """The figure as an SVG element for a page; text stays text, ids do not change from one call to the next."""
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "parley"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        _save(figure, buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()[buffer.getvalue().index("<svg") :]

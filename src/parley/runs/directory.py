@@ -45,6 +45,19 @@ def versions() -> dict[str, str]:
     return found
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file in one step: it is there whole, or as it was before."""
+    draft = path.with_name(path.name + ".tmp")
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_bytes(content)
+            os.replace(draft, path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+
+
 def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
     """Replace the manifest in one step: a reader sees the old one or the new one, whole."""
     with storage(out):
