@@ -198,7 +198,11 @@ def _show(args: argparse.Namespace) -> Any:
         return _show_episode(args)
     curves = [Curves.read(out) for out in args.run]
     if not args.json:
-        OUT.print(summary_table([c.summary() for c in curves], ", ".join(str(out) for out in args.run)))
+        worlds = [f"{c.manifest['config']['world']} ({out})" for out, c in zip(args.run, curves, strict=True)]
+        shown = [c.summary() for c in curves]
+        if len(shown) > 1:
+            shown = [replace(s, label=f"{world}: {s.label}") for s, world in zip(shown, worlds, strict=True)]
+        OUT.print(summary_table(shown, "runs" if len(shown) > 1 else worlds[0]))
     return [{"out": str(out), **c.summary().as_dict()} for out, c in zip(args.run, curves, strict=True)]
 
 

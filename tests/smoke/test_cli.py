@@ -48,6 +48,12 @@ def test_run_show_report_resume(capsys, tmp_path):
     assert code == 0 and json.loads(said)["status"] == "finished"
     code, said, _ = call(capsys, "show", tmp_path / "r")
     assert code == 0 and "3 x 9" in said
+    tiny(capsys, tmp_path / "s", "--world", "treasure")
+    code, said, _ = call(capsys, "show", tmp_path / "r", tmp_path / "s")
+    assert code == 0 and said.index("shortcut") < said.index("treasure")
+    code, said, _ = call(capsys, "report", tmp_path / "r", tmp_path / "s", "--json")
+    page = Path(json.loads(said)["page"]).read_text()
+    assert code == 0 and "<td>shortcut</td>" in page and "<td>treasure</td>" in page
 
 
 @pytest.mark.parametrize("what", ["worlds", "planners", "explorers"])

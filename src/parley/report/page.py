@@ -27,6 +27,7 @@ def report_page(outs: Sequence[Path]) -> str:
     return environment.from_string(template).render(
         figure=Markup(as_svg(regret_figure(by_world(curves)))),
         summaries=[curve.summary() for curve in curves],
+        worlds=[curve.manifest["config"]["world"] for curve in curves],
         manifests=[_shown(curve.manifest) for curve in curves],
         data=Markup(_script_json(traces)),
     )
