@@ -145,6 +145,14 @@ def test_bars_fit_eighty_columns():
     assert re.search(r"^household: transformer.*64/8192 +regret 0\.250 explored 100% +[-0-9:]+ *$", last), last
 
 
+def test_one_run_has_no_interval(tmp_path):
+    run(RunConfig("treasure", "exact", episodes=20, runs=1, latent="0"), tmp_path / "r")
+    summary = Curves.read(tmp_path / "r").summary()
+    assert summary.regret_half_width is None and summary.slope is not None and summary.slope_low is None
+    assert "±" not in summary.regret_text and "[" not in summary.slope_text
+    assert "±" not in re.sub("<script.*", "", report_page([tmp_path / "r"]), flags=re.S)
+
+
 def test_a_run_without_steps_still_has_a_page(tmp_path):
     run(RunConfig("treasure", "exact", episodes=10, runs=4, record="episodes"), tmp_path / "r")
     assert '"episodes": []' in report_page([tmp_path / "r"])

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from parley.core.text import inert
 from parley.report.summary import Curves, mean_band
@@ -51,6 +52,7 @@ def _draw(ax: Axes, title: str, x: str, y: str, curves: Sequence[tuple[str, np.n
     ax.legend(fontsize=8, frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     ax.margins(x=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(bottom=0)
 
 

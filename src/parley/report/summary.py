@@ -52,13 +52,28 @@ class Summary:
     runs: int
     episodes: int
     regret: float
-    regret_half_width: float  # 95%, over runs
+    regret_half_width: float | None  # 95%, over runs; None where there is one run
     measure: str  # "expected regret", or "return" where there is no optimal value
     mean_return: float
     explored: float  # share of episodes
     slope: float | None  # of log regret against log t over the last half
     slope_low: float | None
     slope_high: float | None
+
+    @property
+    def regret_text(self) -> str:
+        """The regret with its interval, as tables show it."""
+        if self.measure != "expected regret":
+            return "unknown"
+        return f"{self.regret:.2f}" + ("" if self.regret_half_width is None else f" ± {self.regret_half_width:.2f}")
+
+    @property
+    def slope_text(self) -> str:
+        """The slope with its interval; a dash where there is none."""
+        if self.slope is None:
+            return "-"
+        interval = "" if self.slope_low is None else f" [{self.slope_low:.2f}, {self.slope_high:.2f}]"
+        return f"{self.slope:.2f}{interval}"
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -97,7 +112,8 @@ class Curves:
         mean, half = self.band() if episodes else (np.zeros(1), np.zeros(1))
         slope = log_log_slope(self.values) if self.measure != "return" else (None, None, None)
         return Summary(
-            self.label, self.manifest["status"], runs, episodes, float(mean[-1]), float(half[-1]), self.measure,
+            self.label, self.manifest["status"], runs, episodes, float(mean[-1]),
+            float(half[-1]) if runs > 1 else None, self.measure,
             float(self.returns.mean()) if episodes else 0.0, float(self.explored.mean()) if episodes else 0.0, *slope,
         )  # fmt: skip
 
@@ -111,7 +127,7 @@ def mean_band(total: Float[np.ndarray, "R T"]) -> tuple[Float[np.ndarray, " T"],
 def log_log_slope(regret: Float[np.ndarray, "R T"], resamples: int = 500) -> tuple[float | None, ...]:
     """Slope of log cumulative regret against log t over the last half, with a bootstrap 95% interval over runs.
 
-    None where there are fewer than 8 episodes or no regret to take the logarithm of.
+    None where there are fewer than 8 episodes or no regret to take the logarithm of; of one run there is no interval.
     """
     runs, episodes = regret.shape
     total = np.cumsum(regret, axis=1)[:, episodes // 2 :]
@@ -124,4 +140,5 @@ def log_log_slope(regret: Float[np.ndarray, "R T"], resamples: int = 500) -> tup
     curves = np.maximum(np.concatenate([np.full((1, runs), 1 / runs), weights]) @ total, 1e-12)
     slopes = np.log(curves) @ x / (x @ x)
     low, high = np.quantile(slopes[1:], [0.025, 0.975])
-    return tuple(float(round(value, 6) + 0.0) for value in (slopes[0], low, high))  # no minus zero
+    slope, low, high = (float(round(value, 6) + 0.0) for value in (slopes[0], low, high))  # no minus zero
+    return (slope, low, high) if runs > 1 else (slope, None, None)

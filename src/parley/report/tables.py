@@ -24,17 +24,13 @@ def summary_table(summaries: Sequence[Summary], title: str) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.caption = "95% intervals over runs; growth: regret ~ T^growth over the last half"
     for s in summaries:
-        regret = f"{s.regret:.2f} ± {s.regret_half_width:.2f}" if s.measure == "expected regret" else "unknown"
-        growth = "-"
-        if s.slope is not None:
-            growth = f"{s.slope:.2f} [{s.slope_low:.2f}, {s.slope_high:.2f}]"
         table.add_row(
             plain(s.label),
             f"{s.runs} x {s.episodes}",
-            regret,
+            s.regret_text,
             f"{s.mean_return:.3f}",
             f"{s.explored:.1%}",
-            plain(growth),
+            plain(s.slope_text),
         )
     return table
 
