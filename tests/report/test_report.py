@@ -153,6 +153,15 @@ def test_one_run_has_no_interval(tmp_path):
     assert "±" not in re.sub("<script.*", "", report_page([tmp_path / "r"]), flags=re.S)
 
 
+def test_a_run_that_has_finished_nothing_yet(tmp_path):
+    run(RunConfig("shortcut", "exact", episodes=2, runs=2), tmp_path / "r")
+    with sqlite3.connect(tmp_path / "r" / "run.sqlite") as db:
+        db.execute("DELETE FROM episodes")
+    db.close()
+    assert Curves.read(tmp_path / "r").summary().runs == 0
+    assert '"episodes": []' in report_page([tmp_path / "r"])
+
+
 def test_a_run_without_steps_still_has_a_page(tmp_path):
     run(RunConfig("treasure", "exact", episodes=10, runs=4, record="episodes"), tmp_path / "r")
     assert '"episodes": []' in report_page([tmp_path / "r"])

@@ -120,8 +120,9 @@ class Curves:
 
 def mean_band(total: Float[np.ndarray, "R T"]) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"]]:
     """Mean over runs, and half the width of its pointwise 95% interval."""
-    spread = total.std(axis=0, ddof=1) if len(total) > 1 else np.zeros(total.shape[1])
-    return total.mean(axis=0), Z95 * spread / np.sqrt(max(1, len(total)))
+    none = np.zeros(total.shape[1])
+    spread = total.std(axis=0, ddof=1) if len(total) > 1 else none
+    return total.mean(axis=0) if len(total) else none, Z95 * spread / np.sqrt(max(1, len(total)))
 
 
 def log_log_slope(regret: Float[np.ndarray, "R T"], resamples: int = 500) -> tuple[float | None, ...]:
