@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from parley import cli
+from parley.report.bars import Bars
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.world_file import dump_world
 
@@ -153,7 +154,7 @@ def test_names_in_any_script_and_any_encoding(tmp_path):
 def test_a_resumed_bar_begins_where_the_run_stands(capsys, tmp_path, monkeypatch):
     tiny(capsys, tmp_path / "r")
     begun = []
-    monkeypatch.setattr(cli.Bars, "begin", lambda self, label, total, done=0: begun.append((total, done)))
+    monkeypatch.setattr(Bars, "begin", lambda self, label, total, done=0: begun.append((total, done)))
     assert call(capsys, "resume", tmp_path / "r")[0] == 0
     assert begun == [(27, 27)]
 
@@ -195,7 +196,7 @@ def test_ctrl_c_saves_and_says_130(capsys, tmp_path, monkeypatch):
 
         return finished
 
-    monkeypatch.setattr(cli.Bars, "begin", press)
+    monkeypatch.setattr(Bars, "begin", press)
     code, _, error = call(capsys, "run", "--world", "shortcut", "--out", tmp_path / "r")
     assert code == 130 and "resume" in error
     monkeypatch.undo()

@@ -1,93 +1,27 @@
-"""The command line: parse, assemble, print. Answers go to standard output, progress and messages to standard error."""
+"""Commands on runs: run, resume, show, report, list, quickstart."""
 
 import argparse
 import inspect
-import io
-import json
-import sys
 import tempfile
-from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NoReturn
-
-from rich.console import Console
+from typing import Any
 
 from parley import assemble
+from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, ParleyError, RunDamaged
-from parley.core.spec import suggestion
-from parley.core.text import inert
 from parley.execute import RunConfig, resume, run
-from parley.experiments import EXPERIMENTS
-from parley.experiments.base import conduct
 from parley.experiments.quickstart import SENTENCE, quickstart
-from parley.experiments.summary import theory_summary
-from parley.pretraining.train import PRESETS, Recipe, pretrain
 from parley.report.bars import Bars
 from parley.report.page import by_world, report_page
 from parley.report.plots import regret_figure, save_png
 from parley.report.summary import Curves, readable_manifest, reading
-from parley.report.tables import names_table, plain, proposal_lines, runs_table, summary_table, theory_table
-from parley.runs.directory import read_manifest, storage, write_whole
-from parley.worlds.tabular.world_file import dump_world, load_world
-
-OUT, ERR = Console(), Console(stderr=True)  # tables to the one, bars and messages to the other
+from parley.report.tables import names_table, plain, proposal_lines, runs_table, summary_table
+from parley.runs.directory import read_manifest, write_whole
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 2 on bad usage or input, 1 on failure, 130 on Ctrl-C after saving."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without a letter still gets its answer
-    given = sys.argv[1:] if argv is None else argv
-    args = argparse.Namespace(json="--json" in given)  # until they are parsed
-    try:
-        args = parser().parse_args(given)
-        answer = args.command(args)
-        if args.json and answer is not None:
-            print(json.dumps(answer))
-        return 0
-    except ParleyError as wrong:
-        return _fail(args, str(wrong), wrong.exit_code)
-    except KeyboardInterrupt:
-        return _fail(args, "interrupted; what was finished is saved: `parley resume` continues a run", 130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
-
-
-def _fail(args: argparse.Namespace, message: str, code: int) -> int:
-    if args.json:
-        print(json.dumps({"error": message, "exit_code": code}))
-    ERR.print(f"[bold red]parley:[/] {plain(inert(message, 4000))}", soft_wrap=True)
-    return code
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with the usage; takes no option by half its name."""
-
-    def __init__(self, **about: Any) -> None:
-        super().__init__(**about, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{message} (see `{self.prog} --help`)")
-
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if action.choices is not None and value not in action.choices:
-            raise argparse.ArgumentError(action, f"unknown: {value!r}{suggestion(str(value), action.choices)}")
-
-
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
-    top = _Parser(prog="parley", description="LLM agents that plan in words and get better from episode to episode.")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, does: Callable[[argparse.Namespace], Any], text: str, to: Any = commands) -> Any:
-        made = to.add_parser(name, help=text, description=text)
-        made.add_argument("--json", action="store_true", help="answer in JSON on standard output")
-        made.set_defaults(command=does)
-        return made
-
+def add(command: AddCommand, group: AddGroup) -> None:
+    """The commands and their options."""
     c = command("run", _run, "carry out runs of a planner in a world, into a new directory")
     c.add_argument("--world", required=True, help="a name, name:key=value,..., or a world file")
     c.add_argument("--planner", default="exact", help="default: exact")
@@ -119,39 +53,9 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument("what", choices=["worlds", "planners", "explorers", "runs"])
     c.add_argument("--under", type=Path, default=Path("runs"), help="where to look for runs (default: runs)")
 
-    worlds = commands.add_parser("world", help="world files").add_subparsers(required=True, metavar="ACTION")
-    c = command("export", _export, "write a world as a world file to standard output", worlds)
-    c.add_argument("name")
-    c = command("check", _check, "validate a world file", worlds)
-    c.add_argument("file", type=Path)
-
-    c = command("theory", _theory, "what the theory says of a world: eta, epsilon, bound, and traps")
-    c.add_argument("world")
-    c.add_argument("--episodes", type=int, default=1000, metavar="T", help="the T of epsilon and bound (default 1000)")
-    c.add_argument("--seed", type=int, default=0)
-
-    claims = commands.add_parser("experiment", help="claims of the paper as experiments")
-    trials = claims.add_subparsers(required=True, metavar="ACTION")
-    command("list", _experiments, "the experiments and their claims", trials)
-    c = command("run", _experiment, "carry out an experiment; interrupted, the same command goes on", trials)
-    c.add_argument("name")
-    c.add_argument("--quick", action="store_true", help="minutes rather than hours; may honestly be undecided")
-    c.add_argument("--out", type=Path, help="where cells, figure and finding are kept (default: experiments/NAME)")
-
-    c = command("pretrain", _pretrain, "train a transformer planner for a world (needs the extra torch)")
-    c.add_argument("--world", required=True)
-    c.add_argument("--out", type=Path, required=True, help="the checkpoint directory, new or empty")
-    for f in fields(Recipe):
-        option = "--" + f.name.replace("_", "-")
-        c.add_argument(option, type=type(f.default), help=f"default: the world's preset, else {f.default}")
-
     c = command("quickstart", _quickstart, "see a transformer plan, explore and learn, in two minutes")
     c.add_argument("--out", type=Path, help="where to keep the runs (default: a temporary directory)")
     c.add_argument("--figure", type=Path, help="where to draw the figure (default: quickstart.png in the directory)")
-    return top
-
-
-# -- commands -------------------------------------------------------------------------------------------------------
 
 
 def _run(args: argparse.Namespace) -> Any:
@@ -264,68 +168,6 @@ def _list_runs(args: argparse.Namespace) -> Any:
     return found
 
 
-def _export(args: argparse.Namespace) -> None:
-    tables = assemble.world(args.name).tables
-    if tables is None:
-        raise BadInput(f"world {args.name!r} has no exact tables to export")
-    sys.stdout.write(dump_world(tables))
-
-
-def _check(args: argparse.Namespace) -> Any:
-    t = load_world(args.file)
-    sizes = {"states": len(t.states), "observations": len(t.observations), "subgoals": t.num_subgoals}
-    sizes |= {"latents": t.num_latents, "instructions": len(t.instructions), "horizon": t.horizon}
-    if not args.json:
-        OUT.print(f"{args.file}: valid; {', '.join(f'{n} {name}' for name, n in sizes.items())}", markup=False)
-    return {"valid": True, "name": t.name, **sizes}
-
-
-def _pretrain(args: argparse.Namespace) -> Any:
-    tables = assemble.world(args.world).tables
-    if tables is None:
-        raise BadInput(f"world {args.world!r} has no exact tables: pretraining needs its expert")
-    given = {f.name: getattr(args, f.name) for f in fields(Recipe) if getattr(args, f.name) is not None}
-    recipe = replace(PRESETS.get(args.world, Recipe()), **given)
-    with Bars(ERR) as bars:
-        about = pretrain(tables, args.world, args.out, recipe, bars.training(f"pretraining on {args.world}"))
-    if not args.json:
-        OUT.print(f"{args.out}: {about['parameters']:,} parameters, loss {about['loss']:.4f}", markup=False)
-    return {"out": str(args.out), **about}
-
-
-def _theory(args: argparse.Namespace) -> Any:
-    found = theory_summary(args.world, args.episodes, args.seed)
-    if not args.json:
-        OUT.print(theory_table(found))
-        OUT.print(plain(found["verdict"]), soft_wrap=True)
-        for note in found["notes"]:
-            OUT.print(f"note: {plain(note)}", soft_wrap=True, style="dim")
-    return found
-
-
-def _experiments(args: argparse.Namespace) -> Any:
-    rows = [(name, "", experiment.CLAIM) for name, experiment in EXPERIMENTS.items()]
-    if not args.json:
-        OUT.print(names_table("experiments", rows))
-    return [{"name": name, "claim": claim} for name, _, claim in rows]
-
-
-def _experiment(args: argparse.Namespace) -> Any:
-    if args.name not in EXPERIMENTS:
-        raise BadInput(f"unknown experiment {args.name!r}{suggestion(args.name, EXPERIMENTS)}")
-    out = args.out or Path("experiments") / (args.name + ("-quick" if args.quick else ""))
-    with storage(out), Bars(ERR) as bars:
-        finding, figure = conduct(EXPERIMENTS[args.name], out, args.quick, bars.begin)
-        save_png(figure, out / "figure.png")
-        (out / "finding.json").write_text(json.dumps(finding.as_dict(), indent=1) + "\n", encoding="utf-8")
-    if not args.json:
-        low, high = finding.interval
-        OUT.print(f"[bold]{finding.verdict}[/]: {plain(finding.claim)}")
-        OUT.print(f"{finding.quantity}: {finding.estimate:.3f} [{low:.3f}, {high:.3f}]", markup=False)
-        OUT.print(f"figure: {out / 'figure.png'}", markup=False, soft_wrap=True)
-    return {**finding.as_dict(), "figure": str(out / "figure.png")}
-
-
 def _quickstart(args: argparse.Namespace) -> Any:
     ERR.print(f"[bold]{SENTENCE}[/]", soft_wrap=True)
     out = args.out or Path(tempfile.mkdtemp(prefix="parley-"))
@@ -342,7 +184,3 @@ def _quickstart(args: argparse.Namespace) -> Any:
         OUT.print(f"figure: {plain(str(figure))}\npage:   {plain(str(page))}", soft_wrap=True, highlight=False)
     worlds = {title: [c.summary().as_dict() for c in curves] for title, curves in panels}
     return {"worlds": worlds, "figure": str(figure), "page": str(page)}
-
-
-if __name__ == "__main__":
-    sys.exit(main())
