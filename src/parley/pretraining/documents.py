@@ -1,26 +1,22 @@
 """Pretraining documents: a latent, then T_p episodes with it, and the expert's label at every step (theory.md 5).
 
-Trajectories come from a behaviour that does not look at z, or (a share rho of the episodes) from the expert of z. The
-label at a step is pi*_z itself rather than one subgoal drawn from it: the maximum-likelihood objective is the same in
-expectation, with less variance where optimal subgoals tie.
-
-Behaviours: `uniform`; or `mixed`, where half the documents are uniform and in each of the others a share of episodes
-(or of steps) of its own is, the rest following an *imposter*, the expert of a latent drawn apart from z. Imposters
-bring the histories of a Planner at work (fetching things; never trying the door in fifty episodes), which uniform
-subgoals hardly ever do and a model would have to extrapolate to. They are no evidence about z.
+Trajectories come from a behaviour (a mix of those in `behaviour`), or (a share rho of the episodes) from the expert of
+z. The label at a step is pi*_z itself rather than one subgoal drawn from it: the maximum-likelihood objective is the
+same in expectation, with less variance where optimal subgoals tie.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from parley.core.draws import sample_rows
 from parley.core.errors import BadInput
-from parley.core.tables import Tables
+from parley.pretraining.behaviour import Acting, Behaviour
 from parley.theory.beliefs import Beliefs
 
 BEHAVIOURS = ("mixed", "uniform")
+EXPERT = -1  # the behaviour of an episode that the expert of z demonstrates
 
 
 @dataclass(frozen=True)
@@ -32,34 +28,10 @@ class Documents:
     observations: Int[np.ndarray, "N T H+1"]
     subgoals: Int[np.ndarray, "N T H"]  # of the behaviour
     labels: Float[np.ndarray, "N T H G"]  # pi*_z
+    behaviours: Int[np.ndarray, "N T"] | None = None  # who acted: an index into the mix, or EXPERT
 
-
-class _Behaviour:
-    """Who acts: in each document the imitated latent (its place is filtered apart), or nobody (uniform subgoals)."""
-
-    def __init__(self, kind: str, rho: float, tables: Tables, z: np.ndarray, rng: np.random.Generator) -> None:
-        self.prior, self.z, self.rho, self.rng = np.tile(tables.prior, (len(z), 1)), z, rho, rng
-        n, mixed = len(z), kind == "mixed"
-        self.uniform_share = np.where((rng.random(n) < 0.5) & mixed, rng.random(n) ** 4, 1.0)
-        self.by_step = rng.random(n) < 0.5
-        self.restless = rng.choice([0.0, 0.3, 1.0], n)  # how often another imposter takes over at an episode's start
-        self.imposter = sample_rows(self.prior, rng.random(n))
-
-    def begin(self) -> Int[np.ndarray, " N"]:
-        """An episode begins; the latents whose experts may act in it."""
-        n, rng = len(self.z), self.rng
-        another = sample_rows(self.prior, rng.random(n))
-        self.imposter = np.where(rng.random(n) < self.restless, another, self.imposter)
-        self.demonstrated = rng.random(n) < self.rho
-        self.uniform = rng.random(n) < self.uniform_share
-        return np.where(self.demonstrated, self.z, self.imposter)
-
-    def act(self, imitated: Float[np.ndarray, "N G"]) -> Int[np.ndarray, " N"]:
-        """One subgoal a document, from the policies of the latents that `begin` gave."""
-        n, rng = len(self.z), self.rng
-        self.uniform = np.where(self.by_step, rng.random(n) < self.uniform_share, self.uniform)
-        alike = (self.uniform & ~self.demonstrated)[:, None]
-        return sample_rows(np.where(alike, 1 / imitated.shape[1], imitated), rng.random(n))
+    def __len__(self) -> int:
+        return len(self.latents)
 
 
 def sample_documents(
@@ -70,34 +42,90 @@ def sample_documents(
     rho: float = 0.0,
     behaviour: str = "mixed",
 ) -> Documents:
-    """Draw documents; the same seed gives the same ones."""
-    if not 0 <= rho <= 1:
-        raise BadInput(f"rho={rho}: expected the share of expert trajectories, between 0 and 1")
+    """Draw documents whose exact oracle is known; the same seed gives the same ones."""
     if behaviour not in BEHAVIOURS:
         raise BadInput(f"behaviour={behaviour!r}: expected {' or '.join(map(repr, BEHAVIOURS))}")
-    t, rng = beliefs.tables, np.random.default_rng(seed)
-    if rho and (behaviour != "uniform" or t.num_actors > 1):
+    if rho and (behaviour != "uniform" or beliefs.tables.num_actors > 1):
         raise BadInput(
             f"rho={rho}: expert trajectories need behaviour='uniform' and one Actor, as the oracle counts them"
         )
-    n, horizon, num_g = num_documents, t.horizon, t.num_subgoals
+    part = np.zeros(num_documents, dtype=np.intp)
+    return draw(beliefs, (Behaviour(behaviour),), part, num_episodes, np.random.default_rng(seed), rho)
+
+
+def draw(
+    beliefs: Beliefs,
+    mix: tuple[Behaviour, ...],
+    part: Int[np.ndarray, " N"],
+    num_episodes: int,
+    rng: np.random.Generator,
+    rho: float = 0.0,
+) -> Documents:
+    """Draw one document for each entry of `part`, the index in `mix` of its behaviour (not of `logs`)."""
+    if not 0 <= rho <= 1:
+        raise BadInput(f"rho={rho}: expected the share of expert trajectories, between 0 and 1")
+    t, n = beliefs.tables, len(part)
+    horizon = t.horizon
     z = sample_rows(np.tile(t.prior, (n, 1)), rng.random(n))
     instructions = rng.integers(len(t.instructions), size=(n, num_episodes))
     observations = np.empty((n, num_episodes, horizon + 1), dtype=np.intp)
     subgoals = np.empty((n, num_episodes, horizon), dtype=np.intp)
-    labels = np.empty((n, num_episodes, horizon, num_g))
-    actors = _Behaviour(behaviour, rho, t, z, rng)
+    labels = np.empty((n, num_episodes, horizon, t.num_subgoals))
+    behaviours = np.empty((n, num_episodes), dtype=np.intp)
+    acting = Acting(mix, part, rho, t, z, rng)
     for e in range(num_episodes):
-        both = np.stack([z, actors.begin()], axis=1)  # whose label it is, and who may act
+        both = np.stack([z, acting.begin()], axis=1)  # whose label it is, and who may act
+        behaviours[:, e] = np.where(acting.demonstrated, EXPERT, part)
         state = sample_rows(t.initial[z], rng.random(n))
         seen = sample_rows(t.emission[z, state], rng.random(n))
         place, _ = beliefs.begin(both, seen[:, None])
         observations[:, e, 0] = seen
         for h in range(horizon):
-            policy = beliefs.policy(h + 1, place, both, instructions[:, e, None])
-            g = actors.act(policy[:, 1])
+            at = (h + 1, place, both, instructions[:, e, None])
+            policy = beliefs.policy(*at)
+            g = acting.act(policy[:, 1], beliefs.optimal(*at)[:, 1] if acting.temperature.any() else policy[:, 1])
             state = sample_rows(t.transition[z, state, g], rng.random(n))
             seen = sample_rows(t.emission[z, state], rng.random(n))
             place, _ = beliefs.advance(h + 1, place, both, g[:, None], seen[:, None])
             labels[:, e, h], subgoals[:, e, h], observations[:, e, h + 1] = policy[:, 0], g, seen
-    return Documents(z, instructions, observations, subgoals, labels)
+    return Documents(z, instructions, observations, subgoals, labels, behaviours)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Documents as the expert who knows z follows them."""
+
+    labels: Float[np.ndarray, "N T H G"]  # pi*_z
+    likelihood: Float[np.ndarray, "N T H+1"]  # of each observation under z
+    nodes: Int[np.ndarray, "N T H"]  # of `Beliefs`, -1 where beliefs are not stored
+
+
+def follow(beliefs: Beliefs, documents: Documents) -> Followed:
+    """Go through given trajectories once more; `documents.labels` are not looked at."""
+    z, (n, num_episodes, horizon) = documents.latents, documents.subgoals.shape
+    labels = np.empty((n, num_episodes, horizon, beliefs.tables.num_subgoals))
+    likelihood = np.empty((n, num_episodes, horizon + 1))
+    nodes = np.full((n, num_episodes, horizon), -1)
+    for e in range(num_episodes):
+        seen = documents.observations[:, e]
+        place, likelihood[:, e, 0] = beliefs.begin(z, seen[:, 0])
+        for h in range(horizon):
+            labels[:, e, h] = beliefs.policy(h + 1, place, z, documents.instructions[:, e])
+            if place.ndim == 1:
+                nodes[:, e, h] = place
+            place, prob = beliefs.advance(h + 1, place, z, documents.subgoals[:, e, h], seen[:, h + 1])
+            likelihood[:, e, h + 1] = prob
+    return Followed(labels, likelihood, nodes)
+
+
+def corrupt(documents: Documents, share: float, rng: np.random.Generator) -> Documents:
+    """The same trajectories, a share of the steps labelled with the subgoals that are *not* optimal, all alike.
+
+    Where every subgoal is optimal the label stays.
+    """
+    if not 0 <= share <= 1:
+        raise BadInput(f"label_error={share}: expected the share of corrupted labels, between 0 and 1")
+    wrong = (documents.labels == 0).astype(float)
+    total = wrong.sum(axis=-1, keepdims=True)
+    hit = (rng.random(documents.subgoals.shape)[..., None] < share) & (total > 0)
+    return replace(documents, labels=np.where(hit, wrong / np.maximum(total, 1), documents.labels))
