@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from parley.cli import laboratory, pretraining, runs, worlds
+from parley.cli import data, laboratory, pretraining, runs, worlds
 from parley.cli.console import ERR
 from parley.core.errors import BadInput, ParleyError
 from parley.core.spec import suggestion
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(json.dumps(answer))
         return 0
     except ParleyError as wrong:
-        return _fail(args, str(wrong), wrong.exit_code)
+        return _fail(args, str(wrong), wrong.exit_code, wrong.details)
     except KeyboardInterrupt:
         return _fail(args, "interrupted; what was finished is saved: `parley resume` continues a run", 130)
     except BrokenPipeError:
@@ -37,9 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _fail(args: argparse.Namespace, message: str, code: int) -> int:
+def _fail(args: argparse.Namespace, message: str, code: int, details: dict[str, Any] | None = None) -> int:
     if args.json:
-        print(json.dumps({"error": message, "exit_code": code}))
+        print(json.dumps({**(details or {}), "error": message, "exit_code": code}))
     ERR.print(f"[bold red]parley:[/] {plain(inert(message, 4000))}", soft_wrap=True)
     return code
 
@@ -72,6 +72,6 @@ def parser() -> argparse.ArgumentParser:
     def group(name: str, text: str) -> Any:
         return commands.add_parser(name, help=text).add_subparsers(required=True, metavar="ACTION")
 
-    for module in (runs, worlds, laboratory, pretraining):
+    for module in (runs, worlds, laboratory, pretraining, data):
         module.add(command, group)
     return top

@@ -1,10 +1,19 @@
 """The errors a user can meet; each message names the argument, the value, what was expected and what to do."""
 
+from typing import Any
+
 
 class ParleyError(Exception):
-    """Something this program could not do; `exit_code` is what the command line returns."""
+    """Something this program could not do; `exit_code` is what the command line returns.
+
+    `details` is what `--json` answers besides the message.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.details = details or {}
 
 
 class BadInput(ParleyError, ValueError):

@@ -25,7 +25,6 @@ from parley.worlds.tabular.world_file import dump_world
 
 FORMAT = "parley-data/1"
 MANIFEST = "data.json"
-SHARD_STEPS = 2**17  # of a Parquet file: some megabytes, and seconds of work
 
 
 class DataDamaged(BadInput):

@@ -50,6 +50,11 @@ class Bars:
 
         return finished
 
+    def documents(self, label: str, total: int) -> Callable[[int], None]:
+        """A bar of pretraining documents; returns what to call with the number that was made."""
+        bar = self._progress.add_task(plain(label), total=total, said="documents")
+        return lambda made: self._progress.update(bar, advance=made)
+
     def training(self, label: str) -> Callable[[dict[str, float]], None]:
         """A bar of optimiser steps."""
         bar = self._progress.add_task(plain(label), total=None, said="")

@@ -83,5 +83,28 @@ def theory_table(found: Mapping[str, Any]) -> Table:
     return table
 
 
+def data_table(title: str, rows: Mapping[str, str]) -> Table:
+    """What is known of a data directory, one row an entry."""
+    table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(plain(name.replace("_", " ")), plain(value))
+    return table
+
+
+def latents_table(latents: Sequence[Mapping[str, Any]], most: int = 20) -> Table:
+    """`parley data check`: the documents of each latent, least covered first."""
+    table = Table(title="latents, least covered first", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("latent", overflow="fold")
+    for name in ("prior", "documents", "pairs", "visited", "least visits"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in sorted(latents, key=lambda one: one["covered"])[:most]:
+        numbers = (f"{one['prior']:.4g}", f"{one['documents']:,}", f"{one['pairs']:,}", f"{one['covered']:.1%}")
+        table.add_row(plain(one["latent"]), *numbers, f"{one['least']:,}")
+    table.caption = "pairs: (history, instruction, subgoal), histories with one belief over states counted as one"
+    return table
+
+
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"

@@ -1,0 +1,94 @@
+"""Documents as text, rendered by the code that renders prompts at run time, and as chat messages to tune models on.
+
+A prompt is a function of the episodes told so far; `full` keeps them all. Another (a window, a summary) can be handed
+to `examples`, and the model is then trained on what it will read.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parley.core.tables import Tables
+from parley.pretraining.documents import Documents
+from parley.prompting.transcript import observation_line, subgoal_line, task_line
+
+SYSTEM = "You choose the next subgoal of an agent whose world keeps a secret from episode to episode. "
+
+
+@dataclass(frozen=True)
+class Told:
+    """An episode as far as it has been told: one observation more than subgoals, and K parts in each subgoal."""
+
+    instruction: str
+    observations: tuple[str, ...]
+    subgoals: tuple[tuple[str, ...], ...]
+
+
+Prompting = Callable[[Sequence[Told]], str]
+
+
+def full(episodes: Sequence[Told]) -> str:
+    """The whole transcript, see `prompting.transcript`."""
+    return "".join(line for episode in episodes for line in episode_lines(episode))
+
+
+def episode_lines(episode: Told) -> Iterator[str]:
+    """The lines of one episode."""
+    yield task_line(episode.instruction)
+    yield observation_line(episode.observations[0])
+    for parts, observation in zip(episode.subgoals, episode.observations[1:], strict=True):
+        yield from map(subgoal_line, parts)
+        yield observation_line(observation)
+
+
+def told(documents: Documents, tables: Tables, row: int, episode: int, step: int) -> list[Told]:
+    """What had been said in document `row` when the subgoal of `step` (from 1; H + 1: none is left) was chosen."""
+    return [_told(documents, tables, row, e, step if e == episode else tables.horizon + 1) for e in range(episode + 1)]
+
+
+def _told(documents: Documents, tables: Tables, row: int, episode: int, step: int) -> Told:
+    observations = (tables.observations[o] for o in documents.observations[row, episode, :step])
+    subgoals = (subgoal_parts(tables, g) for g in documents.subgoals[row, episode, : step - 1])
+    return Told(tables.instructions[documents.instructions[row, episode]], tuple(observations), tuple(subgoals))
+
+
+def subgoal_parts(tables: Tables, subgoal: int) -> tuple[str, ...]:
+    """The sentences of a joint subgoal, one an Actor."""
+    split = np.unravel_index(subgoal, [len(menu) for menu in tables.menus])
+    return tuple(menu[i] for menu, i in zip(tables.menus, split, strict=True))
+
+
+def system_message(tables: Tables) -> str:
+    """What the model is told before anything else: what to do, and the menu of each Actor."""
+    rule = "Answer with one of these lines:\n" if tables.num_actors == 1 else "Answer with one line for each actor.\n"
+    menus = []
+    for k, menu in enumerate(tables.menus):
+        title = f"Actor {k + 1}:\n" if tables.num_actors > 1 else ""
+        menus.append(title + "".join(map(subgoal_line, menu)))
+    return (SYSTEM + rule + "".join(menus)).rstrip("\n")
+
+
+def examples(
+    documents: Documents,
+    tables: Tables,
+    first: int,
+    count: int,
+    rng: np.random.Generator,
+    prompting: Prompting = full,
+) -> Iterator[dict[str, Any]]:
+    """Chat examples, `count` of each document at random steps: the prompt, and a subgoal drawn from its label.
+
+    Each is {"messages": [system, user, assistant], "document", "episode", "step"}; documents are counted from `first`.
+    """
+    n, num_episodes, horizon = documents.subgoals.shape
+    system = {"role": "system", "content": system_message(tables)}
+    for row in range(n):
+        for _ in range(count):
+            episode, step = int(rng.integers(num_episodes)), int(rng.integers(horizon)) + 1
+            answer = int(rng.choice(tables.num_subgoals, p=documents.labels[row, episode, step - 1]))
+            asked = prompting(told(documents, tables, row, episode, step)).rstrip("\n")
+            said = "".join(map(subgoal_line, subgoal_parts(tables, answer))).rstrip("\n")
+            messages = [system, {"role": "user", "content": asked}, {"role": "assistant", "content": said}]
+            yield {"messages": messages, "document": first + row, "episode": episode, "step": step}
