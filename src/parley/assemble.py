@@ -20,20 +20,23 @@ from parley.exploration.designed import DesignedPolicy
 from parley.exploration.explorers import (
     EpsilonGreedy,
     NoExploration,
+    OwnPlan,
     Policy,
     schedule,
     uniform_policy,
     weighted_policy,
 )
+from parley.exploration.proposals import ProposalsExplorer
+from parley.exploration.rejection import Believer, GuardedExplorer
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
 from parley.theory.beliefs import Beliefs
 from parley.theory.bounds import least_episodes, theory_epsilon
-from parley.theory.cross import CrossTable, cross_table
 from parley.theory.design import Design, cheapest, design
 from parley.theory.distinguishability import classes_of, eta_of, uniform, weighted
 from parley.theory.posterior import Evidence
+from parley.theory.trials import Trials
 from parley.worlds.household import household
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
@@ -53,6 +56,7 @@ class Scene:
     world: World
     latents: Int[np.ndarray, " B"]
     num_episodes: int
+    planner: Planner | None = None  # once it is made: explorers may listen to its predictions
 
     @cached_property
     def beliefs(self) -> Beliefs:
@@ -168,7 +172,8 @@ def planner(spec: str, scene: Scene) -> Planner:
     bound = bind(factory, arguments, f"planner {kind!r}", skip=["scene"])
     if bound.get("decode", "sample") not in ("sample", "greedy"):
         raise BadInput(f"planner {spec!r}: decode={bound['decode']!r}: expected 'sample' or 'greedy'")
-    return factory(scene, **bound)
+    scene.planner = factory(scene, **bound)
+    return scene.planner
 
 
 # -- explorers ----------------------------------------------------------------------------------------------------
@@ -262,23 +267,45 @@ def epsilon_of_theory(beliefs: Beliefs, num_episodes: int, eta: float) -> float:
     return epsilon
 
 
-def adaptive(scene: Scene) -> Explorer:
+def adaptive(scene: Scene, prudence: float = 3.0) -> Explorer:
     beliefs = scene.beliefs
     if beliefs.tables.num_actors > 1:
         raise BadInput(f"explorer 'adaptive': world {scene.spec!r} has several Actors; it explores for one")
-    return AdaptiveExplorer(beliefs, cross_table_of(beliefs), ExactPlanner(beliefs))
+    if not prudence > 0:
+        raise BadInput(f"prudence={prudence}: expected a positive number (1 is Bayesian, more is for the worst case)")
+    found = AdaptiveExplorer(beliefs, classes_of(beliefs), trials_of(beliefs), ExactPlanner(beliefs), prudence)
+    return GuardedExplorer(found, found, uniform_policy)
 
 
 @lru_cache(maxsize=8)
-def cross_table_of(beliefs: Beliefs) -> CrossTable:
-    """Dear to compute, and the same for every cohort."""
-    return cross_table(beliefs)
+def trials_of(beliefs: Beliefs) -> Trials:
+    """Dear to build, and the same for every cohort."""
+    return Trials(beliefs, classes_of(beliefs))
+
+
+def adaptive_proposals(scene: Scene, patience: float = 2.0) -> Explorer:
+    if not patience > 0:
+        raise BadInput(f"patience={patience}: expected a positive number of trials")
+    found = ProposalsExplorer(patience)
+    if isinstance(scene.planner, Believer):
+        return GuardedExplorer(found, scene.planner, uniform_policy)
+    return found
+
+
+def own_posterior_sampling(scene: Scene) -> Explorer:
+    return OwnPlan(PosteriorSamplingPlanner(scene.beliefs))
 
 
 EXPLORERS: dict[str, Kind] = {
     "adaptive": Kind(
         adaptive,
-        "follows another latent's expert for an episode where finding out is worth its cost (exact posterior)",
+        "exploits the exact posterior; tries a latent for an episode where finding out is worth its cost",
+    ),
+    "adaptive-proposals": Kind(
+        adaptive_proposals, "tries what the proposals leave open and no longer learn about; for any planner"
+    ),
+    "posterior-sampling": Kind(
+        own_posterior_sampling, "follows, for an episode, the expert of a latent drawn from the exact posterior"
     ),
     "none": Kind(none, "executes the planner's proposals"),
     "epsilon-greedy": Kind(

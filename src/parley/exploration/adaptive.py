@@ -1,24 +1,31 @@
 """Exploration bought only where it is needed: the value of finding out against its cost, over the episodes that remain.
 
-At the start of an episode, with the exact posterior b and the incumbent j = argmax b, following the expert of another
-latent z for one episode is a trial. It costs what j's expert would earn more, averaged over b. Doing without costs, if
-z is true, V*_z minus what j's expert earns there, in each episode until the planner's own choices give z away; with
-affinity a between z and j under j's expert that takes about log(b_j / b_z) / (-2 log a) episodes, or for ever if a = 1.
-The trial is made if b(z) times that loss exceeds the cost of the trials needed: a Bayesian criterion, so a latent that
-trials have made improbable is given up for good with a probability of the order of cost / (loss T).
+Between trials the explorer exploits: it plays greedily on the exact posterior b. At the start of an episode it asks, of
+each latent z, what doing without a trial costs: b(z) times what exploiting loses in the world of z, in each episode
+until exploiting itself gives z away; with affinity a between z and the rest, about log(odds against z) / (-2 log a)
+episodes, or all that remain if a = 1. A trial of z is an episode played greedily on a belief tilted towards z. It is
+made where doing without, times `prudence`, exceeds what the trials needed cost. With `prudence` 1 this is Bayesian: a
+latent that trials have made improbable is given up for good too early for the worst case over z, which cannot count on
+the prior; more than 1 pays a little on average for it.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.roles import State
-from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
+from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal
 from parley.theory.beliefs import Beliefs
-from parley.theory.cross import CrossTable
+from parley.theory.distinguishability import Classes
+from parley.theory.trials import Told, Trials, greedy
 
+TILTS = (1.0, 0.5)  # weight on the latent that is tried
+CANDIDATES = 4  # latents considered for a trial, those that doing without would cost most
+IDLE = 1e-3  # regret: where all that is left to gain is less, no trial is weighed
+MOVED = 0.02  # a run is weighed again when its posterior has moved by this since it was found not worth a trial
 TINY = 1e-12
 
 
@@ -27,6 +34,8 @@ class Reader(Protocol):
 
     place: np.ndarray
     instruction: np.ndarray
+    latent: np.ndarray
+    log_environment: np.ndarray
 
     def start(self, draws: Draws) -> None: ...
 
@@ -40,60 +49,124 @@ class Reader(Protocol):
     def restore(self, state: State) -> None: ...
 
 
-class AdaptiveExplorer:
-    """Executes the planner's proposals, except in episodes in which some latent's expert is worth following."""
+@dataclass(frozen=True)
+class Doubt:
+    """What R runs stand to lose by exploiting, at the start of an episode; C classes, W instructions."""
 
-    def __init__(self, beliefs: Beliefs, table: CrossTable, reader: Reader) -> None:
-        self.beliefs, self.table, self.reader = beliefs, table, reader
+    belief: Float[np.ndarray, "R C"]
+    instruction: Int[np.ndarray, " R"]
+    often: Float[np.ndarray, "R W"]  # how often each instruction is expected to come
+    exploit: list[Told]  # an episode of exploiting, under each instruction
+    loss: Float[np.ndarray, "R C"]  # of such an episode, over the instructions
+    odds: Float[np.ndarray, "R C"]  # nats to be gained until a class is believed
+    without: Float[np.ndarray, "R C"]  # what doing without a trial of each class costs, weighed by the belief in it
+
+    @classmethod
+    def of(cls, trials: Trials, b: np.ndarray, w: np.ndarray, often: np.ndarray, remaining: int) -> "Doubt":
+        exploit = [trials.play(b, v) for v in range(often.shape[1])]
+        loss = sum((often[:, v, None] * told.loss for v, told in enumerate(exploit)), np.zeros_like(b))
+        nats = sum((often[:, v, None] * _nats(told.affinity(b)) for v, told in enumerate(exploit)), np.zeros_like(b))
+        odds = np.maximum(np.log(np.maximum(1 - b, TINY)) - np.log(np.maximum(b, TINY**2)), 0.0) + 1
+        wait = np.minimum(odds / np.maximum(nats, TINY), remaining)
+        return cls(b, w, often, exploit, loss, odds, b * loss * wait)
+
+    def gain(
+        self, trials: Trials, c: Int[np.ndarray, " R"], tilt: float, prudence: float
+    ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, "R C"]]:
+        """What a trial of class c (one a run) gains, and the weights it is played on; -inf where one had better wait.
+
+        A trial is better put off where the instruction that would make it cheaper comes soon enough.
+        """
+        b, r = self.belief, np.arange(len(c))
+        mine = np.eye(b.shape[1])[c]
+        others = np.where(mine > 0, 0.0, b)
+        weights = tilt * mine + (1 - tilt) * others / np.maximum(others.sum(axis=1, keepdims=True), TINY)
+        weights = weights + TINY * b  # where the class on trial is refuted: exploit
+        gains = np.full(self.often.shape, -np.inf)
+        for v, exploit in enumerate(self.exploit):
+            told = trials.play(weights, v)
+            nats = _nats(told.affinity(b))[r, c]
+            number = np.maximum(1.0, self.odds[r, c] / np.maximum(nats, TINY))
+            cost = (others * np.maximum(told.loss - exploit.loss, 0)).sum(axis=1) + b[r, c] * told.loss[r, c]
+            gains[:, v] = np.where(nats > TINY, prudence * self.without[r, c] - cost * number, -np.inf)
+        later = gains - (b[r, c] * self.loss[r, c])[:, None] / self.often
+        now = gains[r, self.instruction]
+        return np.where(now >= later.max(axis=1), now, -np.inf), weights
+
+
+class AdaptiveExplorer:
+    """Exploits the exact posterior, except in episodes in which the trial of some latent is worth its cost."""
+
+    def __init__(
+        self, beliefs: Beliefs, classes: Classes, trials: Trials, reader: Reader, prudence: float = 3.0
+    ) -> None:
+        self.beliefs, self.trials, self.reader, self.prudence = beliefs, trials, reader, prudence
+        self.home = np.zeros((len(classes.members), beliefs.tables.num_latents))  # C Z
+        for c, group in enumerate(classes.members):
+            self.home[c, list(group)] = 1.0
 
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
         self.draws, self.num_episodes = draws, num_episodes
         self.reader.start(draws)
-        self.followed: Int[np.ndarray, " B"] = np.full(draws.num_runs, -1)
+        num_w = len(self.beliefs.tables.instructions)
+        self.asked: Float[np.ndarray, "B W"] = np.zeros((draws.num_runs, num_w))
+        self.dismissed: Float[np.ndarray, "B C"] = np.full((draws.num_runs, len(self.home)), -1.0)
+        self.tilt: Float[np.ndarray, "B Z"] = np.ones((draws.num_runs, self.beliefs.tables.num_latents))
+        self.trial: Bool[np.ndarray, " B"] = np.zeros(draws.num_runs, dtype=bool)
+        self.log_likelihood: Float[np.ndarray, "B Z"] = np.zeros_like(self.tilt)  # of what was heard last
 
     def hear(self, said: Opening | Outcome) -> None:
+        before = 0.0 if isinstance(said, Opening) else self.reader.log_environment
         self.reader.hear(said)
-        if isinstance(said, Opening):
-            remaining = self.num_episodes - said.episode
-            self.followed = self._worth_following(self.reader.posterior, self.reader.instruction[:, 0], remaining)
-
-    def _worth_following(
-        self, b: Float[np.ndarray, "B Z"], w: Int[np.ndarray, " B"], remaining: int
-    ) -> Int[np.ndarray, " B"]:
-        """The latent whose expert is followed in this episode by each run; -1 where none is worth it."""
-        rows, j = np.arange(len(b)), b.argmax(axis=1)
-        value = self.table.value[:, :, w].transpose(2, 0, 1)  # B Z (true) Z (followed)
-        incumbent = value[rows, :, j]  # B Z: what the incumbent's expert earns in each world
-        loss = np.maximum(np.diagonal(value, axis1=1, axis2=2) - incumbent, 0)
-        own = np.minimum(self.table.affinity[:, :, w].transpose(2, 0, 1), 1.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            odds = np.log(b[rows, j])[:, None] - np.log(b)
-            tells = -2 * np.log(own[rows, :, j])  # nats an episode of the planner's own choices
-            wait = np.where(tells > TINY, odds / np.maximum(tells, TINY), np.inf)
-            told = -2 * np.log(np.maximum(own[rows, j], TINY))  # nats an episode of following z, j being true
-            trials = np.maximum(1.0, odds / np.maximum(told, TINY))
-        wait = np.clip(wait, 0.0, remaining)
-        cost = (b[:, :, None] * np.maximum(incumbent[:, :, None] - value, 0)).sum(axis=1)  # B Z (followed)
+        after = self.reader.log_environment
         with np.errstate(invalid="ignore"):
-            gain = b * loss * wait - cost * np.where(np.isfinite(trials), trials, remaining)
-        gain = np.where((b > 0) & (loss > TINY), gain, -np.inf)
-        gain[rows, j] = -np.inf
-        best = gain.argmax(axis=1)
-        return np.where(gain[rows, best] > 0, best, -1)
+            self.log_likelihood = np.where(np.isneginf(after), -np.inf, after - before)
+        if isinstance(said, Opening):
+            w = self.reader.instruction[:, 0]
+            self.asked[np.arange(len(w)), w] += 1
+            self.tilt[:] = 1.0
+            self.trial[:] = False
+            belief = self.reader.posterior @ self.home.T
+            rows = np.flatnonzero(self._in_doubt(belief, self.num_episodes - said.episode))
+            if len(rows):
+                self._weigh(rows, belief[rows], w[rows], self.num_episodes - said.episode)
+
+    def _in_doubt(self, belief: Float[np.ndarray, "B C"], remaining: int) -> Bool[np.ndarray, " B"]:
+        """Runs in which a trial may be worth it: enough is left to gain, and the posterior has moved."""
+        left = self.prudence * (1 - belief.max(axis=1)) * remaining * self.beliefs.tables.horizon
+        return (left > IDLE) & (np.abs(belief - self.dismissed).max(axis=1) > MOVED)
+
+    def _weigh(
+        self, rows: Int[np.ndarray, " R"], b: Float[np.ndarray, "R C"], w: Int[np.ndarray, " R"], remaining: int
+    ) -> None:
+        """Decide on a trial in these runs; those not worth one are dismissed until their posterior moves."""
+        often = self.asked[rows] + 1 / self.asked.shape[1]
+        doubt = Doubt.of(self.trials, b, w, often / often.sum(axis=1, keepdims=True), remaining)
+        best, weights = np.zeros(len(rows)), b
+        for c in np.argsort(-doubt.without, axis=1)[:, :CANDIDATES].T:
+            for tilt in TILTS:
+                gain, tilted = doubt.gain(self.trials, c, tilt, self.prudence)
+                better = gain > best
+                best, weights = np.where(better, gain, best), np.where(better[:, None], tilted, weights)
+        chosen = best > 0
+        ratio = np.where(b > 0, weights / np.where(b > 0, b, 1.0), 0.0)
+        self.tilt[rows] = np.where(chosen[:, None], ratio, 1.0) @ self.home
+        self.trial[rows] = chosen
+        self.dismissed[rows] = np.where(chosen[:, None], -1.0, b)
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
-        law = decode(proposal.probs, how)
-        trial = self.followed >= 0
-        if trial.any():
-            place = self.reader.place[trial, self.followed[trial]]
-            instruction = self.reader.instruction[trial, 0]
-            law = law.copy()
-            law[trial] = self.beliefs.policy(moment.step, place, self.followed[trial], instruction)
+        weights = self.reader.posterior * self.tilt
+        law = greedy(self.beliefs, moment.step, self.reader.place, self.reader.latent, self.reader.instruction, weights)
         u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
-        return Choice(sample_rows(law, u), trial, law)
+        return Choice(sample_rows(law, u), self.trial.copy(), law)
 
     def snapshot(self) -> State:
-        return self.reader.snapshot()
+        return {**self.reader.snapshot(), "asked": self.asked, "dismissed": self.dismissed}
 
     def restore(self, state: State) -> None:
         self.reader.restore(state)
+        self.asked, self.dismissed = state["asked"].copy(), state["dismissed"].copy()
+
+
+def _nats(affinity: np.ndarray) -> np.ndarray:
+    return -2 * np.log(np.maximum(affinity, TINY))

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.errors import BadInput
-from parley.core.roles import State
+from parley.core.roles import Planner, State
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
 
 Policy = Callable[[Menu, Moment, int], Float[np.ndarray, "B M"]]
@@ -69,17 +69,44 @@ class NoExploration:
         pass
 
 
+class OwnPlan(NoExploration):
+    """Executes the proposals of a planner of its own, whatever it is offered: a reference for other explorers."""
+
+    def __init__(self, planner: Planner) -> None:
+        self.planner = planner
+
+    def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
+        super().start(draws, num_episodes, horizon)
+        self.planner.start(draws)
+        self._parts = np.empty((draws.num_runs, 0), dtype=object)
+
+    def hear(self, said: Opening | Outcome) -> None:
+        self.planner.hear(said)
+
+    def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
+        parts = self._parts if moment.actor else np.empty((self.draws.num_runs, 0), dtype=object)
+        choice = super().choose(self.planner.propose(menu, parts), self.planner.decode, menu, moment)
+        self._parts = np.concatenate([parts, menu.say(choice.index)[:, None]], axis=1)
+        return choice
+
+    def snapshot(self) -> State:
+        return self.planner.snapshot()
+
+    def restore(self, state: State) -> None:
+        self.planner.restore(state)
+
+
 class EpsilonGreedy(NoExploration):
     """With probability epsilon(t) an episode (or, `per="step"`, a step) is exploration: its subgoals come from pi_e.
 
-    `epsilon` maps the episode, counted from 0, to a probability. The law that a choice reports has the coin averaged
-    out *given what was already executed in this episode*: each subgoal heard is evidence about the coin.
-    pi_e is `policy`, or a `listener` where it depends on the history.
+    `epsilon` maps the episode, counted from 0, to a probability, or to one for each run. The law that a choice reports
+    has the coin averaged out *given what was already executed in this episode*: each subgoal heard is evidence about
+    the coin. pi_e is `policy`, or a `listener` where it depends on the history.
     """
 
     def __init__(
         self,
-        epsilon: Callable[[int], float],
+        epsilon: Callable[[int], float | Float[np.ndarray, " B"]],
         per: str = "episode",
         policy: Policy = uniform_policy,
         listener: ListeningPolicy | None = None,

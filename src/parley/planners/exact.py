@@ -9,7 +9,7 @@ from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.theory.beliefs import Beliefs
-from parley.theory.posterior import Evidence, bail, normalised
+from parley.theory.posterior import Evidence, bail, log_total, normalised
 
 
 class ExactPlanner:
@@ -55,6 +55,7 @@ class ExactPlanner:
             place, prob = self.beliefs.advance(said.step, self.place, self.latent, subgoal, seen)
             self.place = place if said.active.all() or place.ndim != self.place.ndim else self._keep(active, place)
             self.step = said.step + 1
+        self._unseen = self._log_weights()
         with np.errstate(divide="ignore"):
             self.log_environment = self.log_environment + np.where(active, np.log(prob), 0.0)
         self._posterior: np.ndarray | None = None
@@ -101,6 +102,11 @@ class ExactPlanner:
         if self._posterior is None:
             self._posterior = normalised(self._log_weights())
         return self._posterior
+
+    @property
+    def log_likelihood(self) -> Float[np.ndarray, "B 1"]:
+        """log P(o given all before) of the observation heard last, by the mixture of all latents."""
+        return (log_total(self._log_weights()) - log_total(self._unseen))[:, None]
 
     def _refuse_impossible(self, said: Opening | Outcome) -> None:
         dead = np.flatnonzero(self._log_weights().max(axis=1) == -np.inf)

@@ -56,6 +56,13 @@ def normalised(log_weights: Float[np.ndarray, "*B Z"]) -> Float[np.ndarray, "*B 
         return weights / weights.sum(axis=-1, keepdims=True)
 
 
+def log_total(log_weights: Float[np.ndarray, "*B Z"]) -> Float[np.ndarray, "*B"]:
+    """log of the sum of the weights; -inf for a row that is all -inf."""
+    most = log_weights.max(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.isneginf(most), most, most + np.log(np.exp(log_weights - most[..., None]).sum(axis=-1)))
+
+
 def bail(posterior: Float[np.ndarray, "*B Z"], experts: Float[np.ndarray, "*B Z G"]) -> Float[np.ndarray, "*B G"]:
     """Bayesian aggregated imitation: sum_z P(z given pt) pi*_z(g) (He et al. 2024, Proposition 4.2)."""
     return (posterior[..., None, :] @ experts)[..., 0, :]

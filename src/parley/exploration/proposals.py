@@ -1,0 +1,125 @@
+"""Exploration bought from proposals alone, for any Planner: no latent, no tables, no likelihoods.
+
+A planner that learns changes its mind: where the proposal at a decision it has met before has stopped moving although
+it still leaves a subgoal a share p, acting on the proposal tells nothing more about that subgoal. By BAIL p is the
+posterior share of the latents in which the subgoal is right, so doing without it costs p for each visit still to come,
+in units of what being wrong costs; a trial costs about one unit. A trial is made where the visits until the planner
+would have learnt it by itself, times p, exceed `patience` trials. Afterwards the episode goes on with the subgoals that
+the same latents would propose: those whose odds are nearest to those of the subgoal tried.
+
+A decision is known by the instruction, the step, and the last two observations with the subgoal between them.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from parley.core.codes import Codes
+from parley.core.draws import Draws, Purpose, sample_rows
+from parley.core.roles import State
+from parley.core.said import TIE, Choice, Menu, Moment, Opening, Outcome, Proposal, decode
+
+FLOOR = 1e-12  # shares below this are never tried
+KEPT = ("odds", "pace", "futile", "visits", "tried")  # of the state, from one episode to the next
+STILL = 0.02  # nats: a trial that moves the odds of its subgoal by less has told nothing
+
+
+class ProposalsExplorer:
+    """Decodes greedily, except in episodes in which a share of the proposal that no longer moves is worth a trial."""
+
+    def __init__(self, patience: float = 2.0) -> None:
+        self.patience = patience
+
+    def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
+        self.draws, self.num_episodes = draws, num_episodes
+        self.rows = np.arange(draws.num_runs)
+        self._words, self._decisions = Codes(), Codes()
+        shape = (draws.num_runs, 0, 0)  # B, decision, subgoal
+        self.odds: Float[np.ndarray, "B D S"] = np.zeros(shape)  # at the last visit; NaN before the first
+        self.pace: Float[np.ndarray, "B D S"] = np.zeros(shape)  # nats that the odds moved a visit, lately
+        self.futile: Bool[np.ndarray, "B D S"] = np.zeros(shape, dtype=bool)  # tried, and told nothing
+        self.visits: Float[np.ndarray, "B D"] = np.zeros(shape[:2])
+        self.tried: Int[np.ndarray, "B D"] = np.zeros(shape[:2], dtype=int)  # at the last visit: the subgoal, or -1
+
+    def hear(self, said: Opening | Outcome) -> None:
+        seen = self._words.of(said.observations)
+        if isinstance(said, Opening):
+            asked, nothing = self._words.of(said.instructions), np.full(len(seen), -1)
+            self._where = np.stack([asked, nothing, nothing, seen], axis=1)
+            self._trial: Float[np.ndarray, " B"] = np.full(len(seen), np.nan)  # odds of what is tried; NaN: no trial
+            self._explored = np.zeros(len(seen), dtype=bool)
+        else:
+            chosen = self._words.of("\n".join(parts) for parts in said.subgoals)
+            where = np.stack([self._where[:, 0], self._where[:, 3], chosen, seen], axis=1)
+            self._where = np.where(said.active[:, None], where, self._where)
+
+    def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
+        probs = np.clip(proposal.probs, 0.0, 1.0)
+        here = self._decisions.of((moment.step, moment.actor, *where) for where in self._where.tolist())
+        column = np.array([self._words.of(row) for row in menu.sentences])
+        self._grow()
+        at = (self.rows[:, None], here[:, None], np.broadcast_to(column, probs.shape))
+        odds = np.log(np.maximum(probs, FLOOR)) - np.log(np.maximum(1 - probs, FLOOR))
+        worth = self._worth(probs, odds, here, at, moment.episode)
+        law = decode(np.where(menu.legal, probs, 0.0), "greedy")
+        trying = ~np.isnan(self._trial)
+        law = np.where(trying[:, None], self._go_on(probs, odds, law, moment.episode), law)
+        fresh = np.where(self._stuck(probs, worth, at), probs, 0.0)
+        begins = ~trying & (fresh.sum(axis=1) > 0)
+        law = np.where(begins[:, None], fresh / np.where(begins, fresh.sum(axis=1), 1.0)[:, None], law)
+        u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
+        index = sample_rows(law, u)
+        mine = odds[self.rows, index]
+        self._trial = np.where(begins | ~np.isnan(self._trial), mine, np.nan)
+        self.tried[self.rows, here] = np.where(begins, at[2][self.rows, index], -1)
+        self._explored = begins | trying
+        return Choice(index, self._explored, law)
+
+    def _worth(
+        self, probs: np.ndarray, odds: np.ndarray, here: np.ndarray, at: tuple[np.ndarray, ...], episode: int
+    ) -> Float[np.ndarray, "B M"]:
+        """Trials that each subgoal is worth; takes note of this visit."""
+        moved = np.abs(odds - self.odds[at])  # NaN at the first visit
+        told = np.where(np.isnan(self.pace[at]), moved, (moved + self.pace[at]) / 2)
+        last = self.tried[self.rows, here][:, None]
+        self.futile[at] = np.where(last == at[2], moved < STILL, self.futile[at] & ~(moved > 10 * STILL))
+        self.pace[at], self.odds[at] = told, odds
+        self.visits[self.rows, here] += 1
+        to_come = (self.num_episodes - episode) * self.visits[self.rows, here] / (episode + 1)
+        with np.errstate(divide="ignore"):
+            alone = (np.maximum(-odds, 0.0) + 1) / told  # visits until the planner would have learnt it by itself
+        return probs * np.where(np.isnan(told), 0.0, np.minimum(alone, to_come[:, None]))
+
+    def _stuck(self, probs: np.ndarray, worth: np.ndarray, at: tuple[np.ndarray, ...]) -> Bool[np.ndarray, "B M"]:
+        modal = probs >= probs.max(axis=1, keepdims=True) - TIE
+        alone = modal & (modal.sum(axis=1, keepdims=True) == 1)
+        return (worth > self.patience) & ~alone & ~self.futile[at] & (probs > FLOOR)
+
+    def _go_on(self, probs: np.ndarray, odds: np.ndarray, law: np.ndarray, episode: int) -> np.ndarray:
+        """What the latents on trial would propose next; the trial is over where they have become too improbable."""
+        away = np.where(probs > FLOOR, np.abs(odds - np.nan_to_num(self._trial)[:, None]), np.inf)
+        nearest = away <= away.min(axis=1, keepdims=True) + TIE
+        alive = (probs * nearest).max(axis=1) * (self.num_episodes - episode) > self.patience
+        self._trial = np.where(alive, self._trial, np.nan)
+        follow = nearest / nearest.sum(axis=1, keepdims=True)
+        return np.where(alive[:, None], follow, law)
+
+    def _grow(self) -> None:
+        """Room for new decisions and new words."""
+        num, old = (len(self._decisions), len(self._words)), self.odds.shape[1:]
+        if num[0] > old[0] or num[1] > old[1]:
+            more = [(0, 0), (0, max(0, num[0] - old[0])), (0, max(0, num[1] - old[1]))]
+            self.odds = np.pad(self.odds, more, constant_values=np.nan)
+            self.pace = np.pad(self.pace, more, constant_values=np.nan)
+            self.futile = np.pad(self.futile, more)
+            self.visits = np.pad(self.visits, more[:2])
+            self.tried = np.pad(self.tried, more[:2], constant_values=-1)
+
+    def snapshot(self) -> State:
+        kept = {name: getattr(self, name) for name in KEPT}
+        return {**kept, **self._words.snapshot("words"), **self._decisions.snapshot("decisions")}
+
+    def restore(self, state: State) -> None:
+        for name in KEPT:
+            setattr(self, name, state[name].copy())
+        self._words.restore(state, "words")
+        self._decisions.restore(state, "decisions")

@@ -1,0 +1,101 @@
+"""What an episode costs and tells when it is played greedily on a belief, for every true latent: exact, on its tree.
+
+A *belief policy* of weights v plays, at every history, the subgoal with the least expected regret under v updated by
+what was seen: with the posterior as v it exploits, with more weight on one latent it is a trial of that latent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley.core.said import TIE
+from parley.theory.beliefs import Beliefs
+from parley.theory.distinguishability import Classes
+from parley.theory.tree import EpisodeTree
+
+MAX_NODES = 20_000  # of one step
+CHUNK = 2**22  # numbers held at once
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of R belief policies in one episode: expected regret under each class, and the law of the tree's ends."""
+
+    loss: Float[np.ndarray, "R C"]
+    ends: Float[np.ndarray, "R E C"]  # P_c(end)
+
+    def affinity(self, belief: Float[np.ndarray, "R C"]) -> Float[np.ndarray, "R C"]:
+        """sum over ends of sqrt(P_c P_rest), P_rest the mixture of the other classes by their belief: 1 tells nothing.
+
+        Over n episodes the odds of a true c against the rest grow like affinity^(-2n), pessimistically.
+        """
+        rest = np.maximum((self.ends @ belief[:, :, None]) - self.ends * belief[:, None], 0.0)
+        others = np.maximum(1 - belief, 1e-300)[:, None]
+        return np.minimum(np.sqrt(self.ends * rest / others).sum(axis=1), 1.0)
+
+
+class Trials:
+    """Evaluates belief policies of one family; raises `BadInput` where the tree of its episode is too large."""
+
+    def __init__(self, beliefs: Beliefs, classes: Classes) -> None:
+        self.latents = np.array([group[0] for group in classes.members])
+        self.tree = EpisodeTree(beliefs, tuple(self.latents.tolist()), to_the_end=True, max_nodes=MAX_NODES)
+        num_w = len(beliefs.tables.instructions)
+        self._loss = [[loss for loss in self.tree.loss(w)] for w in range(num_w)]
+        self._edges = [self._flat(h) for h in range(len(self.tree.steps))]
+        self._likelihood = self.tree.ends**2 * len(self.latents)  # E C
+        widest = max(max(len(nodes.place) for nodes in self.tree.steps), len(self.tree.ends))
+        self.chunk = max(1, CHUNK // (widest * max(beliefs.tables.num_subgoals, len(self.latents))))
+
+    def _flat(self, h: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        nodes = self.tree.steps[h]
+        last = h + 1 == len(self.tree.steps)
+        n, g, o = np.nonzero(nodes.child >= 0)
+        num = len(self.tree.ends) if last else len(self.tree.steps[h + 1].place)
+        return n * nodes.child.shape[1] + g, nodes.child[n, g, o].astype(np.intp), nodes.mass[n, g, o], num
+
+    def play(self, weights: Float[np.ndarray, "R C"], instruction: int) -> Told:
+        """Play the belief policies of R rows of weights (they need not sum to one) under one instruction."""
+        parts = [self._play(weights[a : a + self.chunk], instruction) for a in range(0, len(weights), self.chunk)]
+        return Told(np.concatenate([p.loss for p in parts]), np.concatenate([p.ends for p in parts]))
+
+    def _play(self, weights: np.ndarray, instruction: int) -> Told:
+        num = len(weights)
+        at = np.tile(self.tree.start(), (num, 1))
+        paid = np.zeros_like(weights)
+        for nodes, loss, edges in zip(self.tree.steps, self._loss[instruction], self._edges, strict=True):
+            mass = at[:, :, None] * self._law(weights, nodes.root**2, loss)
+            n, g, c = loss.shape
+            paid += mass.reshape(num, n * g) @ loss.reshape(n * g, c)
+            source, target, prob, size = edges
+            flow = mass.reshape(num, n * g)[:, source] * prob
+            index = target + size * np.arange(num)[:, None]
+            at = np.bincount(index.ravel(), weights=flow.ravel(), minlength=num * size).reshape(num, size)
+        return Told(paid, at[:, :, None] * self._likelihood)
+
+    def _law(self, weights: np.ndarray, likelihood: np.ndarray, loss: np.ndarray) -> Float[np.ndarray, "R n G"]:
+        """The greedy law at each node, ties shared; where the weights exclude a node, greedy on equal weights."""
+        total = weights @ likelihood.T  # R n
+        score = np.tensordot(weights, loss, axes=(1, 2))  # R n G
+        possible = total > 0
+        score = np.where(possible[:, :, None], score, loss.sum(axis=2))
+        total = np.where(possible, total, likelihood.sum(axis=1))
+        score /= total[:, :, None] * loss.shape[2]  # regret an episode, of a node visited for certain
+        best = score <= score.min(axis=2, keepdims=True) + TIE
+        return best / best.sum(axis=2, keepdims=True)
+
+
+def greedy(
+    beliefs: Beliefs,
+    step: int,
+    place: np.ndarray,
+    latent: Int[np.ndarray, "B Z"],
+    instruction: Int[np.ndarray, "B 1"],
+    weights: Float[np.ndarray, "B Z"],
+) -> Float[np.ndarray, "B G"]:
+    """The belief policy's law where the runs stand: `weights` are those of the latents after what was seen."""
+    q = beliefs.optimal(step, place, latent, instruction)  # B Z G
+    score = ((q.max(axis=2, keepdims=True) - q) * weights[:, :, None]).sum(axis=1)
+    best = score <= score.min(axis=1, keepdims=True) + TIE * weights.sum(axis=1, keepdims=True)
+    return best / best.sum(axis=1, keepdims=True)

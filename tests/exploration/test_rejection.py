@@ -1,0 +1,120 @@
+"""The sequential test of the model: rarely wrong, soon right; and the forced exploration that follows it."""
+
+import numpy as np
+import pytest
+
+from parley.core.draws import Draws
+from parley.core.said import Menu, Moment, Opening, Outcome, Proposal
+from parley.exploration.adaptive import AdaptiveExplorer
+from parley.exploration.explorers import NoExploration, uniform_policy
+from parley.exploration.proposals import ProposalsExplorer
+from parley.exploration.rejection import FALSE_ALARM, Bets, GuardedExplorer
+from parley.planners.exact import ExactPlanner
+from parley.theory.beliefs import Beliefs
+from parley.theory.distinguishability import classes_of
+from parley.theory.trials import Trials
+from parley.worlds.tabular.shortcut import shortcut
+from tests.helpers import run
+
+
+def words(index: np.ndarray) -> np.ndarray:
+    return np.array([f"word {i}" for i in index], dtype=object)
+
+
+def bet(law: np.ndarray, believed: np.ndarray, num_runs: int, num_episodes: int, seed: int = 0) -> Bets:
+    """Observations drawn from `law`, one an episode, against the hypotheses `believed` (Z, O)."""
+    rng, bets = np.random.default_rng(seed), Bets()
+    bets.start(num_runs)
+    for t in range(num_episodes):
+        seen = rng.choice(len(law), size=num_runs, p=law)
+        bets.hear(Opening(t, words(np.zeros(num_runs, int)), words(seen)), np.log(believed[:, seen]).T)
+    return bets
+
+
+def test_wealth_is_a_martingale_under_the_hypothesis():
+    """Its mean over all sequences of three observations, by enumeration, is at most 1 (less by what is never seen)."""
+    p, mean = np.array([0.7, 0.3]), 0.0
+    for sequence in np.ndindex(2, 2, 2):
+        bets = Bets()
+        bets.start(1)
+        for t, o in enumerate(sequence):
+            bets.hear(Opening(t, words(np.zeros(1, int)), words([o])), np.log([[p[o]]]))
+        mean += np.prod(p[list(sequence)]) * (np.exp(bets.log_wealth[0, 0]) + 1 / (bets.moments + 1))
+    assert 0.2 < mean <= 1 + 1e-12
+
+
+def test_false_alarms_are_rare():
+    """4,000 runs of 300 observations under the model: the bound allows 4 alarms in expectation."""
+    p = np.array([0.5, 0.3, 0.2])
+    assert bet(p, p[None], 4000, 300).rejected.sum() <= 4000 * FALSE_ALARM + 6
+
+
+def test_a_wrong_model_is_rejected_when_all_its_hypotheses_are():
+    truth, wrong = np.array([0.2, 0.8]), np.array([[0.9, 0.1], [0.6, 0.4]])
+    assert bet(truth, wrong, 50, 100).rejected.all()
+    assert not bet(truth, np.array([[0.9, 0.1], [0.2, 0.8]]), 50, 100).rejected.any()
+
+
+def test_a_change_that_comes_late_is_still_found():
+    rng, bets, p = np.random.default_rng(1), Bets(), np.array([0.9, 0.1])
+    bets.start(20)
+    for t in range(1100):
+        seen = rng.choice(2, size=20, p=p if t < 1000 else p[::-1])
+        bets.hear(Opening(t, words(np.zeros(20, int)), words(seen)), np.log(p[seen])[:, None])
+        assert t >= 1000 or not bets.rejected.any()
+    assert bets.rejected.all()
+
+
+def test_what_the_model_holds_impossible_rejects_it():
+    bets = Bets()
+    bets.start(1)
+    for t in range(2):
+        bets.hear(Opening(t, words([0]), words([0])), np.array([[-np.inf]]))
+    assert bets.rejected.all()
+
+
+def guarded(tables, planner) -> GuardedExplorer:
+    beliefs = Beliefs(tables)
+    classes = classes_of(beliefs)
+    inner = AdaptiveExplorer(beliefs, classes, Trials(beliefs, classes), ExactPlanner(beliefs))
+    return GuardedExplorer(inner, inner, uniform_policy)
+
+
+def guarded_proposals(tables, planner) -> GuardedExplorer:
+    return GuardedExplorer(ProposalsExplorer(), planner, uniform_policy)
+
+
+@pytest.mark.parametrize("make", [guarded, guarded_proposals])
+def test_forced_exploration_only_after_the_model_is_rejected(make):
+    """The world is as the model says, or its reports are less noisy than the model believes."""
+    believed, other = shortcut(noise=0.4), shortcut(noise=0.02)
+    for tables, wrong in ((believed, False), (other, True)):
+        planner = ExactPlanner(Beliefs(believed), decode="greedy")
+        explorer = make(believed, planner)
+        run(tables, planner, np.zeros(32, dtype=int), 300, explorer)
+        assert (explorer.since >= 0).mean() == float(wrong)
+
+
+def test_the_floor_explores_at_the_theorys_rate():
+    explorer = GuardedExplorer(NoExploration(), None, uniform_policy)
+    explorer.start(Draws(0, 2000), 100, 1)
+    explorer.since = np.where(np.arange(2000) < 1000, 4, -1)
+    menu, shares = Menu.shared(("a", "b")), []
+    for t in (4, 7, 12):
+        choice = explorer.choose(Proposal(np.tile([1.0, 0.0], (2000, 1))), "sample", menu, Moment(t, 1))
+        shares.append(choice.explored[:1000].mean())
+        assert not choice.explored[1000:].any() and (choice.law[1000:, 0] == 1).all()
+        np.testing.assert_allclose(choice.law[:1000, 1], 0.5 * (t - 3) ** -0.5)
+    np.testing.assert_allclose(shares, [1, 0.5, 1 / 3], atol=0.05)
+
+
+def test_a_step_in_which_a_run_is_over_is_no_evidence():
+    bets = Bets()
+    bets.start(2)
+    bets.hear(Opening(0, words([0, 0]), words([0, 0])), np.zeros((2, 1)))
+    before = bets.log_wealth.copy()
+    said = Outcome(0, 1, words([0, 0])[:, None], words([1, 1]), np.zeros(2), np.array([True, False]))
+    bets.hear(said, np.log([[0.5], [0.5]]))
+    assert bets.counts.sum() == 3  # two openings and one step
+    begun = np.logaddexp(before[1], -np.log(bets.moments * (bets.moments + 1.0)))
+    np.testing.assert_allclose(bets.log_wealth[1], begun)

@@ -1,0 +1,82 @@
+"""Belief policies on the tree of an episode, against enumeration of its trajectories."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parley.core.errors import BadInput
+from parley.theory.beliefs import Beliefs
+from parley.theory.distinguishability import classes_of
+from parley.theory.trials import Trials, greedy
+from parley.worlds.tabular.random_family import random_family
+from parley.worlds.tabular.shortcut import shortcut
+from tests.theory import brute_force
+
+
+def belief_policy(t, weights, w):
+    """The law that plays the least regret under the weights, updated by what was seen."""
+
+    def law(observations, subgoals):
+        here = [weights[z] * brute_force.joint(t, z, list(observations), list(subgoals)).sum() for z in range(2)]
+        if sum(here) == 0:
+            here = [brute_force.joint(t, z, list(observations), list(subgoals)).sum() for z in range(2)]
+        score = np.zeros(t.num_subgoals)
+        for z, weight in enumerate(here):
+            if weight > 0:
+                q = brute_force.q_values(t, z, list(observations), list(subgoals), w)
+                score += weight / sum(here) * (q.max() - q)
+        best = score <= score.min() + 1e-9
+        return best / best.sum()
+
+    return law
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10**6), weight=st.floats(0, 1), belief=st.floats(0.01, 0.99))
+def test_loss_and_affinity_equal_enumeration(seed, weight, belief):
+    t = random_family(latents=2, states=2, observations=2, subgoals=2, instructions=1, horizon=2, seed=seed)
+    beliefs = Beliefs(t)
+    told = Trials(beliefs, classes_of(beliefs)).play(np.array([[weight, 1 - weight]]), 0)
+    law = belief_policy(t, [weight, 1 - weight], 0)
+    one, other = (brute_force.trajectories(t, z) for z in range(2))
+    for z in range(2):
+        assert told.loss[0, z] == pytest.approx(brute_force.regret(t, law, z, 0), abs=1e-9)
+    affinity = told.affinity(np.array([[belief, 1 - belief]]))[0]
+    expected = 1 - brute_force.hellinger(t, law, 0, 1)
+    np.testing.assert_allclose(affinity, expected, atol=1e-9)  # with two latents the rest is the other one
+    assert told.ends.sum(axis=1) == pytest.approx(np.ones((1, 2)))
+    assert set(one) == set(other)
+
+
+def test_the_mixture_of_the_rest():
+    t = random_family(latents=3, states=2, observations=2, subgoals=2, instructions=2, horizon=1, seed=5)
+    beliefs = Beliefs(t)
+    belief = np.array([0.2, 0.5, 0.3])
+    told = Trials(beliefs, classes_of(beliefs)).play(np.array([belief, belief]), 1)
+    p = told.ends[0]  # E C
+    rest = (p[:, 1] * 0.5 + p[:, 2] * 0.3) / 0.8
+    assert told.affinity(np.array([belief, belief]))[1, 0] == pytest.approx(np.sqrt(p[:, 0] * rest).sum(), abs=1e-12)
+
+
+def test_the_law_where_a_run_stands_is_the_one_of_the_tree():
+    """Walking the shortcut on the tree loses what the laws lose that `greedy` gives step by step."""
+    t = shortcut()
+    beliefs = Beliefs(t)
+    trials = Trials(beliefs, classes_of(beliefs))
+    latent, w = np.array([[0, 1]]), np.zeros((1, 1), dtype=int)
+    place, prob = beliefs.begin(latent, np.array([[0]]))
+    for weights, chosen in (([0.9, 0.1], 0), ([0.0, 1.0], 1)):
+        law = greedy(beliefs, 1, place, latent, w, np.array([weights]) * prob)
+        assert law[0, chosen] == 1
+        at = trials.tree.first[0]
+        nodes = trials.tree.steps[0]
+        mine = trials._law(np.array([weights]), nodes.root**2, trials._loss[0][0])
+        assert mine[0, at, chosen] == 1
+
+
+def test_a_tree_that_is_too_large_is_refused():
+    t = random_family(latents=4, states=8, observations=8, subgoals=8, horizon=4)
+    with pytest.raises(BadInput, match="nodes|beliefs"):
+        beliefs = Beliefs(t)
+        Trials(beliefs, classes_of(beliefs))
