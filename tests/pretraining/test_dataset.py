@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import subprocess
+import sys
+import time
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -101,6 +104,23 @@ def test_an_interrupted_make_goes_on_to_the_same_data(tmp_path):
     (tmp_path / "other" / "thesis.tex").touch()
     with pytest.raises(BadInput, match="not an empty directory"):
         make(tables, config(), tmp_path / "other")
+
+
+def test_a_killed_make_leaves_no_process_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_STEPS", 2**16)  # as in the process that is killed
+    given = DataConfig("household", 12_000, 24)
+    arguments = ["--world", "household", "--documents", "12000", "--episodes", "24", "--workers", "2"]
+    command = [sys.executable, "-m", "parley.cli", "data", "make", "--out", str(tmp_path / "killed"), *arguments]
+    making = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    folder, began = tmp_path / "killed" / "documents", time.monotonic()
+    while not list(folder.glob("*.parquet")) and time.monotonic() < began + 60:
+        time.sleep(0.01)
+    making.kill()
+    making.communicate(timeout=30)  # its workers held the pipe open if they lived on
+    assert 0 < len(list(folder.glob("*.parquet"))) < 18
+    make(household(), given, tmp_path / "killed")
+    make(household(), given, tmp_path / "whole")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
 def test_what_is_read_is_what_was_drawn(tmp_path):

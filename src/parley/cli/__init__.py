@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ParleyError as wrong:
         return _fail(args, str(wrong), wrong.exit_code, wrong.details)
     except KeyboardInterrupt:
-        return _fail(args, "interrupted; what was finished is saved: `parley resume` continues a run", 130)
+        how = "`parley resume` continues a run, the same command all else"
+        return _fail(args, f"interrupted; what was finished is saved: {how}", 130)
     except BrokenPipeError:
         sys.stderr.close()
         return 1

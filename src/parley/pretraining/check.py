@@ -80,7 +80,7 @@ def _count(documents: Documents, beliefs: Beliefs, counts: _Counts) -> None:
     counts.foreign += int((~right & ((given > 0) & best).any(axis=-1)).sum())
     counts.impossible += int((followed.likelihood == 0).sum())
     counts.steps += documents.subgoals.size
-    counts.demonstrated += np.count_nonzero(documents.behaviours == EXPERT)
+    counts.demonstrated += int(np.count_nonzero(documents.behaviours == EXPERT))
     for h, visits in enumerate(counts.visits):
         at = (followed.nodes[:, :, h], documents.instructions, documents.subgoals[:, :, h])
         flat = np.ravel_multi_index(tuple(index.ravel() for index in at), visits.shape)

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -101,11 +103,19 @@ _worker: tuple[Beliefs, DataConfig, Path]
 
 
 def _start(tables: Tables, config: DataConfig, out: Path) -> None:
-    """A process begins: Ctrl-C is the first process's to answer, and each process keeps to one thread."""
+    """A process begins: it keeps to one thread, leaves Ctrl-C to the first process, and ends when that is killed."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)
     _worker = Beliefs(tables), config, out
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _work(shard: Shard) -> None:
