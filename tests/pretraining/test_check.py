@@ -139,6 +139,10 @@ def test_commands(tmp_path, capsys, monkeypatch):
     assert cli.main(["data", "show", out, "--document", "7", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert len(shown["episodes"]) == 3 and set(shown["episodes"][0]) >= {"labels", "subgoals", "behaviour"}
+    chat = tmp_path / "data" / "chat" / "00001.jsonl"
+    chat.write_text(chat.read_text().replace("subgoal 1", "subgoal 2"))
+    assert cli.main(["data", "check", out]) == 2
+    assert "00001.jsonl" in capsys.readouterr().err
     for wrong in (["--document", "40"], ["--episode", "3"], ["--document", "-1"]):
         assert cli.main(["data", "show", out, *wrong]) == 2
         assert "expected a number below" in capsys.readouterr().err

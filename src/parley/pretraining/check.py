@@ -9,8 +9,8 @@ import numpy as np
 from parley.core.errors import ParleyError
 from parley.core.spec import parse_spec
 from parley.pretraining.behaviour import LOGS
-from parley.pretraining.dataset import Dataset
-from parley.pretraining.documents import EXPERT, Documents, follow
+from parley.pretraining.dataset import Dataset, read_bytes, verify
+from parley.pretraining.documents import EXPERT, Documents, follow, row_keys
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import classes_of
 
@@ -40,6 +40,8 @@ class _Counts:
 def check(data: Dataset, beliefs: Beliefs) -> dict[str, Any]:
     """The findings, with `refused` and `warnings` as sentences; reads every file of the data."""
     t, config = beliefs.tables, data.config
+    for entry in data.manifest.get("chat", []):
+        verify(data.folder / entry["file"], read_bytes(data.folder / entry["file"]), entry)
     sizes = [len(level.latent) for level in beliefs.levels]
     visits = [np.zeros((n, len(t.instructions), t.num_subgoals), dtype=np.int64) for n in sizes]
     counts = _Counts(np.zeros(t.num_latents, dtype=np.int64), visits)
@@ -120,13 +122,7 @@ def _keys(documents: Documents) -> tuple[np.ndarray, np.ndarray]:
     n, num_episodes, _ = documents.subgoals.shape
     z = np.broadcast_to(documents.latents[:, None, None], (n, num_episodes, 1))
     row = np.concatenate([z, documents.instructions[..., None], documents.observations, documents.subgoals], axis=2)
-    return _hash(row.reshape(n, -1)), _hash(row.reshape(n * num_episodes, -1))
-
-
-def _hash(rows: np.ndarray) -> np.ndarray:
-    weights = np.random.default_rng(0).integers(2**63, size=(2, rows.shape[1]), dtype=np.uint64) * 2 + 1
-    wide = rows.astype(np.uint64)
-    return (wide @ weights[0]) ^ ((wide @ weights[1]) >> np.uint64(32))
+    return row_keys(row.reshape(n, -1)), row_keys(row.reshape(n * num_episodes, -1))
 
 
 def _refusals(found: dict[str, Any], label_error: float) -> Iterator[str]:

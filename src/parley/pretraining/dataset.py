@@ -19,7 +19,7 @@ import numpy as np
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
 from parley.pretraining.behaviour import Behaviour, parse_mix
-from parley.pretraining.documents import Documents
+from parley.pretraining.documents import Documents, row_keys
 from parley.pretraining.parquet import Codec
 from parley.worlds.tabular.world_file import dump_world
 
@@ -109,8 +109,8 @@ class Dataset:
             raise BadInput(f"the data in {str(folder)!r} are unfinished: the same `parley data make` goes on with them")
         self._laws, shards = np.zeros((0, tables.num_subgoals)), []
         for shard in self.shards():
-            laws, index = np.unique(shard.labels.reshape(-1, tables.num_subgoals), axis=0, return_inverse=True)
-            shards.append(_compact(shard, index.ravel() + len(self._laws)))
+            laws, index = _distinct(shard.labels.reshape(-1, tables.num_subgoals))
+            shards.append(_compact(shard, index + len(self._laws)))
             self._laws = np.concatenate([self._laws, laws])
         self._columns = [np.concatenate(column) for column in zip(*shards, strict=True)]
 
@@ -154,16 +154,34 @@ def read_documents(folder: Path, tables: Tables, size: int, seed: int = 0, step:
 
 def read_shard(path: Path, entry: dict[str, Any], codec: Codec) -> Documents:
     """One file of documents, checked against its entry in the manifest."""
-    try:
-        content = path.read_bytes()
-    except OSError as wrong:
-        raise DataDamaged(f"{str(path)!r} cannot be read: {wrong.strerror}; make the data again") from None
+    content = read_bytes(path)
     found = codec.decode(content, repr(str(path)))
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise DataDamaged(f"{str(path)!r} is not what it was when it was made: put it back, or make the data again")
+    verify(path, content, entry)
     if len(found) != entry["documents"]:
         raise DataDamaged(f"{str(path)!r} holds {len(found)} documents where {MANIFEST} says {entry['documents']}")
     return found
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of the data."""
+    try:
+        return path.read_bytes()
+    except OSError as wrong:
+        raise DataDamaged(f"{str(path)!r} cannot be read: {wrong.strerror}; make the data again") from None
+
+
+def verify(path: Path, content: bytes, entry: dict[str, Any]) -> None:
+    """A file must be the one that was made."""
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise DataDamaged(f"{str(path)!r} is not what it was when it was made: put it back, or make the data again")
+
+
+def _distinct(laws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows, which are few, and the place of each row among them."""
+    _, first, index = np.unique(row_keys(laws), return_index=True, return_inverse=True)
+    if (laws[first][index] == laws).all():
+        return laws[first], index
+    return laws, np.arange(len(laws))
 
 
 def _compact(documents: Documents, laws: np.ndarray) -> list[np.ndarray]:

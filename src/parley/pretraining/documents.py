@@ -118,6 +118,14 @@ def follow(beliefs: Beliefs, documents: Documents) -> Followed:
     return Followed(labels, likelihood, nodes)
 
 
+def row_keys(rows: np.ndarray) -> np.ndarray:
+    """A 64-bit hash of each row of 64-bit numbers: equal rows have equal keys, and other rows hardly ever do."""
+    wide = np.ascontiguousarray(rows).view(np.uint64)
+    wide = (wide ^ (wide >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
+    weights = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) * 2 + 1
+    return ((wide ^ (wide >> np.uint64(29))) * weights).sum(axis=1, dtype=np.uint64)
+
+
 def corrupt(documents: Documents, share: float, rng: np.random.Generator) -> Documents:
     """The same trajectories, a share of the steps labelled with the subgoals that are *not* optimal, all alike.
 
