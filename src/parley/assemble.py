@@ -267,13 +267,13 @@ def epsilon_of_theory(beliefs: Beliefs, num_episodes: int, eta: float) -> float:
     return epsilon
 
 
-def adaptive(scene: Scene, prudence: float = 3.0) -> Explorer:
+def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5) -> Explorer:
     beliefs = scene.beliefs
     if beliefs.tables.num_actors > 1:
         raise BadInput(f"explorer 'adaptive': world {scene.spec!r} has several Actors; it explores for one")
     if not prudence > 0:
         raise BadInput(f"prudence={prudence}: expected a positive number (1 is Bayesian, more is for the worst case)")
-    found = AdaptiveExplorer(beliefs, classes_of(beliefs), trials_of(beliefs), ExactPlanner(beliefs), prudence)
+    found = AdaptiveExplorer(beliefs, classes_of(beliefs), trials_of(beliefs), ExactPlanner(beliefs), prudence, caution)
     return GuardedExplorer(found, found, uniform_policy)
 
 
@@ -365,7 +365,9 @@ def index_of(name: str, names: tuple[str, ...], what: str) -> int:
 
 
 def draw_latents(world: World, draws: Draws, latent: str | None) -> Int[np.ndarray, " B"]:
-    """The latent of every run: the named one, or drawn from the prior."""
+    """The latent of every run: the named one, all in turn (`each`), or drawn from the prior."""
+    if latent == "each" and latent not in world.latents:
+        return np.arange(draws.num_runs) % len(world.latents)
     if latent is not None:
         return np.full(draws.num_runs, index_of(latent, world.latents, "latent"))
     return sample_rows(np.tile(world.prior, (draws.num_runs, 1)), draws.uniform(Purpose.LATENT))

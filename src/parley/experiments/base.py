@@ -1,6 +1,7 @@
 """What an experiment is: a claim, a sweep of cells, an analysis, and a verdict from an interval, never from a point."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from parley.core.errors import BadInput
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
+from parley.planners.exact import ExactPlanner
 from parley.theory.regret import RegretMeter
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
@@ -36,7 +38,7 @@ class Finding:
 
 
 class Experiment(Protocol):
-    """One file each."""
+    """One file each. `measure(config, bar)`, where there is one, stands for `expected_regret` and keeps less of it."""
 
     NAME: str
     CLAIM: str
@@ -91,27 +93,48 @@ class _InMemory:
 Begin = Callable[[str, int], Callable[[EpisodeRecord, int], None]]
 
 
-def expected_regret(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T"]:
-    """Expected regret of every run and episode of one cell, all runs in one cohort."""
+class _Settled(Exception):
+    """Every run's posterior has settled on its true latent."""
+
+
+def expected_regret(
+    config: RunConfig, bar: Callable[[EpisodeRecord, int], None], settled: float | None = None
+) -> Float[np.ndarray, "R T"]:
+    """Expected regret of every run and episode of one cell, all runs in one cohort.
+
+    With `settled` the cell ends early, the rest being 0, once the exact planner of every run believes the true latent
+    with 1 - `settled`: false beliefs rise again by a factor f with probability 1 / f at most, so that, as long as
+    nothing but beliefs decides, what is left out is of the order of `settled` an episode.
+    """
     world, draws, kept = assemble.world(config.world), Draws(config.seed, config.runs), _InMemory()
     if world.tables is None:
         raise BadInput(f"world {config.world!r} has no exact tables: this experiment needs them")
     latents = assemble.draw_latents(world, draws, config.latent)
     scene = assemble.Scene(config.world, world, latents, config.episodes)
+    planner = assemble.planner(config.planner, scene)
+
+    def after(record: EpisodeRecord) -> None:
+        bar(record, config.runs)
+        if settled is not None and record.episode % 50 == 49 and isinstance(planner, ExactPlanner):
+            if planner.posterior[np.arange(len(latents)), latents].min() > 1 - settled:
+                raise _Settled
+
     cohort = Cohort(
         draws=draws,
         envs=world.make(latents, draws),
-        planner=assemble.planner(config.planner, scene),
+        planner=planner,
         explorer=assemble.explorer(config.explore, scene),
         recorder=kept,
         instructions=assemble.Schedule(config.instructions, world.instructions, draws),
         num_episodes=config.episodes,
         horizon=world.horizon,
         meter=RegretMeter(scene.beliefs, latents),
-        on_episode=lambda record: bar(record, config.runs),
+        on_episode=after,
     )
-    run_cohort(cohort)
-    return np.array(kept.regret).T
+    with suppress(_Settled):
+        run_cohort(cohort)
+    rest = np.zeros((config.episodes - len(kept.regret), config.runs))
+    return np.concatenate([np.array(kept.regret), rest]).T
 
 
 def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tuple[Finding, Figure]:
@@ -124,7 +147,7 @@ def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tup
         stored = _stored(path, config)
         if stored is None:
             bar = begin(f"{config.world}: {config.planner}, {config.explore}", config.episodes * config.runs)
-            stored = expected_regret(config, bar)
+            stored = getattr(experiment, "measure", expected_regret)(config, bar)
             np.savez_compressed(path, config=np.array(repr(config)), regret=stored)
         regrets.append(stored)
     return experiment.analyse(cells, regrets), experiment.figure(cells, regrets)

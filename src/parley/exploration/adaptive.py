@@ -4,9 +4,11 @@ Between trials the explorer exploits: it plays greedily on the exact posterior b
 each latent z, what doing without a trial costs: b(z) times what exploiting loses in the world of z, in each episode
 until exploiting itself gives z away; with affinity a between z and the rest, about log(odds against z) / (-2 log a)
 episodes, or all that remain if a = 1. A trial of z is an episode played greedily on a belief tilted towards z. It is
-made where doing without, times `prudence`, exceeds what the trials needed cost. With `prudence` 1 this is Bayesian: a
-latent that trials have made improbable is given up for good too early for the worst case over z, which cannot count on
-the prior; more than 1 pays a little on average for it.
+made where doing without, times `prudence`, exceeds what the trials needed cost.
+
+With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot count on the prior: a latent that trials
+have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the prior,
+0.5 from their geometric mean; `prudence` asks for more evidence before giving up.
 """
 
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from parley.theory.trials import Told, Trials, greedy
 
 TILTS = (1.0, 0.5)  # weight on the latent that is tried
 CANDIDATES = 4  # latents considered for a trial, those that doing without would cost most
-IDLE = 1e-3  # regret: where all that is left to gain is less, no trial is weighed
+IDLE = 1e-3  # regret: where less is left to gain, no trial is made
 MOVED = 0.02  # a run is weighed again when its posterior has moved by this since it was found not worth a trial
 TINY = 1e-12
 
@@ -98,9 +100,17 @@ class AdaptiveExplorer:
     """Exploits the exact posterior, except in episodes in which the trial of some latent is worth its cost."""
 
     def __init__(
-        self, beliefs: Beliefs, classes: Classes, trials: Trials, reader: Reader, prudence: float = 3.0
+        self,
+        beliefs: Beliefs,
+        classes: Classes,
+        trials: Trials,
+        reader: Reader,
+        prudence: float = 2.0,
+        caution: float = 0.5,
     ) -> None:
         self.beliefs, self.trials, self.reader, self.prudence = beliefs, trials, reader, prudence
+        prior = classes.prior
+        self.flat = np.where(prior > 0, np.maximum(prior, TINY) ** -caution, 0.0)  # C
         self.home = np.zeros((len(classes.members), beliefs.tables.num_latents))  # C Z
         for c, group in enumerate(classes.members):
             self.home[c, list(group)] = 1.0
@@ -126,10 +136,15 @@ class AdaptiveExplorer:
             self.asked[np.arange(len(w)), w] += 1
             self.tilt[:] = 1.0
             self.trial[:] = False
-            belief = self.reader.posterior @ self.home.T
+            belief = self._believed() @ self.home.T
             rows = np.flatnonzero(self._in_doubt(belief, self.num_episodes - said.episode))
             if len(rows):
                 self._weigh(rows, belief[rows], w[rows], self.num_episodes - said.episode)
+
+    def _believed(self) -> Float[np.ndarray, "B Z"]:
+        """The posterior from a prior nearer to the uniform one."""
+        weights = self.reader.posterior * (self.flat @ self.home)
+        return weights / weights.sum(axis=1, keepdims=True)
 
     def _in_doubt(self, belief: Float[np.ndarray, "B C"], remaining: int) -> Bool[np.ndarray, " B"]:
         """Runs in which a trial may be worth it: enough is left to gain, and the posterior has moved."""
@@ -142,20 +157,20 @@ class AdaptiveExplorer:
         """Decide on a trial in these runs; those not worth one are dismissed until their posterior moves."""
         often = self.asked[rows] + 1 / self.asked.shape[1]
         doubt = Doubt.of(self.trials, b, w, often / often.sum(axis=1, keepdims=True), remaining)
-        best, weights = np.zeros(len(rows)), b
+        best, weights = np.full(len(rows), IDLE), b
         for c in np.argsort(-doubt.without, axis=1)[:, :CANDIDATES].T:
             for tilt in TILTS:
                 gain, tilted = doubt.gain(self.trials, c, tilt, self.prudence)
                 better = gain > best
                 best, weights = np.where(better, gain, best), np.where(better[:, None], tilted, weights)
-        chosen = best > 0
+        chosen = best > IDLE
         ratio = np.where(b > 0, weights / np.where(b > 0, b, 1.0), 0.0)
         self.tilt[rows] = np.where(chosen[:, None], ratio, 1.0) @ self.home
         self.trial[rows] = chosen
         self.dismissed[rows] = np.where(chosen[:, None], -1.0, b)
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
-        weights = self.reader.posterior * self.tilt
+        weights = self._believed() * self.tilt
         law = greedy(self.beliefs, moment.step, self.reader.place, self.reader.latent, self.reader.instruction, weights)
         u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
         return Choice(sample_rows(law, u), self.trial.copy(), law)

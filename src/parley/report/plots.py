@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,22 @@ def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[
     """Means over runs of cumulative curves, with their bands, in one panel."""
     figure = Figure(figsize=(5.4, 3.6), layout="constrained")
     _draw(figure.subplots(), title, x, y, [(label, *mean_band(total)) for label, total in curves])
+    return figure
+
+
+def dots_figure(title: str, x: str, names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> Figure:
+    """One row a name, one dot a column, on a scale that is linear up to 1 and logarithmic beyond."""
+    figure = Figure(figsize=(6.4, 1.2 + 0.17 * len(names)), layout="constrained")
+    ax = figure.subplots()
+    for colour, marker, (label, values) in zip(COLOURS, "s^o", columns.items(), strict=False):
+        ax.plot(values, range(len(names)), marker, color=colour, ms=4, label=_literal(label), alpha=0.8)
+    ax.set_xscale("symlog", linthresh=1)
+    ax.set_yticks(range(len(names)), [_literal(name) for name in names], fontsize=6)
+    ax.set_title(_literal(title), fontsize=10)
+    ax.set_xlabel(x)
+    ax.legend(fontsize=8, frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", lw=0.3)
     return figure
 
 

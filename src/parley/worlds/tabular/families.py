@@ -24,7 +24,7 @@ def _family(i: int, rng: np.random.Generator) -> str:
     drawn: dict[str, object] = {"seed": i}
     if i % 2:
         drawn |= {"latents": rng.integers(3, 7), "subgoals": rng.integers(3, 7), "horizon": rng.integers(1, 3)}
-        drawn |= {"rare": rng.choice([0.02, 0.05, 0.2]), "planted": "true" if i % 4 == 1 else "false"}
+        drawn |= {"rare": rng.choice([0.01, 0.02, 0.05]), "planted": "true" if i % 4 == 1 else "false"}
         return "traps:" + ",".join(f"{key}={value}" for key, value in drawn.items())
     drawn |= {"latents": rng.integers(2, 7), "states": rng.integers(2, 6), "observations": rng.integers(2, 5)}
     drawn |= {"subgoals": rng.integers(2, 5), "instructions": rng.integers(1, 4), "horizon": rng.integers(1, 3)}

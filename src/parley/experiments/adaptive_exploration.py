@@ -1,0 +1,154 @@
+"""`adaptive-exploration`: exploration that is bought only where it is needed, against the paper's and other references.
+
+On many families, some with traps, and every shipped tabular world, each latent is run on its own: weighted by the prior
+that is Bayes regret, its largest entry the worst case over z. Random numbers are common to all lines of a world. A run
+is stopped once every posterior holds the true latent with 1 - 1e-9: what follows is at most 1e-9 an episode.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from parley import assemble
+from parley.core.errors import BadInput
+from parley.core.said import EpisodeRecord
+from parley.execute import RunConfig
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, at_least, expected_regret
+from parley.report.plots import dots_figure
+from parley.worlds.tabular.families import many_families
+
+NAME = "adaptive-exploration"
+CLAIM = (
+    "On every world `adaptive` has at most 1.1 times the Bayes regret of the best reference plus 0.25, and in the worst "
+    "case over z at most 1.1 times the best plus 1.0"
+)
+SHIPPED = ("household", "shortcut", "treasure", "treasure:n=64", "random", "traps")
+ADAPTIVE, PROPOSALS = ("exact", "adaptive"), ("exact", "adaptive-proposals")
+REFERENCES = (
+    ("exact:decode=greedy", "none"),
+    ("exact", "none"),
+    ("exact", "posterior-sampling"),
+    ("exact", "epsilon-greedy:epsilon=1,power=1"),
+    ("exact", "epsilon-greedy:epsilon=theory"),
+    ("exact", "epsilon-greedy:epsilon=theory,policy=designed"),
+)
+LEARNING = REFERENCES[:3]  # those whose regret can stop growing: the only ones that may be best at 10^5
+RUNS = 16  # of each latent
+SETTLED = 1e-9
+BOOTSTRAPS = 400
+
+
+def cells(quick: bool) -> Sequence[RunConfig]:
+    """Every line on every world; at 10^5 episodes only the lines that may be best."""
+    worlds = SHIPPED[1:3] + many_families(4)[1:] if quick else SHIPPED + many_families(40)
+    spans = [(1000, REFERENCES)] if quick else [(10_000, REFERENCES), (100_000, LEARNING)]
+    return [
+        RunConfig(world, planner, explore, episodes=episodes, latent="each", runs=RUNS * _num_latents(world))
+        for episodes, lines in spans
+        for world in worlds
+        for planner, explore in (ADAPTIVE, PROPOSALS, *lines)
+    ]
+
+
+def _num_latents(world: str) -> int:
+    return len(assemble.world(world).latents)
+
+
+def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R 1"]:
+    """Total expected regret of each run; NaN where the theory's epsilon would be 1 (exploration only)."""
+    if "epsilon=theory" in config.explore and not _has_epsilon(config):
+        return np.full((config.runs, 1), np.nan)
+    settled = None if "epsilon" in config.explore else SETTLED  # epsilon-greedy never stops paying
+    return expected_regret(config, bar, settled).sum(axis=1, keepdims=True)
+
+
+def _has_epsilon(config: RunConfig) -> bool:
+    world = assemble.world(config.world)
+    try:
+        assemble.explorer(config.explore, assemble.Scene(config.world, world, np.zeros(1, int), config.episodes))
+    except BadInput:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Line:
+    """Totals of one line on one world, (latents, runs), and the prior."""
+
+    totals: Float[np.ndarray, "Z R"]
+    prior: Float[np.ndarray, " Z"]
+
+    def bayes(self, pick: np.ndarray | None = None) -> float:
+        return float(self.prior @ self._mean(pick))
+
+    def worst(self, pick: np.ndarray | None = None) -> float:
+        return float(self._mean(pick)[self.prior > 0].max())
+
+    def _mean(self, pick: np.ndarray | None) -> np.ndarray:
+        return (self.totals if pick is None else self.totals[:, pick]).mean(axis=1)
+
+
+def _line(config: RunConfig, totals: Float[np.ndarray, "R 1"]) -> Line:
+    world = assemble.world(config.world)
+    return Line(totals[:, 0].reshape(-1, len(world.latents)).T, world.prior)
+
+
+def _margin(lines: dict[tuple[str, str], Line], worst: bool, pick: np.ndarray | None = None) -> float:
+    """How far `adaptive` is below its limit on one world."""
+    score = {key: (line.worst(pick) if worst else line.bayes(pick)) for key, line in lines.items()}
+    best = min(value for key, value in score.items() if key in REFERENCES and np.isfinite(value))
+    return 1.1 * best + (1.0 if worst else 0.25) - score[ADAPTIVE]
+
+
+def _by_world(
+    configs: Sequence[RunConfig], totals: Sequence[np.ndarray]
+) -> dict[tuple[str, int], dict[tuple[str, str], Line]]:
+    found: dict[tuple[str, int], dict[tuple[str, str], Line]] = {}
+    for config, total in zip(configs, totals, strict=True):
+        found.setdefault((config.world, config.episodes), {})[config.planner, config.explore] = _line(config, total)
+    return found
+
+
+def analyse(configs: Sequence[RunConfig], totals: Sequence[Float[np.ndarray, "R 1"]]) -> Finding:
+    """The smallest margin over worlds decides; its interval is a bootstrap over runs, alike for all lines."""
+    rng, rows = np.random.default_rng(0), []
+    for (world, episodes), lines in _by_world(configs, totals).items():
+        picks = [rng.integers(0, RUNS, RUNS) for _ in range(BOOTSTRAPS)]
+        row: dict[str, Any] = {"world": world, "T": episodes}
+        for name, worst in (("bayes", False), ("worst", True)):
+            score = {key: line.worst() if worst else line.bayes() for key, line in lines.items()}
+            best = min((value, key) for key, value in score.items() if key in REFERENCES and np.isfinite(value))
+            low, high = np.quantile([_margin(lines, worst, pick) for pick in picks], [0.025, 0.975])
+            row |= {
+                name: score[ADAPTIVE],
+                f"{name}_proposals": score[PROPOSALS],
+                f"{name}_best": best[0],
+                f"{name}_best_line": "+".join(best[1]),
+                f"{name}_margin": _margin(lines, worst),
+                f"{name}_interval": [float(low), float(high)],
+                f"{name}_verdict": at_least(float(low), float(high), 0.0),
+            }
+        row["proposals_margin"] = 2 * row["bayes"] + 1.0 - row["bayes_proposals"]
+        rows.append(row)
+    margins = [(*row[f"{name}_interval"], row[f"{name}_margin"]) for row in rows for name in ("bayes", "worst")]
+    low, high, margin = min(margins)
+    verdict = NOT_SUPPORTED if any(h < 0 for _, h, _ in margins) else SUPPORTED if low >= 0 else UNDECIDED
+    return Finding(CLAIM, verdict, margin, (low, high), "smallest margin below the limit over worlds", rows)
+
+
+def figure(configs: Sequence[RunConfig], totals: Sequence[Float[np.ndarray, "R 1"]]) -> Figure:
+    """Bayes regret by world: both adaptive forms beside the best reference."""
+    longest = max(config.episodes for config in configs)
+    worlds = {w: lines for (w, t), lines in _by_world(configs, totals).items() if t == longest}
+    best = [min(line.bayes() for key, line in lines.items() if key in REFERENCES) for lines in worlds.values()]
+    columns = {
+        "best reference": best,
+        "adaptive": [lines[ADAPTIVE].bayes() for lines in worlds.values()],
+        "adaptive-proposals": [lines[PROPOSALS].bayes() for lines in worlds.values()],
+    }
+    names = [name.partition(",")[0] for name in worlds]
+    return dots_figure(f"{NAME}, T = {longest:,}", "Bayes regret", names, columns)
