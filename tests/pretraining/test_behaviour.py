@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.core.errors import BadInput
+from parley.planners.exact import ExactPlanner
 from parley.pretraining.behaviour import parse_mix
 from parley.pretraining.documents import EXPERT, corrupt, draw, follow, sample_documents
 from parley.pretraining.shards import quotas
 from parley.theory.beliefs import Beliefs
+from parley.theory.posterior import DEMONSTRATOR, Evidence
 from parley.worlds.household import household
 from parley.worlds.tabular.random_family import random_family
+from tests.pretraining.test_documents import told
 
 
 def drawn(spec: str, tables=None, num: int = 4000, episodes: int = 1, rho: float = 0.0, seed: int = 0):
@@ -95,6 +98,34 @@ def test_imposters_are_no_evidence_and_experts_are():
     for spec in ("uniform", "imposter"):
         np.testing.assert_allclose(law[spec][0], law[spec][1], atol=0.03)
     assert np.abs(law["epsilon-expert(0.1)"][0] - law["epsilon-expert(0.1)"][1]).max() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("spec", "rho", "evidence"),
+    [
+        ("uniform", 0.5, Evidence(DEMONSTRATOR, 0.5)),
+        ("epsilon-expert(0.4)", 0.0, Evidence(DEMONSTRATOR, 0.6, "step")),
+        ("imposter", 0.0, Evidence()),
+    ],
+)
+def test_the_exact_planner_with_the_matching_evidence_is_calibrated(spec, rho, evidence):
+    """On average its mass on the true latent is the mean of its squared norm; and larger, in logs, than another's."""
+    num = 20_000
+    documents, _, beliefs = drawn(spec, random_family(latents=3, concentration=0.5), num, 2, rho, seed=2)
+
+    def posterior(counted: Evidence) -> np.ndarray:
+        oracle = ExactPlanner(beliefs, counted)
+        for _ in told(documents, beliefs.tables, oracle):
+            pass
+        return oracle.posterior
+
+    def errors(sample: np.ndarray) -> float:
+        return float(sample.mean() / (sample.std() / np.sqrt(num)))
+
+    right, wrong = posterior(evidence), posterior(Evidence() if evidence.demonstrator else Evidence(DEMONSTRATOR, 0.5))
+    mass, other = (law[np.arange(num), documents.latents] for law in (right, wrong))
+    assert abs(errors(mass - (right**2).sum(axis=1))) < 4
+    assert errors(np.log(mass) - np.log(other)) > 8
 
 
 def test_expert_episodes_go_before_the_mix_and_are_named():

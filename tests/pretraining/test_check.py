@@ -17,6 +17,7 @@ from parley.theory.beliefs import Beliefs
 from parley.worlds.household import household
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.treasure import treasure
+from parley.worlds.tabular.world_file import dump_world
 
 
 def found(tmp_path, tables, change=None, **options):
@@ -148,6 +149,22 @@ def test_commands(tmp_path, capsys, monkeypatch):
         assert "expected a number below" in capsys.readouterr().err
     assert cli.main(["data", "check", str(tmp_path)]) == 2
     assert "no data directory" in capsys.readouterr().err
+
+
+def test_sentences_of_a_world_do_not_act_on_the_terminal(tmp_path, capsys):
+    tables = replace(treasure(n=2), observations=("[red]see\x1b[2J", *treasure(n=2).observations[1:]))
+    (tmp_path / "w.json").write_text(dump_world(tables))
+    out = str(tmp_path / "data")
+    arguments = ["--world", str(tmp_path / "w.json"), "--out", out, "--documents", "9", "--episodes", "2"]
+    assert cli.main(["data", "make", *arguments]) == 0
+    assert cli.main(["data", "show", out]) == 0
+    said = capsys.readouterr().out
+    assert "[red]see\\x1b[2J" in said and "\x1b[2J" not in said
+    assert cli.main(["data", "check", out]) == 0
+    (tmp_path / "w.json").write_text(dump_world(treasure(n=2)))
+    assemble.world.cache_clear()  # a command begins with a fresh one
+    assert cli.main(["data", "check", out]) == 2
+    assert "is not what it was when the data" in " ".join(capsys.readouterr().err.split())
 
 
 def test_refused_data_exit_with_their_findings(tmp_path, capsys):

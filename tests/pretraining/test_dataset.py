@@ -245,13 +245,33 @@ def test_damaged_files_are_refused_by_name(damage, tmp_path, capsys):
         ("{", "cannot be read"),
         ("[]", "has format 'list'"),
         ('{"format": "parley-data/9"}', "this version reads 'parley-data/1'"),
-        ('{"format": "parley-data/1", "config": {}}', "configuration should have"),
+        ('{"format": "parley-data/1", "config": {}}', "it should give status"),
     ],
 )
 def test_damaged_manifests_are_refused(text, sentence, tmp_path):
     with pytest.raises(BadInput, match="is no data directory"):
         Dataset(tmp_path, random_family())
     (tmp_path / "data.json").write_text(text)
+    with pytest.raises(BadInput, match=sentence):
+        Dataset(tmp_path, random_family())
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda m: m["config"].update(documents="many"), "is damaged"),
+        (lambda m: m["config"].update(behaviour=7), "is damaged"),
+        (lambda m: m["config"].update(rho=3), "rho=3"),
+        (lambda m: m.pop("world_sha256"), "it should give status, world_sha256"),
+        (lambda m: m["files"].pop(), "do not hold 50 documents"),
+        (lambda m: m["files"].append(3), "its list of files should give"),
+        (lambda m: m["files"][0].update(file="elsewhere"), "elsewhere' cannot be read"),
+    ],
+)
+def test_altered_manifests_are_refused(change, sentence, tmp_path):
+    manifest = make(random_family(), config(chat=0), tmp_path)
+    change(manifest)
+    (tmp_path / "data.json").write_text(json.dumps(manifest))
     with pytest.raises(BadInput, match=sentence):
         Dataset(tmp_path, random_family())
 

@@ -25,6 +25,7 @@ from parley.worlds.tabular.world_file import dump_world
 
 FORMAT = "parley-data/1"
 MANIFEST = "data.json"
+ENTRY = {"file", "documents", "sha256"}  # of the manifest's list of files
 
 
 class DataDamaged(BadInput):
@@ -81,13 +82,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
         raise DataDamaged(f"{str(path)!r} has format {found!r}; this version reads {FORMAT!r}")
-    known = {f.name for f in fields(DataConfig)}
-    config = manifest.get("config")
-    if not isinstance(config, dict) or set(config) != known or not isinstance(manifest.get("files"), list):
-        raise DataDamaged(f"{str(path)!r} is damaged: its configuration should have {', '.join(sorted(known))}")
-    if not all(isinstance(f, dict) and {"file", "documents", "sha256"} <= f.keys() for f in manifest["files"]):
-        raise DataDamaged(f"{str(path)!r} is damaged: an entry of its list of files lacks file, documents or sha256")
+    _config(manifest, path)
+    files = manifest.get("files")
+    if not isinstance(files, list) or not all(isinstance(file, dict) and ENTRY <= file.keys() for file in files):
+        raise DataDamaged(f"{str(path)!r} is damaged: its list of files should give {', '.join(sorted(ENTRY))} of each")
     return manifest
+
+
+def _config(manifest: dict[str, Any], path: Path) -> DataConfig:
+    known, config = {f.name for f in fields(DataConfig)}, manifest.get("config")
+    if not isinstance(config, dict) or set(config) != known or not {"status", "world_sha256"} <= manifest.keys():
+        names = ", ".join(["status", "world_sha256", *sorted(known)])
+        raise DataDamaged(f"{str(path)!r} is damaged: it should give {names}")
+    try:
+        return DataConfig(**config)
+    except (TypeError, AttributeError, BadInput) as wrong:
+        raise DataDamaged(f"{str(path)!r} is damaged: {wrong}") from None
 
 
 class Dataset:
@@ -99,7 +109,7 @@ class Dataset:
 
     def __init__(self, folder: Path, tables: Tables) -> None:
         self.folder, self.tables, self.manifest = folder, tables, read_manifest(folder)
-        self.config = DataConfig(**self.manifest["config"])
+        self.config = _config(self.manifest, folder / MANIFEST)
         if self.manifest["world_sha256"] != world_digest(tables):
             raise BadInput(
                 f"world {self.config.world!r} is not what it was when the data in {str(folder)!r} were made: "
@@ -107,6 +117,8 @@ class Dataset:
             )
         if self.manifest["status"] != "finished":
             raise BadInput(f"the data in {str(folder)!r} are unfinished: the same `parley data make` goes on with them")
+        if sum(entry["documents"] for entry in self.manifest["files"]) != len(self):
+            raise DataDamaged(f"{str(folder / MANIFEST)!r} is damaged: its files do not hold {len(self)} documents")
         self._laws, shards = np.zeros((0, tables.num_subgoals)), []
         for shard in self.shards():
             laws, index = _distinct(shard.labels.reshape(-1, tables.num_subgoals))
