@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -113,10 +114,11 @@ def test_a_killed_make_leaves_no_process_and_goes_on(tmp_path, monkeypatch):
     command = [sys.executable, "-m", "parley.cli", "data", "make", "--out", str(tmp_path / "killed"), *arguments]
     making = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     folder, began = tmp_path / "killed" / "documents", time.monotonic()
-    while not list(folder.glob("*.parquet")) and time.monotonic() < began + 60:
+    while making.poll() is None and not list(folder.glob("*.parquet")) and time.monotonic() < began + 120:
         time.sleep(0.01)
     making.kill()
-    making.communicate(timeout=30)  # its workers held the pipe open if they lived on
+    said, _ = making.communicate(timeout=60)  # its workers held the pipe open if they lived on
+    assert making.returncode == -signal.SIGKILL, said
     assert 0 < len(list(folder.glob("*.parquet"))) < 18
     make(household(), given, tmp_path / "killed")
     make(household(), given, tmp_path / "whole")

@@ -16,6 +16,7 @@ subgoals are: a model trained on them learns to take its own choices for evidenc
 
 import re
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,8 +27,9 @@ from parley.core.spec import suggestion
 from parley.core.tables import Tables
 
 PLAIN = ("mixed", "uniform", "imposter")
-EXPERTS = ("epsilon-expert", "noisy-expert")
+EXPERTS = EPSILON, NOISY = ("epsilon-expert", "noisy-expert")
 LOGS = "logs"
+KINDS = (*PLAIN, *EXPERTS, LOGS)
 EXPECTED = "expected a mix such as uniform:0.5,imposter:0.3,epsilon-expert(0.3):0.1,noisy-expert(0.2):0.1"
 
 
@@ -71,30 +73,28 @@ def parse_mix(spec: str) -> tuple[Behaviour, ...]:
 
 
 def _part(text: str, spec: str, alone: bool) -> Behaviour:
-    kind, _, rest = text.partition(":")
-    run = ""
+    def refuse(what: str) -> NoReturn:
+        raise BadInput(f"behaviour={spec!r}: {what}; {EXPECTED}")
+
+    kind, _, share = text.partition(":")
+    run, noise = "", ""
     if kind == LOGS:
-        run, _, share = (
-            rest.rpartition(":") if not _is_number(rest) and _is_number(rest.rpartition(":")[2]) else (rest, "", "")
-        )
-        if not run:
-            raise BadInput(f"behaviour={spec!r}: logs needs a run directory, logs:RUN_DIR or logs:RUN_DIR:SHARE")
-    else:
-        share = rest
+        run, _, last = share.rpartition(":")
+        run, share = (run, last) if run and _is_number(last) else (share, "")
+    if bracket := re.fullmatch(r"([a-z-]+)\(([^()]*)\)", kind):
+        kind, noise = bracket[1], bracket[2]
+    if kind not in KINDS:
+        refuse(f"unknown {kind!r}{suggestion(kind, KINDS)}")
+    if kind == LOGS and not run:
+        refuse("logs needs a run directory, logs:RUN_DIR or logs:RUN_DIR:SHARE")
     if not (share or alone):
-        raise BadInput(f"behaviour={spec!r}: {text!r} has no share; {EXPECTED}")
+        refuse(f"{text!r} has no share")
     if share and not (_is_number(share) and 0 < float(share) <= 1):
-        raise BadInput(f"behaviour={spec!r}: the share {share!r} of {kind!r} should be above 0 and at most 1")
-    bracket = re.fullmatch(r"([a-z-]+)\(([^()]*)\)", kind)
-    kind, noise = (bracket[1], bracket[2]) if bracket else (kind, "")
-    if kind not in (*PLAIN, *EXPERTS, LOGS):
-        raise BadInput(f"behaviour={spec!r}: unknown {kind!r}{suggestion(kind, (*PLAIN, *EXPERTS, LOGS))}")
+        refuse(f"the share {share!r} of {kind!r} should be above 0 and at most 1")
     if (kind in EXPERTS) != bool(noise):
-        raise BadInput(f"behaviour={spec!r}: {kind!r} takes {'a number in brackets' if not noise else 'no brackets'}")
-    if noise and not (_is_number(noise) and float(noise) > 0 and (kind == "noisy-expert" or float(noise) <= 1)):
-        raise BadInput(
-            f"behaviour={spec!r}: the number of {kind!r} should be positive, a probability for epsilon-expert"
-        )
+        refuse(f"{kind!r} takes {'a number in brackets' if kind in EXPERTS else 'no brackets'}")
+    if noise and not (_is_number(noise) and float(noise) > 0 and (kind == NOISY or float(noise) <= 1)):
+        refuse(f"the number of {kind!r} should be positive, and a probability for {EPSILON}")
     return Behaviour(kind, float(share or 1), float(noise or 0), run)
 
 
@@ -124,11 +124,11 @@ class Acting:
         n, kind = len(z), np.array([b.kind for b in mix])[part]
         noise = np.array([b.noise for b in mix])[part]
         self.knows = np.isin(kind, EXPERTS)
-        self.temperature = np.where(kind == "noisy-expert", noise, 0.0)
+        self.temperature = np.where(kind == NOISY, noise, 0.0)
         share = np.where((rng.random(n) < 0.5) & (kind == "mixed"), rng.random(n) ** 4, 1.0)
-        acts = np.isin(kind, ("imposter", "noisy-expert"))
-        self.uniform_share = np.where(kind == "epsilon-expert", noise, np.where(acts, 0.0, share))
-        self.by_step = (rng.random(n) < 0.5) | (kind == "epsilon-expert")
+        acts = np.isin(kind, ("imposter", NOISY))
+        self.uniform_share = np.where(kind == EPSILON, noise, np.where(acts, 0.0, share))
+        self.by_step = (rng.random(n) < 0.5) | (kind == EPSILON)
         self.restless = rng.choice([0.0, 0.3, 1.0], n)  # how often another imposter takes over at an episode's start
         self.imposter = sample_rows(self.prior, rng.random(n))
 

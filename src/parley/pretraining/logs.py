@@ -6,6 +6,8 @@ from them its subgoals would be evidence about z that no exact oracle counts.
 
 import json
 from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,33 +32,18 @@ def read_logs(run: Path, beliefs: Beliefs, num_episodes: int, part: int) -> Docu
     unknown = sorted(set(latents) - set(t.latents))
     if unknown:
         raise BadInput(f"logs {str(run)!r}: latent {unknown[0]!r} is none of world {t.name!r}'s")
-    with storage(run):
-        db = connect(run / "run.sqlite")
-        try:
-            told = db.execute(
-                "SELECT run, episode, instruction FROM episodes WHERE episode < ? ORDER BY run, episode",
-                (num_episodes,),
-            ).fetchall()
-            steps = db.execute(
-                "SELECT run, episode, step, observation, subgoal, next_observation FROM steps WHERE episode < ? "
-                "ORDER BY run, episode, step",
-                (num_episodes,),
-            ).fetchall()
-        finally:
-            db.close()
+    told, steps = _rows(run, num_episodes)
     shape = (len(latents), num_episodes)
     _whole([row[:2] for row in told], np.ndindex(shape), run, "episode")
     _whole([row[:3] for row in steps], ((r, e, h + 1) for r, e, h in np.ndindex(*shape, horizon)), run, "step")
     try:
-        seen = t.observation_words.encode(_column(steps, 3).reshape(*shape, horizon))
-        later = t.observation_words.encode(_column(steps, 5).reshape(*shape, horizon))
+        seen, later = (t.observation_words.encode(_column(steps, i)).reshape(*shape, horizon) for i in (3, 5))
         subgoals = t.joint(_parts(steps, t.num_actors)).reshape(*shape, horizon)
-        instructions = t.instruction_words.encode(_column(told, 2).reshape(shape))
+        instructions = t.instruction_words.encode(_column(told, 2)).reshape(shape)
     except BadInput as wrong:
         raise BadInput(f"logs {str(run)!r} are of another world: {wrong}") from None
     z = np.array([t.latents.index(name) for name in latents])
-    observations = np.concatenate([seen[:, :, :1], later], axis=2)
-    who = np.full(shape, part)
+    observations, who = np.concatenate([seen[:, :, :1], later], axis=2), np.full(shape, part)
     heard = Documents(z, instructions, observations, subgoals, np.empty((*shape, horizon, 0)), who)
     followed = follow(beliefs, heard)
     if (followed.likelihood == 0).any():
@@ -65,7 +52,21 @@ def read_logs(run: Path, beliefs: Beliefs, num_episodes: int, part: int) -> Docu
             f"logs {str(run)!r} are of another world: in run {r}, episode {e}, observation {h + 1}, "
             f"{t.observations[observations[r, e, h]]!r}, is impossible"
         )
-    return Documents(z, instructions, observations, subgoals, followed.labels, who)
+    return replace(heard, labels=followed.labels)
+
+
+def _rows(run: Path, num_episodes: int) -> tuple[list[Any], list[Any]]:
+    """The first episodes of all runs, and their steps, in order."""
+    with storage(run), closing(connect(run / "run.sqlite")) as db:
+        told = db.execute(
+            "SELECT run, episode, instruction FROM episodes WHERE episode < ? ORDER BY run, episode", (num_episodes,)
+        )
+        steps = db.execute(
+            "SELECT run, episode, step, observation, subgoal, next_observation FROM steps WHERE episode < ? "
+            "ORDER BY run, episode, step",
+            (num_episodes,),
+        )
+        return told.fetchall(), steps.fetchall()
 
 
 def _whole(found: list[tuple[int, ...]], expected: Iterable[tuple[int, ...]], run: Path, what: str) -> None:
