@@ -56,7 +56,7 @@ def test_logs_take_their_share_of_a_mix(logged, tmp_path):
     assert all(row.tobytes() in known for row in whole.subgoals[theirs])
     np.testing.assert_array_equal(whole.labels, follow(Beliefs(tables), whole).labels)
     with pytest.raises(BadInput, match="hold 12 runs, one document each: 13 are asked for"):
-        make(tables, DataConfig(world, 13, 4, behaviour=f"logs:{out}"), tmp_path / "more")
+        make(tables, DataConfig(world, 13, 4, behaviour=f"logs:{out}"), tmp_path / "all")
     make(tables, DataConfig(world, 12, 4, behaviour=f"logs:{out}"), tmp_path / "all")
 
 

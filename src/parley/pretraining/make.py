@@ -58,6 +58,7 @@ def make(
     beliefs = Beliefs(tables)
     shards = plan(config, beliefs)
     manifest["logs"] = [_log(part.run) for part in config.mix if part.kind == LOGS]
+    _write(out, manifest)  # only now: what is wrong with the options has been found
     codec = Codec(tables, config.mix, config.episodes)
     report = report or (lambda documents: None)
     pending = []
@@ -142,7 +143,6 @@ def _begin(out: Path, config: DataConfig, tables: Tables) -> dict[str, Any]:
         with storage(out):
             if out.exists() and (not out.is_dir() or any(out.iterdir())):
                 raise BadInput(f"out={str(out)!r} is not an empty directory: name a new one")
-        _write(out, fresh)
         return fresh
     manifest = read_manifest(out)
     for name, value in asdict(config).items():
