@@ -26,6 +26,7 @@ from parley.exploration.explorers import (
     uniform_policy,
     weighted_policy,
 )
+from parley.exploration.optimal import OptimalExplorer
 from parley.exploration.proposals import ProposalsExplorer
 from parley.exploration.rejection import Believer, GuardedExplorer
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
@@ -35,11 +36,13 @@ from parley.theory.beliefs import Beliefs
 from parley.theory.bounds import least_episodes, theory_epsilon
 from parley.theory.design import Design, cheapest, design
 from parley.theory.distinguishability import classes_of, eta_of, uniform, weighted
+from parley.theory.optimum import Optimum
 from parley.theory.posterior import Evidence
 from parley.theory.trials import Trials
-from parley.worlds.household import household
+from parley.worlds.household import House, household
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
+from parley.worlds.tabular.reported import with_floor
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.traps import traps
 from parley.worlds.tabular.treasure import treasure
@@ -100,16 +103,33 @@ def world(spec: str) -> World:
     if spec.endswith(".json"):
         return TabularWorld(load_world(spec))
     kind, arguments = parse_spec(spec, "world")
-    if kind not in WORLDS:
+    if kind not in WORLDS and not kind.endswith(".json"):
         raise BadInput(f"unknown world {kind!r}{suggestion(kind, WORLDS)} (or the path of a .json world file)")
+    altered = {key: arguments.pop(key) for key in ("floor", "reporter", "actor") if key in arguments}
+    if kind.endswith(".json"):
+        return _altered(kind, load_world(kind), None, altered)
     low_level = arguments.pop("low_level", "false").lower() in ("true", "1", "yes") if kind == "household" else False
     factory = WORLDS[kind].factory
-    tables = factory(**bind(factory, arguments, f"world {kind!r}"))
-    if low_level:
-        from parley.gym import household_low_level
+    bound = bind(factory, arguments, f"world {kind!r}")
+    return _altered(kind, factory(**bound), House(**bound) if low_level else None, altered)
 
-        return household_low_level(tables, **bind(factory, arguments, f"world {kind!r}"))
-    return TabularWorld(tables)
+
+def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:
+    """The world, with a floor under what can be said, and an Actor or a Reporter that has an error."""
+    from parley.gym import actor_of, household_low_level, reported_world, reporter_of
+
+    try:
+        floor = float(settings.get("floor", 0))
+    except ValueError:
+        raise BadInput(f"world {kind!r}: floor={settings['floor']!r}: expected a probability") from None
+    tables = with_floor(tables, floor) if "floor" in settings else tables
+    reporter, actor = settings.get("reporter"), settings.get("actor")
+    if actor and house is None:
+        raise BadInput(f"world {kind!r}: actor={actor!r} needs the real low level: household:low_level=true")
+    if house is None:
+        return reported_world(tables, kind, reporter) if reporter else TabularWorld(tables)
+    learned = reporter_of(reporter, tables, kind, "grid") if reporter else None
+    return household_low_level(tables, house, actor_of(actor, house) if actor else None, learned)
 
 
 # -- planners -----------------------------------------------------------------------------------------------------
@@ -292,6 +312,18 @@ def adaptive_proposals(scene: Scene, patience: float = 2.0) -> Explorer:
     return found
 
 
+def bayes_adaptive(scene: Scene) -> Explorer:
+    beliefs = scene.beliefs
+    if beliefs.tables.num_actors > 1:
+        raise BadInput(f"explorer 'bayes-adaptive': world {scene.spec!r} has several Actors; it explores for one")
+    return OptimalExplorer(optimum_of(beliefs), ExactPlanner(beliefs))
+
+
+@lru_cache(maxsize=8)
+def optimum_of(beliefs: Beliefs) -> Optimum:
+    return Optimum(beliefs, classes_of(beliefs))
+
+
 def own_posterior_sampling(scene: Scene) -> Explorer:
     return OwnPlan(PosteriorSamplingPlanner(scene.beliefs))
 
@@ -303,6 +335,9 @@ EXPLORERS: dict[str, Kind] = {
     ),
     "adaptive-proposals": Kind(
         adaptive_proposals, "tries what the proposals leave open and no longer learn about; for any planner"
+    ),
+    "bayes-adaptive": Kind(
+        bayes_adaptive, "the optimum by dynamic programming over beliefs, for tiny worlds: the limit"
     ),
     "posterior-sampling": Kind(
         own_posterior_sampling, "follows, for an episode, the expert of a latent drawn from the exact posterior"

@@ -1,5 +1,6 @@
 """What an experiment is: a claim, a sweep of cells, an analysis, and a verdict from an interval, never from a point."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,7 @@ from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
 from parley.planners.exact import ExactPlanner
-from parley.theory.regret import RegretMeter
+from parley.theory.regret import regret_meter
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 
@@ -76,7 +77,7 @@ def above(low: float, high: float, bound: float) -> str:
 
 
 class _InMemory:
-    """A recorder that keeps expected regret."""
+    """A recorder that keeps expected regret, or what was realised where there is no expected one."""
 
     def __init__(self) -> None:
         self.regret: list[np.ndarray] = []
@@ -84,7 +85,8 @@ class _InMemory:
     def step(self, record: object) -> None: ...
 
     def episode(self, record: EpisodeRecord, snapshot: object = None) -> None:
-        self.regret.append(record.expected_regret)
+        realised = record.optimal_value - record.returns
+        self.regret.append(np.where(np.isnan(record.expected_regret), realised, record.expected_regret))
 
     def wants_snapshot(self) -> bool:
         return False
@@ -128,7 +130,7 @@ def expected_regret(
         instructions=assemble.Schedule(config.instructions, world.instructions, draws),
         num_episodes=config.episodes,
         horizon=world.horizon,
-        meter=RegretMeter(scene.beliefs, latents),
+        meter=regret_meter(scene.beliefs, latents, getattr(world, "altered", False)),
         on_episode=after,
     )
     with suppress(_Settled):
@@ -142,8 +144,8 @@ def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tup
     cells = experiment.cells(quick)
     out.mkdir(parents=True, exist_ok=True)
     regrets = []
-    for i, config in enumerate(cells):
-        path = out / f"cell-{i}.npz"
+    for config in cells:
+        path = out / cell_name(config)
         stored = _stored(path, config)
         if stored is None:
             bar = begin(f"{config.world}: {config.planner}, {config.explore}", config.episodes * config.runs)
@@ -151,6 +153,11 @@ def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tup
             np.savez_compressed(path, config=np.array(repr(config)), regret=stored)
         regrets.append(stored)
     return experiment.analyse(cells, regrets), experiment.figure(cells, regrets)
+
+
+def cell_name(config: RunConfig) -> str:
+    """The file of a cell: its own whatever the order in which cells are run."""
+    return f"cell-{hashlib.sha256(repr(config).encode()).hexdigest()[:16]}.npz"
 
 
 def _stored(path: Path, config: RunConfig) -> np.ndarray | None:

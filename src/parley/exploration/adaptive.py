@@ -6,9 +6,9 @@ until exploiting itself gives z away; with affinity a between z and the rest, ab
 episodes, or all that remain if a = 1. A trial of z is an episode played greedily on a belief tilted towards z. It is
 made where doing without, times `prudence`, exceeds what the trials needed cost.
 
-With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot count on the prior: a latent that trials
-have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the prior,
-0.5 from their geometric mean; `prudence` asks for more evidence before giving up.
+With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot count on the prior: a latent that
+trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
+prior, 0.5 from their geometric mean; `prudence` asks for more evidence before giving up.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,8 @@ class Reader(Protocol):
     place: np.ndarray
     instruction: np.ndarray
     latent: np.ndarray
-    log_environment: np.ndarray
+    log_environment: np.ndarray  # (B, Z), of this episode
+    settled: np.ndarray  # log weights (B, Z) of the episodes before it
 
     def start(self, draws: Draws) -> None: ...
 
