@@ -15,6 +15,7 @@ RUNS = 64
 PLANNERS = (
     ("transformer, greedy, no exploration", "transformer:decode=greedy", "none"),
     ("transformer, epsilon-greedy", "transformer:decode=greedy", "epsilon-greedy:epsilon=0.1"),
+    ("transformer, adaptive", "transformer", "adaptive-proposals"),
     ("exact oracle (BAIL)", "exact", "none"),
 )
 # The true secret of `shortcut` is the unlikely one, an open back door; in `household` it is drawn from the prior.
