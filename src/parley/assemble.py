@@ -96,6 +96,8 @@ WORLDS: dict[str, Kind] = {
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
 
+ALTERATIONS = ("floor", "reporter", "actor")  # arguments of every world: what its tables do not say
+
 
 @lru_cache(maxsize=8)
 def world(spec: str) -> World:
@@ -105,7 +107,7 @@ def world(spec: str) -> World:
     kind, arguments = parse_spec(spec, "world")
     if kind not in WORLDS and not kind.endswith(".json"):
         raise BadInput(f"unknown world {kind!r}{suggestion(kind, WORLDS)} (or the path of a .json world file)")
-    altered = {key: arguments.pop(key) for key in ("floor", "reporter", "actor") if key in arguments}
+    altered: dict[str, str] = {key: arguments.pop(key) for key in ALTERATIONS if key in arguments}
     if kind.endswith(".json"):
         return _altered(kind, load_world(kind), None, altered)
     low_level = arguments.pop("low_level", "false").lower() in ("true", "1", "yes") if kind == "household" else False
@@ -129,7 +131,7 @@ def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str,
     if house is None:
         return reported_world(tables, kind, reporter) if reporter else TabularWorld(tables)
     learned = reporter_of(reporter, tables, kind, "grid") if reporter else None
-    return household_low_level(tables, house, actor_of(actor, house) if actor else None, learned)
+    return household_low_level(tables, house, actor_of(actor, house) if actor else None, learned, altered=floor > 0)
 
 
 # -- planners -----------------------------------------------------------------------------------------------------

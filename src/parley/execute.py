@@ -23,7 +23,7 @@ from parley.core.spec import parse_spec
 from parley.loop import Cohort, Log, run_cohort
 from parley.runs.directory import read_manifest, versions
 from parley.runs.store import RunStore
-from parley.theory.regret import RegretMeter
+from parley.theory.regret import regret_meter
 
 MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
 
@@ -132,6 +132,9 @@ def _inputs(config: RunConfig) -> dict[str, str]:
     for what, spec in (("planner", config.planner), ("explorer", config.explore)):
         _, arguments = parse_spec(spec, what)
         named += [arguments[key] for key in ("checkpoint", "policy") if key in arguments]
+    if ":" in config.world:
+        _, arguments = parse_spec(config.world, "world")
+        named += [arguments[key].partition(":")[2] for key in ("reporter", "actor") if key in arguments]
     found = {}
     for name in named:
         path = Path(name)
@@ -162,7 +165,7 @@ def _cohorts(config: RunConfig, world: World, latents: np.ndarray) -> list[Cohor
                 instructions=assemble.Schedule(config.instructions, world.instructions, draws),
                 num_episodes=config.episodes,
                 horizon=world.horizon,
-                meter=RegretMeter(scene.beliefs, mine) if world.tables else None,
+                meter=regret_meter(scene.beliefs, mine, getattr(world, "altered", False)) if world.tables else None,
             )
         )
     return cohorts

@@ -1,34 +1,87 @@
 """Concrete worlds put together from their parts, and the Gymnasium environments made of them."""
 
+from pathlib import Path
 from typing import Any
 
+from parley.actors.cloned import ClonedActor, ClonedPolicy, clone
 from parley.actors.grid import GridActor
+from parley.core.errors import BadInput
 from parley.core.tables import Tables
+from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
+from parley.reporters.learned import LearnedReporter, LowLevelReporter
 from parley.reporters.template import HouseholdReporter
 from parley.worlds.composed import ComposedWorld, Script, TextEnv
 from parley.worlds.household import House, household
 from parley.worlds.household_env import HouseholdGrid
 from parley.worlds.single import SingleRun
 from parley.worlds.tabular.env import TabularWorld
+from parley.worlds.tabular.reported import ReportedWorld, mixed
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.treasure import treasure
 
 
-def household_low_level(tables: Tables, **settings: Any) -> ComposedWorld:
-    """The household run on its real low level; `tables` are those of the same settings."""
-    house = House(**settings)
+def household_low_level(
+    tables: Tables,
+    house: House,
+    actor: ClonedPolicy | None = None,
+    reporter: LearnedReporter | None = None,
+    altered: bool = False,
+) -> ComposedWorld:
+    """The household run on its real low level; `tables` are those of `house`, unless they are `altered`.
+
+    Actor and Reporter may have an error.
+    """
     script = Script.of(tables)
+    voice = LowLevelReporter(reporter, house) if reporter else None
 
     def text_env(latent: int) -> TextEnv:
-        return TextEnv(HouseholdGrid(house, latent), GridActor(house), HouseholdReporter(house), script)
+        acting = ClonedActor(house, actor) if actor else GridActor(house)
+        return TextEnv(HouseholdGrid(house, latent), acting, HouseholdReporter(house), script, voice)
 
-    return ComposedWorld(tables, text_env)
+    return ComposedWorld(tables, text_env, altered=altered or bool(actor or reporter))
+
+
+def reporter_of(spec: str, tables: Tables, world: str, view: str) -> LearnedReporter:
+    """The Reporter of `learned:PATH`, or of `learned:PAIRS`, trained on the spot from so many pairs."""
+    kind, _, rest = spec.partition(":")
+    if kind != "learned" or not rest:
+        raise BadInput(f"reporter={spec!r}: expected learned:PATH, learned:PAIRS or noisy:SHARE")
+    if rest.isdigit():
+        return pretrain_reporter(tables, world, ReporterRecipe(view=view, pairs=int(rest)))
+    return LearnedReporter.load(Path(rest))
+
+
+def reported_world(tables: Tables, world: str, spec: str) -> ReportedWorld:
+    """The world of `tables` heard through a learned Reporter, or one that errs with probability `share`."""
+    kind, _, rest = spec.partition(":")
+    if kind != "noisy":
+        return ReportedWorld(tables, reporter_of(spec, tables, world, "tables").emission(tables))
+    try:
+        share = float(rest)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise BadInput(f"reporter={spec!r}: expected noisy:SHARE with a share between 0 and 1")
+    return ReportedWorld(tables, mixed(tables.emission, share))
+
+
+def actor_of(spec: str, house: House) -> ClonedPolicy:
+    """The Actor of `cloned:PATH`, or of `cloned:SHARE`, cloned on the spot from so large a share of optimal ones."""
+    kind, _, rest = spec.partition(":")
+    if kind != "cloned" or not rest:
+        raise BadInput(f"actor={spec!r}: expected cloned:PATH, or cloned:SHARE of optimal demonstrations")
+    try:
+        return clone(house, float(rest))
+    except ValueError as wrong:
+        if isinstance(wrong, BadInput):
+            raise
+        return ClonedPolicy.load(Path(rest))
 
 
 def household_world(low_level: bool = True, **settings: Any) -> TabularWorld:
     """The household, run on its real low level or on its tables; `settings` are those of `House`."""
     tables = household(**settings)
-    return household_low_level(tables, **settings) if low_level else TabularWorld(tables)
+    return household_low_level(tables, House(**settings)) if low_level else TabularWorld(tables)
 
 
 def make_household(latent: str | int | None = None, **settings: Any) -> SingleRun:

@@ -25,6 +25,8 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c = command("run", _run, "carry out runs of a planner in a world, into a new directory")
     c.add_argument("--world", required=True, help="a name, name:key=value,..., or a world file")
     c.add_argument("--planner", default="exact", help="default: exact")
+    c.add_argument("--reporter", help="one with an error: learned:PATH, learned:PAIRS, noisy:SHARE (default: the true)")
+    c.add_argument("--actor", help="cloned:PATH or cloned:SHARE, on household:low_level=true (default: the optimal)")
     c.add_argument("--explore", default="none", help="default: none")
     c.add_argument("--episodes", type=int, default=100, metavar="T")
     c.add_argument("--runs", type=int, default=64, metavar="B", help="independent runs, each with a secret of its own")
@@ -59,6 +61,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
 
 def _run(args: argparse.Namespace) -> Any:
+    for part in ("reporter", "actor"):  # they belong to the world: a manifest's world says them
+        if getattr(args, part) is not None:
+            args.world += f"{',' if ':' in args.world else ':'}{part}={getattr(args, part)}"
     config = RunConfig(**{f.name: getattr(args, f.name) for f in fields(RunConfig)})
     assemble.world(args.world)  # a wrong name is said before any bar is drawn
     with Bars(ERR) as bars:

@@ -1,9 +1,27 @@
 """One file each: the claims of the paper as experiments."""
 
-from parley.experiments import adaptive_exploration, delusion, designed_exploration, epsilon_greedy, linear_regret
+from parley.experiments import (
+    actor_error,
+    adaptive_exploration,
+    adaptive_proposals,
+    delusion,
+    designed_exploration,
+    epsilon_greedy,
+    linear_regret,
+    reporter_error,
+)
 from parley.experiments.base import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     module.NAME: module
-    for module in (linear_regret, epsilon_greedy, designed_exploration, adaptive_exploration, delusion)
+    for module in (
+        linear_regret,
+        epsilon_greedy,
+        designed_exploration,
+        adaptive_exploration,
+        adaptive_proposals,
+        delusion,
+        reporter_error,
+        actor_error,
+    )
 }

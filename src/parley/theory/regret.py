@@ -50,3 +50,25 @@ class RegretMeter:
         self.regret += np.where(active, loss, 0.0)
         if self._q.ndim > 2:
             self._q = self._q[self.rows, index]
+
+
+class OptimalValueMeter(RegretMeter):
+    """Where what happens does not follow the tables (an Actor or a Reporter with an error): V*_z(w), and no more.
+
+    Expected regret follows the history by the tables; here it would be biased, and it is NaN.
+    """
+
+    def hear(self, said: Opening | Outcome) -> None:
+        """Take in the instruction; of what is said after it nothing is made."""
+        if isinstance(said, Opening):
+            instruction = self.beliefs.tables.instruction_words.encode(said.instructions)
+            self.regret = np.full(len(self.latents), np.nan)
+            self.optimal_value = self.beliefs.value[self.latents, instruction]
+
+    def charge(self, law: Float[np.ndarray, "B M"], index: Int[np.ndarray, " B"], active: np.ndarray) -> None:
+        """Nothing is added."""
+
+
+def regret_meter(beliefs: Beliefs, latents: Int[np.ndarray, " B"], altered: bool) -> RegretMeter:
+    """The meter of a world that follows its tables, or of one that is `altered`."""
+    return (OptimalValueMeter if altered else RegretMeter)(beliefs, latents)

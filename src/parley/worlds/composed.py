@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium as gym
 import numpy as np
@@ -60,16 +60,27 @@ class Script:
         return cls(tables.subgoals, tables.observations, tables.instructions, tables.horizon, lambda o, w: pay[o, w])
 
 
+@runtime_checkable
+class RandomActor(Protocol):
+    """An Actor that draws its actions."""
+
+    def reseed(self, seed: int) -> None:
+        """Begin an episode whose actions are a function of `seed`."""
+
+
 class TextEnv(gym.Env[str, str]):
     """A low-level environment, an Actor and a Reporter as a Gymnasium environment of sentences.
 
     The action is a subgoal, which the Actor runs to its end; the observation is what the Reporter says then. Raw states
     and the latent stay inside: `info` holds the menu and the instruction, nothing else. `num_actions` is how many
-    low-level actions the last subgoal took (for measurements; no planner is told).
+    low-level actions the last subgoal took (for measurements; no planner is told). Where there is a `voice`, a Reporter
+    with an error, the planner hears it instead; what is done is paid by what `reporter` says.
     """
 
-    def __init__(self, low: gym.Env[Any, Any], actor: Actor, reporter: Reporter, script: Script) -> None:
-        self.low, self.actor, self.reporter, self.script = low, actor, reporter, script
+    def __init__(
+        self, low: gym.Env[Any, Any], actor: Actor, reporter: Reporter, script: Script, voice: Reporter | None = None
+    ) -> None:
+        self.low, self.actor, self.reporter, self.script, self.voice = low, actor, reporter, script, voice
         self.action_space = SentenceSpace(script.subgoals)
         self.observation_space = SentenceSpace(script.observations)
         self.instruction = script.instructions[0]
@@ -84,7 +95,9 @@ class TextEnv(gym.Env[str, str]):
             raise BadInput(f"instruction {self.instruction!r}: expected one of {', '.join(self.script.instructions)}")
         self._left, self.num_actions = self.script.horizon, 0
         self._raw, _ = self.low.reset(seed=int(self.np_random.integers(2**31)))
-        return self.reporter.report(self._raw, self.np_random), self._info()
+        if isinstance(self.actor, RandomActor):
+            self.actor.reseed(int(self.np_random.integers(2**31)))
+        return self._heard(self.reporter.report(self._raw, self.np_random)), self._info()
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Carry out one subgoal; `truncated` at the horizon, `terminated` where the low level has ended."""
@@ -99,10 +112,13 @@ class TextEnv(gym.Env[str, str]):
             self.num_actions += 1
             ended = terminated or truncated
         said = self.reporter.report(self._raw, self.np_random)
-        return said, self.script.reward(said, self.instruction), ended, not self._left, self._info()
+        return self._heard(said), self.script.reward(said, self.instruction), ended, not self._left, self._info()
 
     def close(self) -> None:
         self.low.close()
+
+    def _heard(self, said: str) -> str:
+        return said if self.voice is None else self.voice.report(self._raw, self.np_random)
 
     def _info(self) -> dict[str, Any]:
         return {"menu": self.script.subgoals, "instruction": self.instruction}

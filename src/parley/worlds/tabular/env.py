@@ -1,6 +1,6 @@
 """Any `Tables` as a world, and its vectorised text environment as array arithmetic."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
@@ -16,9 +16,10 @@ from parley.core.tables import Sentences, Tables
 
 @dataclass(frozen=True)
 class TabularWorld:
-    """A world whose tables are all there is to it."""
+    """A world whose tables are all there is to it; `altered` where what happens does not follow them."""
 
     tables: Tables
+    altered: bool = field(default=False, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -62,9 +63,9 @@ class TabularVectorEnv(gym.vector.VectorEnv):
         self._menus = [Menu.shared(menu) for menu in tables.menus]
         self._sentences = tables.observation_words.sentences
         # Running sums, so that one draw a run needs one gather and one comparison.
-        self._initial = _running(tables.initial)
-        self._move = _running(tables.transition)
-        self._see = _running(tables.emission)
+        self._initial = running(tables.initial)
+        self._move = running(tables.transition)
+        self._see = running(tables.emission)
         self._nothing = np.zeros(self.num_envs, dtype=bool)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Sentences, dict[str, Any]]:
@@ -76,7 +77,7 @@ class TabularVectorEnv(gym.vector.VectorEnv):
         instructions = options.get("instructions", np.full(self.num_envs, self.tables.instructions[0], dtype=object))
         self._pay = self.tables.reward.T[self.tables.instruction_words.encode(instructions)]  # B O
         u = self.draws.uniform(Purpose.STATE, self.episode, 0)
-        self.state = _pick(self._initial[self.latents], u)
+        self.state = pick(self._initial[self.latents], u)
         return self._sentences[self._observe()], {"menus": self._menus}
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
@@ -84,7 +85,7 @@ class TabularVectorEnv(gym.vector.VectorEnv):
         self.step_now += 1
         subgoal = self.tables.joint(actions)
         u = self.draws.uniform(Purpose.STATE, self.episode, self.step_now)
-        self.state = _pick(self._move[self.latents, self.state, subgoal], u)
+        self.state = pick(self._move[self.latents, self.state, subgoal], u)
         seen = self._observe()
         rewards = self._pay[np.arange(self.num_envs), seen]
         over = self._nothing if self.step_now < self.tables.horizon else ~self._nothing
@@ -92,14 +93,15 @@ class TabularVectorEnv(gym.vector.VectorEnv):
 
     def _observe(self) -> Int[np.ndarray, " B"]:
         u = self.draws.uniform(Purpose.OBSERVATION, self.episode, self.step_now)
-        return _pick(self._see[self.latents, self.state], u)
+        return pick(self._see[self.latents, self.state], u)
 
 
-def _running(probabilities: np.ndarray) -> np.ndarray:
+def running(probabilities: np.ndarray) -> np.ndarray:
     """Cumulative sums over the last axis, at least 1 at the last entry that can happen: no draw falls beyond it."""
     total = np.cumsum(probabilities, axis=-1)
     return np.where(total >= total[..., -1:], np.maximum(total, 1.0), total)
 
 
-def _pick(running: np.ndarray, u: np.ndarray) -> Int[np.ndarray, " B"]:
-    return (running <= u[:, None]).sum(axis=1)
+def pick(sums: np.ndarray, u: np.ndarray) -> Int[np.ndarray, " B"]:
+    """One index a row of running `sums`, from one uniform number a row."""
+    return (sums <= u[:, None]).sum(axis=1)
