@@ -117,8 +117,9 @@ def test_killed_twenty_times_and_resumed_to_identical_tables(tmp_path, planner, 
 
 
 @pytest.mark.parametrize("record", ["steps", "episodes"])
-def test_killed_in_the_middle_and_resumed(tmp_path, record):
-    config = RunConfig("shortcut", "exact", "epsilon-greedy:epsilon=0.2", 120, 8, seed=5, record=record, cohort=4)
+@pytest.mark.parametrize("explore", ["epsilon-greedy:epsilon=0.2", "adaptive", "adaptive-proposals"])
+def test_killed_in_the_middle_and_resumed(tmp_path, explore, record):
+    config = RunConfig("shortcut", "exact", explore, 120, 8, seed=5, record=record, cohort=4)
     run(config, tmp_path / "whole")
     killed_and_resumed(tmp_path / "killed", config, 2, seed=2)
     assert tables(tmp_path / "killed") == tables(tmp_path / "whole")
