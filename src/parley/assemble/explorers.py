@@ -1,0 +1,115 @@
+"""The explorers by name."""
+
+from functools import lru_cache
+
+from parley.assemble.exploration import epsilon_of_theory, exploration_policy
+from parley.assemble.scene import Kind, Scene
+from parley.core.errors import BadInput
+from parley.core.roles import Explorer
+from parley.core.spec import bind, parse_spec, suggestion
+from parley.exploration.adaptive import AdaptiveExplorer
+from parley.exploration.explorers import (
+    EpsilonGreedy,
+    NoExploration,
+    OwnPlan,
+    schedule,
+    uniform_policy,
+)
+from parley.exploration.optimal import OptimalExplorer
+from parley.exploration.proposals import ProposalsExplorer
+from parley.exploration.rejection import Believer, GuardedExplorer
+from parley.planners.exact import ExactPlanner, PosteriorSamplingPlanner
+from parley.theory.beliefs import Beliefs
+from parley.theory.distinguishability import classes_of
+from parley.theory.optimum import Optimum
+from parley.theory.trials import Trials
+
+
+def none(scene: Scene) -> Explorer:
+    return NoExploration()
+
+
+def epsilon_greedy(
+    scene: Scene, epsilon: float | str = "theory", power: float = 0.0, per: str = "episode", policy: str = "uniform"
+) -> Explorer:
+    found = exploration_policy(scene, policy)
+    if epsilon == "theory":
+        if power:
+            raise BadInput(
+                f"power={power} contradicts epsilon=theory, which is constant in a run: give a number for epsilon"
+            )
+        epsilon = epsilon_of_theory(scene.beliefs, scene.num_episodes, found.eta())
+    return EpsilonGreedy(schedule(float(epsilon), power), per, found.policy, found.listener)
+
+
+def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5) -> Explorer:
+    beliefs = scene.beliefs
+    if beliefs.tables.num_actors > 1:
+        raise BadInput(f"explorer 'adaptive': world {scene.spec!r} has several Actors; it explores for one")
+    if not prudence > 0:
+        raise BadInput(f"prudence={prudence}: expected a positive number (1 is Bayesian, more is for the worst case)")
+    found = AdaptiveExplorer(beliefs, classes_of(beliefs), trials_of(beliefs), ExactPlanner(beliefs), prudence, caution)
+    return GuardedExplorer(found, found, uniform_policy)
+
+
+@lru_cache(maxsize=8)
+def trials_of(beliefs: Beliefs) -> Trials:
+    """Dear to build, and the same for every cohort."""
+    return Trials(beliefs, classes_of(beliefs))
+
+
+def adaptive_proposals(scene: Scene, patience: float = 2.0) -> Explorer:
+    if not patience > 0:
+        raise BadInput(f"patience={patience}: expected a positive number of trials")
+    found = ProposalsExplorer(patience)
+    if isinstance(scene.planner, Believer):
+        return GuardedExplorer(found, scene.planner, uniform_policy)
+    return found
+
+
+def bayes_adaptive(scene: Scene) -> Explorer:
+    beliefs = scene.beliefs
+    if beliefs.tables.num_actors > 1:
+        raise BadInput(f"explorer 'bayes-adaptive': world {scene.spec!r} has several Actors; it explores for one")
+    return OptimalExplorer(optimum_of(beliefs), ExactPlanner(beliefs))
+
+
+@lru_cache(maxsize=8)
+def optimum_of(beliefs: Beliefs) -> Optimum:
+    return Optimum(beliefs, classes_of(beliefs))
+
+
+def own_posterior_sampling(scene: Scene) -> Explorer:
+    return OwnPlan(PosteriorSamplingPlanner(scene.beliefs))
+
+
+EXPLORERS: dict[str, Kind] = {
+    "adaptive": Kind(
+        adaptive,
+        "exploits the exact posterior; tries a latent for an episode where finding out is worth its cost",
+    ),
+    "adaptive-proposals": Kind(
+        adaptive_proposals, "tries what the proposals leave open and no longer learn about; for any planner"
+    ),
+    "bayes-adaptive": Kind(
+        bayes_adaptive, "the optimum by dynamic programming over beliefs, for tiny worlds: the limit"
+    ),
+    "posterior-sampling": Kind(
+        own_posterior_sampling, "follows, for an episode, the expert of a latent drawn from the exact posterior"
+    ),
+    "none": Kind(none, "executes the planner's proposals"),
+    "epsilon-greedy": Kind(
+        epsilon_greedy,
+        "explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's; "
+        "by policy=uniform, designed (the largest eta), cheapest (the least regret for its eta), or a file of weights",
+    ),
+}
+
+
+def explorer(spec: str, scene: Scene) -> Explorer:
+    """The explorer of a spec, for one cohort."""
+    kind, arguments = parse_spec(spec, "explorer")
+    if kind not in EXPLORERS:
+        raise BadInput(f"unknown explorer {kind!r}{suggestion(kind, EXPLORERS)}")
+    factory = EXPLORERS[kind].factory
+    return factory(scene, **bind(factory, arguments, f"explorer {kind!r}", skip=["scene"]))

@@ -1,0 +1,46 @@
+"""What parts are made from: the scene of a cohort, and one kind of part by its name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from parley.core.errors import BadInput
+from parley.core.roles import Planner, World
+from parley.core.tables import Tables
+from parley.theory.beliefs import Beliefs
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One name on the command line: a factory, whose signature is its documentation, and a line about it."""
+
+    factory: Callable[..., Any]
+    line: str
+    cohort: int = 1024  # for planners: runs that move together by default
+
+
+@dataclass
+class Scene:
+    """What planners and explorers of one cohort may be built from."""
+
+    spec: str
+    world: World
+    latents: Int[np.ndarray, " B"]
+    num_episodes: int
+    planner: Planner | None = None  # once it is made: explorers may listen to its predictions
+
+    @cached_property
+    def beliefs(self) -> Beliefs:
+        if self.world.tables is None:
+            raise BadInput(f"world {self.spec!r} has no exact tables: exact planners and oracles need them")
+        return beliefs_of(self.world.tables)
+
+
+@lru_cache(maxsize=8)
+def beliefs_of(tables: Tables) -> Beliefs:
+    """Beliefs are dear to build and never change: shared by the planners, explorers and meters of a process."""
+    return Beliefs(tables)

@@ -1,0 +1,57 @@
+"""Which latent and which instructions the runs of a cohort get."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Int
+
+from parley.core.draws import Draws, Purpose, sample_rows
+from parley.core.errors import BadInput
+from parley.core.roles import World
+from parley.core.spec import suggestion
+from parley.core.tables import Sentences
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which instruction each run gets in each episode: `cyclic`, `random`, `fixed:NAME|INDEX`, or `list:A|B|...`."""
+
+    spec: str
+    instructions: tuple[str, ...]
+    draws: Draws
+    order: tuple[int, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        kind, _, rest = self.spec.partition(":")
+        if kind not in ("cyclic", "random", "fixed", "list") or bool(rest) != (kind in ("fixed", "list")):
+            raise BadInput(
+                f"instructions={self.spec!r}: expected cyclic, random, fixed:NAME, or list:NAME|NAME|... "
+                "(a name may be the index, counted from 0)"
+            )
+        chosen = rest.split("|") if rest else range(len(self.instructions))
+        order = tuple(index_of(str(name), self.instructions, "instruction") for name in chosen)
+        object.__setattr__(self, "order", order)
+
+    def __call__(self, episode: int) -> Sentences:
+        names = np.array(self.instructions, dtype=object)
+        if self.spec == "random":
+            return names[(self.draws.uniform(Purpose.INSTRUCTION, episode) * len(names)).astype(int)]
+        return np.full(self.draws.num_runs, names[self.order[episode % len(self.order)]], dtype=object)
+
+
+def index_of(name: str, names: tuple[str, ...], what: str) -> int:
+    """The index that `name` stands for: itself one of `names`, or an index counted from 0."""
+    if name in names:
+        return names.index(name)
+    if name.isdigit() and int(name) < len(names):
+        return int(name)
+    raise BadInput(f"{what} {name!r}: expected a name or an index below {len(names)}{suggestion(name, names)}")
+
+
+def draw_latents(world: World, draws: Draws, latent: str | None) -> Int[np.ndarray, " B"]:
+    """The latent of every run: the named one, all in turn (`each`), or drawn from the prior."""
+    if latent == "each" and latent not in world.latents:
+        return np.arange(draws.num_runs) % len(world.latents)
+    if latent is not None:
+        return np.full(draws.num_runs, index_of(latent, world.latents, "latent"))
+    return sample_rows(np.tile(world.prior, (draws.num_runs, 1)), draws.uniform(Purpose.LATENT))
