@@ -1,0 +1,93 @@
+"""Log-probabilities of continuations of several tokens after a cached prompt, in one tree-masked forward pass.
+
+Continuations that begin alike share their tokens: together they are a tree whose root is the prompt. Each token
+attends to the prompt and to its own ancestors, at the position of its depth (Miao et al. 2024, SpecInfer). Legend: M
+continuations, N nodes of the tree, L tokens of the prompt, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from parley.core.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Continuations with shared beginnings merged: `paths` are the nodes of each one, `sees` node and ancestors."""
+
+    tokens: Int[np.ndarray, " N"]
+    depth: Int[np.ndarray, " N"]
+    sees: Bool[np.ndarray, "N N"]
+    paths: list[list[int]]
+
+    @classmethod
+    def of(cls, continuations: Sequence[Sequence[int]]) -> "Tree":
+        """Merge continuations; raises `BadInput` where one has no token."""
+        nodes: dict[tuple[int, ...], int] = {}
+        for tokens in continuations:
+            if not len(tokens):
+                raise BadInput("continuations: each needs at least one token, found an empty one")
+            for end in range(1, len(tokens) + 1):
+                nodes.setdefault(tuple(tokens[:end]), len(nodes))
+        paths = [[nodes[tuple(tokens[: i + 1])] for i in range(len(tokens))] for tokens in continuations]
+        sees = np.zeros((len(nodes), len(nodes)), dtype=bool)
+        for path in paths:
+            for i, node in enumerate(path):
+                sees[node, path[: i + 1]] = True
+        last, depth = np.array([p[-1] for p in nodes]), np.array([len(p) - 1 for p in nodes])
+        return cls(last, depth, sees, paths)
+
+
+def tree_scores(model: Any, past: Any, after: Any, continuations: Sequence[Sequence[int]]) -> Float[np.ndarray, " M"]:
+    """Summed log-probability (nats) of each continuation, in one pass; the cache is as before afterwards.
+
+    Args:
+        model: a causal language model of `transformers` that takes 4-D masks.
+        past: its cache of one prompt.
+        after: (V,) its logits after that prompt.
+        continuations: token ids, any of them: no id is special.
+    """
+    import torch
+
+    tree, length = Tree.of(continuations), past.get_seq_length()
+    n = len(tree.tokens)
+    sees = torch.from_numpy(np.concatenate([np.ones((n, length), dtype=bool), tree.sees], axis=1))
+    mask = torch.zeros(1, 1, n, length + n, dtype=model.dtype)
+    mask.masked_fill_(~sees, torch.finfo(model.dtype).min)
+    with torch.inference_mode():
+        out = model(
+            input_ids=torch.from_numpy(tree.tokens)[None].to(model.device),
+            attention_mask=mask.to(model.device),
+            position_ids=torch.from_numpy(length + tree.depth)[None].to(model.device),
+            past_key_values=past,
+            use_cache=True,
+        )
+    past.crop(-n)
+    logs = torch.cat([after[None], out.logits[0]]).double().log_softmax(-1).cpu().numpy()  # row 0 is the root
+    before = [[0, *(node + 1 for node in path[:-1])] for path in tree.paths]
+    return np.array([logs[b, tree.tokens[path]].sum() for b, path in zip(before, tree.paths, strict=True)])
+
+
+def sequential_scores(
+    model: Any, past: Any, after: Any, continuations: Sequence[Sequence[int]]
+) -> Float[np.ndarray, " M"]:
+    """The same as `tree_scores`, one continuation after the other, for models that refuse 4-D masks."""
+    import torch
+
+    scores = []
+    for tokens in continuations:
+        if not len(tokens):
+            raise BadInput("continuations: each needs at least one token, found an empty one")
+        ids, rows = torch.tensor([list(tokens)], device=model.device), after[None]
+        if len(tokens) > 1:
+            with torch.inference_mode():
+                out = model(input_ids=ids[:, :-1], past_key_values=past, use_cache=True)
+            past.crop(1 - len(tokens))
+            rows = torch.cat([rows, out.logits[0]])
+        logs = rows.double().log_softmax(-1)
+        scores.append(float(logs.gather(1, ids[0][:, None]).sum()))
+    return np.array(scores)
