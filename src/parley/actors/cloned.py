@@ -7,6 +7,7 @@ action in the demonstrations of that context (the maximum-likelihood policy); in
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ def optimal_law(house: House) -> Float[np.ndarray, "G C A"]:
     return law
 
 
+@lru_cache(maxsize=32)
 def clone(house: House, share: float, demonstrations: int = 2_000, seed: int = 0) -> ClonedPolicy:
     """Clone from so many demonstrations, a `share` of them optimal; `about` holds the Actor's error."""
     if not 0 <= share <= 1:

@@ -29,7 +29,7 @@ WORLDS: dict[str, Kind] = {
 ALTERATIONS = ("floor", "reporter", "actor")  # arguments of every world: what its tables do not say
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def world(spec: str) -> World:
     """The world of a spec, or of a world file (`path/to/world.json`)."""
     if spec.endswith(".json"):
