@@ -8,6 +8,7 @@ from parley.experiments import (
     designed_exploration,
     epsilon_greedy,
     linear_regret,
+    pretraining_error,
     reporter_error,
 )
 from parley.experiments.base import Experiment
@@ -21,6 +22,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         adaptive_exploration,
         adaptive_proposals,
         delusion,
+        pretraining_error,
         reporter_error,
         actor_error,
     )

@@ -5,7 +5,7 @@ z. The label at a step is pi*_z itself rather than one subgoal drawn from it: th
 same in expectation, with less variance where optimal subgoals tie.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -32,6 +32,11 @@ class Documents:
 
     def __len__(self) -> int:
         return len(self.latents)
+
+    def __getitem__(self, index: Int[np.ndarray, " n"]) -> "Documents":
+        """The documents at these indices."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Documents(**{name: None if whole is None else whole[index] for name, whole in kept.items()})
 
 
 def sample_documents(

@@ -61,14 +61,14 @@ Report = Callable[[dict[str, float]], None]
 
 def pretrain(tables: Tables, spec: str, out: Path, recipe: Recipe, report: Report | None = None) -> dict[str, Any]:
     """Train a checkpoint for the world `tables` (named `spec`) into the new directory `out`; returns its card."""
-    torch, transformers = _require_torch()
+    torch, transformers = require_torch()
     if out.exists() and any(out.iterdir()):
         raise BadInput(f"out={str(out)!r} is not empty: name a new directory for the checkpoint")
     beliefs, tokenizer = Beliefs(tables), world_tokenizer(tables)
     columns = Columns(tables, tokenizer)
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
-    model = _model(transformers, tokenizer, recipe, columns.length(recipe.episodes))
+    model = build_model(transformers, tokenizer, recipe, columns.length(recipe.episodes))
     began, last = time.perf_counter(), {}
     for last in _steps(torch, model, beliefs, columns, recipe):
         if report:
@@ -85,10 +85,10 @@ def pretrain(tables: Tables, spec: str, out: Path, recipe: Recipe, report: Repor
         "trained_s": round(time.perf_counter() - began, 1),
         "loss": last.get("loss"),
     }
-    return _save(model, tokenizer, about, out, beliefs)
+    return save(model, tokenizer, about, out, beliefs)
 
 
-def _require_torch() -> tuple[Any, Any]:
+def require_torch() -> tuple[Any, Any]:
     try:
         import torch
         import transformers
@@ -97,7 +97,7 @@ def _require_torch() -> tuple[Any, Any]:
     return torch, transformers
 
 
-def _model(transformers: Any, tokenizer: Any, recipe: Recipe, positions: int) -> Any:
+def build_model(transformers: Any, tokenizer: Any, recipe: Recipe, positions: int) -> Any:
     config = transformers.LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=recipe.width,
@@ -176,7 +176,7 @@ def _steps(torch: Any, model: Any, beliefs: Beliefs, columns: Columns, recipe: R
     for i in range(total):
         seed = (recipe.seed, 0, i)
         documents = sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour)
-        label_loss, observation_loss = _losses(torch, model, columns, documents)
+        label_loss, observation_loss = losses(torch, model, columns, documents)
         loss = label_loss + recipe.observation_weight * observation_loss
         if not bool(torch.isfinite(loss)):
             raise ParleyError(f"the loss is not a number at step {i} of {total}: lower the learning rate")
@@ -196,7 +196,7 @@ def _steps(torch: Any, model: Any, beliefs: Beliefs, columns: Columns, recipe: R
         }
 
 
-def _losses(torch: Any, model: Any, columns: Columns, documents: Documents) -> tuple[Any, Any]:
+def losses(torch: Any, model: Any, columns: Columns, documents: Documents) -> tuple[Any, Any]:
     """Mean cross-entropy on the expert's law at subgoal positions, and on the observations that followed."""
     n, num_episodes, horizon = documents.subgoals.shape
     tokens = torch.from_numpy(columns.tokens(documents))
@@ -214,7 +214,7 @@ def _losses(torch: Any, model: Any, columns: Columns, documents: Documents) -> t
     return label_loss, observation_loss
 
 
-def _save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, beliefs: Beliefs) -> dict[str, Any]:
+def save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, beliefs: Beliefs) -> dict[str, Any]:
     """Write the checkpoint beside its place, measure it, then move it there: it is whole or not there at all."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -52,6 +52,29 @@ def dots_figure(title: str, x: str, names: Sequence[str], columns: Mapping[str, 
     return figure
 
 
+def loglog_figure(
+    title: str, x: str, y: str, series: Mapping[str, Sequence[tuple[float, float]]], exponent: float | None = None
+) -> Figure:
+    """Points on logarithmic scales, one colour a series; a dotted line of the given slope through their middle."""
+    figure = Figure(figsize=(5.4, 3.8), layout="constrained")
+    ax = figure.subplots()
+    for colour, (label, points) in zip(COLOURS * len(series), series.items(), strict=False):
+        ax.plot(*np.array(points).T, "o", color=colour, ms=4, alpha=0.7, label=_literal(label))
+    every = np.array([point for points in series.values() for point in points])
+    if exponent is not None and len(every):
+        ends = np.array([every[:, 0].min(), every[:, 0].max()])
+        middle = np.exp(np.log(every).mean(axis=0))
+        ax.plot(ends, middle[1] * (ends / middle[0]) ** exponent, ":", color="#515a5a", label=f"slope {exponent:g}")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_title(_literal(title), fontsize=10)
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.legend(fontsize=8, frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
 def _panel(ax: Axes, title: str, curves: Sequence[Curves]) -> None:
     measure = curves[0].measure if curves else "regret"
     _draw(ax, title, "episode", f"cumulative {measure}", [(curve.label, *curve.band()) for curve in curves])
