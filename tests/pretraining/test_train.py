@@ -1,9 +1,11 @@
 """Pretraining end to end, in miniature: it learns, its checkpoint is whole, and the shipped ones keep their promise."""
 
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from parley import assemble
@@ -14,6 +16,7 @@ from parley.pretraining.evaluate import pretraining_error
 from parley.pretraining.train import PRESETS, Recipe, pretrain
 from parley.theory.beliefs import Beliefs
 from parley.worlds.tabular.random_family import random_family
+from parley.worlds.tabular.shortcut import shortcut
 
 TINY = Recipe(episodes=3, tokens=2_000, width=16, layers=2, heads=2, batch=8)
 
@@ -55,6 +58,23 @@ def test_the_same_seed_gives_the_same_checkpoint(tables, tmp_path):
         pretrain(tables, "random", tmp_path / name, TINY)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("a", "b")]
     assert weights[0] == weights[1]
+
+
+def test_training_begins_where_another_ended(tables, tmp_path):
+    """With a learning rate of next to nothing the weights stay those of the checkpoint it began with."""
+    pretrain(tables, "random", tmp_path / "before", TINY)
+    still = replace(TINY, learning_rate=1e-12)
+    about = pretrain(tables, "random", tmp_path / "after", still, start=tmp_path / "before")
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("before", "after"))
+    for name in one:
+        np.testing.assert_allclose(one[name], two[name], atol=1e-6)
+    assert about["start"]["recipe"] == asdict(TINY)
+    card = (tmp_path / "after" / "README.md").read_text()
+    assert card.count("parley pretrain") == 2 and "--start BEFORE" in card
+    with pytest.raises(BadInput, match="another shape"):
+        pretrain(tables, "random", tmp_path / "x", replace(TINY, width=32), start=tmp_path / "before")
+    with pytest.raises(BadInput, match="other lines"):
+        pretrain(shortcut(), "shortcut", tmp_path / "x", TINY, start=tmp_path / "before")
 
 
 def test_what_cannot_be_trained_leaves_nothing_behind(tables, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c = command("pretrain", _pretrain, "train a transformer planner for a world (needs the extra torch)")
     c.add_argument("--world", required=True)
     c.add_argument("--out", type=Path, required=True, help="the checkpoint directory, new or empty")
+    c.add_argument("--start", type=Path, help="begin with the weights of this checkpoint (same lines, same shape)")
     for f in fields(Recipe):
         option = "--" + f.name.replace("_", "-")
         c.add_argument(option, type=type(f.default), help=f"default: the world's preset, else {f.default}")
@@ -29,7 +30,8 @@ def _pretrain(args: argparse.Namespace) -> Any:
     given = {f.name: getattr(args, f.name) for f in fields(Recipe) if getattr(args, f.name) is not None}
     recipe = replace(PRESETS.get(args.world, Recipe()), **given)
     with Bars(ERR) as bars:
-        about = pretrain(tables, args.world, args.out, recipe, bars.training(f"pretraining on {args.world}"))
+        bar = bars.training(f"pretraining on {args.world}")
+        about = pretrain(tables, args.world, args.out, recipe, bar, args.start)
     if not args.json:
         OUT.print(f"{args.out}: {about['parameters']:,} parameters, loss {about['loss']:.4f}", markup=False)
     return {"out": str(args.out), **about}

@@ -27,9 +27,9 @@ Transcript (each line, with its line break, is one token; any other text falls b
 
 It holds {episodes} episodes of {horizon} steps. Made by
 
-    parley pretrain --world {world} --out DIR{options}
+    {commands}
 
-that is: {tokens:,} tokens of fresh documents in which subgoals are chosen without regard to the latent (behaviour
+that is{last}: {tokens:,} tokens of fresh documents in which subgoals are chosen without regard to the latent (behaviour
 `{behaviour}`{rho}), each step labelled with the law of the expert who knows it; {trained_s:.0f} seconds on one core.
 
 ## Distance to the exact oracle
@@ -65,7 +65,10 @@ def measure(folder: Path, beliefs: Beliefs, recipe: dict[str, Any]) -> dict[str,
 def card(about: dict[str, Any], tables: Tables, default: dict[str, Any]) -> str:
     """The text of README.md; options of the recipe that differ from `default` are named in the command."""
     recipe, error = about["recipe"], about["error"]
-    changed = [name for name, value in recipe.items() if value != default[name]]
+    start = about.get("start")
+    commands = [command(about["world"], recipe, default, "DIR", " --start BEFORE" if start else "")]
+    if start:
+        commands.insert(0, command(start["world"], start["recipe"], {}, "BEFORE", ""))
     rows = [
         f"| {name} | {e['mean']:.4f} ± {e['half_width']:.4f} | {e['worst_position']:.4f} "
         f"| {e['by_position'][0]:.4f} | {e['by_position'][-1]:.4f} |"
@@ -79,8 +82,16 @@ def card(about: dict[str, Any], tables: Tables, default: dict[str, Any]) -> str:
         tokens=recipe["tokens"],
         behaviour=recipe["behaviour"],
         rho=f", a share {recipe['rho']} of episodes the expert's own" if recipe["rho"] else "",
-        options="".join(f" --{name.replace('_', '-')} {recipe[name]}" for name in changed),
+        commands="\n    ".join(commands),
+        last=", in the last command" if start else "",
         documents=error["documents"],
         example="\n    ".join(lines),
         rows="\n".join(rows),
     )
+
+
+def command(world: str, recipe: dict[str, Any], default: dict[str, Any], out: str, rest: str) -> str:
+    """The command that trains by this recipe, options named where they differ from `default`."""
+    changed = [name for name, value in recipe.items() if value != default.get(name)]
+    options = "".join(f" --{name.replace('_', '-')} {recipe[name]}" for name in changed)
+    return f"parley pretrain --world {world} --out {out}{rest}{options}"

@@ -5,7 +5,7 @@ z. The label at a step is pi*_z itself rather than one subgoal drawn from it: th
 same in expectation, with less variance where optimal subgoals tie.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -35,8 +35,15 @@ class Documents:
 
     def __getitem__(self, index: Int[np.ndarray, " n"]) -> "Documents":
         """The documents at these indices."""
-        kept = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Documents(**{name: None if whole is None else whole[index] for name, whole in kept.items()})
+        return replace(
+            self,
+            latents=self.latents[index],
+            instructions=self.instructions[index],
+            observations=self.observations[index],
+            subgoals=self.subgoals[index],
+            labels=self.labels[index],
+            behaviours=None if self.behaviours is None else self.behaviours[index],
+        )
 
 
 def sample_documents(

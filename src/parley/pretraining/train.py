@@ -15,7 +15,7 @@ import numpy as np
 
 from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.core.tables import Tables
-from parley.models.checkpoint import FORMAT
+from parley.models.checkpoint import FORMAT, Checkpoint
 from parley.pretraining.card import card, measure
 from parley.pretraining.documents import Documents, sample_documents
 from parley.pretraining.tokenizer import world_tokenizer
@@ -59,8 +59,13 @@ ABOUT = "parley.json"
 Report = Callable[[dict[str, float]], None]
 
 
-def pretrain(tables: Tables, spec: str, out: Path, recipe: Recipe, report: Report | None = None) -> dict[str, Any]:
-    """Train a checkpoint for the world `tables` (named `spec`) into the new directory `out`; returns its card."""
+def pretrain(
+    tables: Tables, spec: str, out: Path, recipe: Recipe, report: Report | None = None, start: Path | None = None
+) -> dict[str, Any]:
+    """Train a checkpoint for the world `tables` (named `spec`) into the new directory `out`; returns its card.
+
+    It begins with the weights of the checkpoint `start`, where one is named: of the same lines and shape.
+    """
     torch, transformers = require_torch()
     if out.exists() and any(out.iterdir()):
         raise BadInput(f"out={str(out)!r} is not empty: name a new directory for the checkpoint")
@@ -69,6 +74,7 @@ def pretrain(tables: Tables, spec: str, out: Path, recipe: Recipe, report: Repor
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
     model = build_model(transformers, tokenizer, recipe, columns.length(recipe.episodes))
+    before = _begin_with(model, columns, start) if start else None
     began, last = time.perf_counter(), {}
     for last in _steps(torch, model, beliefs, columns, recipe):
         if report:
@@ -82,6 +88,7 @@ def pretrain(tables: Tables, spec: str, out: Path, recipe: Recipe, report: Repor
         "menus": tables.menus,
         "parameters": sum(p.numel() for p in model.parameters()),
         "recipe": asdict(recipe),
+        "start": before,
         "trained_s": round(time.perf_counter() - began, 1),
         "loss": last.get("loss"),
     }
@@ -113,12 +120,27 @@ def build_model(transformers: Any, tokenizer: Any, recipe: Recipe, positions: in
     return transformers.LlamaForCausalLM(config)
 
 
+def _begin_with(model: Any, columns: "Columns", start: Path) -> dict[str, Any]:
+    """Load the weights of a checkpoint; returns what it was trained on. Raises `BadInput` where it does not fit."""
+    from safetensors.torch import load_file
+
+    checkpoint = Checkpoint.load(start)
+    if checkpoint.token_of != columns.token_of:
+        raise BadInput(f"start={str(start)!r} was trained for other lines than this world's: begin afresh")
+    try:
+        model.load_state_dict(load_file(start / "model.safetensors"), strict=False)
+    except RuntimeError as wrong:
+        raise BadInput(f"start={str(start)!r} is of another shape: use its width, layers and heads") from wrong
+    return {name: checkpoint.about[name] for name in ("world", "recipe")}
+
+
 class Columns:
     """Documents as token columns: an episode is task, o_1, then (the K parts of g_h, o_{h+1}) for each step."""
 
     def __init__(self, tables: Tables, tokenizer: Any) -> None:
         token = tokenizer.get_vocab()
         self.tables = tables
+        self.token_of = {entry.content: i for i, entry in tokenizer.added_tokens_decoder.items()}
         self.task = np.array([token[task_line(w)] for w in tables.instructions])
         self.observation = np.array([token[observation_line(o)] for o in tables.observations])
         self.parts = [np.array([token[subgoal_line(g)] for g in menu]) for menu in tables.menus]
