@@ -5,6 +5,7 @@ from parley.experiments import (
     adaptive_exploration,
     adaptive_proposals,
     delusion,
+    demo_ratio,
     designed_exploration,
     epsilon_greedy,
     linear_regret,
@@ -23,6 +24,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         adaptive_proposals,
         delusion,
         pretraining_error,
+        demo_ratio,
         reporter_error,
         actor_error,
     )

@@ -96,11 +96,13 @@ def pretraining_error(
     seed: int = 0,
     behaviour: str = "uniform",
     implied: bool = False,
+    evidence: Evidence | None = None,
 ) -> PretrainingError:
     """Measure a checkpoint on held-out documents of a `behaviour` (see `held_out`); `implied` posteriors need scipy.
 
     With several Actors the errors of their conditionals add up, weighted by the oracle's law of the earlier parts: a
     bound on the total variation of the joint subgoal (for documents whose `behaviour` is uniform).
+    The oracle counts the evidence that matches the checkpoint's training, unless told which.
     Raises `BadInput` where the checkpoint is of another world.
     """
     if num_documents < 2 or (num_episodes is not None and num_episodes < 1):
@@ -108,7 +110,7 @@ def pretraining_error(
     planner = Reader(path)
     planner.require(beliefs.tables)
     rho = float(planner.checkpoint.about["recipe"]["rho"])
-    oracle = ExactPlanner(beliefs, Evidence(DEMONSTRATOR, rho) if rho else Evidence())
+    oracle = ExactPlanner(beliefs, evidence or matching(rho))
     shape = (num_documents, num_episodes or planner.window)
     documents = held_out(beliefs, planner, behaviour, *shape, seed, rho)
     side = _SideBySide(planner, oracle, documents, implied)
@@ -116,6 +118,11 @@ def pretraining_error(
     for e in range(shape[1]):
         side.read(e)
     return PretrainingError(**side.found, latents=documents.latents, window=planner.window)
+
+
+def matching(rho: float) -> Evidence:
+    """What a model counts as evidence that was trained on a share rho of expert trajectories (theory.md 2)."""
+    return Evidence(DEMONSTRATOR, rho) if rho else Evidence()
 
 
 class _SideBySide:
