@@ -2,19 +2,21 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
-from parley.core.errors import BadInput
+from parley.core.errors import BadInput, ParleyError
 from parley.core.spec import suggestion
 from parley.experiments import EXPERIMENTS
 from parley.experiments.base import conduct
+from parley.experiments.results import read_findings, write_results
 from parley.experiments.summary import theory_summary
 from parley.report.bars import Bars
 from parley.report.plots import save_png
-from parley.report.tables import names_table, plain, theory_table
-from parley.runs.directory import storage
+from parley.report.tables import findings_table, names_table, plain, theory_table
+from parley.runs.directory import storage, write_whole
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
@@ -27,9 +29,12 @@ def add(command: AddCommand, group: AddGroup) -> None:
     trials = group("experiment", "claims of the paper as experiments")
     command("list", _experiments, "the experiments and their claims", trials)
     c = command("run", _experiment, "carry out an experiment; interrupted, the same command goes on", trials)
-    c.add_argument("name")
+    c.add_argument("name", help="of `experiment list`, or `all`")
     c.add_argument("--quick", action="store_true", help="minutes rather than hours; may honestly be undecided")
     c.add_argument("--out", type=Path, help="where cells, figure and finding are kept (default: experiments/NAME)")
+    c = command("report", _results, "write the findings below a directory as a page", trials)
+    c.add_argument("--under", type=Path, default=Path("experiments"), help="where to look (default: experiments)")
+    c.add_argument("--out", type=Path, required=True, help="the page, figures beside it")
 
 
 def _theory(args: argparse.Namespace) -> Any:
@@ -50,16 +55,56 @@ def _experiments(args: argparse.Namespace) -> Any:
 
 
 def _experiment(args: argparse.Namespace) -> Any:
+    if args.name == "all":
+        return _all(args)
     if args.name not in EXPERIMENTS:
-        raise BadInput(f"unknown experiment {args.name!r}{suggestion(args.name, EXPERIMENTS)}")
-    out = args.out or Path("experiments") / (args.name + ("-quick" if args.quick else ""))
-    with storage(out), Bars(ERR) as bars:
-        finding, figure = conduct(EXPERIMENTS[args.name], out, args.quick, bars.begin)
-        save_png(figure, out / "figure.png")
-        (out / "finding.json").write_text(json.dumps(finding.as_dict(), indent=1) + "\n", encoding="utf-8")
+        raise BadInput(f"unknown experiment {args.name!r}{suggestion(args.name, [*EXPERIMENTS, 'all'])}")
+    out = args.out or _default(args)
+    finding = _carry_out(args.name, args.quick, out)
     if not args.json:
-        low, high = finding.interval
-        OUT.print(f"[bold]{finding.verdict}[/]: {plain(finding.claim)}")
-        OUT.print(f"{finding.quantity}: {finding.estimate:.3f} [{low:.3f}, {high:.3f}]", markup=False)
+        low, high = finding["interval"]
+        OUT.print(f"[bold]{finding['verdict']}[/]: {plain(finding['claim'])}")
+        OUT.print(f"{finding['quantity']}: {finding['estimate']:.3f} [{low:.3f}, {high:.3f}]", markup=False)
         OUT.print(f"figure: {out / 'figure.png'}", markup=False, soft_wrap=True)
-    return {**finding.as_dict(), "figure": str(out / "figure.png")}
+    return {**finding, "figure": str(out / "figure.png")}
+
+
+def _default(args: argparse.Namespace) -> Path:
+    return Path("experiments") / (args.name + ("-quick" if args.quick else ""))
+
+
+def _carry_out(name: str, quick: bool, out: Path) -> dict[str, Any]:
+    """One experiment; its cells, figure and finding are kept in `out`."""
+    experiment = EXPERIMENTS[name]
+    with storage(out), Bars(ERR) as bars:
+        finding, figure = conduct(experiment, out, quick, bars.begin)
+        save_png(figure, out / "figure.png")
+        kept = {"experiment": name, "quick": quick, **finding.as_dict()}
+        cells = [asdict(config) for config in experiment.cells(quick)]
+        text = json.dumps({**kept, "cells": cells}, indent=1, default=float)
+        write_whole(out / "finding.json", (text + "\n").encode())
+    return kept
+
+
+def _all(args: argparse.Namespace) -> Any:
+    """Every experiment in turn; one that fails loses none of the others."""
+    under, rows, failed = args.out or Path("experiments"), [], []
+    for name in EXPERIMENTS:
+        try:
+            rows.append(_carry_out(name, args.quick, under / (name + ("-quick" if args.quick else ""))))
+        except ParleyError as wrong:
+            failed.append(f"{name}: {wrong}")
+            ERR.print(f"[bold red]{name}:[/] {plain(str(wrong))}", soft_wrap=True)
+    if not args.json:
+        OUT.print(findings_table(rows))
+    if failed:
+        raise ParleyError(f"{len(failed)} of {len(EXPERIMENTS)} experiments could not be carried out: {failed[0]}")
+    return rows
+
+
+def _results(args: argparse.Namespace) -> Any:
+    findings = read_findings(args.under)
+    write_results(findings, list(EXPERIMENTS), args.out)
+    if not args.json:
+        OUT.print(plain(str(args.out)), soft_wrap=True, highlight=False)
+    return {"page": str(args.out), "experiments": sorted(findings)}

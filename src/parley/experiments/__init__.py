@@ -4,25 +4,31 @@ from parley.experiments import (
     actor_error,
     adaptive_exploration,
     adaptive_proposals,
+    bail,
     delusion,
     demo_ratio,
     designed_exploration,
     epsilon_greedy,
     linear_regret,
     pretraining_error,
+    prior_coverage,
     reporter_error,
+    traps_measured,
 )
 from parley.experiments.base import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     module.NAME: module
     for module in (
+        bail,
         linear_regret,
         epsilon_greedy,
         designed_exploration,
         adaptive_exploration,
         adaptive_proposals,
+        traps_measured,
         delusion,
+        prior_coverage,
         pretraining_error,
         demo_ratio,
         reporter_error,

@@ -108,3 +108,17 @@ def latents_table(latents: Sequence[Mapping[str, Any]], most: int = 20) -> Table
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
+
+
+def findings_table(findings: Sequence[Mapping[str, Any]]) -> Table:
+    """One row an experiment: its verdict, and the interval that it comes from."""
+    table = Table(title="findings", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for column in ("experiment", "verdict", "estimate", "interval"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("of", overflow="fold")
+    for found in findings:
+        low, high = found["interval"]
+        interval = plain(f"[{low:.3g}, {high:.3g}]")
+        verdict, name = plain(found["verdict"]), plain(found["experiment"])
+        table.add_row(name, verdict, f"{found['estimate']:.3g}", interval, plain(found["quantity"]))
+    return table

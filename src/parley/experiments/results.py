@@ -1,0 +1,100 @@
+"""docs/results.md: what the experiments found, written from the findings that they left on disk and nothing else."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from parley.core.errors import BadInput
+from parley.core.text import inert
+from parley.runs.directory import write_whole
+
+HEAD = """# Results
+
+Written by `parley experiment report` from the findings of `parley experiment run`; not by hand. A verdict comes from an
+interval (95 per cent), never from a point; "quick" runs are small and may honestly be undecided.
+
+| experiment | verdict | estimate | interval | of |
+|---|---|---|---|---|
+"""
+MOST_ROWS = 60
+
+
+def read_findings(under: Path) -> dict[str, dict[str, Any]]:
+    """The findings below a directory by experiment; a full run goes before a quick one. `BadInput` where none is."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(under.glob("*/finding.json")):
+        try:
+            finding = json.loads(path.read_text(encoding="utf-8"))
+            name, quick = finding["experiment"], finding["quick"]
+        except (OSError, ValueError, KeyError, TypeError) as wrong:
+            raise BadInput(f"{path} is no finding of `parley experiment run`: {wrong!r}") from None
+        if name not in found or not quick:
+            found[name] = {**finding, "figure": path.with_name("figure.png")}
+    if not found:
+        raise BadInput(
+            f"--under {str(under)!r}: there is no finding below it; make one by `parley experiment run NAME`"
+        )
+    return found
+
+
+def write_results(findings: Mapping[str, Mapping[str, Any]], order: Sequence[str], page: Path) -> None:
+    """The page, and the figures in figures/results/ beside it."""
+    names = [name for name in order if name in findings]
+    text = HEAD + "".join(_line(name, findings[name]) for name in names)
+    for name in names:
+        text += "\n" + _section(name, findings[name], page)
+    write_whole(page, text.encode())
+
+
+def _line(name: str, finding: Mapping[str, Any]) -> str:
+    low, high = finding["interval"]
+    anchor = f"[{name}](#{name})"
+    cells = (anchor, finding["verdict"], _say(finding["estimate"]), f"[{_say(low)}, {_say(high)}]", finding["quantity"])
+    return f"| {' | '.join(map(_cell, cells))} |\n"
+
+
+def _section(name: str, finding: Mapping[str, Any], page: Path) -> str:
+    low, high = finding["interval"]
+    cells = finding["cells"]
+    counts = {key: sorted({cell[key] for cell in cells}) for key in ("episodes", "runs", "seed")}
+    said = "; ".join(f"{key} {', '.join(f'{n:,}' for n in values)}" for key, values in counts.items())
+    option = " --quick" if finding["quick"] else ""
+    text = f"## {name}\n\n{_cell(finding['claim'])}.\n\n"
+    text += f"**{finding['verdict']}**: {_cell(finding['quantity'])} {_say(finding['estimate'])} "
+    text += f"[{_say(low)}, {_say(high)}]. `parley experiment run {name}{option}`; {len(cells)} cells; {said}.\n\n"
+    figure = Path(finding["figure"])
+    if figure.exists():
+        kept = page.parent / "figures" / "results" / f"{name}.png"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(figure, kept)
+        text += f"![{name}](figures/results/{name}.png)\n\n"
+    return text + _tables(finding["rows"])
+
+
+def _tables(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One table for each kind of row: rows that have the same columns."""
+    kinds: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        kinds.setdefault(tuple(row), []).append(row)
+    text = ""
+    for columns, alike in kinds.items():
+        text += f"| {' | '.join(map(_cell, columns))} |\n|{'---|' * len(columns)}\n"
+        text += "".join(f"| {' | '.join(_cell(_say(row[c])) for c in columns)} |\n" for row in alike[:MOST_ROWS])
+        if len(alike) > MOST_ROWS:
+            text += f"\n... and {len(alike) - MOST_ROWS} more.\n"
+        text += "\n"
+    return text
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_say, value))}]"
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return "" if value is None else str(value)
+
+
+def _cell(text: str) -> str:
+    return inert(text).replace("|", "\\|").replace("<", "&lt;")
