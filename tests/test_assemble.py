@@ -65,6 +65,12 @@ def test_no_checkpoint_ships_for_this_world():
         ("epsilon-greedy:per=day", "per='day'"),
         ("epsilon-greedy:policy=wild", "policy='wild'"),
         ("none:epsilon=1", "no argument 'epsilon'"),
+        ("adaptive:prudence=nan", "prudence=nan"),
+        ("adaptive:prudence=inf", "prudence=inf"),
+        ("adaptive:caution=1.5", "caution=1.5"),
+        ("adaptive:caution=nan", "caution=nan"),
+        ("adaptive-proposals:patience=0", "patience=0"),
+        ("adaptive-proposals:patience=nan", "patience=nan"),
     ],
 )
 def test_explorers(spec, said):

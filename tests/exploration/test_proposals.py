@@ -102,3 +102,17 @@ def test_household_reveals_itself_so_little_is_tried():
     kept = run(t, ExactPlanner(Beliefs(t)), np.arange(36) % 9, 24, ProposalsExplorer())
     greedy = run(t, ExactPlanner(Beliefs(t), decode="greedy"), np.arange(36) % 9, 24)
     assert kept.expected().sum(axis=1).mean() <= greedy.expected().sum(axis=1).mean() + 0.1
+
+
+def test_a_run_that_is_over_makes_no_visit():
+    """What it is offered then is not in the log, and depends on how long the other runs of its cohort last."""
+    explorer = ProposalsExplorer()
+    explorer.start(Draws(0, 2), 1000, 2)
+    here, active = sentences("here"), np.ones(2, dtype=bool)
+    explorer.hear(Opening(0, sentences("task"), here))
+    said = MENU.say(explorer.choose(Proposal(np.tile([0.9, 0.1, 0.0], (2, 1))), "sample", MENU, Moment(0, 1)).index)
+    explorer.hear(Outcome(0, 1, said[:, None], here, np.zeros(2), active))
+    said = MENU.say(explorer.choose(Proposal(np.tile([0.2, 0.3, 0.5], (2, 1))), "sample", MENU, Moment(0, 2)).index)
+    explorer.hear(Outcome(0, 2, said[:, None], here, np.zeros(2), np.array([True, False])))
+    np.testing.assert_array_equal(explorer.visits, [[1, 1], [1, 0]])
+    assert not np.isnan(explorer.odds[0, 1]).all() and np.isnan(explorer.odds[1, 1]).all()

@@ -1,6 +1,7 @@
 """The explorers by name."""
 
 from functools import lru_cache
+from math import inf
 
 from parley.assemble.exploration import epsilon_of_theory, exploration_policy
 from parley.assemble.scene import Kind, Scene
@@ -46,8 +47,12 @@ def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5) -> Explo
     beliefs = scene.beliefs
     if beliefs.tables.num_actors > 1:
         raise BadInput(f"explorer 'adaptive': world {scene.spec!r} has several Actors; it explores for one")
-    if not prudence > 0:
-        raise BadInput(f"prudence={prudence}: expected a positive number (1 is Bayesian, more is for the worst case)")
+    if not 0 < prudence < inf:
+        raise BadInput(
+            f"prudence={prudence}: expected a positive finite number (1 is Bayesian, more is for the worst case)"
+        )
+    if not 0 <= caution <= 1:
+        raise BadInput(f"caution={caution}: expected a number from 0 (the world's prior) to 1 (equal beliefs)")
     found = AdaptiveExplorer(beliefs, classes_of(beliefs), trials_of(beliefs), ExactPlanner(beliefs), prudence, caution)
     return GuardedExplorer(found, found, uniform_policy)
 
@@ -59,8 +64,8 @@ def trials_of(beliefs: Beliefs) -> Trials:
 
 
 def adaptive_proposals(scene: Scene, patience: float = 2.0) -> Explorer:
-    if not patience > 0:
-        raise BadInput(f"patience={patience}: expected a positive number of trials")
+    if not 0 < patience < inf:
+        raise BadInput(f"patience={patience}: expected a positive finite number of trials")
     found = ProposalsExplorer(patience)
     if isinstance(scene.planner, Believer):
         return GuardedExplorer(found, scene.planner, uniform_policy)

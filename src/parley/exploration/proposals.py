@@ -47,7 +47,9 @@ class ProposalsExplorer:
             self._where = np.stack([asked, nothing, nothing, seen], axis=1)
             self._trial: Float[np.ndarray, " B"] = np.full(len(seen), np.nan)  # odds of what is tried; NaN: no trial
             self._explored = np.zeros(len(seen), dtype=bool)
+            self._before: list[tuple[np.ndarray, tuple[np.ndarray, ...], dict[str, np.ndarray]]] = []
         else:
+            self._take_back(~said.active)
             chosen = self._words.of("\n".join(parts) for parts in said.subgoals)
             where = np.stack([self._where[:, 0], self._where[:, 3], chosen, seen], axis=1)
             self._where = np.where(said.active[:, None], where, self._where)
@@ -58,6 +60,9 @@ class ProposalsExplorer:
         column = np.array([self._words.of(row) for row in menu.sentences])
         self._grow()
         at = (self.rows[:, None], here[:, None], np.broadcast_to(column, probs.shape))
+        state = {name: getattr(self, name) for name in KEPT}
+        noted = {name: array[at] if array.ndim == 3 else array[self.rows, here] for name, array in state.items()}
+        self._before.append((here, at, noted))
         odds = np.log(np.maximum(probs, FLOOR)) - np.log(np.maximum(1 - probs, FLOOR))
         worth = self._worth(probs, odds, here, at, moment.episode)
         law = decode(np.where(menu.legal, probs, 0.0), "greedy")
@@ -73,6 +78,17 @@ class ProposalsExplorer:
         self.tried[self.rows, here] = np.where(begins, at[2][self.rows, index], -1)
         self._explored = begins | trying
         return Choice(index, self._explored, law)
+
+    def _take_back(self, over: Bool[np.ndarray, " B"]) -> None:
+        """Runs that were over made no visit: only now is it known; that they were asked is due to the others."""
+        for here, at, noted in reversed(self._before):
+            for name, old in noted.items():
+                array = getattr(self, name)
+                if array.ndim == 3:
+                    array[at] = np.where(over[:, None], old, array[at])
+                else:
+                    array[self.rows, here] = np.where(over, old, array[self.rows, here])
+        self._before = []
 
     def _worth(
         self, probs: np.ndarray, odds: np.ndarray, here: np.ndarray, at: tuple[np.ndarray, ...], episode: int

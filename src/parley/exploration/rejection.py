@@ -30,7 +30,7 @@ class Bets:
         self.counts: Float[np.ndarray, "B D S"] = np.zeros((num_runs, 0, 0))
         self.met: Bool[np.ndarray, "B S"] = np.zeros((num_runs, 0), dtype=bool)
         self.log_wealth: Float[np.ndarray, "B Z"] | None = None  # of the bets begun
-        self.moments = 0
+        self.moments: Float[np.ndarray, " B"] = np.zeros(num_runs)  # that each run has heard
 
     def hear(self, said: Opening | Outcome, log_probs: Float[np.ndarray, "B Z"]) -> None:
         """Take in what was said and the log-probability that each hypothesis had given it."""
@@ -49,13 +49,13 @@ class Bets:
         ours = np.log(count[self.rows, seen] + 0.5) - np.log(count.sum(axis=1) + (known + 1) / 2)
         # What a run has never met is not bet on: the share kept for it is all lost, whatever the hypothesis gave it.
         theirs = np.where(self.met[self.rows, seen][:, None], log_probs, 0.0)
-        self._bet(np.where(active[:, None], ours[:, None] - theirs, 0.0))
+        self._bet(np.where(active[:, None], ours[:, None] - theirs, 0.0), active)
         self.counts[self.rows, here, seen] += active
         self.met[self.rows, seen] |= active
 
-    def _bet(self, log_ratio: Float[np.ndarray, "B Z"]) -> None:
-        self.moments += 1
-        begun = -np.log(self.moments * (self.moments + 1.0))
+    def _bet(self, log_ratio: Float[np.ndarray, "B Z"], active: Bool[np.ndarray, " B"]) -> None:
+        self.moments = self.moments + active
+        begun = np.where(active, -np.log(np.maximum(self.moments * (self.moments + 1.0), 1.0)), -np.inf)[:, None]
         before = np.full(log_ratio.shape, -np.inf) if self.log_wealth is None else self.log_wealth
         self.log_wealth = np.logaddexp(before, begun) + log_ratio
 
@@ -64,7 +64,8 @@ class Bets:
         """Runs in which the wealth against every hypothesis has reached 1 / FALSE_ALARM."""
         if self.log_wealth is None:
             return np.zeros(len(self.rows), dtype=bool)
-        return np.logaddexp(self.log_wealth, -np.log(self.moments + 1.0)).min(axis=1) >= -np.log(FALSE_ALARM)
+        waiting = -np.log(self.moments + 1.0)[:, None]
+        return np.logaddexp(self.log_wealth, waiting).min(axis=1) >= -np.log(FALSE_ALARM)
 
     def _grow(self) -> None:
         more = (len(self._places) - self.counts.shape[1], len(self._words) - self.counts.shape[2])
@@ -73,12 +74,12 @@ class Bets:
             self.met = np.pad(self.met, [(0, 0), (0, max(0, more[1]))])
 
     def snapshot(self) -> State:
-        state: State = {"moments": np.array(self.moments), "counts": self.counts, "met": self.met}
+        state: State = {"moments": self.moments, "counts": self.counts, "met": self.met}
         state |= self._words.snapshot("words") | self._places.snapshot("places")
         return state if self.log_wealth is None else {**state, "log_wealth": self.log_wealth}
 
     def restore(self, state: State) -> None:
-        self.moments, self.counts, self.met = int(state["moments"]), state["counts"].copy(), state["met"].copy()
+        self.moments, self.counts, self.met = (state[name].copy() for name in ("moments", "counts", "met"))
         self.log_wealth = state["log_wealth"].copy() if "log_wealth" in state else None
         self._words.restore(state, "words")
         self._places.restore(state, "places")
