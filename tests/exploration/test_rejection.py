@@ -1,5 +1,7 @@
 """The sequential test of the model: rarely wrong, soon right; and the forced exploration that follows it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from parley.planners.exact import ExactPlanner
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import classes_of
 from parley.theory.trials import Trials
+from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.shortcut import shortcut
 from tests.helpers import run
 
@@ -92,6 +95,16 @@ def test_forced_exploration_only_after_the_model_is_rejected(make):
         planner = ExactPlanner(Beliefs(believed), decode="greedy")
         explorer = make(believed, planner)
         run(tables, planner, np.zeros(32, dtype=int), 300, explorer)
+        assert (explorer.since >= 0).mean() == float(wrong)
+
+
+def test_a_latent_without_prior_is_no_hypothesis():
+    """The prior excludes the true latent: the model is wrong, although the tables of that latent are not."""
+    tables = replace(random_family(seed=4, latents=3), prior=np.array([0.5, 0.5, 0.0]))
+    for latent, wrong in ((0, False), (2, True)):
+        planner = ExactPlanner(Beliefs(tables))
+        explorer = guarded(tables, planner)
+        run(tables, planner, np.full(8, latent), 250, explorer)
         assert (explorer.since >= 0).mean() == float(wrong)
 
 

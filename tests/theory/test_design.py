@@ -183,7 +183,7 @@ def test_what_does_not_fit_is_refused_with_its_size(monkeypatch):
     with pytest.raises(BadInput, match=r"has \d+,\d+ coefficients over 610 nodes .*method=iterative"):
         design(beliefs, classes, method="exact")
     assert design(beliefs, classes).method == "iterative"
-    with pytest.raises(BadInput, match="14 nodes at step 2 of 4 .*at most 10 fit.*policy=uniform"):
+    with pytest.raises(BadInput, match="14 nodes at step 2 of 4 .*at most 10 fit.*adaptive-proposals.*policy=uniform"):
         EpisodeTree(beliefs, tuple(range(9)), max_nodes=10)
     monkeypatch.setattr("parley.theory.tree.MAX_OVERLAP", 1000)
     with pytest.raises(BadInput, match="36 pairs of latents at 476 nodes"):

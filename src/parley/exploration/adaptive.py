@@ -112,6 +112,7 @@ class AdaptiveExplorer:
         self.beliefs, self.trials, self.reader, self.prudence = beliefs, trials, reader, prudence
         prior = classes.prior
         self.flat = np.where(prior > 0, np.maximum(prior, TINY) ** -caution, 0.0)  # C
+        self.possible = np.flatnonzero(beliefs.tables.prior > 0)  # the hypotheses: Y of the Z latents
         self.home = np.zeros((len(classes.members), beliefs.tables.num_latents))  # C Z
         for c, group in enumerate(classes.members):
             self.home[c, list(group)] = 1.0
@@ -124,14 +125,14 @@ class AdaptiveExplorer:
         self.dismissed: Float[np.ndarray, "B C"] = np.full((draws.num_runs, len(self.home)), -1.0)
         self.tilt: Float[np.ndarray, "B Z"] = np.ones((draws.num_runs, self.beliefs.tables.num_latents))
         self.trial: Bool[np.ndarray, " B"] = np.zeros(draws.num_runs, dtype=bool)
-        self.log_likelihood: Float[np.ndarray, "B Z"] = np.zeros_like(self.tilt)  # of what was heard last
+        self.log_likelihood: Float[np.ndarray, "B Y"] = np.zeros((draws.num_runs, len(self.possible)))  # of the last
 
     def hear(self, said: Opening | Outcome) -> None:
         before = 0.0 if isinstance(said, Opening) else self.reader.log_environment
         self.reader.hear(said)
         after = self.reader.log_environment
         with np.errstate(invalid="ignore"):
-            self.log_likelihood = np.where(np.isneginf(after), -np.inf, after - before)
+            self.log_likelihood = np.where(np.isneginf(after), -np.inf, after - before)[:, self.possible]
         if isinstance(said, Opening):
             w = self.reader.instruction[:, 0]
             self.asked[np.arange(len(w)), w] += 1

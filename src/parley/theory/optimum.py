@@ -39,7 +39,8 @@ class Optimum:
         if reachable is None and len(latents) != 2:
             raise BadInput(
                 f"world {self.beliefs.tables.name!r}: the beliefs of its {len(latents)} latents are too many for the "
-                f"Bayes-adaptive optimum (two latents, or at most {MAX_REACHABLE} reachable beliefs)"
+                f"Bayes-adaptive optimum (two latents, or at most {MAX_REACHABLE} reachable beliefs fit): "
+                "explore with adaptive"
             )
         self.exact = reachable is not None
         x = np.linspace(-SPAN, SPAN, GRID)

@@ -74,7 +74,8 @@ class EpisodeTree:
             horizon = self.beliefs.tables.horizon
             raise BadInput(
                 f"the episode tree of world {self._name!r} has {num:,} nodes at step {h} of {horizon} (at most "
-                f"{most:,} fit): use a shorter horizon or fewer observations, or explore with policy=uniform"
+                f"{most:,} fit): use a shorter horizon or fewer observations, or an explorer that needs no tree "
+                "(adaptive-proposals, or epsilon-greedy with policy=uniform)"
             )
 
     def _open(self, probs: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
