@@ -159,6 +159,7 @@ def analyse(configs: Sequence[RunConfig], totals: Sequence[Float[np.ndarray, "R 
                 f"{name}_interval": [float(low), float(high)],
                 f"{name}_verdict": at_least(float(low), float(high), 0.0),
             }
+        row["worst_share_of_best"] = row["worst"] / row["worst_best"] if row["worst_best"] else None
         row["proposals_margin"] = 2 * row["bayes"] + 1.0 - row["bayes_proposals"]
         limit = lines[LIMIT].bayes() if LIMIT in lines else np.nan
         row["optimum"] = limit if np.isfinite(limit) else None

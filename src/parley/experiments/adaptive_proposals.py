@@ -53,15 +53,16 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
                     "against": "+".join(line),
                     "regret": float(prior @ totals[MINE].mean(axis=0)),
                     "its_regret": float(prior @ totals[line].mean(axis=0)),
-                    "difference": mean - slack,
-                    "interval": [mean - half - slack, mean + half - slack],
+                    "difference": mean,
+                    "interval": [mean - half, mean + half],
+                    "slack": slack,
                     "runs_a_latent": len(gap),
                 }
             )
-    worst = max(rows, key=lambda row: row["interval"][1])
-    low, high = worst["interval"]
+    worst = max(rows, key=lambda row: row["interval"][1] - row["slack"])
+    low, high = (end - worst["slack"] for end in worst["interval"])
     quantity = "largest difference from another line, less the slack"
-    return Finding(CLAIM, at_most(low, high, 0.0), worst["difference"], (low, high), quantity, rows)
+    return Finding(CLAIM, at_most(low, high, 0.0), worst["difference"] - worst["slack"], (low, high), quantity, rows)
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:

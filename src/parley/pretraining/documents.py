@@ -53,8 +53,13 @@ def sample_documents(
     seed: tuple[int, ...],
     rho: float = 0.0,
     behaviour: str = "mixed",
+    stratified: bool = False,
 ) -> Documents:
-    """Draw documents whose exact oracle is known; the same seed gives the same ones."""
+    """Draw documents whose exact oracle is known; the same seed gives the same ones.
+
+    With `stratified`, each latent still has its prior probability in each document, but its number of documents differs
+    from N times that by less than one: the error of a batch's gradient that is due to the draw of latents is gone.
+    """
     if behaviour not in BEHAVIOURS:
         raise BadInput(f"behaviour={behaviour!r}: expected {' or '.join(map(repr, BEHAVIOURS))}")
     if rho and (behaviour != "uniform" or beliefs.tables.num_actors > 1):
@@ -62,7 +67,9 @@ def sample_documents(
             f"rho={rho}: expert trajectories need behaviour='uniform' and one Actor, as the oracle counts them"
         )
     part = np.zeros(num_documents, dtype=np.intp)
-    return draw(beliefs, (Behaviour(behaviour),), part, num_episodes, np.random.default_rng(seed), rho)
+    rng = np.random.default_rng(seed)
+    points = rng.permutation((np.arange(num_documents) + rng.random()) / num_documents) if stratified else None
+    return draw(beliefs, (Behaviour(behaviour),), part, num_episodes, rng, rho, points)
 
 
 def draw(
@@ -72,13 +79,17 @@ def draw(
     num_episodes: int,
     rng: np.random.Generator,
     rho: float = 0.0,
+    points: Float[np.ndarray, " N"] | None = None,
 ) -> Documents:
-    """Draw one document for each entry of `part`, the index in `mix` of its behaviour (not of `logs`)."""
+    """Draw one document for each entry of `part`, the index in `mix` of its behaviour (not of `logs`).
+
+    Its latent is the prior's quantile at its entry of `points`, uniform on [0, 1): drawn here where none are given.
+    """
     if not 0 <= rho <= 1:
         raise BadInput(f"rho={rho}: expected the share of expert trajectories, between 0 and 1")
     t, n = beliefs.tables, len(part)
     horizon = t.horizon
-    z = sample_rows(np.tile(t.prior, (n, 1)), rng.random(n))
+    z = sample_rows(np.tile(t.prior, (n, 1)), rng.random(n) if points is None else points)
     instructions = rng.integers(len(t.instructions), size=(n, num_episodes))
     observations = np.empty((n, num_episodes, horizon + 1), dtype=np.intp)
     subgoals = np.empty((n, num_episodes, horizon), dtype=np.intp)

@@ -197,7 +197,7 @@ def _steps(torch: Any, model: Any, beliefs: Beliefs, columns: Columns, recipe: R
     began = time.perf_counter()
     for i in range(total):
         seed = (recipe.seed, 0, i)
-        documents = sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour)
+        documents = sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour, True)
         label_loss, observation_loss = losses(torch, model, columns, documents)
         loss = label_loss + recipe.observation_weight * observation_loss
         if not bool(torch.isfinite(loss)):
