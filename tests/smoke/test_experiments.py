@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from parley import assemble, cli
-from parley.core.draws import Draws
-from parley.experiments import EXPERIMENTS, epsilon_greedy, linear_regret
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, at_least, at_most, conduct
+from parley.core.errors import BadInput
+from parley.experiments import EXPERIMENTS, linear_regret
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, at_least, at_most, cell_name, conduct
+from parley.experiments.pretraining_error import Training
 
 
 def silent(label, total):
@@ -33,7 +34,7 @@ def test_cells_are_kept_and_only_for_the_same_configuration(tmp_path, monkeypatc
     first, _ = conduct(linear_regret, tmp_path, True, begin)
     again, _ = conduct(linear_regret, tmp_path, True, begin)
     assert len(begun) == 3 and first == again and first.verdict == SUPPORTED
-    (tmp_path / "cell-0.npz").write_bytes(b"damaged")
+    (tmp_path / cell_name(cells[0])).write_bytes(b"damaged")
     cells[1] = replace(cells[1], seed=5)
     conduct(linear_regret, tmp_path, True, begin)
     assert len(begun) == 5
@@ -45,14 +46,6 @@ def test_linear_regret_is_not_supported_by_curves_that_bend():
     cells = linear_regret.cells(True)
     assert linear_regret.analyse(cells, [bent] * 3).verdict == NOT_SUPPORTED
     assert linear_regret.analyse(cells, [np.zeros((8, 200))] * 3).verdict == NOT_SUPPORTED
-
-
-def test_epsilon_greedy_tells_the_rate_from_a_line():
-    cells = epsilon_greedy.cells(True)
-    rng = np.random.default_rng(0)
-    for power, verdict in ((0.45, SUPPORTED), (1.0, NOT_SUPPORTED)):
-        regrets = [rng.uniform(0.9, 1.1, (64, 1)) * c.episodes**power for c in cells]
-        assert epsilon_greedy.analyse(cells, regrets).verdict == verdict
 
 
 @pytest.mark.parametrize("name", ["delusion", "designed-exploration"])
@@ -71,11 +64,21 @@ def test_differences_are_taken_run_by_run(name):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 @pytest.mark.parametrize("quick", [True, False])
 def test_every_cell_can_be_assembled(name, quick):
+    """Once for each planner and explorer of each world; a refusal of the theory's epsilon or of a large tree is one."""
+    refused, seen = 0, set()
     for config in EXPERIMENTS[name].cells(quick):
+        key = (config.world, config.planner, config.explore)
+        if key in seen or "learned:" in config.world or "cloned:" in config.world or isinstance(config, Training):
+            continue  # what is trained on the spot has tests of its own
+        seen.add(key)
         world = assemble.world(config.world)
-        latents = assemble.draw_latents(world, Draws(0, 2), config.latent)
-        scene = assemble.Scene(config.world, world, latents, config.episodes)
-        assert assemble.planner(config.planner, scene) and assemble.explorer(config.explore, scene)
+        scene = assemble.Scene(config.world, world, np.arange(len(world.latents)), config.episodes)
+        try:
+            assert assemble.planner(config.planner, scene) and assemble.explorer(config.explore, scene)
+        except BadInput:
+            assert name == "adaptive-exploration" and ("theory" in config.explore or "bayes" in config.explore)
+            refused += 1
+    assert refused <= len(seen) / 4
 
 
 def test_command(capsys, tmp_path, monkeypatch):

@@ -1,0 +1,172 @@
+"""Every analysis on made-up regret: what its claim says is supported, the contrary is not, and noise is undecided."""
+
+import json
+
+import numpy as np
+import pytest
+
+from parley import assemble
+from parley.experiments import (
+    adaptive_exploration,
+    adaptive_proposals,
+    bail,
+    demo_ratio,
+    epsilon_greedy,
+    pretraining_error,
+    prior_coverage,
+    traps_measured,
+)
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from parley.theory.bounds import theory_epsilon
+
+
+def verdict(experiment, make, seed=0):
+    """What the analysis says of cells filled by `make(config, rng)`; its finding can be written down."""
+    cells = experiment.cells(True)
+    finding = experiment.analyse(cells, [make(c, np.random.default_rng((seed, i))) for i, c in enumerate(cells)])
+    assert finding.interval[0] <= finding.estimate <= finding.interval[1] and finding.rows
+    json.dumps(finding.as_dict(), allow_nan=False)
+    return finding.verdict
+
+
+def spread(config, mean, noise, rng):
+    """Regret of runs and episodes with a given mean total."""
+    totals = mean + noise * rng.normal(size=(config.runs, 1))
+    return np.repeat(totals / config.episodes, config.episodes, axis=1)
+
+
+def test_bail():
+    for extra, noise, expected in ((0.001, 0.01, SUPPORTED), (0.1, 0.01, NOT_SUPPORTED), (0.02, 0.3, UNDECIDED)):
+
+        def make(c, rng, extra=extra, noise=noise):
+            mean = 3.0 + extra * c.episodes * (c.planner == "transformer")
+            return spread(c, mean, noise * c.episodes, rng)
+
+        assert verdict(bail, make) == expected
+
+
+def test_adaptive_proposals():
+    def make(better, noise):
+        def made(c, rng):
+            mean = 5.0 + better * ((c.planner, c.explore) != adaptive_proposals.MINE)
+            return spread(c, mean, noise, rng)
+
+        return made
+
+    assert verdict(adaptive_proposals, make(1.0, 0.1)) == SUPPORTED
+    assert verdict(adaptive_proposals, make(-1.0, 0.1)) == NOT_SUPPORTED
+    assert verdict(adaptive_proposals, make(0.1, 3.0)) == UNDECIDED
+
+
+def curves(config, power, noise, rng, scale=1.0):
+    marks = np.linspace(0, 1, epsilon_greedy.MARKS + 1)[1:]
+    tabulated = epsilon_greedy._sizes(config.world)
+    if config.explore == epsilon_greedy.ANYTIME:
+        shape = marks**power
+    else:
+        shape = marks * (scale * config.episodes * theory_epsilon(config.episodes, *tabulated)) ** (2 * power)
+    return shape * rng.uniform(1 - noise, 1 + noise, (config.runs, 1))
+
+
+@pytest.mark.parametrize(
+    "power, scale, noise, expected",
+    [(0.5, 0.1, 0.02, SUPPORTED), (1.0, 0.1, 0.02, NOT_SUPPORTED), (0.5, 100.0, 0.02, NOT_SUPPORTED)],
+    ids=["at its rate", "a line", "above the bound"],
+)
+def test_epsilon_greedy(power, scale, noise, expected):
+    assert verdict(epsilon_greedy, lambda c, rng: curves(c, power, noise, rng, scale)) == expected
+
+
+def test_epsilon_greedy_is_undecided_through_noise():
+    assert verdict(epsilon_greedy, lambda c, rng: curves(c, 0.5, 0.99, rng, 0.1)) == UNDECIDED
+
+
+def test_epsilon_greedy_takes_the_worst_latent():
+    """A slope that only one latent has is found."""
+
+    def make(c, rng):
+        fine, bad = curves(c, 0.5, 0.02, rng, 0.1), curves(c, 1.0, 0.02, rng, 0.1)
+        of = np.arange(c.runs) % len(assemble.world(c.world).latents)
+        return np.where((of == 1)[:, None], bad, 0.01 * fine)
+
+    assert verdict(epsilon_greedy, make) == NOT_SUPPORTED
+
+
+def test_traps():
+    def make(factor, noise):
+        def made(c, rng):
+            cost = traps_measured.predicted(c).cost
+            return spread(c, factor * cost, noise * (cost + 0.1), rng)
+
+        return made
+
+    assert verdict(traps_measured, make(1.0, 0.01)) == SUPPORTED
+    assert verdict(traps_measured, make(1.5, 0.01)) == NOT_SUPPORTED
+    assert verdict(traps_measured, make(1.1, 3.0)) == UNDECIDED
+
+
+def test_prior_coverage():
+    def make(without, bought, noise):
+        def made(c, rng):
+            power = without if c.explore == "none" else bought
+            return spread(c, prior_coverage.c_z(c) ** power, noise, rng)
+
+        return made
+
+    assert verdict(prior_coverage, make(0.6, 0.02, 0.01)) == SUPPORTED
+    assert verdict(prior_coverage, make(0.6, 0.5, 0.01)) == NOT_SUPPORTED
+    assert verdict(prior_coverage, make(0.1, 0.02, 0.01)) == NOT_SUPPORTED
+    assert verdict(prior_coverage, make(0.32, 0.09, 1.0)) == UNDECIDED
+
+
+def totals(c, rng, mine, noise):
+    """One entry a run; the optimum is one number."""
+    if c.explore == adaptive_exploration.LIMIT[1]:
+        return np.array([[0.5]])
+    mean = mine if c.explore == "adaptive" else 4.0
+    return mean + noise * rng.normal(size=(c.runs, 1))
+
+
+def test_adaptive_exploration():
+    cells = adaptive_exploration.cells(True)
+    for mine, noise, expected in ((1.0, 0.05, SUPPORTED), (9.0, 0.05, NOT_SUPPORTED), (4.6, 1.0, UNDECIDED)):
+        made = [totals(c, np.random.default_rng(i), mine, noise) for i, c in enumerate(cells)]
+        finding = adaptive_exploration.analyse(cells, made)
+        assert finding.verdict == expected
+        assert all(row["bayes"] == pytest.approx(mine, abs=noise) for row in finding.rows)
+    assert finding.rows[0]["optimum"] == 0.5 and finding.rows[0]["optimum_margin"] < 0
+
+
+def test_a_reference_that_does_not_exist_on_a_world_is_left_out():
+    cells = adaptive_exploration.cells(True)
+    made = []
+    for i, c in enumerate(cells):
+        rng = np.random.default_rng(i)
+        made.append(np.full((c.runs, 1), np.nan) if "theory" in c.explore else totals(c, rng, 1.0, 0.05))
+    assert adaptive_exploration.analyse(cells, made).verdict == SUPPORTED
+
+
+def trained(c, rng, exponent, noise):
+    error = 2.0 * (c.documents * c.episodes) ** exponent * np.exp(noise * rng.normal())
+    return np.array([[error, 0.01 * error, 1.0, 100, 1000, *(error + 0.001 * rng.normal(size=c.runs))]])
+
+
+def test_pretraining_error():
+    assert verdict(pretraining_error, lambda c, rng: trained(c, rng, -0.5, 0.02)) == SUPPORTED
+    assert verdict(pretraining_error, lambda c, rng: trained(c, rng, -0.1, 0.02)) == NOT_SUPPORTED
+    assert verdict(pretraining_error, lambda c, rng: trained(c, rng, -0.5, 1.0)) == UNDECIDED
+
+
+def test_the_width_that_binds_is_no_evidence_of_the_exponent():
+    numbers = {16: np.array([0.1]), 64: np.array([0.05]), 256: np.array([0.049])}
+    larger = {16: np.array([0.1]), 64: np.array([0.049]), 256: np.array([0.025])}
+    assert pretraining_error.binding({8: numbers, 16: larger}) == {8: {256}, 16: set()}
+
+
+def test_demo_ratio():
+    def make(gap, half):
+        return lambda c, rng: np.array([[0.01, 0.01 + gap * bool(c.rho), half, 2.0, 1.9]])
+
+    assert verdict(demo_ratio, make(0.01, 0.001)) == SUPPORTED
+    assert verdict(demo_ratio, make(-0.01, 0.001)) == NOT_SUPPORTED
+    assert verdict(demo_ratio, make(0.001, 0.01)) == UNDECIDED
