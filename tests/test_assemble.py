@@ -103,6 +103,8 @@ def test_instruction_schedules():
     draws, names = Draws(0, 500), ("mug", "book", "cup")
     cyclic = assemble.Schedule("cyclic", names, draws)
     assert [cyclic(t)[0] for t in range(4)] == ["mug", "book", "cup", "mug"]
+    doubling = assemble.Schedule("doubling", names, draws)
+    assert [doubling(t)[0] for t in range(8)] == ["mug", *["book"] * 2, *["cup"] * 4, "mug"]
     assert set(assemble.Schedule("fixed:book", names, draws)(5)) == {"book"}
     assert [assemble.Schedule("list:2|mug", names, draws)(t)[0] for t in range(3)] == ["cup", "mug", "cup"]
     assert set(assemble.Schedule("random", names, draws)(0)) == set(names)

@@ -16,7 +16,7 @@ from parley.core.text import inert
 from parley.execute import RunConfig, run
 from parley.report.bars import Bars
 from parley.report.page import report_page
-from parley.report.summary import Curves, log_log_slope, reading
+from parley.report.summary import Curves, late_slope, reading
 from parley.report.tables import proposal_lines, summary_table
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.world_file import dump_world
@@ -37,10 +37,10 @@ def test_slope_of_known_curves():
     t = np.arange(1, 401)
     for power in (0.5, 1.0):
         regret = np.tile(np.diff(t**power, prepend=0), (20, 1))
-        assert abs(log_log_slope(regret)[0] - power) < 1e-6
-    assert log_log_slope(np.zeros((5, 100))) == (None, None, None)
+        assert abs(late_slope(regret)[0] - power) < 1e-6
+    assert late_slope(np.zeros((5, 100))) == (None, None, None)
     noisy = np.random.default_rng(0).exponential(size=(50, 400))
-    slope, low, high = log_log_slope(noisy)
+    slope, low, high = late_slope(noisy)
     assert low < slope < high and abs(slope - 1) < 0.05
 
 

@@ -14,7 +14,11 @@ from parley.core.tables import Sentences
 
 @dataclass(frozen=True)
 class Schedule:
-    """Which instruction each run gets in each episode: `cyclic`, `random`, `fixed:NAME|INDEX`, or `list:A|B|...`."""
+    """Which instruction each run gets in each episode.
+
+    `cyclic`, `random`, `fixed:NAME|INDEX`, `list:A|B|...`, or `doubling`: the first for 1 episode, the next for 2, for
+    4 and so on in turn, so that what was learnt for one instruction comes late for the others (an adversary's order).
+    """
 
     spec: str
     instructions: tuple[str, ...]
@@ -23,9 +27,9 @@ class Schedule:
 
     def __post_init__(self) -> None:
         kind, _, rest = self.spec.partition(":")
-        if kind not in ("cyclic", "random", "fixed", "list") or bool(rest) != (kind in ("fixed", "list")):
+        if kind not in ("cyclic", "random", "doubling", "fixed", "list") or bool(rest) != (kind in ("fixed", "list")):
             raise BadInput(
-                f"instructions={self.spec!r}: expected cyclic, random, fixed:NAME, or list:NAME|NAME|... "
+                f"instructions={self.spec!r}: expected cyclic, random, doubling, fixed:NAME, or list:NAME|NAME|... "
                 "(a name may be the index, counted from 0)"
             )
         chosen = rest.split("|") if rest else range(len(self.instructions))
@@ -36,7 +40,8 @@ class Schedule:
         names = np.array(self.instructions, dtype=object)
         if self.spec == "random":
             return names[(self.draws.uniform(Purpose.INSTRUCTION, episode) * len(names)).astype(int)]
-        return np.full(self.draws.num_runs, names[self.order[episode % len(self.order)]], dtype=object)
+        turn = (episode + 1).bit_length() - 1 if self.spec == "doubling" else episode
+        return np.full(self.draws.num_runs, names[self.order[turn % len(self.order)]], dtype=object)
 
 
 def index_of(name: str, names: tuple[str, ...], what: str) -> int:

@@ -24,25 +24,45 @@ from parley.theory.distinguishability import classes_of, uniform
 
 NAME = "epsilon-greedy"
 CLAIM = (
-    "On every tabular world, at the theory's rate, log(regret / (T epsilon(T))) has a slope in log T of at most 0.03, "
-    "regret is below the bound with constant 1, and the anytime variant is sublinear within a run"
+    "On every tabular world and order of instructions, at the theory's rate, log(regret / (T epsilon(T))) has a slope "
+    "in log T of at most 0.03, regret is below the bound with constant 1, and the anytime variant is sublinear "
+    "within a run"
 )
 BOUND, SMALL = 0.03, 0.3
 WORLDS = ("shortcut", "treasure", "household", "random", "traps")
 THEORY, ANYTIME = "epsilon-greedy:epsilon=theory", "epsilon-greedy:epsilon=1,power=0.5"
+ADVERSARIAL = ("fixed:0", "fixed:1", "doubling")
+FAMILIES = {
+    "1 / eta": ("treasure:n=4", "treasure:n=8", "treasure:n=32"),
+    "|Z|": ("random:latents=2", "random:latents=4", "random:latents=8"),
+}
 MARKS = 64  # points of a curve that are kept
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
-    """Lengths from the least with a small epsilon over one decade (quick) or two; instructions in turn, and fixed."""
+    """Lengths from the least with a small epsilon over one decade (quick) or two.
+
+    Where there are several instructions, also in orders that an adversary may choose, over one decade. Then how regret
+    depends on eta and on |Z|, over families of worlds at one length.
+    """
     found = []
     for world in WORLDS[:2] if quick else WORLDS:
-        least, latents = _least(world), len(assemble.world(world).latents)
-        runs = latents * max(2, (32 if quick else 64) // latents)
+        least, several = _least(world), len(assemble.world(world).instructions) > 1
         for factor in (1, 10) if quick else (1, 10, 100):
-            found.append(RunConfig(world, explore=THEORY, episodes=factor * least, latent="each", runs=runs))
-        found.append(RunConfig(world, explore=ANYTIME, episodes=10 * least, latent="each", runs=runs))
+            found.append(_cell(world, THEORY, factor * least, quick))
+        found.append(_cell(world, ANYTIME, 10 * least, quick))
+        for order in ADVERSARIAL if several and not quick else ():
+            found += [_cell(world, THEORY, factor * least, quick, order) for factor in (1, 10)]
+    for family in () if quick else FAMILIES.values():
+        length = 2 * max(map(_least, family))
+        found += [_cell(world, THEORY, length, quick) for world in family]
     return found
+
+
+def _cell(world: str, explore: str, episodes: int, quick: bool, instructions: str = "cyclic") -> RunConfig:
+    latents = len(assemble.world(world).latents)
+    runs = latents * max(2, (32 if quick else 64) // latents)
+    return RunConfig(world, explore=explore, episodes=episodes, latent="each", runs=runs, instructions=instructions)
 
 
 @lru_cache(maxsize=16)
@@ -76,44 +96,57 @@ def _worst(curves: Float[np.ndarray, "R M"], world: str) -> Float[np.ndarray, "r
 
 
 def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"]]) -> Finding:
-    """For each world the slope with a bootstrap over runs, the bound, and the anytime variant; the steepest decides."""
+    """For each world and order of instructions the slope with a bootstrap over runs; the steepest decides."""
     rows: list[dict[str, Any]] = []
-    for world in dict.fromkeys(c.world for c in configs):
-        mine = [(c, _worst(k, world)) for c, k in zip(configs, kept, strict=True) if c.world == world]
-        lengths = [(c, k[:, -1]) for c, k in mine if c.explore == THEORY]
-        lots, totals = np.array([float(c.episodes) for c, _ in lengths]), [total for _, total in lengths]
-        scale = np.array([T * theory_epsilon(int(T), *_sizes(world)) for T in lots])
-        slope = loglog_slope(lots, [total / by for total, by in zip(totals, scale, strict=True)])
-        plain = loglog_slope(lots, totals)
-        ratio = max(total.mean() / regret_bound(c.episodes, *_sizes(world)) for c, total in lengths)
-        anytime = growth(next(k for c, k in mine if c.explore == ANYTIME))
-        rows.append(
-            {
-                "world": world,
-                "T": [c.episodes for c, _ in lengths],
-                "epsilon": [theory_epsilon(c.episodes, *_sizes(world)) for c, _ in lengths],
-                "regret": [float(total.mean()) for _, total in lengths],
-                "runs": len(lengths[0][1]),
-                "slope": slope.value,
-                "interval": [slope.low, slope.high],
-                "plain_slope": plain.value,
-                "largest_share_of_bound": float(ratio),
-                "anytime": anytime.verdict,
-                "anytime_exponent": anytime.exponent.value,
-            }
-        )
+    inside = [(c, _worst(k, c.world)) for c, k in zip(configs, kept, strict=True)]
+    for world, order in dict.fromkeys((c.world, c.instructions) for c in configs if c.world in WORLDS):
+        mine = [(c, k) for c, k in inside if (c.world, c.instructions) == (world, order)]
+        lengths = {c.episodes: (c, k[:, -1]) for c, k in mine if c.explore == THEORY}
+        found = _slopes(list(lengths.values()), [float(T) for T in lengths])
+        anytime = [growth(k) for c, k in mine if c.explore == ANYTIME]
+        names = {"anytime": anytime[0].verdict, "anytime_exponent": anytime[0].exponent.value} if anytime else {}
+        rows.append({"world": world, "instructions": order, "T": list(lengths), **found, **names})
     worst = max(rows, key=lambda row: row["interval"][1])
     low, high = worst["interval"]
-    broken = any(row["largest_share_of_bound"] > 1 or row["anytime"] == "linear" for row in rows)
-    fine = all(row["anytime"] == "sublinear" for row in rows) and not broken
+    anytimes = [row["anytime"] for row in rows if "anytime" in row]
+    broken = any(row["largest_share_of_bound"] > 1 for row in rows) or "linear" in anytimes
+    fine = set(anytimes) == {"sublinear"} and not broken
     verdict = NOT_SUPPORTED if broken or low > BOUND else SUPPORTED if fine and high <= BOUND else UNDECIDED
     quantity = "slope of log(regret / (T epsilon)), steepest world"
-    return Finding(CLAIM, verdict, worst["slope"], (low, high), quantity, rows)
+    return Finding(CLAIM, verdict, worst["slope"], (low, high), quantity, rows + _dependence(inside))
+
+
+def _slopes(cells: list[tuple[RunConfig, Float[np.ndarray, " R"]]], x: list[float]) -> dict[str, Any]:
+    """Log-log slope in x of regret over T epsilon(T), and of regret itself; and how close to the bound regret comes."""
+    scale = [c.episodes * theory_epsilon(c.episodes, *_sizes(c.world)) for c, _ in cells]
+    slope = loglog_slope(np.array(x), [total / by for (_, total), by in zip(cells, scale, strict=True)])
+    return {
+        "epsilon": [by / c.episodes for (c, _), by in zip(cells, scale, strict=True)],
+        "regret": [float(total.mean()) for _, total in cells],
+        "runs": len(cells[0][1]),
+        "slope": slope.value,
+        "interval": [slope.low, slope.high],
+        "plain_slope": loglog_slope(np.array(x), [total for _, total in cells]).value,
+        "largest_share_of_bound": max(float(k.mean()) / regret_bound(c.episodes, *_sizes(c.world)) for c, k in cells),
+    }
+
+
+def _dependence(inside: list[tuple[RunConfig, Float[np.ndarray, "r M"]]]) -> list[dict[str, Any]]:
+    """Regret over T epsilon(T) against eta and |Z| at one length: reported, no part of the verdict."""
+    rows = []
+    for quantity, family in FAMILIES.items():
+        at = 2 * max(map(_least, family))
+        cells = [(c, k[:, -1]) for c, k in inside if c.world in family and c.episodes == at and c.explore == THEORY]
+        sizes = [_sizes(c.world) for c, _ in cells]
+        x = [1 / eta if quantity == "1 / eta" else float(number) for _, eta, number, _ in sizes]
+        if len(set(x)) > 1:
+            rows.append({"against": quantity, "worlds": list(family), "T": at, "values": x, **_slopes(cells, x)})
+    return rows
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"]]) -> Figure:
     series: dict[str, list[tuple[float, float]]] = {}
     for c, k in zip(configs, kept, strict=True):
-        if c.explore == THEORY:
+        if c.explore == THEORY and c.world in WORLDS and c.instructions == "cyclic":
             series.setdefault(c.world, []).append((c.episodes, float(_worst(k, c.world)[:, -1].mean())))
     return loglog_figure(NAME, "T", "expected regret of a run of T episodes", series, 0.5)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from parley.execute import RunConfig
 from parley.experiments.base import Finding, at_least
 from parley.report.plots import curves_figure
-from parley.report.summary import log_log_slope
+from parley.report.summary import late_slope
 
 NAME = "linear-regret"
 CLAIM = "Without exploration, BAIL decoded greedily has regret linear in T under the unlikely latent"
@@ -26,7 +26,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
 
 def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Finding:
     """The smallest slope over the worlds decides, with its own interval; no regret at all counts as slope 0."""
-    slopes = [tuple(value or 0.0 for value in log_log_slope(regret)) for regret in regrets]
+    slopes = [tuple(value or 0.0 for value in late_slope(regret)) for regret in regrets]
     rows = [
         {"world": config.world, "slope": slope, "low": low, "high": high}
         for config, (slope, low, high) in zip(configs, slopes, strict=True)

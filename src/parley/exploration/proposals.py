@@ -101,7 +101,7 @@ class ProposalsExplorer:
         self.pace[at], self.odds[at] = told, odds
         self.visits[self.rows, here] += 1
         to_come = (self.num_episodes - episode) * self.visits[self.rows, here] / (episode + 1)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             alone = (np.maximum(-odds, 0.0) + 1) / told  # visits until the planner would have learnt it by itself
         return probs * np.where(np.isnan(told), 0.0, np.minimum(alone, to_come[:, None]))
 

@@ -12,8 +12,10 @@ from jaxtyping import Float
 from parley.core.errors import ParleyError, RunDamaged
 from parley.runs.directory import read_manifest, storage
 from parley.runs.log import RunReader
+from parley.theory.curves import loglog_slope
 
 Z95 = 1.96
+SLOPE_POINTS = 64  # of the last half of a curve, for its slope
 
 
 @contextmanager
@@ -110,7 +112,7 @@ class Curves:
     def summary(self) -> Summary:
         runs, episodes = self.values.shape
         mean, half = self.band() if episodes else (np.zeros(1), np.zeros(1))
-        slope = log_log_slope(self.values) if self.measure != "return" else (None, None, None)
+        slope = late_slope(self.values) if self.measure != "return" else (None, None, None)
         return Summary(
             self.label, self.manifest["status"], runs, episodes, float(mean[-1]),
             float(half[-1]) if runs > 1 else None, self.measure,
@@ -125,21 +127,16 @@ def mean_band(total: Float[np.ndarray, "R T"]) -> tuple[Float[np.ndarray, " T"],
     return total.mean(axis=0) if len(total) else none, Z95 * spread / np.sqrt(max(1, len(total)))
 
 
-def log_log_slope(regret: Float[np.ndarray, "R T"], resamples: int = 500) -> tuple[float | None, ...]:
+def late_slope(regret: Float[np.ndarray, "R T"]) -> tuple[float | None, ...]:
     """Slope of log cumulative regret against log t over the last half, with a bootstrap 95% interval over runs.
 
     None where there are fewer than 8 episodes or no regret to take the logarithm of; of one run there is no interval.
     """
     runs, episodes = regret.shape
-    total = np.cumsum(regret, axis=1)[:, episodes // 2 :]
+    marks = np.unique(np.linspace(episodes // 2, episodes - 1, SLOPE_POINTS).astype(int))
+    total = np.cumsum(regret, axis=1)[:, marks] if episodes else regret
     if episodes < 8 or total.mean(axis=0).min() <= 1e-12:
         return None, None, None
-    x = np.log(np.arange(episodes // 2 + 1, episodes + 1))
-    x = x - x.mean()
-    picks = np.random.default_rng(0).integers(runs, size=(resamples, runs))
-    weights = np.stack([np.bincount(pick, minlength=runs) for pick in picks]) / runs
-    curves = np.maximum(np.concatenate([np.full((1, runs), 1 / runs), weights]) @ total, 1e-12)
-    slopes = np.log(curves) @ x / (x @ x)
-    low, high = np.quantile(slopes[1:], [0.025, 0.975])
-    slope, low, high = (float(round(value, 6) + 0.0) for value in (slopes[0], low, high))  # no minus zero
+    found = loglog_slope(marks + 1, np.maximum(total if runs > 1 else np.repeat(total, 2, axis=0), 1e-12))
+    slope, low, high = (float(round(value, 6) + 0.0) for value in (found.value, found.low, found.high))  # no minus zero
     return (slope, low, high) if runs > 1 else (slope, None, None)
