@@ -11,7 +11,9 @@ from parley.loop import Cohort, run_cohort
 from tests.helpers import Kept
 
 CASES = [
-    *((w, p) for w in ("shortcut", "household") for p in assemble.PLANNERS if p != "scripted"),
+    *((w, p) for w in ("shortcut", "household") for p in assemble.PLANNERS if p not in ("scripted", "world-model")),
+    ("shortcut", "world-model:budget=8"),
+    ("household", "world-model:model=exact,budget=8"),
     ("random:actors=2", "exact"),
     ("treasure", "scripted:script=open chest 3|open chest 1"),
     ("treasure:n=4", "exact:evidence=environment+demonstrator,rho=0.5"),

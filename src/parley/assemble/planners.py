@@ -7,8 +7,10 @@ from parley.core.errors import BadInput
 from parley.core.roles import Planner
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
+from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
+from parley.planners.world_model import Search, WorldModelPlanner
 from parley.theory.posterior import Evidence
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
@@ -37,23 +39,51 @@ def scripted(scene: Scene, script: str, decode: str = "sample") -> Planner:
 
 
 def transformer(scene: Scene, checkpoint: str = "", decode: str = "sample") -> Planner:
-    path = Path(checkpoint) if checkpoint else CHECKPOINTS / parse_spec(scene.spec, "world")[0]
-    if not checkpoint and not path.is_dir():
-        shipped = ", ".join(sorted(p.name for p in CHECKPOINTS.iterdir() if p.is_dir()))
-        raise BadInput(
-            f"no checkpoint ships for world {scene.spec!r} (only for {shipped}): train one with `parley pretrain` "
-            "and name it, transformer:checkpoint=PATH"
-        )
-    planner = TransformerPlanner(path, decode=decode)
+    planner = TransformerPlanner(_checkpoint(scene, checkpoint), decode=decode)
     if scene.world.tables is not None:
         planner.require(scene.world.tables)
     return planner
+
+
+def _checkpoint(scene: Scene, named: str) -> Path:
+    """The named checkpoint, or the one that ships for the world."""
+    path = Path(named) if named else CHECKPOINTS / parse_spec(scene.spec, "world")[0]
+    if not named and not path.is_dir():
+        shipped = ", ".join(sorted(p.name for p in CHECKPOINTS.iterdir() if p.is_dir()))
+        raise BadInput(
+            f"no checkpoint ships for world {scene.spec!r} (only for {shipped}): train one with `parley pretrain` "
+            "and name it by checkpoint=PATH"
+        )
+    return path
+
+
+def world_model(
+    scene: Scene,
+    model: str = "transformer",
+    checkpoint: str = "",
+    search: str = "tree",
+    budget: int = 256,
+    cut: float = 1e-3,
+    decode: str = "sample",
+) -> Planner:
+    tables = scene.beliefs.tables
+    if model not in ("exact", "transformer") or (checkpoint and model == "exact"):
+        raise BadInput(f"model={model!r}: expected exact, or transformer (which may have a checkpoint)")
+    predicts = (
+        ExactWorldModel(scene.beliefs)
+        if model == "exact"
+        else TransformerWorldModel(_checkpoint(scene, checkpoint), tables)
+    )
+    return WorldModelPlanner(predicts, tables, Search(search, budget, cut), decode)
 
 
 PLANNERS: dict[str, Kind] = {
     "exact": Kind(exact, "BAIL from the world's tables: what a perfectly pretrained model computes"),
     "expert": Kind(expert, "knows z: the zero-regret reference"),
     "posterior-sampling": Kind(posterior_sampling, "draws one z an episode from the exact posterior"),
+    "world-model": Kind(
+        world_model, "searches in what a model predicts: world-model:model=exact|transformer,search=tree", cohort=64
+    ),
     "random": Kind(at_random, "proposes every legal subgoal alike"),
     "scripted": Kind(scripted, "says the subgoals of a script in turn: scripted:script=one|two"),
     "transformer": Kind(

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from parley.core.draws import Draws
-from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Opening, Outcome, Proposal, StepRecord
+from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Opening, Outcome, Prediction, Proposal, StepRecord
 from parley.core.tables import Sentences, Tables
 
 State = dict[str, np.ndarray]
@@ -50,6 +50,26 @@ class Planner(Protocol):
 
     def restore(self, state: State) -> None:
         """Continue from a snapshot; called after `start`."""
+
+
+class WorldModel(Protocol):
+    """Says what would be heard if a subgoal were given; hears all that is said, as a Planner does."""
+
+    def start(self, draws: Draws) -> None: ...
+
+    def hear(self, said: Opening | Outcome) -> None: ...
+
+    def predict(
+        self, rows: Int[np.ndarray, " n"], subgoals: Int[np.ndarray, "n d"], observations: Int[np.ndarray, "n d"]
+    ) -> Prediction:
+        """What comes after each subgoal, in runs `rows`, had d steps gone on as imagined: subgoals and observations.
+
+        Indices are into the world's subgoals and observations, in the order in which the model was given them.
+        """
+
+    def snapshot(self) -> State: ...
+
+    def restore(self, state: State) -> None: ...
 
 
 class Explorer(Protocol):

@@ -88,6 +88,14 @@ class Choice:
     law: Float[np.ndarray, "B M"]
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What a world model expects after each subgoal, P(o' given history, g), and its own proposal where it has one."""
+
+    observations: Float[np.ndarray, "n G O"]
+    proposals: Float[np.ndarray, "n G"] | None = None
+
+
 def decode(probs: Float[np.ndarray, "B M"], how: str) -> Float[np.ndarray, "B M"]:
     """The law by which a proposal is turned into one subgoal: itself (`sample`) or uniform on its modes (`greedy`)."""
     if how == "sample":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -165,11 +165,57 @@ class Cache:
         x = m.embed[tokens.ravel()]  # rows and tokens in one axis: one large product instead of B small ones
         for layer, block in enumerate(m.blocks):
             x = x + self._attend(layer, block, _rms(x, block.norm, m.shape.epsilon), position, used, cos, sin, mask)
-            gate, up = np.split(_rms(x, block.norm_mlp, m.shape.epsilon) @ block.gate_up, 2, axis=-1)
-            x = x + (gate / (1 + np.exp(-gate)) * up) @ block.down
+            x = x + _mlp(block, x, m.shape.epsilon)
         self.length = start + counts
         last = x[np.arange(self.rows) * n + np.maximum(counts, 1) - 1]
         return _rms(last, m.norm, m.shape.epsilon) @ m.head
+
+    def peek(
+        self,
+        rows: Int[np.ndarray, " n"],
+        tokens: Int[np.ndarray, "n m"],
+        sees: Bool[np.ndarray, "m m"],
+        offset: Int[np.ndarray, " m"],
+    ) -> Float[np.ndarray, "n m V"]:
+        """Logits after each of m tokens that are imagined beyond the end of `rows`; the cache stays as it is.
+
+        Token i stands `offset[i]` positions beyond the end and sees all of its row, and the tokens j with `sees[i, j]`.
+        """
+        model, s, (n, m) = self.model, self.model.shape, tokens.shape
+        start = self.length[rows]
+        if int(start.max()) + int(offset.max()) >= s.positions:
+            raise BadInput(f"an imagined history goes beyond the model's {s.positions} positions: imagine fewer steps")
+        position, used = start[:, None] + offset, int(start.max())
+        cos, sin = model.cos[position][:, :, None], model.sin[position][:, :, None]
+        whole = n == self.rows and bool((rows == np.arange(n)).all())
+        unseen = np.where(np.arange(used) < start[:, None], np.float32(0), np.float32(-np.inf))[:, None, None, None]
+        hidden = np.where(sees, np.float32(0), np.float32(-np.inf))
+        x = model.embed[tokens.ravel()]
+        for layer, block in enumerate(model.blocks):
+            q, k, v = self._project(block, _rms(x, block.norm, s.epsilon), (n, m), cos, sin)
+            keys, values = (
+                part[:, :, None, :used] if whole else part[rows, :, None, :used] for part in self._kv[layer]
+            )
+            k, v = k.swapaxes(1, 2)[:, :, None], v.swapaxes(1, 2)[:, :, None]  # n k 1 m d
+            past, own = q @ keys.swapaxes(-1, -2) + unseen, q @ k.swapaxes(-1, -2) + hidden
+            top = np.maximum(past.max(axis=-1, keepdims=True, initial=-np.inf), own.max(axis=-1, keepdims=True))
+            past, own = np.exp(past - top), np.exp(own - top)
+            mixed = (past @ values + own @ v) / (past.sum(axis=-1, keepdims=True) + own.sum(axis=-1, keepdims=True))
+            x = x + mixed.transpose(0, 3, 1, 2, 4).reshape(n * m, -1) @ block.out
+            x = x + _mlp(block, x, s.epsilon)
+        return (_rms(x, model.norm, s.epsilon) @ model.head).reshape(n, m, -1)
+
+    def _project(
+        self, block: _Block, x: Float[np.ndarray, "B*n D"], size: tuple[int, int], cos: np.ndarray, sin: np.ndarray
+    ) -> tuple[Float[np.ndarray, "B k q n d"], Float[np.ndarray, "B n k d"], Float[np.ndarray, "B n k d"]]:
+        """Turned and scaled queries, turned keys, and values."""
+        s = self.model.shape
+        q, k, v = np.split(
+            (x @ block.qkv).reshape(*size, -1, s.head_dim), [s.heads, s.heads + s.kv_heads], axis=2
+        )  # B n heads d
+        q, k = q * cos + _half_turn(q) * sin, k * cos + _half_turn(k) * sin
+        q = q.reshape(*size, s.kv_heads, -1, s.head_dim).transpose(0, 2, 3, 1, 4)
+        return q * np.float32(s.head_dim**-0.5), k, v
 
     def _attend(
         self,
@@ -182,11 +228,8 @@ class Cache:
         sin: np.ndarray,
         mask: np.ndarray | None,
     ) -> Float[np.ndarray, "B*n D"]:
-        s, (b, n) = self.model.shape, position.shape
-        q, k, v = np.split(
-            (x @ block.qkv).reshape(b, n, -1, s.head_dim), [s.heads, s.heads + s.kv_heads], axis=2
-        )  # B n heads d
-        q, k = q * cos + _half_turn(q) * sin, k * cos + _half_turn(k) * sin
+        b, n = position.shape
+        q, k, v = self._project(block, x, (b, n), cos, sin)
         keys, values = self._kv[layer]
         if (position == position[0]).all():
             first = position[0, 0]
@@ -195,8 +238,7 @@ class Cache:
             rows = np.arange(b)[:, None]
             keys[rows, :, position], values[rows, :, position] = k, v
         keys, values = keys[:, :, None, :used], values[:, :, None, :used]  # B k 1 L d
-        q = q.reshape(b, n, s.kv_heads, -1, s.head_dim).transpose(0, 2, 3, 1, 4)  # B k q n d
-        scores = (q * np.float32(s.head_dim**-0.5)) @ keys.swapaxes(-1, -2)
+        scores = q @ keys.swapaxes(-1, -2)
         if mask is not None:
             scores = scores + mask
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -206,6 +248,11 @@ class Cache:
 
 def _rms(x: np.ndarray, weight: np.ndarray, epsilon: float) -> np.ndarray:
     return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + np.float32(epsilon)) * weight
+
+
+def _mlp(block: _Block, x: np.ndarray, epsilon: float) -> np.ndarray:
+    gate, up = np.split(_rms(x, block.norm_mlp, epsilon) @ block.gate_up, 2, axis=-1)
+    return (gate / (1 + np.exp(-gate)) * up) @ block.down
 
 
 def _half_turn(x: np.ndarray) -> np.ndarray:

@@ -48,8 +48,8 @@ class TransformerPlanner:
     def start(self, draws: Draws) -> None:
         self.num_runs = draws.num_runs
         self._episodes: list[list[tuple[np.ndarray, np.ndarray]]] = []  # pieces (tokens, counts) of each episode kept
-        self._cache = self.model.cache(self.num_runs)
-        self._logits: np.ndarray = np.zeros((self.num_runs, 0))
+        self.cache = self.model.cache(self.num_runs)
+        self.logits: np.ndarray = np.zeros((self.num_runs, 0))
         self._fed = 0  # parts of the current joint subgoal that `propose` has already fed
 
     def hear(self, said: Opening | Outcome) -> None:
@@ -81,20 +81,20 @@ class TransformerPlanner:
 
     def _is_full(self) -> bool:
         longest = max((sum(t.shape[1] for t, _ in pieces) for pieces in self._episodes), default=0)
-        fits = int(self._cache.length.max()) + longest <= self.model.shape.positions
+        fits = int(self.cache.length.max()) + longest <= self.model.shape.positions
         return len(self._episodes) == self.window or not fits
 
     def _feed(self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"]) -> None:
         self._episodes[-1].append((tokens, counts))
         if not tokens.shape[1]:
-            self._cache.length = self._cache.length + counts
+            self.cache.length = self.cache.length + counts
             return
-        logits = self._cache.append(tokens, counts)
-        self._logits = logits if (counts > 0).all() else np.where((counts > 0)[:, None], logits, self._logits)
+        logits = self.cache.append(tokens, counts)
+        self.logits = logits if (counts > 0).all() else np.where((counts > 0)[:, None], logits, self.logits)
 
     def _restart(self, episodes: list[list[tuple[np.ndarray, np.ndarray]]]) -> None:
         """Read these episodes as a fresh document, in the pieces in which they were heard."""
-        self._cache.clear()
+        self.cache.clear()
         self._episodes = []
         for pieces in episodes:
             self._episodes.append([])
@@ -107,7 +107,7 @@ class TransformerPlanner:
         if not menu.legal.any(axis=1).all():
             raise BadInput("menu: at least one subgoal must be legal in every run")
         tokens = np.broadcast_to(tokens, (self.num_runs, tokens.shape[1]))
-        logits = np.take_along_axis(self._logits, tokens, axis=1).astype(np.float64)
+        logits = np.take_along_axis(self.logits, tokens, axis=1).astype(np.float64)
         logits = np.where(menu.legal, logits, -np.inf)
         probs = np.exp(logits - logits.max(axis=1, keepdims=True))
         return Proposal(probs / probs.sum(axis=1, keepdims=True))

@@ -81,8 +81,8 @@ class Reader(TransformerPlanner):
         """Its law over the world's `observations` after the joint `subgoals` (B, K); what it has heard stays as is."""
         tokens = self._subgoal(subgoals)
         self._tell(tokens[:, :-1])
-        logits = self._cache.append(tokens[:, -1:], np.ones(self.num_runs, dtype=np.intp))
-        self._cache.length = self._cache.length - 1  # `hear` will say it again
+        logits = self.cache.append(tokens[:, -1:], np.ones(self.num_runs, dtype=np.intp))
+        self.cache.length = self.cache.length - 1  # `hear` will say it again
         logits = logits[:, self._observation(observations)].astype(np.float64)
         likely = np.exp(logits - logits.max(axis=1, keepdims=True))
         return likely / likely.sum(axis=1, keepdims=True)

@@ -1,0 +1,76 @@
+"""The model as world model: the Planner searches in what it predicts, for the known reward (He et al. 2024, 6)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.roles import State, WorldModel
+from parley.core.said import TIE, Menu, Opening, Outcome, Proposal
+from parley.core.tables import Sentences, Tables
+from parley.planners.search import Question, Tree, expectimax
+
+
+@dataclass(frozen=True)
+class Search:
+    """How far the Planner looks: `expectimax` at all histories, `tree` at as many as `budget` model calls reach.
+
+    Observations less probable than `cut` are not imagined.
+    """
+
+    kind: str = "tree"
+    budget: int = 256
+    cut: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("expectimax", "tree"):
+            raise BadInput(f"search={self.kind!r}: expected expectimax or tree")
+        if self.budget < 1:
+            raise BadInput(f"budget={self.budget}: a search needs at least one model call a decision")
+        if not 0 <= self.cut < 0.1:
+            raise BadInput(f"cut={self.cut}: expected a small probability, at least 0 and below 0.1")
+
+    def values(self, model: WorldModel, asked: Question) -> Float[np.ndarray, "B G"]:
+        """Expected reward to come of each subgoal."""
+        if self.kind == "expectimax":
+            return expectimax(model, asked)
+        tree = Tree(model, asked, self.budget)
+        tree.grow()
+        return tree.values
+
+
+class WorldModelPlanner:
+    """Proposes the subgoals of the largest expected reward to come, alike where they tie.
+
+    `tables` give what is known of the task: the words, the horizon and what each observation pays; not the dynamics.
+    """
+
+    def __init__(self, model: WorldModel, tables: Tables, search: Search | None = None, decode: str = "sample") -> None:
+        if tables.num_actors > 1:
+            raise BadInput(f"world {tables.name!r} has {tables.num_actors} Actors: planner world-model serves one")
+        self.model, self.search, self.decode = model, search or Search(), decode
+        self._reward, self._horizon = tables.reward, tables.horizon
+        self._instructions = tables.instruction_words
+
+    def start(self, draws: Draws) -> None:
+        self.model.start(draws)
+
+    def hear(self, said: Opening | Outcome) -> None:
+        self.model.hear(said)
+        if isinstance(said, Opening):
+            self._pay = self._reward.T[self._instructions.encode(said.instructions)]
+        self._remaining = self._horizon - (0 if isinstance(said, Opening) else said.step)
+
+    def propose(self, menu: Menu, parts: Sentences) -> Proposal:
+        q = self.search.values(self.model, Question(self._pay, self._remaining, self.search.cut))
+        q = np.where(menu.legal, q, -np.inf)
+        best = q >= q.max(axis=1, keepdims=True) - TIE
+        return Proposal(best / best.sum(axis=1, keepdims=True))
+
+    def snapshot(self) -> State:
+        return self.model.snapshot()
+
+    def restore(self, state: State) -> None:
+        self.model.restore(state)

@@ -1,0 +1,146 @@
+"""World models and the search in them: against enumeration, the exact model, and passes that are not imagined."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parley import assemble
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.said import Menu, Opening, Outcome
+from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
+from parley.planners.search import Question, Tree, expectimax
+from parley.planners.world_model import Search, WorldModelPlanner
+from parley.theory.beliefs import Beliefs
+from parley.worlds.tabular.random_family import random_family
+from parley.worlds.tabular.shortcut import shortcut
+from tests.helpers import run
+from tests.theory import brute_force
+
+sizes = st.fixed_dictionaries(
+    dict(
+        latents=st.integers(1, 3),
+        states=st.integers(1, 3),
+        observations=st.integers(1, 3),
+        subgoals=st.integers(1, 3),
+        instructions=st.integers(1, 2),
+        horizon=st.integers(1, 3),
+        concentration=st.sampled_from([0.1, 1.0]),
+        seed=st.integers(0, 10**6),
+    )
+)
+
+
+def adaptive_values(t, observations, subgoals, w):
+    """Bayes-adaptive one-episode values by recursion over all continuations, from joint probabilities."""
+
+    def mass(o, g):
+        return sum(t.prior[z] * brute_force.joint(t, z, o, g).sum() for z in range(t.num_latents))
+
+    q, here = np.zeros(t.num_subgoals), mass(observations, subgoals)
+    for g in range(t.num_subgoals):
+        for o in range(len(t.observations)):
+            p = mass([*observations, o], [*subgoals, g]) / here
+            if p > 0:
+                last = len(observations) == t.horizon
+                later = 0.0 if last else adaptive_values(t, [*observations, o], [*subgoals, g], w).max()
+                q[g] += p * (t.reward[o, w] + later)
+    return q
+
+
+def told(planner, tables, length, seed):
+    """Tell a planner or model of one run a possible beginning of an episode; returns it as indices."""
+    rng = np.random.default_rng(seed)
+    z = rng.choice(tables.num_latents, p=tables.prior)
+    state = rng.choice(len(tables.states), p=tables.initial[z])
+    seen, done = [int(rng.choice(len(tables.observations), p=tables.emission[z, state]))], []
+    planner.start(Draws(0, 1))
+    names = [np.array(names, dtype=object) for names in (tables.instructions, tables.observations, tables.subgoals)]
+    planner.hear(Opening(0, names[0][:1], names[1][seen]))
+    for h in range(length):
+        g = int(rng.integers(tables.num_subgoals))
+        state = rng.choice(len(tables.states), p=tables.transition[z, state, g])
+        seen.append(int(rng.choice(len(tables.observations), p=tables.emission[z, state])))
+        done.append(g)
+        planner.hear(Outcome(0, h + 1, names[2][[[g]]], names[1][seen[-1:]], np.zeros(1), np.ones(1, dtype=bool)))
+    return seen, done
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes, st.integers(0, 10**6))
+def test_exact_model_and_expectimax_equal_enumeration(size, seed):
+    tables = random_family(**size)
+    model = ExactWorldModel(Beliefs(tables))
+    length = seed % tables.horizon
+    seen, done = told(model, tables, length, seed)
+    asked = Question(tables.reward.T[:1], tables.horizon - length)
+    expected = adaptive_values(tables, seen, done, 0)
+    np.testing.assert_allclose(expectimax(model, asked)[0], expected, atol=1e-9)
+    tree = Tree(model, asked, 5_000)
+    tree.grow()
+    np.testing.assert_allclose(tree.values[0], expected, atol=1e-9)
+    assert not tree.open.any(axis=(1, 2, 3))[0] or tree.size[0] == 5_000
+
+
+def test_predictions_are_laws_and_rows_do_not_matter():
+    world = assemble.world("household")
+    for model in (
+        ExactWorldModel(assemble.beliefs_of(world.tables)),
+        TransformerWorldModel(assemble.CHECKPOINTS / "household", world.tables),
+    ):
+        seen, done = told(model, world.tables, 2, 3)
+        one = model.predict(np.zeros(1, dtype=int), np.array([[4]]), np.array([[seen[-1]]]))
+        many = model.predict(np.zeros(3, dtype=int), np.array([[4]] * 3), np.array([[seen[-1]]] * 3))
+        assert one.observations.shape == (1, 6, 30)
+        np.testing.assert_allclose(one.observations.sum(axis=2), 1)
+        np.testing.assert_allclose(many.observations, np.repeat(one.observations, 3, axis=0), atol=1e-5)
+        np.testing.assert_allclose(one.proposals.sum(axis=1), 1)
+
+
+def test_what_a_transformer_imagines_is_what_it_says_when_it_comes_true():
+    """Side by side behind a cache, or heard one after another: the same law, and the cache stays as it was."""
+    tables = shortcut()
+    model = TransformerWorldModel(assemble.CHECKPOINTS / "shortcut", tables)
+    seen, _ = told(model, tables, 1, 0)
+    other = model.predict(np.zeros(1, dtype=int), np.array([[1]]), np.array([[seen[-1]]]))
+    assert model.predict(np.zeros(1, dtype=int), np.array([[1]]), np.array([[seen[-1]]])).observations.tolist() == (
+        other.observations.tolist()
+    )
+    names = np.array(tables.observations, dtype=object), np.array(tables.subgoals, dtype=object)
+    model.hear(Outcome(0, 2, names[1][[[1]]], names[0][seen[-1:]], np.zeros(1), np.ones(1, dtype=bool)))
+    nothing = np.zeros((1, 0), dtype=int)
+    true = model.predict(np.zeros(1, dtype=int), nothing, nothing)
+    np.testing.assert_allclose(true.observations, other.observations, atol=1e-5)
+    np.testing.assert_allclose(true.proposals, other.proposals, atol=1e-5)
+
+
+@pytest.mark.parametrize("search", [Search("expectimax"), Search("tree", 64)])
+def test_an_exact_model_learns_from_episode_to_episode(search):
+    """On `shortcut` with the door open, and 0.7 of the prior on that, one look pays and settles it."""
+
+    def planner(beliefs, latents):
+        return WorldModelPlanner(ExactWorldModel(beliefs), beliefs.tables, search)
+
+    kept = run(shortcut(open=0.7), planner, [1, 1, 0], 10)
+    assert (kept.expected()[:, 5:] < 1e-9).all()
+
+
+def test_bad_input():
+    world = assemble.world("random:actors=2")
+    with pytest.raises(BadInput, match="2 Actors"):
+        WorldModelPlanner(ExactWorldModel(assemble.beliefs_of(world.tables)), world.tables)
+    with pytest.raises(BadInput, match="one model call"):
+        Search(budget=0)
+    with pytest.raises(BadInput, match="expectimax or tree"):
+        Search("deep")
+    with pytest.raises(BadInput, match="cut=0.5"):
+        Search(cut=0.5)
+
+
+def test_a_menu_is_kept(monkeypatch):
+    tables = shortcut()
+    planner = WorldModelPlanner(ExactWorldModel(Beliefs(tables)), tables, Search("expectimax"))
+    told(planner, tables, 0, 0)
+    legal = Menu(np.array([tables.menus[0]], dtype=object), np.array([[False] + [True] * (tables.num_subgoals - 1)]))
+    assert planner.propose(legal, np.zeros((1, 0), dtype=object)).probs[0, 0] == 0
