@@ -15,6 +15,8 @@ from parley.experiments import (
     pretraining_error,
     prior_coverage,
     traps_measured,
+    world_model,
+    world_model_regret,
 )
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from parley.theory.bounds import theory_epsilon
@@ -170,3 +172,27 @@ def test_demo_ratio():
     assert verdict(demo_ratio, make(0.01, 0.001)) == SUPPORTED
     assert verdict(demo_ratio, make(-0.01, 0.001)) == NOT_SUPPORTED
     assert verdict(demo_ratio, make(0.001, 0.01)) == UNDECIDED
+
+
+def test_world_model():
+    def make(excess, half, calibration):
+        row = [excess, half, 0.3, 0.01, calibration, 0.8, excess, excess, *np.full(30, 0.1)]
+        return lambda c, rng: np.array([row, [9.0, 0.1, *row[2:]]])  # what is deeper is reported only
+
+    assert verdict(world_model, make(0.005, 0.002, 0.01)) == SUPPORTED
+    assert verdict(world_model, make(0.05, 0.002, 0.01)) == NOT_SUPPORTED
+    assert verdict(world_model, make(0.005, 0.002, 0.03)) == NOT_SUPPORTED
+    assert verdict(world_model, make(0.019, 0.01, 0.01)) == UNDECIDED
+
+
+def test_world_model_regret():
+    def make(factor, noise):
+        def made(c, rng):
+            mine = c.planner == world_model_regret.MODEL
+            return spread(c, 4.0 * (factor if mine else 1.0), noise, rng)
+
+        return made
+
+    assert verdict(world_model_regret, make(1.0, 0.05)) == SUPPORTED
+    assert verdict(world_model_regret, make(1.5, 0.05)) == NOT_SUPPORTED
+    assert verdict(world_model_regret, make(1.1, 2.0)) == UNDECIDED

@@ -70,7 +70,7 @@ def test_training_begins_where_another_ended(tables, tmp_path):
         np.testing.assert_allclose(one[name], two[name], atol=1e-6)
     assert about["start"]["recipe"] == asdict(TINY)
     card = (tmp_path / "after" / "README.md").read_text()
-    assert card.count("parley pretrain") == 2 and "--start BEFORE" in card
+    assert card.count("parley pretrain") == 2 and "--start STAGE1" in card
     with pytest.raises(BadInput, match="another shape"):
         pretrain(tables, "random", tmp_path / "x", replace(TINY, width=32), start=tmp_path / "before")
     with pytest.raises(BadInput, match="other lines"):
@@ -95,14 +95,14 @@ def test_what_cannot_be_trained_leaves_nothing_behind(tables, tmp_path, monkeypa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]
 
 
-@pytest.mark.parametrize("world", sorted(PRESETS))
+@pytest.mark.parametrize("world", sorted(p.name for p in assemble.CHECKPOINTS.iterdir() if p.is_dir()))
 @pytest.mark.parametrize("behaviour", ["uniform", "mixed"])
 def test_shipped_checkpoints_are_close_to_the_oracle(world, behaviour):
     folder = assemble.CHECKPOINTS / world
     beliefs = assemble.beliefs_of(assemble.world(world).tables)
-    assert TransformerPlanner(folder).window >= {"shortcut": 50, "household": 12}[world]
+    assert TransformerPlanner(folder).window >= (12 if world == "household" else 50) and world in PRESETS
     error = pretraining_error(folder, beliefs, 64, seed=9, behaviour=behaviour)
-    assert error.mean <= 0.02
-    assert np.all(error.by_position <= 0.05)
+    assert error.mean <= (0.01 if world == "household" else 0.005)
+    assert np.all(error.by_position <= 0.03)  # 0.02 on the 128 documents of the card; these are 64 others
     promised = json.loads((folder / "parley.json").read_text())["error"][behaviour]
     assert abs(error.mean - promised["mean"]) < 3 * promised["half_width"]

@@ -14,6 +14,8 @@ from parley.experiments import (
     prior_coverage,
     reporter_error,
     traps_measured,
+    world_model,
+    world_model_regret,
 )
 from parley.experiments.base import Experiment
 
@@ -33,5 +35,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         demo_ratio,
         reporter_error,
         actor_error,
+        world_model,
+        world_model_regret,
     )
 }

@@ -1,5 +1,6 @@
 """The model card of a checkpoint: what it is, how it was made, and its measured distance to the exact oracle."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,10 @@ def measure(folder: Path, beliefs: Beliefs, recipe: dict[str, Any]) -> dict[str,
     return found
 
 
-def card(about: dict[str, Any], tables: Tables, default: dict[str, Any]) -> str:
-    """The text of README.md; options of the recipe that differ from `default` are named in the command."""
+def card(about: dict[str, Any], tables: Tables, default: Callable[[str], dict[str, Any]]) -> str:
+    """The text of README.md; options of the recipe that differ from the world's `default` are named in the command."""
     recipe, error = about["recipe"], about["error"]
-    start = about.get("start")
-    commands = [command(about["world"], recipe, default, "DIR", " --start BEFORE" if start else "")]
-    if start:
-        commands.insert(0, command(start["world"], start["recipe"], {}, "BEFORE", ""))
+    commands = chain(about, default)
     rows = [
         f"| {name} | {e['mean']:.4f} ± {e['half_width']:.4f} | {e['worst_position']:.4f} "
         f"| {e['by_position'][0]:.4f} | {e['by_position'][-1]:.4f} |"
@@ -83,11 +81,23 @@ def card(about: dict[str, Any], tables: Tables, default: dict[str, Any]) -> str:
         behaviour=recipe["behaviour"],
         rho=f", a share {recipe['rho']} of episodes the expert's own" if recipe["rho"] else "",
         commands="\n    ".join(commands),
-        last=", in the last command" if start else "",
+        last=", in the last command" if len(commands) > 1 else "",
         documents=error["documents"],
         example="\n    ".join(lines),
         rows="\n".join(rows),
     )
+
+
+def chain(about: dict[str, Any], default: Callable[[str], dict[str, Any]]) -> list[str]:
+    """The commands that made a checkpoint, one after another: each begins with the weights of the one before."""
+    stages = [about]
+    while start := stages[0].get("start"):
+        stages.insert(0, start)
+    outs = [f"STAGE{i + 1}" for i in range(len(stages) - 1)] + ["DIR"]
+    return [
+        command(stage["world"], stage["recipe"], default(stage["world"]), out, f" --start {outs[i - 1]}" if i else "")
+        for i, (stage, out) in enumerate(zip(stages, outs, strict=True))
+    ]
 
 
 def command(world: str, recipe: dict[str, Any], default: dict[str, Any], out: str, rest: str) -> str:

@@ -51,8 +51,9 @@ class Recipe:
 
 
 PRESETS: dict[str, Recipe] = {
+    "treasure": Recipe(episodes=64, tokens=14_000_000, width=48, layers=3, heads=3, batch=32),
     "shortcut": Recipe(episodes=64, tokens=10_000_000, width=48, layers=3, heads=3, batch=8),
-    "household": Recipe(episodes=24, tokens=12_000_000, width=64, layers=4, heads=4, batch=32),
+    "household": Recipe(episodes=24, tokens=18_000_000, width=64, layers=4, heads=4, batch=32),
 }
 
 ABOUT = "parley.json"
@@ -131,7 +132,7 @@ def _begin_with(model: Any, columns: "Columns", start: Path) -> dict[str, Any]:
         model.load_state_dict(load_file(start / "model.safetensors"), strict=False)
     except RuntimeError as wrong:
         raise BadInput(f"start={str(start)!r} is of another shape: use its width, layers and heads") from wrong
-    return {name: checkpoint.about[name] for name in ("world", "recipe")}
+    return {name: checkpoint.about.get(name) for name in ("world", "recipe", "start")}
 
 
 class Columns:
@@ -250,8 +251,8 @@ def save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, beliefs: 
         _write(draft / ABOUT, about)
         about = {**about, "error": measure(draft, beliefs, about["recipe"])}
         _write(draft / ABOUT, about)
-        preset = asdict(PRESETS.get(about["world"], Recipe()))
-        (draft / "README.md").write_text(card(about, beliefs.tables, preset), encoding="utf-8")
+        text = card(about, beliefs.tables, lambda world: asdict(PRESETS.get(world, Recipe())))
+        (draft / "README.md").write_text(text, encoding="utf-8")
         draft.chmod(0o755)
         for file in draft.iterdir():
             file.chmod(0o644)
