@@ -1,12 +1,13 @@
 """`adaptive-exploration`: exploration that is bought only where it is needed, against the paper's and other references.
 
-On many families, some with traps, and every shipped tabular world, each latent is run on its own: weighted by the prior
-that is Bayes regret, its largest entry the worst case over z. Random numbers are common to all lines of a world. A run
+On many families, some with traps, and every shipped tabular world, each latent (one of those that nothing can tell
+apart) is run on its own: weighted by the prior that is Bayes regret, its largest entry the worst case over z. Random numbers are common to all lines of a world. A run
 is stopped once every posterior holds the true latent with 1 - 1e-9: what follows is at most 1e-9 an episode.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -20,6 +21,7 @@ from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, at_least, expected_regret
 from parley.report.plots import dots_figure
+from parley.theory.distinguishability import classes_of
 from parley.worlds.tabular.families import many_families
 
 NAME = "adaptive-exploration"
@@ -51,10 +53,10 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     if quick:
         spans = [(1000, SHIPPED[1:3] + families[1:4], REFERENCES)]
     else:
-        some = SHIPPED + families[:8]
-        spans = [(10_000, SHIPPED + families, LEARNING), (100_000, some, LEARNING), (10_000, some, PAYING)]
+        some = SHIPPED + families[:4]
+        spans = [(10_000, SHIPPED + families, LEARNING), (10_000, some, PAYING), (100_000, some, LEARNING)]
     found = [
-        RunConfig(world, planner, explore, episodes=episodes, latent="each", runs=RUNS * _num_latents(world))
+        RunConfig(world, planner, explore, episodes=episodes, latent="each", runs=RUNS * len(_apart(world)[0]))
         for episodes, worlds, lines in spans
         for world in worlds
         for planner, explore in ((ADAPTIVE, PROPOSALS, *lines) if LEARNING[0] in lines else lines)
@@ -63,8 +65,13 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     return found + [RunConfig(world, *LIMIT, episodes=longest, latent="each", runs=1) for world in spans[0][1]]
 
 
-def _num_latents(world: str) -> int:
-    return len(assemble.world(world).latents)
+@lru_cache(maxsize=64)
+def _apart(world: str) -> tuple[tuple[int, ...], Float[np.ndarray, " C"]]:
+    """One latent of each class that some policy can tell apart (the others of a class are alike), and their prior."""
+    tables = assemble.world(world).tables
+    assert tables is not None
+    classes = classes_of(assemble.beliefs_of(tables))
+    return tuple(group[0] for group in classes.members), classes.prior
 
 
 def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R 1"]:
@@ -77,7 +84,7 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Flo
     if "epsilon=theory" in config.explore and not _has_epsilon(config):
         return np.full((config.runs, 1), np.nan)
     settled = None if "epsilon" in config.explore else SETTLED  # epsilon-greedy never stops paying
-    return expected_regret(config, bar, settled).sum(axis=1, keepdims=True)
+    return expected_regret(config, bar, settled, np.array(_apart(config.world)[0])).sum(axis=1, keepdims=True)
 
 
 def _limit(config: RunConfig) -> float:
@@ -116,9 +123,9 @@ class Line:
 
 
 def _line(config: RunConfig, totals: Float[np.ndarray, "R 1"]) -> Line:
-    world = assemble.world(config.world)
-    rows = totals[:, 0].reshape(-1, len(world.latents)) if len(totals) > 1 else np.full((1, len(world.latents)), totals)
-    return Line(rows.T, world.prior)
+    latents, prior = _apart(config.world)
+    rows = totals[:, 0].reshape(-1, len(latents)) if len(totals) > 1 else np.full((1, len(latents)), totals)
+    return Line(rows.T, prior)
 
 
 def _margin(lines: dict[tuple[str, str], Line], worst: bool, pick: np.ndarray | None = None) -> float:

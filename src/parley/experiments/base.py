@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from parley import assemble
@@ -100,9 +100,12 @@ class _Settled(Exception):
 
 
 def expected_regret(
-    config: RunConfig, bar: Callable[[EpisodeRecord, int], None], settled: float | None = None
+    config: RunConfig,
+    bar: Callable[[EpisodeRecord, int], None],
+    settled: float | None = None,
+    turns: Int[np.ndarray, " Z"] | None = None,
 ) -> Float[np.ndarray, "R T"]:
-    """Expected regret of every run and episode of one cell, all runs in one cohort.
+    """Expected regret of every run and episode of one cell, all runs in one cohort; latents `turns` in turn, if given.
 
     With `settled` the cell ends early, the rest being 0, once the exact planner of every run believes the true latent
     with 1 - `settled`: false beliefs rise again by a factor f with probability 1 / f at most, so that, as long as
@@ -111,7 +114,7 @@ def expected_regret(
     world, draws, kept = assemble.world(config.world), Draws(config.seed, config.runs), _InMemory()
     if world.tables is None:
         raise BadInput(f"world {config.world!r} has no exact tables: this experiment needs them")
-    latents = assemble.draw_latents(world, draws, config.latent)
+    latents = assemble.draw_latents(world, draws, config.latent) if turns is None else np.resize(turns, config.runs)
     scene = assemble.Scene(config.world, world, latents, config.episodes)
     planner = assemble.planner(config.planner, scene)
 
