@@ -1,8 +1,9 @@
 """`adaptive-exploration`: exploration that is bought only where it is needed, against the paper's and other references.
 
 On many families, some with traps, and every shipped tabular world, each latent (one of those that nothing can tell
-apart) is run on its own: weighted by the prior that is Bayes regret, its largest entry the worst case over z. Random numbers are common to all lines of a world. A run
-is stopped once every posterior holds the true latent with 1 - 1e-9: what follows is at most 1e-9 an episode.
+apart) is run on its own: weighted by the prior that is Bayes regret, its largest entry the worst case over z. Random
+numbers are common to all lines of a world. A run is stopped once every posterior holds the true latent with 1 - 1e-9:
+what follows is at most 1e-9 an episode.
 """
 
 from collections.abc import Callable, Sequence

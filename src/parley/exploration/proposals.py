@@ -7,7 +7,8 @@ in units of what being wrong costs; a trial costs about one unit. A trial is mad
 would have learnt it by itself, times p, exceed `patience` trials. Afterwards the episode goes on with the subgoals that
 the same latents would propose: those whose odds are nearest to those of the subgoal tried.
 
-A decision is known by the instruction, the step, and the last two observations with the subgoal between them.
+A decision is known by the instruction, the step, the last two observations with the subgoal between them, and the parts
+of the subgoal chosen for the Actors before.
 """
 
 import numpy as np
@@ -42,6 +43,7 @@ class ProposalsExplorer:
 
     def hear(self, said: Opening | Outcome) -> None:
         seen = self._words.of(said.observations)
+        self._parts: list[np.ndarray] = []  # chosen in this step for the Actors before
         if isinstance(said, Opening):
             asked, nothing = self._words.of(said.instructions), np.full(len(seen), -1)
             self._where = np.stack([asked, nothing, nothing, seen], axis=1)
@@ -56,7 +58,8 @@ class ProposalsExplorer:
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
         probs = np.clip(proposal.probs, 0.0, 1.0)
-        here = self._decisions.of((moment.step, moment.actor, *where) for where in self._where.tolist())
+        where = np.concatenate([self._where, *(part[:, None] for part in self._parts)], axis=1)
+        here = self._decisions.of((moment.step, moment.actor, *key) for key in where.tolist())
         column = np.array([self._words.of(row) for row in menu.sentences])
         self._grow()
         at = (self.rows[:, None], here[:, None], np.broadcast_to(column, probs.shape))
@@ -73,6 +76,7 @@ class ProposalsExplorer:
         law = np.where(begins[:, None], fresh / np.where(begins, fresh.sum(axis=1), 1.0)[:, None], law)
         u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
         index = sample_rows(law, u)
+        self._parts.append(at[2][self.rows, index])
         mine = odds[self.rows, index]
         self._trial = np.where(begins | ~np.isnan(self._trial), mine, np.nan)
         self.tried[self.rows, here] = np.where(begins, at[2][self.rows, index], -1)

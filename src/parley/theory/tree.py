@@ -72,8 +72,9 @@ class EpisodeTree:
     def _refuse(self, h: int, num: int, most: int) -> None:
         if num > most:
             horizon = self.beliefs.tables.horizon
+            where = f"at step {h} of {horizon}" if h <= horizon else "at its end"
             raise BadInput(
-                f"the episode tree of world {self._name!r} has {num:,} nodes at step {h} of {horizon} (at most "
+                f"the episode tree of world {self._name!r} has {num:,} nodes {where} (at most "
                 f"{most:,} fit): use a shorter horizon or fewer observations, or an explorer that needs no tree "
                 "(adaptive-proposals, or epsilon-greedy with policy=uniform)"
             )
