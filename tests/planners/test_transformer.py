@@ -11,7 +11,8 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.planners.transformer import TransformerPlanner
-from parley.pretraining.train import Recipe, pretrain
+from parley.pretraining.recipe import Recipe
+from parley.pretraining.train import pretrain
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
 from parley.worlds.tabular.random_family import random_family
 

@@ -8,7 +8,7 @@ import pytest
 from parley.core.errors import BadInput
 from parley.pretraining.converge import converge
 from parley.pretraining.documents import sample_documents
-from parley.pretraining.train import Recipe
+from parley.pretraining.recipe import Recipe
 from parley.theory.beliefs import Beliefs
 from parley.worlds.tabular.random_family import random_family
 

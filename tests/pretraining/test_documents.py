@@ -8,9 +8,9 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.planners.exact import ExactPlanner, ExpertPlanner
+from parley.pretraining.columns import Columns
 from parley.pretraining.documents import BEHAVIOURS, Documents, sample_documents
 from parley.pretraining.tokenizer import world_tokenizer
-from parley.pretraining.train import Columns
 from parley.theory.beliefs import Beliefs
 from parley.worlds.household import household
 from parley.worlds.tabular.random_family import random_family

@@ -13,7 +13,8 @@ from parley.core.errors import BadInput, ParleyError
 from parley.planners.transformer import TransformerPlanner
 from parley.pretraining import train
 from parley.pretraining.evaluate import pretraining_error
-from parley.pretraining.train import PRESETS, Recipe, pretrain
+from parley.pretraining.recipe import PRESETS, Recipe
+from parley.pretraining.train import pretrain
 from parley.theory.beliefs import Beliefs
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.shortcut import shortcut
@@ -92,7 +93,12 @@ def test_what_cannot_be_trained_leaves_nothing_behind(tables, tmp_path, monkeypa
     monkeypatch.setattr(train, "_write", out_of_space)
     with pytest.raises(ParleyError, match="No space left"):
         pretrain(tables, "random", tmp_path / "new", TINY)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["full"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["full", "new.training"]
+    monkeypatch.undo()
+    steps = []
+    pretrain(tables, "random", tmp_path / "new", TINY, lambda now: steps.append(now["step"]))
+    assert not steps  # all of them had been done
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["full", "new"]
 
 
 @pytest.mark.parametrize("world", sorted(p.name for p in assemble.CHECKPOINTS.iterdir() if p.is_dir()))

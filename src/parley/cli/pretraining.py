@@ -8,7 +8,9 @@ from typing import Any
 from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
-from parley.pretraining.train import PRESETS, Recipe, pretrain
+from parley.pretraining.recipe import PRESETS, SIZES, Recipe, size_of
+from parley.pretraining.train import pretrain
+from parley.pretraining.watch import Watch
 from parley.report.bars import Bars
 
 
@@ -18,6 +20,11 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--world", required=True)
     c.add_argument("--out", type=Path, required=True, help="the checkpoint directory, new or empty")
     c.add_argument("--start", type=Path, help="begin with the weights of this checkpoint (same lines, same shape)")
+    c.add_argument("--data", type=Path, help="documents of `parley data make` (default: a stream, drawn as it is read)")
+    c.add_argument("--size", help=f"width, layers and heads by the number of parameters: {', '.join(SIZES)}")
+    c.add_argument("--evaluate-every", type=int, default=0, metavar="STEPS", help="distance to the oracle as it goes")
+    c.add_argument("--keep-s", type=float, default=60.0, help="seconds from one kept state to the next (default 60)")
+    c.add_argument("--tensorboard", type=Path, metavar="DIR", help="logs for TensorBoard (needs the extra tensorboard)")
     for f in fields(Recipe):
         option = "--" + f.name.replace("_", "-")
         c.add_argument(option, type=type(f.default), help=f"default: the world's preset, else {f.default}")
@@ -27,11 +34,15 @@ def _pretrain(args: argparse.Namespace) -> Any:
     tables = assemble.world(args.world).tables
     if tables is None:
         raise BadInput(f"world {args.world!r} has no exact tables: pretraining needs its expert")
+    if args.evaluate_every < 0:
+        raise BadInput(f"--evaluate-every {args.evaluate_every}: expected a number of steps, or 0 for never")
     given = {f.name: getattr(args, f.name) for f in fields(Recipe) if getattr(args, f.name) is not None}
+    given = (size_of(args.size) if args.size else {}) | given
     recipe = replace(PRESETS.get(args.world, Recipe()), **given)
+    watch = Watch(args.evaluate_every, args.keep_s, args.tensorboard)
     with Bars(ERR) as bars:
         bar = bars.training(f"pretraining on {args.world}")
-        about = pretrain(tables, args.world, args.out, recipe, bar, args.start)
-    if not args.json:
+        about = pretrain(tables, args.world, args.out, recipe, bar, args.start, args.data, watch)
+    if about and not args.json:
         OUT.print(f"{args.out}: {about['parameters']:,} parameters, loss {about['loss']:.4f}", markup=False)
     return {"out": str(args.out), **about}

@@ -21,7 +21,7 @@ from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, expected_regret
 from parley.pretraining.converge import converge
-from parley.pretraining.train import Recipe
+from parley.pretraining.recipe import Recipe
 from parley.report.plots import loglog_figure
 from parley.theory.curves import loglog_slope
 

@@ -45,6 +45,17 @@ class Documents:
             behaviours=None if self.behaviours is None else self.behaviours[index],
         )
 
+    def first(self, num_episodes: int) -> "Documents":
+        """The first episodes of each document."""
+        return replace(
+            self,
+            instructions=self.instructions[:, :num_episodes],
+            observations=self.observations[:, :num_episodes],
+            subgoals=self.subgoals[:, :num_episodes],
+            labels=self.labels[:, :num_episodes],
+            behaviours=None if self.behaviours is None else self.behaviours[:, :num_episodes],
+        )
+
 
 def sample_documents(
     beliefs: Beliefs,

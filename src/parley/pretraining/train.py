@@ -1,85 +1,71 @@
-"""Pretraining: maximum likelihood of a small Llama on documents of a world, saved as a Hugging Face checkpoint."""
+"""Pretraining: maximum likelihood of a language model on documents of a world, saved as a Hugging Face checkpoint."""
 
 import json
-import math
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from parley.core.errors import BadInput, MissingExtra, ParleyError
+from parley.core.errors import BadInput, ParleyError
 from parley.core.tables import Tables
 from parley.models.checkpoint import FORMAT, Checkpoint
+from parley.pretraining.architecture import build_model, require_torch
 from parley.pretraining.card import card, measure
-from parley.pretraining.documents import Documents, sample_documents
+from parley.pretraining.columns import Columns
+from parley.pretraining.dataset import Dataset, world_digest
+from parley.pretraining.documents import sample_documents
+from parley.pretraining.loop import NotANumber, Place, Source, Training
+from parley.pretraining.recipe import PRESETS, Recipe
 from parley.pretraining.tokenizer import world_tokenizer
-from parley.prompting.transcript import observation_line, subgoal_line, task_line
+from parley.pretraining.unfinished import Unfinished
+from parley.pretraining.watch import DistanceToOracle, Watch, tensorboard
 from parley.theory.beliefs import Beliefs
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a checkpoint is trained; every document is drawn afresh, none is read twice."""
-
-    episodes: int = 16  # of a document: what the planner can remember
-    tokens: int = 2_000_000
-    width: int = 64
-    layers: int = 4
-    heads: int = 4
-    batch: int = 32  # documents a step
-    learning_rate: float = 3e-3
-    observation_weight: float = 1.0  # of the loss on observations, next to 1 for the expert's labels
-    rho: float = 0.0
-    behaviour: str = "mixed"  # of the stream; see `documents`
-    seed: int = 0
-    threads: int = 1  # of torch; the weights depend on them in the last digits
-
-    def __post_init__(self) -> None:
-        for name in ("episodes", "tokens", "width", "layers", "heads", "batch", "threads"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name}={getattr(self, name)}: expected at least 1")
-        if self.width % (2 * self.heads):
-            raise BadInput(f"width={self.width}: expected a multiple of 2 * heads = {2 * self.heads}")
-        if not self.learning_rate > 0 or self.observation_weight < 0:
-            raise BadInput("learning_rate must be positive and observation_weight not negative")
-
-
-PRESETS: dict[str, Recipe] = {
-    "treasure": Recipe(episodes=64, tokens=14_000_000, width=48, layers=3, heads=3, batch=32),
-    "shortcut": Recipe(episodes=64, tokens=10_000_000, width=48, layers=3, heads=3, batch=8),
-    "household": Recipe(episodes=24, tokens=18_000_000, width=64, layers=4, heads=4, batch=32),
-}
-
 ABOUT = "parley.json"
+NOTED = 200  # points of the curve on disk
+CURVES = ("loss", "observation_loss", "learning_rate", "total_variation", "tokens_s")
 Report = Callable[[dict[str, float]], None]
 
 
 def pretrain(
-    tables: Tables, spec: str, out: Path, recipe: Recipe, report: Report | None = None, start: Path | None = None
+    tables: Tables,
+    spec: str,
+    out: Path,
+    recipe: Recipe,
+    report: Report | None = None,
+    start: Path | None = None,
+    data: Path | None = None,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Train a checkpoint for the world `tables` (named `spec`) into the new directory `out`; returns its card.
 
-    It begins with the weights of the checkpoint `start`, where one is named: of the same lines and shape.
+    It begins with the weights of the checkpoint `start`, where one is named (of the same lines and shape); the
+    documents are those of the directory `data`, else a stream. Killed, the same call goes on where it was, see
+    `unfinished`, and ends with the same weights. Under `torchrun` the first process writes, the others return {}.
     """
     torch, transformers = require_torch()
     if out.exists() and any(out.iterdir()):
         raise BadInput(f"out={str(out)!r} is not empty: name a new directory for the checkpoint")
-    beliefs, tokenizer = Beliefs(tables), world_tokenizer(tables)
-    columns = Columns(tables, tokenizer)
+    watch, beliefs, tokenizer = watch or Watch(), Beliefs(tables), world_tokenizer(tables)
+    columns, place = Columns(tables, tokenizer), Place.here(torch)
+    source, drawn = _source(beliefs, recipe, data)
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
     model = build_model(transformers, tokenizer, recipe, columns.length(recipe.episodes))
     before = _begin_with(model, columns, start) if start else None
-    began, last = time.perf_counter(), {}
-    for last in _steps(torch, model, beliefs, columns, recipe):
-        if report:
-            report(last)
+    training = Training(torch, model, columns, recipe, place)
+    config = {"world": spec, "world_sha256": world_digest(tables), "recipe": asdict(recipe), "start": before, **drawn}
+    unfinished = Unfinished(out, {**config, "processes": place.processes})
+    unfinished.restore(training)
+    distance = DistanceToOracle(torch, beliefs, columns, recipe, place.device) if watch.evaluate_every else None
+    began = time.perf_counter()
+    last = _watched(training, source, unfinished, watch, distance, report or (lambda found: None))
+    if place.rank:
+        return {}
     about = {
         "format": FORMAT,
         "world": spec,
@@ -90,38 +76,81 @@ def pretrain(
         "parameters": sum(p.numel() for p in model.parameters()),
         "recipe": asdict(recipe),
         "start": before,
+        **drawn,
         "trained_s": round(time.perf_counter() - began, 1),
         "loss": last.get("loss"),
     }
-    return save(model, tokenizer, about, out, beliefs)
+    found = save(model.to("cpu"), tokenizer, about, out, beliefs)
+    unfinished.finish(out)
+    return found
 
 
-def require_torch() -> tuple[Any, Any]:
+def _source(beliefs: Beliefs, recipe: Recipe, data: Path | None) -> tuple[Source, dict[str, Any]]:
+    """The batch of every step, and what of the data the weights depend on."""
+    if data is None:
+
+        def stream(step: int) -> Any:
+            seed = (recipe.seed, 0, step)
+            return sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour, True)
+
+        return stream, {}
+    dataset = Dataset(data, beliefs.tables)
+    if dataset.config.episodes < recipe.episodes:
+        raise BadInput(
+            f"episodes={recipe.episodes}: the documents in {str(data)!r} hold {dataset.config.episodes} episodes; "
+            "ask for as many at most, or make longer ones"
+        )
+    if (recipe.rho, recipe.behaviour) != (dataset.config.rho, dataset.config.behaviour):
+        raise BadInput(
+            f"the data in {str(data)!r} were made with behaviour={dataset.config.behaviour!r}, "
+            f"rho={dataset.config.rho}: name the same, so that the checkpoint says what it was trained on"
+        )
+    config = {"data": asdict(dataset.config), "files": [entry["sha256"] for entry in dataset.manifest["files"]]}
+    return lambda step: dataset.batch(step, recipe.batch, recipe.seed).first(recipe.episodes), {"documents": config}
+
+
+def _watched(
+    training: Training,
+    source: Source,
+    unfinished: Unfinished,
+    watch: Watch,
+    distance: DistanceToOracle | None,
+    report: Report,
+) -> dict[str, float]:
+    """Train to the end, the first process keeping the state and the curve; the last step's report."""
+    first, kept, last = training.place.rank == 0, time.monotonic(), dict[str, float]()
+    often = max(1, training.steps // NOTED)
+    board: Any = tensorboard(watch.tensorboard) if first else None
     try:
-        import torch
-        import transformers
-    except ImportError:
-        raise MissingExtra("pretraining", "torch") from None
-    return torch, transformers
+        for last in training.run(source):
+            if not first:
+                continue
+            if distance and (last["step"] % watch.evaluate_every == 0 or last["step"] == last["steps"]):
+                last["total_variation"] = distance(training.model)
+            if last["step"] % often == 0 or "total_variation" in last:
+                unfinished.note(last)
+                for name in CURVES if board is not None else ():
+                    if name in last:
+                        board.add_scalar(name, last[name], last["step"])
+            report(last)
+            if time.monotonic() - kept >= watch.keep_s:
+                unfinished.save(training)
+                kept = time.monotonic()
+        if first:
+            unfinished.save(training)  # should the checkpoint find no room, nothing is lost
+    except NotANumber as wrong:
+        if not first or not training.step:
+            raise
+        unfinished.save(training)
+        kept_at = f"the state after step {training.step} is kept in {str(unfinished.folder)!r}"
+        raise NotANumber(f"{wrong}; {kept_at}") from None
+    finally:
+        if board is not None:
+            board.close()
+    return last
 
 
-def build_model(transformers: Any, tokenizer: Any, recipe: Recipe, positions: int) -> Any:
-    config = transformers.LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=recipe.width,
-        intermediate_size=4 * recipe.width,
-        num_hidden_layers=recipe.layers,
-        num_attention_heads=recipe.heads,
-        max_position_embeddings=positions,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return transformers.LlamaForCausalLM(config)
-
-
-def _begin_with(model: Any, columns: "Columns", start: Path) -> dict[str, Any]:
+def _begin_with(model: Any, columns: Columns, start: Path) -> dict[str, Any]:
     """Load the weights of a checkpoint; returns what it was trained on. Raises `BadInput` where it does not fit."""
     from safetensors.torch import load_file
 
@@ -133,108 +162,6 @@ def _begin_with(model: Any, columns: "Columns", start: Path) -> dict[str, Any]:
     except RuntimeError as wrong:
         raise BadInput(f"start={str(start)!r} is of another shape: use its width, layers and heads") from wrong
     return {name: checkpoint.about.get(name) for name in ("world", "recipe", "start")}
-
-
-class Columns:
-    """Documents as token columns: an episode is task, o_1, then (the K parts of g_h, o_{h+1}) for each step."""
-
-    def __init__(self, tables: Tables, tokenizer: Any) -> None:
-        token = tokenizer.get_vocab()
-        self.tables = tables
-        self.token_of = {entry.content: i for i, entry in tokenizer.added_tokens_decoder.items()}
-        self.task = np.array([token[task_line(w)] for w in tables.instructions])
-        self.observation = np.array([token[observation_line(o)] for o in tables.observations])
-        self.parts = [np.array([token[subgoal_line(g)] for g in menu]) for menu in tables.menus]
-        self.per_step = len(self.parts) + 1
-        self.per_episode = 2 + tables.horizon * self.per_step
-
-    def length(self, num_episodes: int) -> int:
-        return num_episodes * self.per_episode
-
-    def tokens(self, documents: Documents) -> np.ndarray:
-        """Token ids, shape (N, T * tokens of an episode)."""
-        n, num_episodes, horizon = documents.subgoals.shape
-        split = np.unravel_index(documents.subgoals, [len(part) for part in self.parts])
-        said = [part[index] for part, index in zip(self.parts, split, strict=True)]
-        steps = np.stack([*said, self.observation[documents.observations[:, :, 1:]]], axis=-1)
-        opening = np.stack(
-            [self.task[documents.instructions], self.observation[documents.observations[:, :, 0]]], axis=-1
-        )
-        return np.concatenate([opening, steps.reshape(n, num_episodes, -1)], axis=-1).reshape(n, -1)
-
-    def labels(self, documents: Documents) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each Actor: the positions in an episode at which its part is predicted, and the law to be predicted.
-
-        The law of a later part, given the parts that were played before it, sums to the expert's probability of those
-        (times their number), not to one: so weighted, maximum likelihood yields the conditional of the mixture over z,
-        sum_z P(z) pi_z(parts so far) / sum_z P(z) pi_z(parts before), as the exact planner computes it.
-        """
-        n, num_episodes, horizon, _ = documents.labels.shape
-        joint = documents.labels.reshape(n, num_episodes, horizon, *map(len, self.parts))
-        split = np.unravel_index(documents.subgoals, [len(part) for part in self.parts])
-        found = []
-        for k in range(len(self.parts)):
-            law = joint.sum(axis=tuple(range(4, joint.ndim)))
-            found.append((1 + k + np.arange(horizon) * self.per_step, law))
-            index = split[k].reshape(*split[k].shape, *[1] * (joint.ndim - 3))
-            joint = np.take_along_axis(joint, index, axis=3)[:, :, :, 0] * len(self.parts[k])
-        return found
-
-
-def _steps(torch: Any, model: Any, beliefs: Beliefs, columns: Columns, recipe: Recipe) -> Iterator[dict[str, float]]:
-    """Optimise until the tokens are spent; warm-up over the first 2%, then cosine decay to a fiftieth."""
-    length = columns.length(recipe.episodes)
-    total = max(1, recipe.tokens // (recipe.batch * length))
-    decay = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
-    warm = max(1, total // 50)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda i: min((i + 1) / warm, 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, i / total)))),
-    )
-    model.train()
-    began = time.perf_counter()
-    for i in range(total):
-        seed = (recipe.seed, 0, i)
-        documents = sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour, True)
-        label_loss, observation_loss = losses(torch, model, columns, documents)
-        loss = label_loss + recipe.observation_weight * observation_loss
-        if not bool(torch.isfinite(loss)):
-            raise ParleyError(f"the loss is not a number at step {i} of {total}: lower the learning rate")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        tokens = (i + 1) * recipe.batch * length
-        speed = tokens / (time.perf_counter() - began)
-        yield {
-            "step": i + 1,
-            "steps": total,
-            "loss": float(label_loss.detach()),
-            "observation_loss": float(observation_loss.detach()),
-            "tokens_s": speed,
-        }
-
-
-def losses(torch: Any, model: Any, columns: Columns, documents: Documents) -> tuple[Any, Any]:
-    """Mean cross-entropy on the expert's law at subgoal positions, and on the observations that followed."""
-    n, num_episodes, horizon = documents.subgoals.shape
-    tokens = torch.from_numpy(columns.tokens(documents))
-    logits = model(input_ids=tokens, use_cache=False).logits.reshape(n, num_episodes, columns.per_episode, -1)
-    log_probs = torch.log_softmax(logits.float(), dim=-1)
-    label_loss = torch.zeros(())
-    for positions, law in columns.labels(documents):
-        at = log_probs[:, :, positions]
-        k = (int(positions[0]) - 1) % columns.per_step
-        mine = at[..., torch.from_numpy(columns.parts[k])]
-        label_loss = label_loss - (torch.from_numpy(law).float() * mine).sum(dim=-1).mean()
-    before = np.concatenate([[0], columns.per_step * np.arange(1, horizon + 1)])  # the token before each observation
-    heard = torch.from_numpy(columns.observation[documents.observations])
-    observation_loss = -log_probs[:, :, before].gather(-1, heard[..., None]).mean()
-    return label_loss, observation_loss
 
 
 def save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, beliefs: Beliefs) -> dict[str, Any]:
