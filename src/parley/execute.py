@@ -66,7 +66,7 @@ class RunConfig:
     def resolved(self, world: World) -> "RunConfig":
         """The same with `auto` and defaults decided, so that the manifest says what was done."""
         kept = "steps" if self.runs * self.episodes * world.horizon <= MAX_STEPS_KEPT else "episodes"
-        kind, _ = parse_spec(self.planner, "planner")
+        kind, _ = assemble.planner_spec(self.planner)
         default = assemble.PLANNERS[kind].cohort if kind in assemble.PLANNERS else 1
         record = kept if self.record == "auto" else self.record
         return RunConfig(**{**asdict(self), "record": record, "cohort": min(self.cohort or default, self.runs)})
@@ -129,9 +129,8 @@ def resume(out: Path, progress: Progress | None = None, warn: Callable[[str], No
 def _inputs(config: RunConfig) -> dict[str, str]:
     """SHA-256 of what the configuration names by path: world file, exploration policy, a checkpoint's descriptions."""
     named = [config.world] if config.world.endswith(".json") else []
-    for what, spec in (("planner", config.planner), ("explorer", config.explore)):
-        _, arguments = parse_spec(spec, what)
-        named += [arguments[key] for key in ("checkpoint", "policy") if key in arguments]
+    for _, arguments in (assemble.planner_spec(config.planner), parse_spec(config.explore, "explorer")):
+        named += [arguments[key] for key in ("checkpoint", "path", "policy") if key in arguments]
     if ":" in config.world:
         _, arguments = parse_spec(config.world, "world")
         named += [arguments[key].partition(":")[2] for key in ("reporter", "actor") if key in arguments]

@@ -9,11 +9,20 @@ from parley.core.said import Opening, Outcome
 from parley.exploration.explorers import EpsilonGreedy, schedule
 from parley.loop import Cohort, run_cohort
 from tests.helpers import Kept
+from tests.tiny import tiny_language_model
 
 CASES = [
-    *((w, p) for w in ("shortcut", "household") for p in assemble.PLANNERS if p not in ("scripted", "world-model")),
+    *(
+        (w, p)
+        for w in ("shortcut", "household")
+        for p in assemble.PLANNERS
+        if p not in ("scripted", "world-model", "hf")
+    ),
     ("shortcut", "world-model:budget=8"),
     ("household", "world-model:model=exact,budget=8"),
+    ("shortcut", "hf"),
+    ("shortcut", "hf:context=300"),  # cut in the midst of it
+    ("random:actors=2", "hf:normalise=length"),
     ("random:actors=2", "exact"),
     ("treasure", "scripted:script=open chest 3|open chest 1"),
     ("treasure:n=4", "exact:evidence=environment+demonstrator,rho=0.5"),
@@ -40,8 +49,12 @@ def play(case: tuple[str, str], num_runs: int, first_run: int = 0) -> Kept:
     return kept
 
 
-@pytest.fixture(params=CASES, ids="/".join)
-def case(request):
+@pytest.fixture(params=CASES, ids="/".join, scope="module")
+def case(request, tmp_path_factory):
+    world, planner = request.param
+    kind, _, rest = planner.partition(":")
+    if kind == "hf":
+        return world, f"hf:{tiny_language_model(tmp_path_factory.mktemp('tiny'))},{rest}"
     return request.param
 
 

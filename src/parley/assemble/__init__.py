@@ -2,7 +2,7 @@
 
 from parley.assemble.exploration import designs_of, epsilon_of_theory
 from parley.assemble.explorers import EXPLORERS, explorer, optimum_of
-from parley.assemble.planners import CHECKPOINTS, PLANNERS, planner
+from parley.assemble.planners import CHECKPOINTS, PLANNERS, planner, planner_spec
 from parley.assemble.scene import Kind, Scene, beliefs_of
 from parley.assemble.schedule import Schedule, draw_latents, index_of
 from parley.assemble.worlds import WORLDS, world
@@ -25,5 +25,6 @@ __all__ = [
     "index_of",
     "optimum_of",
     "planner",
+    "planner_spec",
     "world",
 ]

@@ -1,12 +1,15 @@
 """The planners by name."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from parley.assemble.scene import Kind, Scene
 from parley.core.errors import BadInput
 from parley.core.roles import Planner
 from parley.core.spec import bind, parse_spec, suggestion
+from parley.models.language_model import LanguageModel
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
+from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
@@ -77,6 +80,18 @@ def world_model(
     return WorldModelPlanner(predicts, tables, Search(search, budget, cut), decode)
 
 
+def hf(
+    scene: Scene, path: str, decode: str = "sample", normalise: str = "none", context: int = 0, dtype: str = "float32"
+) -> Planner:
+    return LanguageModelPlanner(_language_model(path, dtype), decode, Scoring(normalise, context))
+
+
+@lru_cache(maxsize=1)
+def _language_model(path: str, dtype: str) -> LanguageModel:
+    """Loaded once for all cohorts of a process: it does not change."""
+    return LanguageModel(path, dtype)
+
+
 PLANNERS: dict[str, Kind] = {
     "exact": Kind(exact, "BAIL from the world's tables: what a perfectly pretrained model computes"),
     "expert": Kind(expert, "knows z: the zero-regret reference"),
@@ -89,12 +104,19 @@ PLANNERS: dict[str, Kind] = {
     "transformer": Kind(
         transformer, "a pretrained Llama-architecture model; alone: the checkpoint that ships", cohort=64
     ),
+    "hf": Kind(hf, "any causal language model, hf:PATH or hf:HUB/ID; scores the menu's lines", cohort=16, first="path"),
 }
+
+
+def planner_spec(spec: str) -> tuple[str, dict[str, str]]:
+    """Kind and arguments of a planner's spec, still as text."""
+    known = PLANNERS.get(spec.partition(":")[0].strip())
+    return parse_spec(spec, "planner", first=known.first if known else "")
 
 
 def planner(spec: str, scene: Scene) -> Planner:
     """The planner of a spec, for one cohort."""
-    kind, arguments = parse_spec(spec, "planner")
+    kind, arguments = planner_spec(spec)
     if kind not in PLANNERS:
         raise BadInput(f"unknown planner {kind!r}{suggestion(kind, PLANNERS)}")
     factory = PLANNERS[kind].factory

@@ -21,6 +21,7 @@ class Kind:
     factory: Callable[..., Any]
     line: str
     cohort: int = 1024  # for planners: runs that move together by default
+    first: str = ""  # the argument that may stand first in a spec without its name
 
 
 @dataclass

@@ -17,16 +17,20 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
 
 
-def parse_spec(spec: str, what: str) -> tuple[str, dict[str, str]]:
+def parse_spec(spec: str, what: str, first: str = "") -> tuple[str, dict[str, str]]:
     """Split a spec into its kind and its arguments, still as text.
+
+    `first` names the argument whose value may stand first without a name, where the kind has one.
 
     >>> parse_spec("treasure:n=64,p=0.1", "world")
     ('treasure', {'n': '64', 'p': '0.1'})
+    >>> parse_spec("hf:org/model,decode=greedy", "planner", first="path")
+    ('hf', {'path': 'org/model', 'decode': 'greedy'})
     """
     kind, _, rest = spec.partition(":")
     arguments: dict[str, str] = {}
-    for item in filter(None, rest.split(",")):
-        key, equals, value = item.partition("=")
+    for i, item in enumerate(filter(None, rest.split(","))):
+        key, equals, value = item.partition("=") if "=" in item or i or not first else (first, "=", item)
         if not equals or not key.strip():
             raise BadInput(f"{what} {spec!r}: expected kind:key=value,key=value, found {item!r}")
         if key.strip() in arguments:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from parley.core.errors import ParleyError
-from parley.core.spec import parse_spec
 from parley.pretraining.behaviour import LOGS
 from parley.pretraining.dataset import Dataset, read_bytes, verify
 from parley.pretraining.documents import EXPERT, Documents, follow, row_keys
@@ -152,7 +151,7 @@ def _warnings(found: dict[str, Any], data: Dataset) -> Iterator[str]:
     if found["c_z"] is None:
         yield "a latent has prior 0, so that c_Z is infinite: no data cover it"
     looks = [part.name for part in data.config.mix if part.knows]
-    looks += [e["run"] for e in data.manifest.get("logs", []) if parse_spec(e["planner"], "planner")[0] == "expert"]
+    looks += [e["run"] for e in data.manifest.get("logs", []) if e["planner"].partition(":")[0] == "expert"]
     if looks:
         yield f"{looks[0]!r} looks at the latent: its subgoals are evidence, as the model will take its own to be"
     logged = any(part.kind == LOGS for part in data.config.mix)

@@ -1,0 +1,137 @@
+"""One growing prompt of a causal language model with its own tokenizer, and scores of lines that could follow it.
+
+Tokens are those of the whole prompt, never of its lines apart: when a new line changes how the end of the prompt is cut
+into tokens, the cache is taken back to what both have in common and read on from there.
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from parley.core.errors import BadInput, MissingExtra
+from parley.models.scoring import sequential_scores, tree_scores
+
+PROBE = "task: a\nb\n> "
+FAULTS = (TypeError, ValueError, RuntimeError, AttributeError, IndexError)
+DTYPES = ("float32", "bfloat16", "float16", "auto")
+
+
+class LanguageModel:
+    """Model and tokenizer of a directory or a hub id; `scoring` says how lines are scored: `tree`, or why not.
+
+    Code that comes with a model is not run, and weights are read from safetensors alone.
+    """
+
+    def __init__(self, name: str, dtype: str = "float32") -> None:
+        if dtype not in DTYPES:
+            raise BadInput(f"dtype={dtype!r}: expected one of {', '.join(DTYPES)}")
+        try:
+            import torch
+            import transformers
+            from huggingface_hub.constants import HF_HUB_OFFLINE
+        except ImportError:
+            raise MissingExtra("a language model", "torch") from None
+        where: dict[str, Any] = {"local_files_only": HF_HUB_OFFLINE or Path(name).is_dir()}
+        try:
+            self.tokenizer = transformers.AutoTokenizer.from_pretrained(name, **where)
+            model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **where)
+        except (OSError, ValueError, KeyError, ImportError, TypeError) as wrong:
+            why = (str(wrong).strip() or repr(wrong)).splitlines()[0]
+            raise BadInput(f"{name!r} is no causal language model that transformers can load: {why}") from wrong
+        self.name, self.torch = name, torch
+        self.model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        config = model.config.get_text_config()
+        self.positions = int(getattr(config, "max_position_embeddings", None) or 2**20)
+        bos = self.tokenizer.bos_token_id
+        self._begin = [bos] if bos is not None and bos in self.tokenizer("").input_ids else []
+        self.scoring = self._probe()
+        if self.scoring != "tree":
+            warnings.warn(f"{name}: candidates are scored {self.scoring}", RuntimeWarning, stacklevel=2)
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of a whole prompt, after a begin-of-text token where the tokenizer has one; text makes none."""
+        return self._begin + self._plain(text)
+
+    def continuation(self, prompt: str, line: str) -> list[int]:
+        """Tokens of `line` after `prompt`.
+
+        They are those of `prompt + line` less those of `prompt`, where the latter begin the former; where the tokens
+        merge across the boundary, those of the line alone.
+        """
+        before, both = self.encode(prompt), self.encode(prompt + line)
+        if both[: len(before)] == before and len(both) > len(before):
+            return both[len(before) :]
+        return self._plain(line)
+
+    def _plain(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
+
+    def prompt(self) -> "Prompt":
+        """An empty prompt."""
+        return Prompt(self)
+
+    def _probe(self) -> str:
+        """Score the same continuations both ways on a tiny prompt; the tree counts only where it gives the same."""
+        if self._slides():
+            return "one by one: its attention slides, which a tree mask would override"
+        prompt, lines = self.prompt(), [[1, 2, 3], [1, 0], [2], [1, 2, 0]]
+        no_cache = f"{self.name!r} keeps no plain key-value cache of its prompt: take a transformer that does"
+        try:
+            prompt.read(PROBE)
+            expected = sequential_scores(self.model, prompt.past, prompt.after, lines)
+        except FAULTS as refused:
+            raise BadInput(no_cache) from refused
+        if prompt.past.get_seq_length() != len(prompt.tokens):
+            raise BadInput(no_cache)
+        try:
+            found = tree_scores(self.model, prompt.past, prompt.after, lines)
+        except FAULTS as refused:
+            return f"one by one: it takes no tree mask ({(str(refused) or repr(refused)).splitlines()[0]})"
+        off = float(np.abs(found - expected).max())
+        if not off <= self.torch.finfo(self.model.dtype).eps ** 0.5:
+            return f"one by one: on a tiny prompt the tree-masked pass is {off:.1e} nats off"
+        return "tree"
+
+    def _slides(self) -> bool:
+        config = self.model.config.get_text_config()
+        kinds = getattr(config, "layer_types", None) or ["sliding_attention"]
+        return bool(getattr(config, "sliding_window", None)) and any("full" not in kind for kind in kinds)
+
+
+class Prompt:
+    """What one run has been told: its text and tokens, their cache, and the logits after them."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        from transformers import DynamicCache
+
+        self.text, self.tokens = "", list[int]()
+        self.past, self.after = DynamicCache(), None
+
+    def read(self, more: str) -> None:
+        """Add text; only tokens that are new or cut differently are computed."""
+        torch, model = self.model.torch, self.model.model
+        self.text += more
+        tokens = self.model.encode(self.text)
+        same = next((i for i, (a, b) in enumerate(zip(tokens, self.tokens, strict=False)) if a != b), None)
+        keep = min(len(tokens), len(self.tokens)) if same is None else same
+        keep = min(keep, len(tokens) - 1)  # the last token is read in any case: its logits are what is asked for
+        if keep < len(self.tokens):
+            self.past.crop(keep - len(self.tokens))
+        with torch.inference_mode():
+            ids = torch.tensor([tokens[keep:]], device=model.device)
+            out = model(input_ids=ids, past_key_values=self.past, use_cache=True)
+        self.tokens, self.after = tokens, out.logits[0, -1]
+
+    def scores(self, continuations: Sequence[Sequence[int]]) -> Float[np.ndarray, " M"]:
+        """Summed log-probability (nats) of each continuation of the prompt; nothing of them is kept."""
+        how = tree_scores if self.model.scoring == "tree" else sequential_scores
+        return how(self.model.model, self.past, self.after, continuations)

@@ -1,0 +1,135 @@
+"""Any causal language model as Planner: reads the transcript as plain text, scores every line of the menu whole."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.roles import State
+from parley.core.said import Menu, Opening, Outcome, Proposal
+from parley.core.tables import Sentences
+from parley.models.language_model import LanguageModel, Prompt
+from parley.prompting.transcript import observation_line, subgoal_line, task_line
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """`normalise` is `none` or `length` (mean log-probability of a token); `context` in tokens, 0 for the model's."""
+
+    normalise: str = "none"
+    context: int = 0
+
+    def __post_init__(self) -> None:
+        if self.normalise not in ("none", "length"):
+            raise BadInput(f"normalise={self.normalise!r}: expected none or length")
+        if self.context < 0:
+            raise BadInput(
+                f"context={self.context}: expected a number of tokens, or 0 for all of the model's positions"
+            )
+
+
+class LanguageModelPlanner:
+    """Proposes softmax of the summed log-probabilities of the subgoals' lines after the transcript (He et al. 2024).
+
+    Each run has a prompt and a cache of its own. What has been read is a function of what was heard alone: parts of
+    a joint subgoal that are being chosen begin the continuations, and are read when the subgoal has been carried out.
+    The prompt is cut by rule: where it would leave less than an eighth of the positions for continuations, the oldest
+    half of the episodes is dropped and the rest is read again.
+    """
+
+    def __init__(self, model: LanguageModel, decode: str = "sample", scoring: Scoring | None = None) -> None:
+        self.model, self.decode, self.options = model, decode, scoring or Scoring()
+        self.positions = min(self.options.context or model.positions, model.positions)
+        self.room = self.positions // 8
+
+    def start(self, draws: Draws) -> None:
+        self._runs = [_Run(self.model.prompt()) for _ in range(draws.num_runs)]
+
+    def hear(self, said: Opening | Outcome) -> None:
+        for i, run in enumerate(self._runs):
+            if isinstance(said, Opening):
+                run.episodes.append(len(run.prompt.text))
+                self._read(run, task_line(said.instructions[i]) + observation_line(said.observations[i]))
+            elif said.active[i]:
+                self._read(run, "".join(map(subgoal_line, said.subgoals[i])) + observation_line(said.observations[i]))
+
+    def _read(self, run: "_Run", more: str) -> None:
+        text, most = run.prompt.text + more, self.positions - self.room
+        if len(self.model.encode(text)) <= most:
+            run.read(more)
+            return
+        episodes = run.episodes
+        while len(episodes) > 1:
+            episodes = episodes[-(len(episodes) // 2) :]
+            if len(self.model.encode(text[episodes[0] :])) <= most:
+                run.forget([start - episodes[0] for start in episodes])
+                run.read(text[episodes[0] :])
+                return
+        raise BadInput(
+            f"{self.model.name!r}: one episode takes more than {most} tokens of its context of {self.positions}, an "
+            "eighth of which is kept for the menu: take a model with more positions, or a larger context"
+        )
+
+    def propose(self, menu: Menu, parts: Sentences) -> Proposal:
+        if not menu.legal.any(axis=1).all():
+            raise BadInput("menu: at least one subgoal must be legal in every run")
+        num = len(self._runs)
+        sentences = np.broadcast_to(menu.sentences, (num, menu.sentences.shape[1]))
+        legal = np.broadcast_to(menu.legal, sentences.shape)
+        probs = np.zeros(sentences.shape)
+        for i, run in enumerate(self._runs):
+            probs[i, legal[i]] = self._probs(run.prompt, "".join(map(subgoal_line, parts[i])), sentences[i, legal[i]])
+        return Proposal(probs)
+
+    def _probs(self, prompt: Prompt, said: str, sentences: Sentences) -> Float[np.ndarray, " M"]:
+        """Softmax over lines that follow the prompt and the parts already `said`, which all share."""
+        begin = self.model.continuation(prompt.text, said) if said else []
+        lines = [self.model.continuation(prompt.text + said, subgoal_line(sentence)) for sentence in sentences]
+        longest = len(begin) + max(map(len, lines))
+        if len(prompt.tokens) + longest > self.positions:
+            raise BadInput(f"a menu line of {longest} tokens does not fit a context of {self.positions}")
+        scores = prompt.scores([begin + line for line in lines] + [begin] * bool(begin))
+        scores = scores[: len(lines)] - (scores[-1] if begin else 0.0)
+        if self.options.normalise == "length":
+            scores = scores / [len(line) for line in lines]
+        probs = np.exp(scores - scores.max())
+        return probs / probs.sum()
+
+    def snapshot(self) -> State:
+        """The text since the last cut, where its episodes begin, and the pieces in which it was read."""
+        return {
+            "text": np.frombuffer("".join(run.prompt.text for run in self._runs).encode(), dtype=np.uint8),
+            "counts": np.array([(len(run.episodes), len(run.pieces)) for run in self._runs], dtype=np.intp),
+            "episodes": np.array([start for run in self._runs for start in run.episodes], dtype=np.intp),
+            "pieces": np.array([length for run in self._runs for length in run.pieces], dtype=np.intp),
+        }
+
+    def restore(self, state: State) -> None:
+        """Read the same pieces again: bit-identical on the same machine and threads."""
+        text, at = bytes(state["text"]).decode(), 0
+        episodes, pieces = iter(state["episodes"].tolist()), iter(state["pieces"].tolist())
+        for run, (num_episodes, num_pieces) in zip(self._runs, state["counts"].tolist(), strict=True):
+            run.forget([next(episodes) for _ in range(num_episodes)])
+            for _ in range(num_pieces):
+                length = next(pieces)
+                run.read(text[at : at + length])
+                at += length
+
+
+@dataclass
+class _Run:
+    """A run's prompt, where each episode begins in its text, and the lengths of the pieces in which it was read."""
+
+    prompt: Prompt
+    episodes: list[int] = field(default_factory=list)
+    pieces: list[int] = field(default_factory=list)
+
+    def read(self, more: str) -> None:
+        self.prompt.read(more)
+        self.pieces.append(len(more))
+
+    def forget(self, episodes: list[int]) -> None:
+        self.prompt.clear()
+        self.episodes, self.pieces = episodes, []
