@@ -8,6 +8,7 @@ from typing import Any
 from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
+from parley.pretraining.finetune import Tuning, finetune
 from parley.pretraining.recipe import PRESETS, SIZES, Recipe, size_of
 from parley.pretraining.train import pretrain
 from parley.pretraining.watch import Watch
@@ -28,6 +29,21 @@ def add(command: AddCommand, group: AddGroup) -> None:
     for f in fields(Recipe):
         option = "--" + f.name.replace("_", "-")
         c.add_argument(option, type=type(f.default), help=f"default: the world's preset, else {f.default}")
+    c = command("finetune", _finetune, "tune a language model on chat examples, LoRA (needs the extra finetune)")
+    c.add_argument("--model", required=True, help="a directory or a hub id: any causal language model")
+    c.add_argument("--data", type=Path, required=True, help="of `parley data make --chat N`, or a JSONL file")
+    c.add_argument("--out", type=Path, required=True, help="where the merged model is saved, new or empty")
+    for f in fields(Tuning):
+        c.add_argument("--" + f.name.replace("_", "-"), type=type(f.default), default=f.default)
+
+
+def _finetune(args: argparse.Namespace) -> Any:
+    tuning = Tuning(**{f.name: getattr(args, f.name) for f in fields(Tuning)})
+    with Bars(ERR) as bars:
+        about = finetune(args.model, args.data, args.out, tuning, bars.training(f"tuning {args.model}"))
+    if not args.json:
+        OUT.print(f"{args.out}: loss {about['loss']:.4f} after {tuning.steps} steps", markup=False)
+    return {"out": str(args.out), **about}
 
 
 def _pretrain(args: argparse.Namespace) -> Any:

@@ -1,0 +1,197 @@
+"""Instruction tuning of any causal language model on a world's chat examples: LoRA (Hu et al. 2022), merged and saved.
+
+Two renderings: `transcript` (the prompt is the transcript as plain text, what `--planner hf` reads), and `chat` (the
+messages through the model's own chat template, what an endpoint would be sent). The loss is on the answers alone.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from parley.core.errors import BadInput, MissingExtra, ParleyError
+from parley.pretraining.dataset import MANIFEST, read_bytes, read_manifest, verify
+
+TEMPLATES = ("transcript", "chat")
+KEPT = "finetuned.json"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a model is tuned."""
+
+    template: str = "transcript"
+    steps: int = 200
+    batch: int = 8
+    learning_rate: float = 1e-3
+    rank: int = 8  # of the low-rank matrices
+    max_tokens: int = 2048  # of an example; longer ones are refused
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.template not in TEMPLATES:
+            raise BadInput(f"template={self.template!r}: expected {' or '.join(TEMPLATES)}")
+        for name in ("steps", "batch", "rank", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name}={getattr(self, name)}: expected at least 1")
+        if not self.learning_rate > 0:
+            raise BadInput(f"learning_rate={self.learning_rate}: expected a positive number")
+
+
+def finetune(
+    model: str, data: Path, out: Path, tuning: Tuning, report: Callable[[dict[str, float]], None] | None = None
+) -> dict[str, Any]:
+    """Tune `model` (a directory or a hub id) on the chat examples of `data` into the new directory `out`.
+
+    `data` is a directory of `parley data make --chat N`, or a file of its lines. Returns what was done.
+    """
+    try:
+        import peft
+        import torch
+        import transformers
+        import trl
+        from datasets import Dataset
+        from huggingface_hub.constants import HF_HUB_OFFLINE
+    except ImportError:
+        raise MissingExtra("parley finetune", "finetune") from None
+    if out.exists() and any(out.iterdir()):
+        raise BadInput(f"out={str(out)!r} is not empty: name a new directory")
+    examples = read_examples(data)
+    where: dict[str, Any] = {"local_files_only": HF_HUB_OFFLINE or Path(model).is_dir()}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **where)
+        network = transformers.AutoModelForCausalLM.from_pretrained(model, use_safetensors=True, **where)
+    except (OSError, ValueError, KeyError) as wrong:
+        why = (str(wrong).strip() or repr(wrong)).splitlines()[0]
+        raise BadInput(f"{model!r} is no causal language model that transformers can load: {why}") from wrong
+    if tuning.template == "chat" and not tokenizer.chat_template:
+        raise BadInput(f"{model!r} has no chat template: use template=transcript")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    rows = [render(example, tuning.template) for example in examples]
+    _refuse_long(tokenizer, rows, tuning)
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what these libraries still say to each other
+        config = trl.SFTConfig(
+            output_dir=scratch,
+            per_device_train_batch_size=tuning.batch,
+            max_steps=tuning.steps,
+            learning_rate=tuning.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=max(1, tuning.steps // 20),
+            completion_only_loss=True,
+            max_length=None,
+            seed=tuning.seed,
+            logging_steps=1,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            bf16=torch.cuda.is_available(),
+            use_cpu=not torch.cuda.is_available(),
+        )
+        lora = peft.LoraConfig(
+            r=tuning.rank, lora_alpha=2 * tuning.rank, target_modules="all-linear", task_type="CAUSAL_LM"
+        )
+        trainer = trl.SFTTrainer(
+            model=network,
+            args=config,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=tokenizer,
+            peft_config=lora,
+            callbacks=[_told(transformers, report, tuning.steps)],
+        )
+        trainer.train()
+        losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+        merged = trainer.model.merge_and_unload()
+    about = {"model": model, "data": str(data), "examples": len(rows), "tuning": asdict(tuning), "losses": losses}
+    _save(merged, tokenizer, about, out)
+    return {**about, "loss": losses[-1]}
+
+
+def read_examples(data: Path) -> list[dict[str, Any]]:
+    """The chat examples of a data directory, each file as it was made, or of a JSONL file."""
+    if data.is_dir():
+        manifest = read_manifest(data)
+        if manifest["status"] != "finished" or not manifest.get("chat"):
+            raise BadInput(f"{str(data)!r} holds no finished chat examples: make them by `parley data make --chat N`")
+        texts = []
+        for entry in manifest["chat"]:
+            content = read_bytes(data / entry["file"])
+            verify(data / entry["file"], content, entry)
+            texts.append((data / entry["file"], content))
+    elif data.is_file():
+        texts = [(data, data.read_bytes())]
+    else:
+        raise BadInput(f"data={str(data)!r}: there is neither a directory with {MANIFEST} nor a file")
+    found = []
+    for path, content in texts:
+        for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
+            try:
+                messages = json.loads(line)["messages"]
+                ends_well = messages[-1]["role"] == "assistant" and len(messages) > 1
+                if not ends_well or not all(isinstance(m["content"], str) for m in messages):
+                    raise ValueError("it does not end with what the assistant says")
+            except (ValueError, KeyError, TypeError, IndexError) as wrong:
+                raise BadInput(f"{str(path)!r}, line {number} is no chat example: {wrong!r}") from None
+            found.append({"messages": [{"role": m["role"], "content": m["content"]} for m in messages]})
+    if not found:
+        raise BadInput(f"data={str(data)!r} holds no examples")
+    return found
+
+
+def render(example: dict[str, Any], template: str) -> dict[str, Any]:
+    """Prompt and completion: messages, or the plain transcript of what the user says and the line that answers it."""
+    *before, answer = example["messages"]
+    if template == "chat":
+        return {"prompt": before, "completion": [answer]}
+    return {"prompt": before[-1]["content"] + "\n", "completion": answer["content"] + "\n"}
+
+
+def _refuse_long(tokenizer: Any, rows: list[dict[str, Any]], tuning: Tuning) -> None:
+    """An example that would be cut would teach an answer to another question."""
+    for i, row in enumerate(rows):
+        text = row["prompt"] + row["completion"]
+        ids = tokenizer(text).input_ids if tuning.template == "transcript" else tokenizer.apply_chat_template(text)
+        num = len(ids["input_ids"] if hasattr(ids, "keys") else ids)
+        if num > tuning.max_tokens:
+            raise BadInput(
+                f"example {i + 1} has {num} tokens, more than max_tokens={tuning.max_tokens}: allow more, or make data "
+                "of fewer episodes"
+            )
+
+
+def _told(transformers: Any, report: Callable[[dict[str, float]], None] | None, steps: int) -> Any:
+    """A callback of the trainer that passes on its losses."""
+
+    class Told(transformers.TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+            if report and logs and "loss" in logs:
+                report({"step": state.global_step, "steps": steps, "loss": float(logs["loss"]), "tokens_s": 0.0})
+
+    return Told()
+
+
+def _save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path) -> None:
+    """Write beside its place, then move it there: it is whole or not there at all."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as wrong:
+        raise BadInput(f"out={str(out)!r} cannot be written: {wrong.strerror or wrong}") from wrong
+    try:
+        model.save_pretrained(draft)
+        tokenizer.save_pretrained(draft)
+        (draft / KEPT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        draft.chmod(0o755)
+        if out.exists():
+            out.rmdir()
+        os.replace(draft, out)
+    except OSError as wrong:
+        raise ParleyError(f"the model could not be written to {str(out)!r}: {wrong.strerror or wrong}") from wrong
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

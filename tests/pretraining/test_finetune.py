@@ -1,0 +1,104 @@
+"""LoRA tuning of a tiny language model: what it reads, what it learns, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from parley import assemble
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.said import Menu, Opening
+from parley.models.language_model import LanguageModel
+from parley.planners.language_model import LanguageModelPlanner
+from parley.pretraining.dataset import DataConfig
+from parley.pretraining.finetune import Tuning, finetune, read_examples, render
+from parley.pretraining.make import make
+from tests.tiny import tiny_language_model
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "data"
+    make(assemble.world("shortcut").tables, DataConfig("shortcut", documents=20, episodes=2, chat=4), folder)
+    return folder
+
+
+def law(model):
+    """Its proposals at the first decision of `shortcut`."""
+    tables = assemble.world("shortcut").tables
+    planner = LanguageModelPlanner(LanguageModel(str(model)))
+    planner.start(Draws(0, 1))
+    said = [np.array([words[0]], dtype=object) for words in (tables.instructions, tables.observations)]
+    planner.hear(Opening(0, *said))
+    return planner.propose(Menu.shared(tables.menus[0]), np.empty((1, 0), dtype=object)).probs[0]
+
+
+def test_a_tuned_model_plans_as_its_examples_do(data, tmp_path):
+    tables = assemble.world("shortcut").tables
+    first = {tables.observations[0]}
+    answers = [
+        example["messages"][-1]["content"]
+        for example in read_examples(data)
+        if example["messages"][-2]["content"].splitlines()[-1] in first
+    ]
+    often = max(set(answers), key=answers.count)
+    best = tables.menus[0].index(often.removeprefix("> "))
+    model, told = tiny_language_model(tmp_path / "tiny"), []
+    about = finetune(
+        str(model), data, tmp_path / "out", Tuning(steps=60, batch=8, learning_rate=2e-2, rank=16), told.append
+    )
+    assert np.mean(about["losses"][-5:]) < 0.8 * np.mean(about["losses"][:3]) and len(told) == 60
+    before, after = law(model)[best], law(tmp_path / "out")[best]
+    assert np.log(after) > np.log(before) + 5  # its words are random and frozen: the line of eleven tokens stays hard
+    assert json.loads((tmp_path / "out" / "finetuned.json").read_text())["examples"] == 80
+    assert not list((tmp_path / "out").glob("adapter*"))  # merged
+
+
+def test_the_two_renderings():
+    messages = [
+        {"role": r, "content": c} for r, c in (("system", "choose"), ("user", "task: a\nb"), ("assistant", "> c"))
+    ]
+    assert render({"messages": messages}, "transcript") == {"prompt": "task: a\nb\n", "completion": "> c\n"}
+    assert render({"messages": messages}, "chat") == {"prompt": messages[:2], "completion": messages[2:]}
+
+
+def test_a_model_with_a_chat_template_is_tuned_on_messages(data, tmp_path):
+    from transformers import AutoTokenizer
+
+    model = tiny_language_model(tmp_path / "tiny")
+    with pytest.raises(BadInput, match="no chat template"):
+        finetune(str(model), data, tmp_path / "out", Tuning("chat", steps=1))
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}<end>{% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    tokenizer.save_pretrained(model)
+    assert len(finetune(str(model), data, tmp_path / "out", Tuning("chat", steps=2))["losses"]) == 2
+
+
+def test_bad_input(data, tmp_path):
+    model = str(tiny_language_model(tmp_path / "tiny"))
+    for name, content, said in (
+        ("empty.jsonl", "", "holds no examples"),
+        ("odd.jsonl", '{"messages": [{"role": "user", "content": "a"}]}\n', "line 1 is no chat example"),
+        ("text.jsonl", "hello\n", "line 1 is no chat example"),
+    ):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(BadInput, match=said):
+            finetune(model, tmp_path / name, tmp_path / "out", Tuning())
+    with pytest.raises(BadInput, match="neither a directory"):
+        finetune(model, tmp_path / "nothing", tmp_path / "out", Tuning())
+    with pytest.raises(BadInput, match="more than max_tokens=5"):
+        finetune(model, data, tmp_path / "out", Tuning(max_tokens=5))
+    with pytest.raises(BadInput, match="no causal language model"):
+        finetune(str(tmp_path), data, tmp_path / "out", Tuning())
+    with pytest.raises(BadInput, match="not empty"):
+        finetune(model, data, data, Tuning())
+    for wrong in ({"steps": 0}, {"template": "prose"}, {"learning_rate": 0.0}):
+        with pytest.raises(BadInput):
+            Tuning(**wrong)
+    make(assemble.world("shortcut").tables, DataConfig("shortcut", documents=2, episodes=2), tmp_path / "plain")
+    with pytest.raises(BadInput, match="--chat N"):
+        read_examples(tmp_path / "plain")
