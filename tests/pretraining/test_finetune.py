@@ -50,7 +50,7 @@ def test_a_tuned_model_plans_as_its_examples_do(data, tmp_path):
     )
     assert np.mean(about["losses"][-5:]) < 0.8 * np.mean(about["losses"][:3]) and len(told) == 60
     before, after = law(model)[best], law(tmp_path / "out")[best]
-    assert np.log(after) > np.log(before) + 5  # its words are random and frozen: the line of eleven tokens stays hard
+    assert np.log(after) > np.log(before) + 5  # its embeddings are random and stay so: more is not to be had
     assert json.loads((tmp_path / "out" / "finetuned.json").read_text())["examples"] == 80
     assert not list((tmp_path / "out").glob("adapter*"))  # merged
 

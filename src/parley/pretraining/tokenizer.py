@@ -7,6 +7,8 @@ from parley.core.tables import Tables
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
 
 END = "<|endoftext|>"
+# Chat servers send messages: what they say, line by line, is the transcript.
+CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{{ '\n' }}{% endfor %}"
 
 
 def world_lines(tables: Tables) -> list[str]:
@@ -36,4 +38,6 @@ def world_tokenizer(tables: Tables) -> Any:
     )
     tokenizer.train_from_iterator(lines * 2, trainer)
     tokenizer.add_tokens([AddedToken(line, normalized=False) for line in lines])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+    found = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+    found.chat_template = CHAT_TEMPLATE
+    return found

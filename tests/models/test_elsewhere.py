@@ -1,0 +1,89 @@
+"""Shipped checkpoints outside of this package: plain transformers, and `transformers serve`."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from parley import assemble
+from parley.models.llama import Llama
+
+SHIPPED = sorted(p.name for p in assemble.CHECKPOINTS.iterdir() if p.is_dir())
+NEW = 24  # tokens
+
+
+def beginning(world: str) -> str:
+    tables = assemble.world(world).tables
+    return f"task: {tables.instructions[0]}\n{tables.observations[0]}\n"
+
+
+def continued(path: Path, tokens: list[int]) -> list[int]:
+    """Our own greedy continuation."""
+    cache, found = Llama(path).cache(1), []
+    logits = cache.append(np.array([tokens]))
+    for _ in range(NEW):
+        found.append(int(logits[0].argmax()))
+        logits = cache.append(np.array([found[-1:]]))
+    return found
+
+
+@pytest.mark.parametrize("world", SHIPPED)
+def test_the_same_greedy_text_in_plain_transformers(world):
+    path = assemble.CHECKPOINTS / world
+    tokenizer, model = AutoTokenizer.from_pretrained(path), AutoModelForCausalLM.from_pretrained(path)
+    asked = tokenizer(beginning(world), return_tensors="pt")
+    with torch.no_grad():
+        said = model.generate(**asked, do_sample=False, max_new_tokens=NEW)[0, asked.input_ids.shape[1] :].tolist()
+    expected = continued(path, asked.input_ids[0].tolist())
+    assert said == expected[: len(said)] and len(said) > 3
+    assert tokenizer.decode(said).splitlines()[0] in {f"> {g}" for g in assemble.world(world).tables.subgoals}
+
+
+@pytest.fixture
+def server():
+    """`transformers serve` on a free port."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("transformers")), "serve", "--port", str(port)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+    )
+    try:
+        for _ in range(120):
+            assert process.poll() is None
+            try:
+                urllib.request.urlopen(f"http://localhost:{port}/health", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield f"http://localhost:{port}/v1"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def test_it_answers_over_transformers_serve(server):
+    path = assemble.CHECKPOINTS / "shortcut"
+    text = beginning("shortcut")
+    token_of = AutoTokenizer.from_pretrained(path)
+    expected = token_of.decode(continued(path, token_of(text).input_ids)[:4])
+    body = {"model": str(path), "max_tokens": 4, "temperature": 0, "stream": False}
+    messages = [{"role": "user", "content": text.rstrip("\n")}]
+    for kind, more in (("completions", {"prompt": text}), ("chat/completions", {"messages": messages})):
+        asked = urllib.request.Request(
+            f"{server}/{kind}", json.dumps(body | more).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            (choice,) = json.loads(answer.read())["choices"]
+        assert (choice["text"] if kind == "completions" else choice["message"]["content"]) == expected
