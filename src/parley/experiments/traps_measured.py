@@ -1,6 +1,6 @@
 """`traps`: what the theory predicts of a planner that does not explore, against what its runs cost (theory.md 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -9,8 +9,9 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from parley import assemble
+from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, expected_regret
 from parley.report.plots import loglog_figure
 from parley.theory.chains import PAYS
 from parley.theory.distinguishability import classes_of
@@ -25,13 +26,19 @@ FEW = WORLDS[:3]
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
-    episodes, runs = (200, 128) if quick else (1_000, 512)
+    episodes, runs = (200, 128) if quick else (1_000, 16_384)  # sampled, a few runs pay nearly all
     return [
-        RunConfig(world, f"exact:decode={how}", "none", episodes=episodes, runs=runs, latent=str(z))
+        RunConfig(world, f"exact:decode={how}", "none", episodes=episodes, runs=number, latent=str(z))
         for world in (FEW if quick else WORLDS)
-        for how in ("greedy", "sample")
+        for how, number in (("greedy", 64), ("sample", runs))
         for z in range(2)  # in `treasure` all but the first are alike
     ]
+
+
+def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R 2"]:
+    """Of every run its expected regret, and the number of episodes in which it paid."""
+    regret = expected_regret(config, bar)
+    return np.stack([regret.sum(axis=1), (regret > PAYS).sum(axis=1)], axis=1)
 
 
 def predicted(config: RunConfig) -> Escape:
@@ -46,12 +53,12 @@ def predicted(config: RunConfig) -> Escape:
     return next(e for e in found if e.instruction is None or len(found) == 1)
 
 
-def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Finding:
+def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R 2"]]) -> Finding:
     """Each cell's cost less its prediction, over the slack; simultaneous 95% intervals, the widest-ranging decides."""
     rows: list[dict[str, Any]] = []
     level = NormalDist().inv_cdf(1 - 0.025 / len(configs))  # Bonferroni
-    for config, regret in zip(configs, regrets, strict=True):
-        said, totals = predicted(config), regret.sum(axis=1)
+    for config, found in zip(configs, kept, strict=True):
+        said, totals = predicted(config), found[:, 0]
         slack = 0.1 * said.cost + 0.1
         gap = (float(totals.mean()) - said.cost) / slack
         half = level * float(totals.std(ddof=1)) / np.sqrt(len(totals)) / slack
@@ -66,7 +73,8 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
                 "gap_over_slack": gap,
                 "interval": [gap - half, gap + half],
                 "predicted_escape": said.escape if np.isfinite(said.escape) else None,
-                "escape": float((regret > PAYS).sum(axis=1).mean()),
+                "escape": float(found[:, 1].mean()),
+                "runs": len(totals),
             }
         )
     worst = max(rows, key=lambda row: max(-row["interval"][0], row["interval"][1]))
@@ -75,9 +83,8 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     return Finding(CLAIM, verdict, worst["gap_over_slack"], (low, high), "difference over slack, worst cell", rows)
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
+def figure(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R 2"]]) -> Figure:
     points = [
-        (max(predicted(c).cost, 1e-3), max(float(r.sum(axis=1).mean()), 1e-3))
-        for c, r in zip(configs, regrets, strict=True)
+        (max(predicted(c).cost, 1e-3), max(float(k[:, 0].mean()), 1e-3)) for c, k in zip(configs, kept, strict=True)
     ]
     return loglog_figure(NAME, "predicted cost", "cost of runs", {"cells": points}, 1.0)
