@@ -132,7 +132,7 @@ def _inputs(config: RunConfig) -> dict[str, str]:
     for what, spec in (("planner", config.planner), ("explorer", config.explore)):
         _, arguments = parse_spec(spec, what)
         named += [arguments[key] for key in ("checkpoint", "policy") if key in arguments]
-    if ":" in config.world:
+    if "=" in config.world:
         _, arguments = parse_spec(config.world, "world")
         named += [arguments[key].partition(":")[2] for key in ("reporter", "actor") if key in arguments]
     found = {}
