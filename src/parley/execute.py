@@ -131,7 +131,7 @@ def _inputs(config: RunConfig) -> dict[str, str]:
     named = [config.world] if config.world.endswith(".json") else []
     for _, arguments in (assemble.planner_spec(config.planner), parse_spec(config.explore, "explorer")):
         named += [arguments[key] for key in ("checkpoint", "path", "policy") if key in arguments]
-    if ":" in config.world:
+    if "=" in config.world:
         _, arguments = parse_spec(config.world, "world")
         named += [arguments[key].partition(":")[2] for key in ("reporter", "actor") if key in arguments]
     found = {}

@@ -5,14 +5,19 @@ from typing import Any
 
 from parley.actors.cloned import ClonedActor, ClonedPolicy, clone
 from parley.actors.grid import GridActor
+from parley.actors.waypoints import WaypointActor
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
 from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
+from parley.reporters.house import HouseReporter, posture
 from parley.reporters.learned import LearnedReporter, LowLevelReporter
 from parley.reporters.template import HouseholdReporter
 from parley.worlds.composed import ComposedWorld, Script, TextEnv
+from parley.worlds.house import CORNER, MIDDLE, Mansion, mansion_tables, postures, sentence
+from parley.worlds.house_env import HouseMaze
 from parley.worlds.household import House, household
 from parley.worlds.household_env import HouseholdGrid
+from parley.worlds.physical import Abstraction, PhysicalWorld
 from parley.worlds.single import SingleRun
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.reported import ReportedWorld, mixed
@@ -97,3 +102,30 @@ def make_shortcut(latent: str | int | None = None, **settings: Any) -> SingleRun
 def make_treasure(latent: str | int | None = None, **settings: Any) -> SingleRun:
     """`parley/Treasure-v0`."""
     return SingleRun(TabularWorld(treasure(**settings)), latent)
+
+
+def house_world(**settings: Any) -> PhysicalWorld:
+    """The house in MuJoCo physics (extra `mujoco`), with its abstract tables; `settings` are those of `Mansion`."""
+    mansion = Mansion(**settings)
+    tables = mansion_tables(mansion)
+    script = Script.of(tables)
+
+    def text_env(latent: int) -> TextEnv:
+        low = HouseMaze(mansion, mansion.plans[latent])
+        return TextEnv(low, WaypointActor(), HouseReporter(), script, max_actions=400)
+
+    room = {said: at for said, (at, _) in zip(tables.states, postures(), strict=True)}
+    goals = {subgoal: i for i, subgoal in enumerate(tables.subgoals)}
+    abstraction = Abstraction(
+        state=lambda raw: sentence(*posture(raw)),
+        mechanism=lambda z, s, g: mansion.plans[z].mechanism(room[s], goals[g]),
+        outcome=lambda s, g, after: _how(room[s], *at[after]),
+    )
+    at = dict(zip(tables.states, postures(), strict=True))
+    return PhysicalWorld.of(tables, text_env, abstraction)
+
+
+def _how(before: int, room: int, posture: str) -> str:
+    if room != before:
+        return "in another room"
+    return posture if posture in (MIDDLE, CORNER) else "stuck at a door"

@@ -80,6 +80,7 @@ def run_episode(cohort: Cohort, t: int, logged: LoggedEpisode | None = None) -> 
         explored_now = np.logical_or.reduce([choice.explored for choice in choices])
         laws = [choice.law for choice in choices]
         record = StepRecord(t, h, observations, parts, explored_now, proposals, laws, heard, rewards, active, menus)
+        record.low_level = info.get("low_level")
         if replayed is None:
             cohort.recorder.step(record)
         elif (replayed.next_observations != heard)[active].any():

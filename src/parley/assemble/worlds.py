@@ -1,12 +1,15 @@
-"""The worlds by name."""
+"""The worlds by name: ours, world files, those of plugins, and `module:Class`."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
+from parley.assemble.plugins import is_reference, load_reference, plugin_world, plugin_worlds
 from parley.assemble.scene import Kind
 from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.core.tables import Tables
+from parley.worlds.house import house
 from parley.worlds.household import House, household
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
@@ -22,11 +25,13 @@ WORLDS: dict[str, Kind] = {
     "household": Kind(
         household, "fetch things kept in places that depend on the house; seen through a fallible Reporter"
     ),
+    "house": Kind(house, "MuJoCo (extra mujoco): rooms whose doors may be locked, and a draught"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
 
 ALTERATIONS = ("floor", "reporter", "actor")  # arguments of every world: what its tables do not say
+LOW_LEVEL = {"household": False, "house": True}  # worlds that have one, and whether they run on it unless told
 
 
 @lru_cache(maxsize=32)
@@ -34,16 +39,40 @@ def world(spec: str) -> World:
     """The world of a spec, or of a world file (`path/to/world.json`)."""
     if spec.endswith(".json"):
         return TabularWorld(load_world(spec))
+    if is_reference(spec) and spec.partition(":")[0] not in (*WORLDS, *plugin_worlds()):
+        return load_reference(spec)
     kind, arguments = parse_spec(spec, "world")
     if kind not in WORLDS and not kind.endswith(".json"):
-        raise BadInput(f"unknown world {kind!r}{suggestion(kind, WORLDS)} (or the path of a .json world file)")
+        if kind in plugin_worlds():
+            return plugin_world(kind, arguments)
+        known = [*WORLDS, *plugin_worlds()]
+        raise BadInput(f"unknown world {kind!r}{suggestion(kind, known)} (or the path of a .json world file)")
     altered: dict[str, str] = {key: arguments.pop(key) for key in ALTERATIONS if key in arguments}
     if kind.endswith(".json"):
         return _altered(kind, load_world(kind), None, altered)
-    low_level = arguments.pop("low_level", "false").lower() in ("true", "1", "yes") if kind == "household" else False
+    low_level = _low_level(kind, arguments)
     factory = WORLDS[kind].factory
     bound = bind(factory, arguments, f"world {kind!r}")
+    if low_level and kind != "household":
+        if altered:
+            raise BadInput(f"world {spec!r}: {next(iter(altered))} belongs to its tables: add low_level=false")
+        return _physical()[kind](**bound)
     return _altered(kind, factory(**bound), House(**bound) if low_level else None, altered)
+
+
+def _low_level(kind: str, arguments: dict[str, str]) -> bool:
+    if kind not in LOW_LEVEL:
+        return False
+    said = arguments.pop("low_level", str(LOW_LEVEL[kind])).lower()
+    if said not in ("true", "1", "yes", "false", "0", "no"):
+        raise BadInput(f"world {kind!r}: low_level={said!r}: expected true or false")
+    return said in ("true", "1", "yes")
+
+
+def _physical() -> dict[str, Callable[..., World]]:
+    from parley.gym import house_world
+
+    return {"house": house_world}
 
 
 def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:

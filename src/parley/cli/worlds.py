@@ -1,23 +1,24 @@
-"""Commands on world files: world export, world check."""
+"""Commands on worlds: world export, world check."""
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from parley import assemble
 from parley.cli.console import OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
+from parley.report.tables import plain
+from parley.worlds.conformance import check_world
 from parley.worlds.tabular.world_file import dump_world, load_world
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
-    worlds = group("world", "world files")
+    worlds = group("world", "worlds and world files")
     c = command("export", _export, "write a world as a world file to standard output", worlds)
     c.add_argument("name")
-    c = command("check", _check, "validate a world file", worlds)
-    c.add_argument("file", type=Path)
+    c = command("check", _check, "validate a world file, or hold a world to the contract", worlds)
+    c.add_argument("world", help="path/to/world.json, module:Class, or a name")
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -28,9 +29,28 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> Any:
-    t = load_world(args.file)
+    return _check_file(args) if args.world.endswith(".json") else _check_world(args)
+
+
+def _check_world(args: argparse.Namespace) -> Any:
+    world = assemble.world(args.world)
+    wrong = check_world(world)
+    if wrong:
+        raise BadInput(f"world {args.world!r}: {'; '.join(wrong)}", {"valid": False, "wrong": wrong})
+    sizes = {"latents": len(world.latents), "instructions": len(world.instructions), "horizon": world.horizon}
+    if not args.json:
+        OUT.print(plain(f"{args.world}: conforms; {_listed(sizes)}"), soft_wrap=True)
+    return {"valid": True, "name": world.name, "exact_tables": world.tables is not None, **sizes}
+
+
+def _check_file(args: argparse.Namespace) -> Any:
+    t = load_world(args.world)
     sizes = {"states": len(t.states), "observations": len(t.observations), "subgoals": t.num_subgoals}
     sizes |= {"latents": t.num_latents, "instructions": len(t.instructions), "horizon": t.horizon}
     if not args.json:
-        OUT.print(f"{args.file}: valid; {', '.join(f'{n} {name}' for name, n in sizes.items())}", markup=False)
+        OUT.print(f"{args.world}: valid; {_listed(sizes)}", markup=False)
     return {"valid": True, "name": t.name, **sizes}
+
+
+def _listed(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sizes.items())

@@ -36,3 +36,7 @@ class ImpossibleObservation(ParleyError):
 
 class RunDamaged(BadInput):
     """A run directory that is incomplete, foreign, or does not agree with itself."""
+
+
+class EnvironmentFailed(ParleyError):
+    """A low-level environment raised, died or gave numbers that are none, and repeating its episode did not help."""

@@ -104,6 +104,14 @@ def decode(probs: Float[np.ndarray, "B M"], how: str) -> Float[np.ndarray, "B M"
     return modes / modes.sum(axis=1, keepdims=True)
 
 
+@dataclass(frozen=True)
+class LowLevel:
+    """What went on below the sentences of one lockstep: for the log only, no planner is told."""
+
+    actions: Int[np.ndarray, " B"]  # low-level actions that the subgoal took
+    events: list[str]  # what went wrong, one a run; empty where nothing did
+
+
 @dataclass
 class StepRecord:
     """One lockstep as it goes to the log; arrays over the B runs of a cohort."""
@@ -119,6 +127,7 @@ class StepRecord:
     rewards: Float[np.ndarray, " B"]
     active: Bool[np.ndarray, " B"]
     menus: list[Menu]
+    low_level: LowLevel | None = None  # where there is a low level
 
 
 @dataclass

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS episodes(run INTEGER, episode INTEGER, instruction TE
 CREATE TABLE IF NOT EXISTS steps(run INTEGER, episode INTEGER, step INTEGER, observation TEXT, subgoal TEXT,
     explored INTEGER, proposal TEXT, proposal_source TEXT, answers TEXT, law TEXT, menu TEXT, next_observation TEXT,
     reward REAL);
+CREATE TABLE IF NOT EXISTS low_level(run INTEGER, episode INTEGER, step INTEGER, actions INTEGER, event TEXT);
 CREATE TABLE IF NOT EXISTS menus(menu TEXT PRIMARY KEY, subgoals TEXT);
 CREATE TABLE IF NOT EXISTS calls(run INTEGER, episode INTEGER, step INTEGER, model TEXT, purpose TEXT,
     prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER, latency_s REAL, attempts INTEGER,
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS snapshots(cohort INTEGER PRIMARY KEY, episode INTEGER
 """
 EPISODE = "INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 STEP = "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+LOW_LEVEL = "INSERT INTO low_level VALUES (?, ?, ?, ?, ?)"
 MENU = "INSERT OR IGNORE INTO menus VALUES (?, ?)"
 SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
 INDEXES = (
@@ -189,7 +191,15 @@ class CohortRecorder:
         )
         if not record.active.all():
             rows = [row for row, active in zip(rows, record.active, strict=True) if active]
-        self._store.put([*new, (STEP, list(rows))])
+        self._store.put([*new, (STEP, list(rows)), *self._low_level(record)])
+
+    def _low_level(self, record: StepRecord) -> list[Statement]:
+        if record.low_level is None:
+            return []
+        counts, events = record.low_level.actions.tolist(), record.low_level.events
+        rows = zip(self._runs, counts, events, record.active, strict=True)
+        told = [(run, record.episode, record.step, n, event or None) for run, n, event, active in rows if active]
+        return [(LOW_LEVEL, told)]
 
     def _menu_keys(self, menus: list[Menu]) -> tuple[list[str], list[Statement]]:
         """Each run's key into `menus`, by content, and the statement that records those not seen before."""

@@ -10,10 +10,11 @@ from gymnasium.vector import AutoresetMode
 from jaxtyping import Int
 
 from parley.core.draws import Draws
-from parley.core.errors import BadInput
+from parley.core.errors import BadInput, EnvironmentFailed
 from parley.core.roles import Actor, Reporter
-from parley.core.said import Menu
+from parley.core.said import LowLevel, Menu
 from parley.core.tables import Sentences, Tables
+from parley.worlds.guarded import GuardedEnv
 from parley.worlds.tabular.env import TabularWorld
 
 
@@ -73,18 +74,26 @@ class TextEnv(gym.Env[str, str]):
 
     The action is a subgoal, which the Actor runs to its end; the observation is what the Reporter says then. Raw states
     and the latent stay inside: `info` holds the menu and the instruction, nothing else. `num_actions` is how many
-    low-level actions the last subgoal took (for measurements; no planner is told). Where there is a `voice`, a Reporter
-    with an error, the planner hears it instead; what is done is paid by what `reporter` says.
+    low-level actions the last subgoal took, `event` what went wrong in it (for the log; no planner is told). An Actor
+    that has not ended after `max_actions` is stopped. Where there is a `voice`, a Reporter with an error, the planner
+    hears it instead; what is done is paid by what `reporter` says.
     """
 
     def __init__(
-        self, low: gym.Env[Any, Any], actor: Actor, reporter: Reporter, script: Script, voice: Reporter | None = None
+        self,
+        low: gym.Env[Any, Any],
+        actor: Actor,
+        reporter: Reporter,
+        script: Script,
+        voice: Reporter | None = None,
+        max_actions: int = 1000,
     ) -> None:
         self.low, self.actor, self.reporter, self.script, self.voice = low, actor, reporter, script, voice
+        self.max_actions = max_actions
         self.action_space = SentenceSpace(script.subgoals)
         self.observation_space = SentenceSpace(script.observations)
         self.instruction = script.instructions[0]
-        self.num_actions = 0
+        self.num_actions, self.event = 0, ""
         self._left = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
@@ -93,8 +102,9 @@ class TextEnv(gym.Env[str, str]):
         self.instruction = (options or {}).get("instruction", self.script.instructions[0])
         if self.instruction not in self.script.instructions:
             raise BadInput(f"instruction {self.instruction!r}: expected one of {', '.join(self.script.instructions)}")
-        self._left, self.num_actions = self.script.horizon, 0
+        self._left, self.num_actions, self.event = self.script.horizon, 0, ""
         self._raw, _ = self.low.reset(seed=int(self.np_random.integers(2**31)))
+        self._require_finite(self._raw, 0.0, "reset")
         if isinstance(self.actor, RandomActor):
             self.actor.reseed(int(self.np_random.integers(2**31)))
         return self._heard(self.reporter.report(self._raw, self.np_random)), self._info()
@@ -105,17 +115,29 @@ class TextEnv(gym.Env[str, str]):
             raise gym.error.ResetNeeded("this episode has reached its horizon: call reset() to begin another one")
         if action not in self.action_space:
             raise BadInput(f"subgoal {action!r} is not on the menu: expected one of {', '.join(self.script.subgoals)}")
-        self._left, self.num_actions, ended = self._left - 1, 0, False
+        self._left, self.num_actions, self.event, ended = self._left - 1, 0, "", False
         self.actor.begin(action)
         while not ended and (move := self.actor.act(self._raw)) is not None:
-            self._raw, _, terminated, truncated, _ = self.low.step(move)
+            if self.num_actions == self.max_actions:
+                self.event = f"the Actor had not ended {action!r} after {self.max_actions} actions and was stopped"
+                break
+            self._raw, paid, terminated, truncated, _ = self.low.step(move)
             self.num_actions += 1
+            self._require_finite(self._raw, paid, action)
             ended = terminated or truncated
         said = self.reporter.report(self._raw, self.np_random)
         return self._heard(said), self.script.reward(said, self.instruction), ended, not self._left, self._info()
 
     def close(self) -> None:
         self.low.close()
+
+    def _require_finite(self, raw: Any, paid: Any, during: str) -> None:
+        for what, value in (("an observation", raw), ("a reward", paid)):
+            if not finite(value):
+                raise EnvironmentFailed(
+                    f"the environment gave {what} that is not finite, after {self.num_actions} low-level actions of "
+                    f"{during!r}: mend the environment, or bound what the Actor may do to it"
+                )
 
     def _heard(self, said: str) -> str:
         return said if self.voice is None else self.voice.report(self._raw, self.np_random)
@@ -124,10 +146,27 @@ class TextEnv(gym.Env[str, str]):
         return {"menu": self.script.subgoals, "instruction": self.instruction}
 
 
-class ComposedVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
-    """B text environments of one script in this process, as `core.roles.TextEnvs`; rows that have ended rest."""
+def finite(value: Any) -> bool:
+    """Whether all numbers in a raw state (arrays, numbers, and dicts, tuples or lists of them) are finite.
 
-    def __init__(self, envs: Sequence[TextEnv], draws: Draws) -> None:
+    >>> finite({"place": np.zeros(2), "speed": (1.0, float("nan"))})
+    False
+    """
+    if isinstance(value, dict):
+        return all(map(finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(finite, value))
+    array = np.asarray(value)
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
+
+
+class ComposedVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
+    """B text environments of one script in this process, as `core.roles.TextEnvs`; rows that have ended rest.
+
+    `info["low_level"]` says for the log what went on below the sentences.
+    """
+
+    def __init__(self, envs: Sequence[TextEnv | GuardedEnv], draws: Draws) -> None:
         self.envs, self.draws, self.num_envs = list(envs), draws, len(envs)
         self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
         self.single_action_space, self.single_observation_space = envs[0].action_space, envs[0].observation_space
@@ -148,11 +187,13 @@ class ComposedVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
         """Carry out the subgoals (B, 1); a row that has ended repeats its last sentence and pays 0."""
-        rewards = np.zeros(self.num_envs)
+        rewards, actions_taken = np.zeros(self.num_envs), np.zeros(self.num_envs, dtype=int)
+        events = [""] * self.num_envs
         for i in np.flatnonzero(~(self._terminated | self._truncated)):
             said, rewards[i], self._terminated[i], self._truncated[i], _ = self.envs[i].step(actions[i, 0])
-            self._said[i] = said
-        return self._said.copy(), rewards, self._terminated.copy(), self._truncated.copy(), {"menus": self._menus}
+            self._said[i], actions_taken[i], events[i] = said, self.envs[i].num_actions, self.envs[i].event
+        info = {"menus": self._menus, "low_level": LowLevel(actions_taken, events)}
+        return self._said.copy(), rewards, self._terminated.copy(), self._truncated.copy(), info
 
     def close_extras(self, **kwargs: Any) -> None:
         for env in self.envs:

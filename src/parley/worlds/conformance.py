@@ -1,0 +1,124 @@
+"""What every world must keep, ours or a plugin's: `parley world check module:Class`, and the contract tests."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput, ParleyError
+from parley.core.roles import World
+from parley.core.said import Menu
+
+
+def check_world(world: World, num_runs: int = 4, num_episodes: int = 2) -> list[str]:
+    """One sentence for everything that is wrong; empty where the world conforms."""
+    wrong: list[str] = []
+    checks: list[Callable[[], list[str]]] = [lambda: _names(world), lambda: _prior(world), lambda: _tables(world)]
+    checks += [lambda: _repeats(world, num_runs, num_episodes), lambda: _sentences(world, num_runs, num_episodes)]
+    for check in (*checks, lambda: _menu_is_closed(world)):
+        try:
+            wrong += check()
+        except ParleyError:
+            raise
+        except Exception as error:
+            wrong.append(f"it raised {type(error).__name__}: {error}")
+    return wrong
+
+
+def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2) -> list[list[Any]]:
+    """Everything said and paid in a few episodes under a fixed rule for choosing subgoals."""
+    draws = Draws(11, num_runs, first_run)
+    runs = np.arange(first_run, first_run + num_runs)
+    envs = world.make(runs % len(world.latents), draws)
+    said: list[list[Any]] = []
+    for t in range(num_episodes):
+        instructions = np.full(num_runs, world.instructions[t % len(world.instructions)], dtype=object)
+        observations, info = envs.reset(options={"episode": t, "instructions": instructions})
+        said.append(list(observations))
+        over = np.zeros(num_runs, dtype=bool)
+        for h in range(1, world.horizon + 1):
+            menus: list[Menu] = info["menus"]
+            parts = [m.say((runs + h) % m.sentences.shape[1]) for m in menus]
+            observations, rewards, terminated, truncated, info = envs.step(np.stack(parts, axis=1))
+            said += [list(observations), list(map(float, rewards))]
+            over = np.asarray(terminated) | np.asarray(truncated)
+        said.append(list(map(bool, over)))
+    envs.close()
+    return said
+
+
+def _names(world: World) -> list[str]:
+    wrong = []
+    for what, names in (("latents", world.latents), ("instructions", world.instructions)):
+        if not names or len(set(names)) < len(names) or not all(isinstance(n, str) and n for n in names):
+            wrong.append(f"{what}: expected different sentences, at least one, found {list(names)}")
+    if not isinstance(world.horizon, int) or world.horizon < 1:
+        wrong.append(f"horizon is {world.horizon!r}: expected a whole number of at least 1")
+    return wrong
+
+
+def _prior(world: World) -> list[str]:
+    prior = np.asarray(world.prior, dtype=float)
+    if prior.shape != (len(world.latents),) or not (prior >= 0).all() or abs(prior.sum() - 1) > 1e-6:
+        return [f"prior is {prior.tolist()}: expected {len(world.latents)} probabilities that sum to 1"]
+    return []
+
+
+def _tables(world: World) -> list[str]:
+    t = world.tables
+    if t is None:
+        return []
+    wrong = []
+    for name in ("prior", "initial", "transition", "emission"):
+        rows = getattr(t, name)
+        if (rows < 0).any() or not np.allclose(rows.sum(axis=-1), 1, atol=1e-6):
+            wrong.append(f"tables: a row of {name} is no probability distribution")
+    for what in ("latents", "instructions", "horizon"):
+        if getattr(t, what) != getattr(world, what):
+            wrong.append(f"tables: {what} are not those of the world")
+    return wrong
+
+
+def _repeats(world: World, num_runs: int, num_episodes: int) -> list[str]:
+    first, again = (walk(world, num_runs, num_episodes=num_episodes) for _ in range(2))
+    if first != again:
+        at = next(i for i, (a, b) in enumerate(zip(first, again, strict=True)) if a != b)
+        return [f"same seed, same run: it said {first[at]!r:.200}, and with the same seed {again[at]!r:.200}"]
+    part = walk(world, num_runs - num_runs // 2, num_runs // 2, num_episodes)
+    if [row[num_runs // 2 :] for row in first] != part:
+        return ["a run depends on which other runs it moves with"]
+    return []
+
+
+def _sentences(world: World, num_runs: int, num_episodes: int) -> list[str]:
+    said = walk(world, num_runs, num_episodes=num_episodes)
+    wrong = []
+    heard = {o for row in said for o in row if not isinstance(o, float | bool)}
+    if strange := [o for o in heard if not isinstance(o, str)]:
+        wrong.append(f"an observation is {strange[0]!r:.100}: expected a sentence")
+    if told := [
+        z for z in world.latents if len(world.latents) > 1 and any(z in o for o in heard if isinstance(o, str))
+    ]:
+        wrong.append(f"a report names the latent {told[0]!r}")
+    if world.tables is not None and (unknown := heard - set(world.tables.observations)):
+        wrong.append(f"the tables do not know the observation {min(map(str, unknown))!r}")
+    if paid := [r for row in said for r in row if isinstance(r, float) and not 0 <= r <= 1]:
+        wrong.append(f"a reward is {paid[0]}: expected a number in [0, 1]")
+    if not all(row[-1] for row in said if isinstance(row[-1], bool)):
+        wrong.append(f"an episode is not over after its horizon of {world.horizon} steps")
+    return wrong
+
+
+def _menu_is_closed(world: World) -> list[str]:
+    envs = world.make(np.zeros(1, dtype=int), Draws(0, 1))
+    instructions = np.array([world.instructions[0]], dtype=object)
+    _, info = envs.reset(options={"episode": 0, "instructions": instructions})
+    nonsense = np.full((1, len(info["menus"])), "a subgoal that nobody knows", dtype=object)
+    try:
+        envs.step(nonsense)
+    except BadInput:
+        return []
+    finally:
+        envs.close()
+    return ["a subgoal that is not on the menu is not refused with BadInput"]

@@ -1,0 +1,75 @@
+"""Any low-level Gymnasium environment with an Actor, a Reporter and a menu as a world; tables are optional."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.roles import TextEnvs
+from parley.core.tables import Tables
+from parley.worlds.composed import ComposedVectorEnv, Script, TextEnv
+from parley.worlds.guarded import GuardedEnv
+
+
+@dataclass(frozen=True)
+class Abstraction:
+    """How the physics is held against the tables.
+
+    `state` names the tables' state of a raw state. `mechanism(z, s, g)` names why the subgoal g ends as it does in the
+    state s of latent z ("an open door is passed"): cells of one mechanism are pooled. `outcome(s, g, s')` says in which
+    of few ways it ended.
+    """
+
+    state: Callable[[Any], str]
+    mechanism: Callable[[int, str, str], str]
+    outcome: Callable[[str, str, str], str]
+
+
+@dataclass(frozen=True, eq=False)
+class PhysicalWorld:
+    """A family of physical worlds: `text_env(z)` composes environment, Actor and Reporter for latent z.
+
+    `tables`, where there are any, hand exact planners and the regret meter the world's abstract model; `abstraction`
+    lets `parley world verify` hold it against the physics.
+    """
+
+    name: str
+    script: Script
+    latents: tuple[str, ...]
+    prior: Float[np.ndarray, " Z"]
+    text_env: Callable[[int], TextEnv]
+    tables: Tables | None = None
+    abstraction: Abstraction | None = None
+    num_actors: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        if len(self.latents) != len(self.prior) or abs(float(np.sum(self.prior)) - 1) > 1e-6 or min(self.prior) < 0:
+            raise BadInput(
+                f"world {self.name!r}: expected a prior of {len(self.latents)} probabilities that sum to 1, "
+                f"one for each latent, found {np.asarray(self.prior).tolist()}"
+            )
+
+    @classmethod
+    def of(cls, tables: Tables, text_env: Callable[[int], TextEnv], abstraction: Abstraction) -> "PhysicalWorld":
+        """A world whose words are those of its tables."""
+        return cls(tables.name, Script.of(tables), tables.latents, tables.prior, text_env, tables, abstraction)
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        return self.script.instructions
+
+    @property
+    def horizon(self) -> int:
+        return self.script.horizon
+
+    def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
+        """Text environments of the runs of `draws`, run i in the world of latent `latents[i]`."""
+        envs = []
+        for run, latent in enumerate(latents, start=draws.first_run):
+            where = f"world {self.name!r}, run {run}"
+            envs.append(GuardedEnv(lambda z=int(latent): self.text_env(z), where))  # type: ignore[misc]
+        return ComposedVectorEnv(envs, draws)
