@@ -5,8 +5,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SYNC    = $$(command -v uv || echo $(CURDIR)/$(BIN)/uv) sync --locked --quiet --inexact
-# torch comes by pip, which honours a machine's own index and wheels (a CPU build where there is one); its version is the lock's.
-TORCH   = torch==$(shell sed -n '/^name = "torch"/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
+# torch, and what is built on it, comes by pip, which honours a machine's own index and wheels (a CPU build where there is
+# one); the versions are the lock's.
+LOCKED  = $(1)==$(shell sed -n '/^name = "$(1)"/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
+TORCH   = $(foreach name,torch peft trl,$(call LOCKED,$(name)))
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export OMP_NUM_THREADS ?= 1
@@ -51,7 +53,7 @@ $(VENV)/.core: $(VENV)/.base pyproject.toml uv.lock
 
 $(VENV)/.dev: $(VENV)/.base pyproject.toml uv.lock
 	$(SYNC)
-	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet $(TORCH)
 	touch $@ $(VENV)/.core
 
 clean:
