@@ -85,9 +85,7 @@ def main() -> None:
     speed = tokens * args.steps / np.median(pairs[:, 1])
     number = sum(p.numel() for p in model.parameters())
     line = f"{number:,} parameters on {place.device}, {'bfloat16' if narrow else 'float32'}: {speed:,.0f} tokens/s, "
-    line += (
-        f"{np.median(ratios):.3f} [{low:.3f}, {high:.3f}] of the bare loop"
-    )
+    line += f"{np.median(ratios):.3f} [{low:.3f}, {high:.3f}] of the bare loop"
     line += f", {args.pairs} pairs of {args.steps} steps"
     if args.peak:
         line += f"; {6 * number * speed / (args.peak * 1e12):.0%} of the peak"

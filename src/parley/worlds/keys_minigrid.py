@@ -21,8 +21,8 @@ class GreyDoor(Door):
     """Is opened by the key of one colour, whatever its own; once open it stays open."""
 
     def __init__(self, fits: str) -> None:
-        super().__init__("grey", is_locked=True)
-        self.fits = fits
+        super().__init__("grey")
+        self.fits, self.is_locked, self.is_open = fits, True, False
 
     def toggle(self, env: Any, pos: Any) -> bool:
         if self.is_locked and isinstance(env.carrying, Key) and env.carrying.color == self.fits:
