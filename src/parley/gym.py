@@ -15,11 +15,11 @@ from parley.reporters.keys import KeysReporter, spot
 from parley.reporters.learned import LearnedReporter, LowLevelReporter
 from parley.reporters.template import HouseholdReporter
 from parley.worlds.composed import ComposedWorld, Script, TextEnv
-from parley.worlds.house import CORNER, MIDDLE, Mansion, mansion_tables, postures, sentence
+from parley.worlds.house import Mansion, mansion_tables, postures, sentence
 from parley.worlds.house_env import HouseMaze
 from parley.worlds.household import House, household
 from parley.worlds.household_env import HouseholdGrid
-from parley.worlds.keys import SECRETS, Rules, mechanism, rules_tables, spots, what_changed
+from parley.worlds.keys import SECRETS, Rules, mechanism, rules_tables, spots
 from parley.worlds.keys_env import KeysGrid
 from parley.worlds.physical import Abstraction, PhysicalWorld
 from parley.worlds.single import SingleRun
@@ -123,9 +123,7 @@ def house_world(**settings: Any) -> PhysicalWorld:
     abstraction = Abstraction(
         state=lambda raw: sentence(*posture(raw)),
         mechanism=lambda z, s, g: mansion.plans[z].mechanism(room[s], goals[g]),
-        outcome=lambda s, g, after: _how(room[s], *at[after]),
     )
-    at = dict(zip(tables.states, postures(), strict=True))
     return PhysicalWorld.of(tables, text_env, abstraction)
 
 
@@ -144,12 +142,5 @@ def keys_world(**settings: Any) -> PhysicalWorld:
     abstraction = Abstraction(
         state=lambda raw: str(spot(raw)),
         mechanism=lambda z, s, g: mechanism(SECRETS[z], at[s], g),
-        outcome=lambda s, g, after: what_changed(at[s], at[after]),
     )
     return PhysicalWorld.of(tables, text_env, abstraction)
-
-
-def _how(before: int, room: int, posture: str) -> str:
-    if room != before:
-        return "in another room"
-    return posture if posture in (MIDDLE, CORNER) else "stuck at a door"

@@ -37,9 +37,9 @@ def test_the_actor_does_what_the_tables_say(world):
             for seed in range(8):
                 env.reset(seed=seed)
                 for _ in range(made.horizon):
-                    before, g = states.index(made.abstraction.state(env._raw)), int(rng.integers(len(MENU)))
+                    before, g = states.index(made.abstraction.state(env.raw)), int(rng.integers(len(MENU)))
                     said, *_ = env.step(MENU[g])
-                    now = states.index(made.abstraction.state(env._raw))
+                    now = states.index(made.abstraction.state(env.raw))
                     wrong += made.tables.transition[z, before, g, now] == 0
                     total += 1
                     assert made.tables.emission[z, now, made.tables.observations.index(said)] > 0
@@ -93,11 +93,11 @@ def test_the_reporter_misses_a_ball_as_often_as_the_tables_say():
     env.reset(seed=0)
     env.step("go to the west room")
     reporter = KeysReporter(Rules(miss=0.3))
-    seen = np.mean(["see the red ball" in reporter.report(env._raw, rng) for _ in range(4000)])
+    seen = np.mean(["see the red ball" in reporter.report(env.raw, rng) for _ in range(4000)])
     assert abs(seen - 0.7) < 0.03
     env.step("go to the red ball")
-    assert spot(env._raw).place == "before the ball"
-    assert all("before the red ball" in reporter.report(env._raw, rng) for _ in range(50))
+    assert spot(env.raw).place == "before the ball"
+    assert all("before the red ball" in reporter.report(env.raw, rng) for _ in range(50))
 
 
 def test_shortest_ways_on_an_empty_floor():

@@ -107,12 +107,6 @@ def after(secret: tuple[str, str], now: Spot, subgoal: str) -> Spot:
     return now
 
 
-def what_changed(before: Spot, now: Spot) -> str:
-    """In which of few ways a subgoal ended."""
-    changes = ("place", before.place != now.place), ("hand", before.held != now.held), ("door", before.open != now.open)
-    return " and ".join(name for name, changed in changes if changed) or "nothing"
-
-
 def sentence(now: Spot, room: str, sees: bool) -> str:
     """What the Reporter says; `room` is where the ball is, which only shows where the robot stands before it.
 
