@@ -5,18 +5,22 @@ from typing import Any
 
 from parley.actors.cloned import ClonedActor, ClonedPolicy, clone
 from parley.actors.grid import GridActor
+from parley.actors.grid_search import GridSearchActor
 from parley.actors.waypoints import WaypointActor
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
 from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
 from parley.reporters.house import HouseReporter, posture
+from parley.reporters.keys import KeysReporter, spot
 from parley.reporters.learned import LearnedReporter, LowLevelReporter
 from parley.reporters.template import HouseholdReporter
 from parley.worlds.composed import ComposedWorld, Script, TextEnv
-from parley.worlds.house import CORNER, MIDDLE, Mansion, mansion_tables, postures, sentence
+from parley.worlds.house import Mansion, mansion_tables, postures, sentence
 from parley.worlds.house_env import HouseMaze
 from parley.worlds.household import House, household
 from parley.worlds.household_env import HouseholdGrid
+from parley.worlds.keys import SECRETS, Rules, mechanism, rules_tables, spots
+from parley.worlds.keys_env import KeysGrid
 from parley.worlds.physical import Abstraction, PhysicalWorld
 from parley.worlds.single import SingleRun
 from parley.worlds.tabular.env import TabularWorld
@@ -119,13 +123,24 @@ def house_world(**settings: Any) -> PhysicalWorld:
     abstraction = Abstraction(
         state=lambda raw: sentence(*posture(raw)),
         mechanism=lambda z, s, g: mansion.plans[z].mechanism(room[s], goals[g]),
-        outcome=lambda s, g, after: _how(room[s], *at[after]),
     )
-    at = dict(zip(tables.states, postures(), strict=True))
     return PhysicalWorld.of(tables, text_env, abstraction)
 
 
-def _how(before: int, room: int, posture: str) -> str:
-    if room != before:
-        return "in another room"
-    return posture if posture in (MIDDLE, CORNER) else "stuck at a door"
+def keys_world(**settings: Any) -> PhysicalWorld:
+    """The keys on a MiniGrid (extra `minigrid`), with their abstract tables; `settings` are those of `Rules`."""
+    rules = Rules(**settings)
+    tables = rules_tables(rules)
+    script = Script.of(tables)
+
+    def text_env(latent: int) -> TextEnv:
+        return TextEnv(
+            KeysGrid(rules, SECRETS[latent]), GridSearchActor(), KeysReporter(rules), script, max_actions=400
+        )
+
+    at = dict(zip(tables.states, spots(), strict=True))
+    abstraction = Abstraction(
+        state=lambda raw: str(spot(raw)),
+        mechanism=lambda z, s, g: mechanism(SECRETS[z], at[s], g),
+    )
+    return PhysicalWorld.of(tables, text_env, abstraction)

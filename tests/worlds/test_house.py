@@ -56,22 +56,20 @@ def world():
 
 
 def drive(world, latent: int, seed: int, subgoals: int, rng: np.random.Generator) -> Counter:
-    """A chained walk of random subgoals: (mechanism, how it ended, what the tables think of it)."""
+    """A chained walk of random subgoals: (mechanism, how likely the tables hold what came of it)."""
     env, tables, found = world.text_env(latent), world.tables, Counter()
     env.reset(seed=seed)
     states, menu = list(tables.states), tables.subgoals
     for _ in range(subgoals):
         env._left = 2  # no horizon: the walk goes on
-        before = world.abstraction.state(env._raw)
-        room = place(env._raw)[0]
+        before = world.abstraction.state(env.raw)
+        room = place(env.raw)[0]
         near = [menu[n] for n in neighbours(room)]
         goal = str(rng.choice(near if rng.random() < 0.9 else menu))
         env.step(goal)
-        after = world.abstraction.state(env._raw)
+        after = world.abstraction.state(env.raw)
         law = tables.transition[latent, states.index(before), menu.index(goal), states.index(after)]
-        found[
-            world.abstraction.mechanism(latent, before, goal), world.abstraction.outcome(before, goal, after), law
-        ] += 1
+        found[world.abstraction.mechanism(latent, before, goal), float(law)] += 1
         assert env.num_actions < env.max_actions and not env.event
     env.close()
     return found
@@ -83,15 +81,15 @@ def test_the_actor_passes_open_doors_and_nothing_else(world):
     for z in range(0, 32, 5):
         found += drive(world, z, z, 50, rng)
     assert set(found) <= {
-        ("it passes an open door", "in another room", 1.0),
-        ("it passes with the draught", "in another room", 1.0),
-        ("a locked door stops it", "stuck at a door", 1.0),
-        ("the draught drives it back", "stuck at a door", 1.0),
-        ("no door leads there", "corner", 1.0),
-        ("it is there already", "middle", 1.0),
+        ("it passes an open door", 1.0),
+        ("it passes with the draught", 1.0),
+        ("a locked door stops it", 1.0),
+        ("the draught drives it back", 1.0),
+        ("no door leads there", 1.0),
+        ("it is there already", 1.0),
     }
-    assert found["it passes an open door", "in another room", 1.0] >= 200
-    assert found["a locked door stops it", "stuck at a door", 1.0] >= 20
+    assert found["it passes an open door", 1.0] >= 200
+    assert found["a locked door stops it", 1.0] >= 20
 
 
 @pytest.mark.parametrize("start, goal", AGAINST)
@@ -102,7 +100,7 @@ def test_the_draught_closes_one_way_of_its_doorway(world, start, goal):
         env.reset(seed=7)
         state = np.array([*middle(room), 0.0, 0.0])
         env.low.maze.point_env.set_state(state[:2], state[2:])
-        env._raw = env.low._raw = state
+        env.raw = env.low._raw = state
         said, *_ = env.step(f"go to the {ROOMS[towards]}")
         stuck = ROOMS[towards] if there == room else "middle"
         assert said == sentence(there, stuck)

@@ -11,6 +11,7 @@ from parley.core.spec import bind, parse_spec, suggestion
 from parley.core.tables import Tables
 from parley.worlds.house import house
 from parley.worlds.household import House, household
+from parley.worlds.keys import keys
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.reported import with_floor
@@ -26,12 +27,17 @@ WORLDS: dict[str, Kind] = {
         household, "fetch things kept in places that depend on the house; seen through a fallible Reporter"
     ),
     "house": Kind(house, "MuJoCo (extra mujoco): rooms whose doors may be locked, and a draught"),
+    "keys": Kind(keys, "MiniGrid (extra minigrid): which key opens the grey door, and where the red ball is"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
 
 ALTERATIONS = ("floor", "reporter", "actor")  # arguments of every world: what its tables do not say
-LOW_LEVEL = {"household": False, "house": True}  # worlds that have one, and whether they run on it unless told
+LOW_LEVEL = {
+    "household": False,
+    "house": True,
+    "keys": True,
+}  # worlds that have one, and whether they run on it unless told
 
 
 @lru_cache(maxsize=32)
@@ -70,9 +76,9 @@ def _low_level(kind: str, arguments: dict[str, str]) -> bool:
 
 
 def _physical() -> dict[str, Callable[..., World]]:
-    from parley.gym import house_world
+    from parley.gym import house_world, keys_world
 
-    return {"house": house_world}
+    return {"house": house_world, "keys": keys_world}
 
 
 def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:

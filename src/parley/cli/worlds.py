@@ -1,15 +1,18 @@
-"""Commands on worlds: world export, world check."""
+"""Commands on worlds: world export, check, verify."""
 
 import argparse
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from parley import assemble
-from parley.cli.console import OUT, AddCommand, AddGroup
+from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
-from parley.report.tables import plain
+from parley.report.bars import Bars
+from parley.report.tables import plain, verdicts_table
 from parley.worlds.conformance import check_world
 from parley.worlds.tabular.world_file import dump_world, load_world
+from parley.worlds.verify import verify
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
@@ -19,6 +22,11 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("name")
     c = command("check", _check, "validate a world file, or hold a world to the contract", worlds)
     c.add_argument("world", help="path/to/world.json, module:Class, or a name")
+    c = command("verify", _verify, "hold a physical world's tables against its physics (extra theory)", worlds)
+    c.add_argument("name")
+    c.add_argument("--episodes", type=int, default=20, help="of random subgoals, for each latent (default 20)")
+    c.add_argument("--seed", type=int, default=0)
+    c.add_argument("--within", type=float, default=0.03, help="total variation that counts as small (default 0.03)")
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -26,6 +34,19 @@ def _export(args: argparse.Namespace) -> None:
     if tables is None:
         raise BadInput(f"world {args.name!r} has no exact tables to export")
     sys.stdout.write(dump_world(tables))
+
+
+def _verify(args: argparse.Namespace) -> Any:
+    world = assemble.world(args.name)
+    with Bars(ERR) as bars:
+        progress = bars.episodes(args.name, args.episodes * len(world.latents))
+        verdicts = verify(world, args.episodes, args.seed, progress=progress)
+    rows = [{**asdict(v), "verdict": v.verdict(args.within)} for v in verdicts]
+    counts = {name: sum(row["verdict"] == name for row in rows) for name in ("holds", "undecided", "differs")}
+    if not args.json:
+        OUT.print(verdicts_table(rows, args.name, args.within))
+        OUT.print(f"of {len(rows)}: {', '.join(f'{n} {name}' for name, n in counts.items())}")
+    return {"world": args.name, "episodes": args.episodes, "within": args.within, **counts, "mechanisms": rows}
 
 
 def _check(args: argparse.Namespace) -> Any:

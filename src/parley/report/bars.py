@@ -50,6 +50,11 @@ class Bars:
 
         return finished
 
+    def episodes(self, label: str, total: int) -> Callable[[int], None]:
+        """A bar of episodes that are no part of a run; returns what to call with the number that is done."""
+        bar = self._progress.add_task(plain(label), total=total, said="episodes")
+        return lambda done: self._progress.update(bar, completed=done)
+
     def documents(self, label: str, total: int) -> Callable[[int], None]:
         """A bar of pretraining documents; returns what to call with the number that was made."""
         bar = self._progress.add_task(plain(label), total=total, said="documents")

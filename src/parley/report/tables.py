@@ -35,6 +35,23 @@ def summary_table(summaries: Sequence[Summary], title: str) -> Table:
     return table
 
 
+def verdicts_table(rows: Sequence[Mapping[str, Any]], world: str, within: float) -> Table:
+    """What `world verify` found: the pooled mechanisms, and of those given the subgoal before what does not hold."""
+    table = Table(title=plain(f"{world}: tables and physics"), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("mechanism, and what went before", overflow="fold")
+    for name in ("visits", "TV", "99% limits", "verdict"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.caption = f"holds: the upper limit is at most {within:g}; differs: the lower limit is above it"
+    for row in rows:
+        if row["before"] and row["verdict"] == "holds":
+            continue
+        what = row["mechanism"] + (f", after: {row['before']}" if row["before"] else "")
+        what += f" ({row['worst']})" if row["lower"] > 0 else ""
+        limits = f"{row['lower']:.4f} to {row['upper']:.4f}"
+        table.add_row(plain(what), str(row["visits"]), f"{row['tv']:.4f}", limits, row["verdict"])
+    return table
+
+
 def names_table(title: str, rows: Sequence[tuple[str, str, str]]) -> Table:
     """Names, their arguments, and a line about each."""
     table = Table(title=title, title_justify="left")

@@ -94,6 +94,7 @@ class TextEnv(gym.Env[str, str]):
         self.observation_space = SentenceSpace(script.observations)
         self.instruction = script.instructions[0]
         self.num_actions, self.event = 0, ""
+        self.raw: Any = None  # the low level's state, for whoever holds tables against it
         self._left = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
@@ -103,11 +104,11 @@ class TextEnv(gym.Env[str, str]):
         if self.instruction not in self.script.instructions:
             raise BadInput(f"instruction {self.instruction!r}: expected one of {', '.join(self.script.instructions)}")
         self._left, self.num_actions, self.event = self.script.horizon, 0, ""
-        self._raw, _ = self.low.reset(seed=int(self.np_random.integers(2**31)))
-        self._require_finite(self._raw, 0.0, "reset")
+        self.raw, _ = self.low.reset(seed=int(self.np_random.integers(2**31)))
+        self._require_finite(self.raw, 0.0, "reset")
         if isinstance(self.actor, RandomActor):
             self.actor.reseed(int(self.np_random.integers(2**31)))
-        return self._heard(self.reporter.report(self._raw, self.np_random)), self._info()
+        return self._heard(self.reporter.report(self.raw, self.np_random)), self._info()
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Carry out one subgoal; `truncated` at the horizon, `terminated` where the low level has ended."""
@@ -117,15 +118,15 @@ class TextEnv(gym.Env[str, str]):
             raise BadInput(f"subgoal {action!r} is not on the menu: expected one of {', '.join(self.script.subgoals)}")
         self._left, self.num_actions, self.event, ended = self._left - 1, 0, "", False
         self.actor.begin(action)
-        while not ended and (move := self.actor.act(self._raw)) is not None:
+        while not ended and (move := self.actor.act(self.raw)) is not None:
             if self.num_actions == self.max_actions:
                 self.event = f"the Actor had not ended {action!r} after {self.max_actions} actions and was stopped"
                 break
-            self._raw, paid, terminated, truncated, _ = self.low.step(move)
+            self.raw, paid, terminated, truncated, _ = self.low.step(move)
             self.num_actions += 1
-            self._require_finite(self._raw, paid, action)
+            self._require_finite(self.raw, paid, action)
             ended = terminated or truncated
-        said = self.reporter.report(self._raw, self.np_random)
+        said = self.reporter.report(self.raw, self.np_random)
         return self._heard(said), self.script.reward(said, self.instruction), ended, not self._left, self._info()
 
     def close(self) -> None:
@@ -140,7 +141,7 @@ class TextEnv(gym.Env[str, str]):
                 )
 
     def _heard(self, said: str) -> str:
-        return said if self.voice is None else self.voice.report(self._raw, self.np_random)
+        return said if self.voice is None else self.voice.report(self.raw, self.np_random)
 
     def _info(self) -> dict[str, Any]:
         return {"menu": self.script.subgoals, "instruction": self.instruction}

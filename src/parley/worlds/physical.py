@@ -19,14 +19,13 @@ from parley.worlds.guarded import GuardedEnv
 class Abstraction:
     """How the physics is held against the tables.
 
-    `state` names the tables' state of a raw state. `mechanism(z, s, g)` names why the subgoal g ends as it does in the
+    `state` names the tables' state of a raw state. `mechanism(z, s, g)` names why the subgoal g ends as it does in
     state s of latent z ("an open door is passed"): cells of one mechanism are pooled. `outcome(s, g, s')` says in which
     of few ways it ended.
     """
 
     state: Callable[[Any], str]
     mechanism: Callable[[int, str, str], str]
-    outcome: Callable[[str, str, str], str]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,71 @@
+"""The low level of `keys` as a Gymnasium environment whose raw states hold no secret that the robot could not sense."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from parley.core.errors import MissingExtra
+from parley.worlds.keys import Rules
+
+LEFT, RIGHT, FORWARD, PICK_UP, DROP, TOGGLE, NOTHING = range(7)  # the actions of MiniGrid
+CELL_TYPES = {"empty": 1, "wall": 2, "door": 4, "key": 5, "ball": 6}  # as MiniGrid encodes them
+CELL_COLOURS = {"red": 0, "green": 1, "blue": 2, "grey": 5}
+SHUT, OPEN = 2, 0  # the door
+
+
+class KeysGrid(gym.Env[dict[str, Any], int]):
+    """One action of MiniGrid a step; with probability `slip` it does nothing.
+
+    A raw state has `grid`, (19, 13, 3): type, colour and state of every cell; `agent`: x, y and direction (0 east, 1
+    south, 2 west, 3 north); `held`: the colour of the key in hand, or -1. Which key fits is in none of them.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 8}
+
+    def __init__(self, rules: Rules, secret: tuple[str, str], render_mode: str | None = None) -> None:
+        try:
+            from parley.worlds.keys_minigrid import HEIGHT, WIDTH, KeysMiniGrid
+        except ImportError:
+            raise MissingExtra("world 'keys'", "minigrid") from None
+        self.rules, self.render_mode = rules, render_mode
+        self.mini = KeysMiniGrid(secret, render_mode)
+        self.action_space = gym.spaces.Discrete(NOTHING + 1)
+        self.observation_space = gym.spaces.Dict(
+            grid=gym.spaces.Box(0, 255, (WIDTH, HEIGHT, 3), np.uint8),
+            agent=gym.spaces.MultiDiscrete([WIDTH, HEIGHT, 4]),
+            held=gym.spaces.Discrete(7, start=-1),
+        )
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begin in the hall, keys in its corners, the door shut."""
+        super().reset(seed=seed)
+        self.mini.reset(seed=int(self.np_random.integers(2**31)))
+        self._grid = self.mini.grid.encode()
+        return self._raw(), {}
+
+    def step(self, action: int) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Carry out one action, or nothing."""
+        if self.np_random.random() >= self.rules.slip:
+            self.mini.step(self.mini.actions(int(action)))
+            if action in (PICK_UP, DROP, TOGGLE):
+                self._grid = self.mini.grid.encode()
+        return self._raw(), 0.0, False, False, {}
+
+    def render(self) -> Any:
+        """A picture from above."""
+        return self.mini.render()
+
+    def close(self) -> None:
+        self.mini.close()
+
+    def _raw(self) -> dict[str, Any]:
+        held = self.mini.carrying
+        x, y = (int(v) for v in self.mini.agent_pos)
+        return {
+            "grid": self._grid.copy(),
+            "agent": np.array([x, y, int(self.mini.agent_dir)]),
+            "held": -1 if held is None else CELL_COLOURS[held.color],
+        }

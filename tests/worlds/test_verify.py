@@ -1,0 +1,94 @@
+"""Tables against physics: tables that are right hold, tables that are wrong are found out, by mechanism."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from parley.cli import main
+from parley.core.errors import BadInput
+from parley.gym import keys_world
+from parley.worlds.physical import PhysicalWorld
+from parley.worlds.tabular.env import TabularWorld
+from parley.worlds.tabular.shortcut import shortcut
+from parley.worlds.verify import SPEECH, Cell, _verdict, limits, verify
+from tests.worlds.toy import toy
+
+
+def pooled(verdicts):
+    return {v.mechanism: v for v in verdicts if not v.before}
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return verify(keys_world(), 25)
+
+
+def test_right_tables_hold(sound):
+    found = pooled(sound)
+    assert sum(not name.startswith(SPEECH) for name in found) == 10
+    assert all(v.lower < 0.002 for v in found.values())
+    assert found["it walks to a room"].visits > 200 and found["it walks to a room"].verdict(0.03) == "holds"
+    assert sum(v.visits for v in sound if v.before and not v.mechanism.startswith(SPEECH)) == 9 * 25 * 6
+
+
+def test_wrong_tables_are_found_out():
+    """Tables in which a wrong key opens once in five times, and in which the Reporter never misses."""
+    world = keys_world()
+    t = world.tables
+    stuck = [i for i, name in enumerate(t.states) if name == "hall, holds blue, door shut"][0]
+    freed = [i for i, name in enumerate(t.states) if name == "hall, holds blue, door open"][0]
+    transition = t.transition.copy()
+    transition[:6, stuck, 3, stuck], transition[:6, stuck, 3, freed] = 0.8, 0.2
+    emission = np.eye(t.emission.shape[2])[t.emission.argmax(axis=2)]
+    wrong = replace(t, transition=transition, emission=emission)
+    found = pooled(verify(PhysicalWorld.of(wrong, world.text_env, world.abstraction), 25))
+    shut = found["without the right key the door stays shut"]
+    assert 0.01 < shut.tv < 0.15 and "in the tables" in shut.worst
+    said = next(v for v in found.values() if v.mechanism.startswith(SPEECH))
+    assert said.lower > 0
+    assert found["it picks up a key"].tv == 0
+
+
+def test_a_limit_that_covers():
+    """Counts drawn from a law 0.05 away from the tables': the limit is above that in at least 95 of 100 repetitions."""
+    rng, covered = np.random.default_rng(0), 0
+    for _ in range(100):
+        cell, seen = Cell(), rng.choice(3, size=400, p=[0.75, 0.15, 0.1])
+        for i in seen:
+            cell.add(np.array([0.8, 0.15, 0.05]), int(i))
+        covered += _verdict("m", "", cell, 0.95).upper >= 0.05
+    assert covered >= 95
+
+
+def test_a_limit_without_any_deviation_is_that_of_no_events():
+    cell = Cell()
+    for _ in range(2000):
+        cell.add(np.array([0.0, 1.0]), 1)
+    assert limits(cell, 0.99) == (0, pytest.approx(1 - 0.005 ** (1 / 2000), rel=1e-6))
+    verdict = _verdict("m", "", cell, 0.99)
+    assert (verdict.tv, verdict.verdict(0.03), verdict.verdict(0.001)) == (0, "holds", "undecided")
+
+
+def test_many_outcomes_are_grouped():
+    cell = Cell()
+    for i in range(600):
+        cell.add(np.full(12, 1 / 12), i % 12)
+    assert 0 < limits(cell, 0.99)[1] < 0.15
+
+
+def test_on_the_command_line(capsys):
+    assert main(["world", "verify", "keys", "--episodes", "2", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["differs"] == 0 and len(answer["mechanisms"]) == answer["holds"] + answer["undecided"]
+    assert main(["world", "verify", "keys", "--episodes", "1"]) == 0
+    assert "it picks up a key" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("world", [toy(), TabularWorld(shortcut())])
+def test_worlds_that_declare_no_model(world):
+    with pytest.raises(BadInput, match="declares no abstract model"):
+        verify(world, 3)
+    with pytest.raises(BadInput, match="episodes=0"):
+        verify(keys_world(), 0)
