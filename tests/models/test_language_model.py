@@ -124,6 +124,13 @@ def test_what_is_no_language_model_is_refused_in_one_sentence(tmp_path, model):
     assert "\n" not in str(wrong.value)
 
 
+def test_weights_that_are_cut_short_are_refused(tmp_path):
+    weights = tiny_language_model(tmp_path) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(BadInput, match="no causal language model that transformers can load"):
+        LanguageModel(str(tmp_path))
+
+
 def test_a_model_without_a_key_value_cache_is_refused(tmp_path):
     MambaForCausalLM(MambaConfig(vocab_size=320, hidden_size=16, num_hidden_layers=1)).save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)

@@ -7,10 +7,11 @@ import pytest
 
 from parley import assemble
 from parley.core.draws import Draws
-from parley.core.errors import BadInput
+from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.core.said import Menu, Opening
 from parley.models.language_model import LanguageModel
 from parley.planners.language_model import LanguageModelPlanner
+from parley.pretraining import finetune as module
 from parley.pretraining.dataset import DataConfig
 from parley.pretraining.finetune import Tuning, finetune, read_examples, render
 from parley.pretraining.make import make
@@ -76,6 +77,36 @@ def test_a_model_with_a_chat_template_is_tuned_on_messages(data, tmp_path):
     )
     tokenizer.save_pretrained(model)
     assert len(finetune(str(model), data, tmp_path / "out", Tuning("chat", steps=2))["losses"]) == 2
+    tokenizer.chat_template = "{{ raise_exception('no system role') }}"
+    tokenizer.save_pretrained(model)
+    with pytest.raises(BadInput, match="chat template refuses example 1: no system role"):
+        finetune(str(model), data, tmp_path / "second", Tuning("chat", steps=2))
+
+
+@pytest.mark.parametrize("steps", [1, 6])
+def test_a_tuning_that_diverges_saves_nothing(data, tmp_path, steps):
+    model = tiny_language_model(tmp_path / "tiny")
+    with pytest.raises(ParleyError, match="no number at step .*learning_rate below 1e[+]39"):
+        finetune(str(model), data, tmp_path / "out", Tuning(steps=steps, batch=2, learning_rate=1e39))
+    assert not (tmp_path / "out").exists()
+
+
+def test_models_that_cannot_be_tuned(data, tmp_path):
+    short = tiny_language_model(tmp_path / "short", positions=8)
+    with pytest.raises(BadInput, match="more than the 8 positions of the model"):
+        finetune(str(short), data, tmp_path / "out", Tuning(steps=1))
+    endless = tiny_language_model(tmp_path / "endless")
+    config = json.loads((endless / "tokenizer_config.json").read_text())
+    config = {key: value for key, value in config.items() if key not in ("eos_token", "pad_token")}
+    (endless / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="no end-of-text token"):
+        finetune(str(endless), data, tmp_path / "out", Tuning(steps=1))
+
+
+def test_what_is_not_installed_is_named(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "trl" else name)
+    with pytest.raises(MissingExtra, match="needs the extra 'finetune'"):
+        finetune("any", data, tmp_path / "out", Tuning())
 
 
 def test_bad_input(data, tmp_path):
@@ -94,8 +125,9 @@ def test_bad_input(data, tmp_path):
         finetune(model, data, tmp_path / "out", Tuning(max_tokens=5))
     with pytest.raises(BadInput, match="no causal language model"):
         finetune(str(tmp_path), data, tmp_path / "out", Tuning())
-    with pytest.raises(BadInput, match="not empty"):
-        finetune(model, data, data, Tuning())
+    for taken in (data, tmp_path / "text.jsonl"):
+        with pytest.raises(BadInput, match="not empty"):
+            finetune(model, data, taken, Tuning())
     for wrong in ({"steps": 0}, {"template": "prose"}, {"learning_rate": 0.0}):
         with pytest.raises(BadInput):
             Tuning(**wrong)

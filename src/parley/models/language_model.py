@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from safetensors import SafetensorError
 
 from parley.core.errors import BadInput, MissingExtra
 from parley.models.scoring import sequential_scores, tree_scores
@@ -18,6 +19,28 @@ from parley.models.scoring import sequential_scores, tree_scores
 PROBE = "task: a\nb\n> "
 FAULTS = (TypeError, ValueError, RuntimeError, AttributeError, IndexError)
 DTYPES = ("float32", "bfloat16", "float16", "auto")
+
+
+def load(name: str, dtype: str = "auto") -> tuple[Any, Any]:
+    """Tokenizer and causal language model of a directory or a hub id; raises `BadInput` in one sentence."""
+    try:
+        import transformers
+        from huggingface_hub.constants import HF_HUB_OFFLINE
+    except ImportError:
+        raise MissingExtra("a language model", "torch") from None
+    where: dict[str, Any] = {"local_files_only": HF_HUB_OFFLINE or Path(name).is_dir()}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **where)
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **where)
+    except (OSError, ValueError, KeyError, ImportError, TypeError, SafetensorError) as wrong:
+        why = (str(wrong).strip() or repr(wrong)).splitlines()[0]
+        raise BadInput(f"{name!r} is no causal language model that transformers can load: {why}") from wrong
+    return tokenizer, model
+
+
+def positions_of(model: Any) -> int:
+    """The most tokens that a model reads at once; 2**20 where it names no limit."""
+    return int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**20)
 
 
 class LanguageModel:
@@ -29,23 +52,11 @@ class LanguageModel:
     def __init__(self, name: str, dtype: str = "float32") -> None:
         if dtype not in DTYPES:
             raise BadInput(f"dtype={dtype!r}: expected one of {', '.join(DTYPES)}")
-        try:
-            import torch
-            import transformers
-            from huggingface_hub.constants import HF_HUB_OFFLINE
-        except ImportError:
-            raise MissingExtra("a language model", "torch") from None
-        where: dict[str, Any] = {"local_files_only": HF_HUB_OFFLINE or Path(name).is_dir()}
-        try:
-            self.tokenizer = transformers.AutoTokenizer.from_pretrained(name, **where)
-            model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **where)
-        except (OSError, ValueError, KeyError, ImportError, TypeError) as wrong:
-            why = (str(wrong).strip() or repr(wrong)).splitlines()[0]
-            raise BadInput(f"{name!r} is no causal language model that transformers can load: {why}") from wrong
-        self.name, self.torch = name, torch
+        self.tokenizer, model = load(name, dtype)
+        import torch
+
+        self.name, self.torch, self.positions = name, torch, positions_of(model)
         self.model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-        config = model.config.get_text_config()
-        self.positions = int(getattr(config, "max_position_embeddings", None) or 2**20)
         bos = self.tokenizer.bos_token_id
         self._begin = [bos] if bos is not None and bos in self.tokenizer("").input_ids else []
         self.scoring = self._probe()

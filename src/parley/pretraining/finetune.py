@@ -5,16 +5,21 @@ messages through the model's own chat template, what an endpoint would be sent).
 """
 
 import json
+import math
 import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
+
 from parley.core.errors import BadInput, MissingExtra, ParleyError
+from parley.models.language_model import load, positions_of
 from parley.pretraining.dataset import MANIFEST, read_bytes, read_manifest, verify
 
 TEMPLATES = ("transcript", "chat")
@@ -50,31 +55,39 @@ def finetune(
 
     `data` is a directory of `parley data make --chat N`, or a file of its lines. Returns what was done.
     """
-    try:
-        import peft
-        import torch
-        import transformers
-        import trl
-        from datasets import Dataset
-        from huggingface_hub.constants import HF_HUB_OFFLINE
-    except ImportError:
-        raise MissingExtra("parley finetune", "finetune") from None
-    if out.exists() and any(out.iterdir()):
+    if any(find_spec(name) is None for name in ("datasets", "peft", "torch", "transformers", "trl")):
+        raise MissingExtra("parley finetune", "finetune")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"out={str(out)!r} is not empty: name a new directory")
     examples = read_examples(data)
-    where: dict[str, Any] = {"local_files_only": HF_HUB_OFFLINE or Path(model).is_dir()}
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **where)
-        network = transformers.AutoModelForCausalLM.from_pretrained(model, use_safetensors=True, **where)
-    except (OSError, ValueError, KeyError) as wrong:
-        why = (str(wrong).strip() or repr(wrong)).splitlines()[0]
-        raise BadInput(f"{model!r} is no causal language model that transformers can load: {why}") from wrong
+    tokenizer, network = load(model)
     if tuning.template == "chat" and not tokenizer.chat_template:
         raise BadInput(f"{model!r} has no chat template: use template=transcript")
+    if tokenizer.eos_token is None:
+        raise BadInput(f"{model!r} has no end-of-text token to close its answers with: give its tokenizer an eos_token")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     rows = [render(example, tuning.template) for example in examples]
-    _refuse_long(tokenizer, rows, tuning)
+    _refuse_long(tokenizer, rows, tuning, positions_of(network))
+    merged, losses = _train(network, tokenizer, rows, tuning, report)
+    about = {"model": model, "data": str(data), "examples": len(rows), "tuning": asdict(tuning), "losses": losses}
+    _save(merged, tokenizer, about, out)
+    return {**about, "loss": losses[-1]}
+
+
+def _train(
+    network: Any,
+    tokenizer: Any,
+    rows: list[dict[str, Any]],
+    tuning: Tuning,
+    report: Callable[[dict[str, float]], None] | None,
+) -> tuple[Any, list[float]]:
+    """The tuned model, merged, and the loss of each step."""
+    import peft
+    import torch
+    import trl
+    from datasets import Dataset
+
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # what these libraries still say to each other
         config = trl.SFTConfig(
@@ -83,34 +96,39 @@ def finetune(
             max_steps=tuning.steps,
             learning_rate=tuning.learning_rate,
             lr_scheduler_type="cosine",
-            warmup_steps=max(1, tuning.steps // 20),
+            warmup_steps=tuning.steps // 20,  # the first step of a warm-up learns nothing
             completion_only_loss=True,
             max_length=None,
             seed=tuning.seed,
             logging_steps=1,
+            logging_nan_inf_filter=False,  # a loss that is no number would be logged as 0
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
             bf16=torch.cuda.is_available(),
             use_cpu=not torch.cuda.is_available(),
         )
-        lora = peft.LoraConfig(
-            r=tuning.rank, lora_alpha=2 * tuning.rank, target_modules="all-linear", task_type="CAUSAL_LM"
-        )
         trainer = trl.SFTTrainer(
             model=network,
             args=config,
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
-            peft_config=lora,
-            callbacks=[_told(transformers, report, tuning.steps)],
+            peft_config=peft.LoraConfig(
+                r=tuning.rank, lora_alpha=2 * tuning.rank, target_modules="all-linear", task_type="CAUSAL_LM"
+            ),
+            callbacks=[_told(report, tuning)],
         )
         trainer.train()
-        losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
         merged = trainer.model.merge_and_unload()
-    about = {"model": model, "data": str(data), "examples": len(rows), "tuning": asdict(tuning), "losses": losses}
-    _save(merged, tokenizer, about, out)
-    return {**about, "loss": losses[-1]}
+    if not all(bool(weights.isfinite().all()) for weights in merged.parameters()):
+        raise _diverged(tuning.steps, tuning)  # in the last update, whose loss is not computed
+    return merged, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _diverged(step: int, tuning: Tuning) -> ParleyError:
+    return ParleyError(
+        f"the loss is no number at step {step}, nothing was saved: take a learning_rate below {tuning.learning_rate:g}"
+    )
 
 
 def read_examples(data: Path) -> list[dict[str, Any]]:
@@ -152,26 +170,37 @@ def render(example: dict[str, Any], template: str) -> dict[str, Any]:
     return {"prompt": before[-1]["content"] + "\n", "completion": answer["content"] + "\n"}
 
 
-def _refuse_long(tokenizer: Any, rows: list[dict[str, Any]], tuning: Tuning) -> None:
+def _refuse_long(tokenizer: Any, rows: list[dict[str, Any]], tuning: Tuning, positions: int) -> None:
     """An example that would be cut would teach an answer to another question."""
+    most = min(tuning.max_tokens, positions)
+    limit = f"max_tokens={most}" if most == tuning.max_tokens else f"the {positions} positions of the model"
     for i, row in enumerate(rows):
         text = row["prompt"] + row["completion"]
-        ids = tokenizer(text).input_ids if tuning.template == "transcript" else tokenizer.apply_chat_template(text)
-        num = len(ids["input_ids"] if hasattr(ids, "keys") else ids)
-        if num > tuning.max_tokens:
+        try:
+            ids = tokenizer(text).input_ids if tuning.template == "transcript" else tokenizer.apply_chat_template(text)
+        except TemplateError as wrong:
             raise BadInput(
-                f"example {i + 1} has {num} tokens, more than max_tokens={tuning.max_tokens}: allow more, or make data "
-                "of fewer episodes"
+                f"the model's chat template refuses example {i + 1}: {wrong}; use template=transcript"
+            ) from None
+        num = len(ids["input_ids"] if hasattr(ids, "keys") else ids)
+        if num > most:
+            raise BadInput(
+                f"example {i + 1} has {num} tokens, more than {limit}: allow more, or make data of fewer episodes"
             )
 
 
-def _told(transformers: Any, report: Callable[[dict[str, float]], None] | None, steps: int) -> Any:
-    """A callback of the trainer that passes on its losses."""
+def _told(report: Callable[[dict[str, float]], None] | None, tuning: Tuning) -> Any:
+    """A callback of the trainer that passes on its losses, and stops where one is no number."""
+    from transformers import TrainerCallback
 
-    class Told(transformers.TrainerCallback):
+    class Told(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-            if report and logs and "loss" in logs:
-                report({"step": state.global_step, "steps": steps, "loss": float(logs["loss"]), "tokens_s": 0.0})
+            if not logs or "loss" not in logs:
+                return
+            if not math.isfinite(logs["loss"]):
+                raise _diverged(state.global_step, tuning)
+            if report:
+                report({"step": state.global_step, "steps": tuning.steps, "loss": logs["loss"], "tokens_s": 0.0})
 
     return Told()
 
