@@ -137,6 +137,11 @@ def _margin(lines: dict[tuple[str, str], Line], worst: bool, pick: np.ndarray | 
     return 1.1 * best + (1.0 if worst else 0.25) - _score(lines, ADAPTIVE, worst, pick)
 
 
+def _proposals_margin(lines: dict[tuple[str, str], Line], pick: np.ndarray | None) -> float:
+    """How far the form that knows proposals alone is below twice the other's Bayes regret plus 1."""
+    return 2 * _score(lines, ADAPTIVE, False, pick) + 1.0 - _score(lines, PROPOSALS, False, pick)
+
+
 def _score(lines: dict[tuple[str, str], Line], key: tuple[str, str], worst: bool, pick: np.ndarray | None) -> float:
     if key not in lines:
         return np.nan
@@ -174,7 +179,10 @@ def analyse(configs: Sequence[RunConfig], totals: Sequence[Float[np.ndarray, "R 
                 f"{name}_verdict": at_least(low, high, 0.0),
             }
         row["worst_share_of_best"] = row["worst"] / row["worst_best"] if row["worst_best"] else None
-        row["proposals_margin"] = 2 * row["bayes"] + 1.0 - row["bayes_proposals"]
+        spread = [_proposals_margin(lines, pick) for pick in picks]
+        row["proposals_margin"] = _proposals_margin(lines, None)
+        half = level * float(np.std(spread))
+        row["proposals_interval"] = [row["proposals_margin"] - half, row["proposals_margin"] + half]
         limit = lines[LIMIT].bayes() if LIMIT in lines else np.nan
         row["optimum"] = limit if np.isfinite(limit) else None
         row["optimum_margin"] = 1.5 * limit + 0.1 - row["bayes"] if np.isfinite(limit) else None
