@@ -35,7 +35,7 @@ def law(model):
     return planner.propose(Menu.shared(tables.menus[0]), np.empty((1, 0), dtype=object)).probs[0]
 
 
-def test_a_tuned_model_plans_as_its_examples_do(data, tmp_path):
+def test_a_tuned_model_plans_as_its_examples_do(data, tmp_path, capfd):
     tables = assemble.world("shortcut").tables
     first = {tables.observations[0]}
     answers = [
@@ -50,6 +50,8 @@ def test_a_tuned_model_plans_as_its_examples_do(data, tmp_path):
         str(model), data, tmp_path / "out", Tuning(steps=60, batch=8, learning_rate=2e-2, rank=16), told.append
     )
     assert np.mean(about["losses"][-5:]) < 0.8 * np.mean(about["losses"][:3]) and len(told) == 60
+    assert all(one["tokens_s"] > 0 for one in told)
+    assert "loss" not in capfd.readouterr().out  # which is for the answer of --json
     before, after = law(model)[best], law(tmp_path / "out")[best]
     assert np.log(after) > np.log(before) + 5  # its embeddings are random and stay so: more is not to be had
     assert json.loads((tmp_path / "out" / "finetuned.json").read_text())["examples"] == 80

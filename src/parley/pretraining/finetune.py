@@ -9,6 +9,7 @@ import math
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -87,6 +88,7 @@ def _train(
     import torch
     import trl
     from datasets import Dataset
+    from transformers import PrinterCallback
 
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # what these libraries still say to each other
@@ -118,6 +120,7 @@ def _train(
             ),
             callbacks=[_told(report, tuning)],
         )
+        trainer.remove_callback(PrinterCallback)  # standard output is for the answer
         trainer.train()
         merged = trainer.model.merge_and_unload()
     if not all(bool(weights.isfinite().all()) for weights in merged.parameters()):
@@ -193,6 +196,8 @@ def _told(report: Callable[[dict[str, float]], None] | None, tuning: Tuning) -> 
     """A callback of the trainer that passes on its losses, and stops where one is no number."""
     from transformers import TrainerCallback
 
+    began = time.perf_counter()
+
     class Told(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
             if not logs or "loss" not in logs:
@@ -200,7 +205,8 @@ def _told(report: Callable[[dict[str, float]], None] | None, tuning: Tuning) -> 
             if not math.isfinite(logs["loss"]):
                 raise _diverged(state.global_step, tuning)
             if report:
-                report({"step": state.global_step, "steps": tuning.steps, "loss": logs["loss"], "tokens_s": 0.0})
+                rate = logs["num_tokens"] / (time.perf_counter() - began)
+                report({"step": state.global_step, "steps": tuning.steps, "loss": logs["loss"], "tokens_s": rate})
 
     return Told()
 
