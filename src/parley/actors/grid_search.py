@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from parley.core.errors import BadInput
-from parley.worlds.keys import MENU
+from parley.worlds.keys import MENU, TRIES
 from parley.worlds.keys_env import CELL_COLOURS, CELL_TYPES, DROP, FORWARD, LEFT, OPEN, PICK_UP, RIGHT, TOGGLE
 
 Pose = tuple[int, int, int]
@@ -14,7 +14,6 @@ STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))  # east, south, west, north
 DOOR, DOOR_FRONT = (12, 9), (11, 9)
 ENTRIES = {"west room": (5, 9), "north room": (9, 5), "vault": (13, 9)}
 KEY_CELLS = ((7, 7), (11, 7), (7, 11), (11, 11))
-TRIES = 3  # at a door that does not open
 
 
 class GridSearchActor:

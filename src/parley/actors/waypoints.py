@@ -27,36 +27,33 @@ class WaypointActor:
         if goal not in ROOMS:
             raise BadInput(f"subgoal {subgoal!r} means nothing to the house's Actor; it knows: go to the {ROOMS}")
         self._goal = ROOMS.index(goal)
-        self._ways: list[np.ndarray] | None = None
+        self._ways: list[list[float]] | None = None
 
     def act(self, state: Any) -> np.ndarray | None:
         """Forces of the two motors, or None when it has arrived or given up."""
+        x, y, speed_x, speed_y = state.tolist()
         if self._ways is None:
-            self._ways = self._plan(state)
-            self._best, self._idle = np.inf, 0
-        here, speed = np.asarray(state[:2]), np.asarray(state[2:4])
-        away = self._ways[0] - here
-        distance = math.hypot(*away)
-        if distance < NEAR and math.hypot(*speed) < CALM:
+            self._ways, self._best, self._idle = self._plan(state), math.inf, 0
+        away_x, away_y = self._ways[0][0] - x, self._ways[0][1] - y
+        distance = math.hypot(away_x, away_y)
+        if distance < NEAR and math.hypot(speed_x, speed_y) < CALM:
             self._ways = self._ways[1:]
-            if not self._ways:
-                return None
-            self._best, self._idle = np.inf, 0
-            away = self._ways[0] - here
-            distance = math.hypot(*away)
+            self._best, self._idle = math.inf, 0
+            return self.act(state) if self._ways else None
         self._idle = 0 if distance < self._best - ADVANCE else self._idle + 1
-        self._best = min(self._best, distance) if self._idle == 0 else self._best
+        self._best = distance if self._idle == 0 else self._best
         if self._idle > PATIENCE:
             return None
-        wished = away * min(GAIN, SPEED / max(distance, 1e-9))
-        return np.clip(STIFFNESS * (wished - speed), -1, 1)
+        share = min(GAIN, SPEED / max(distance, 1e-9))
+        forces = (STIFFNESS * (away_x * share - speed_x), STIFFNESS * (away_y * share - speed_y))
+        return np.array([min(max(force, -1.0), 1.0) for force in forces])
 
-    def _plan(self, state: Any) -> list[np.ndarray]:
+    def _plan(self, state: Any) -> list[list[float]]:
         room, off = place(np.asarray(state))
         own, goal = middle(room), middle(self._goal)
         if room == self._goal:
-            return [own]
+            return [own.tolist()]
         if (min(room, self._goal), max(room, self._goal)) not in DOORS:
-            return [own + CORNER_AT]
+            return [(own + CORNER_AT).tolist()]
         aside = np.abs(off[(goal - own) == 0]).max()
-        return [own, goal] if aside > NEAR else [goal]
+        return [own.tolist(), goal.tolist()] if aside > NEAR else [goal.tolist()]

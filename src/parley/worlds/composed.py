@@ -1,5 +1,6 @@
 """World + Actor + Reporter composed into one text environment (one step is one whole subgoal), alone and vectorised."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -153,6 +154,8 @@ def finite(value: Any) -> bool:
     >>> finite({"place": np.zeros(2), "speed": (1.0, float("nan"))})
     False
     """
+    if isinstance(value, float):
+        return math.isfinite(value)
     if isinstance(value, dict):
         return all(map(finite, value.values()))
     if isinstance(value, list | tuple):

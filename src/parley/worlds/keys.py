@@ -14,8 +14,8 @@ another, and a key that does not turn it tries three times. It goes to the ball 
 The planner sees where the robot is, what it holds, whether the door is open, and the ball if it is there, unless the
 Reporter misses it (probability `miss`; never where the robot stands before it).
 
-Tables: 36 states, deterministic for each latent, and the Reporter's law; that a right key fails three times (slip^3) is
-left out, which `parley world verify keys` finds to be small.
+Tables: 36 states, deterministic for each latent but for the right key, which fails with probability slip^3, and the
+Reporter's law. `parley world verify keys` holds them against the grid.
 
 Why: discrete and quick, and two secrets, of which each instruction needs another part.
 """
@@ -40,6 +40,7 @@ MENU = (
 )
 INSTRUCTIONS = ("find the red ball", "open the grey door")
 SECRETS = tuple(product(COLOURS, ROOMS))  # latent -> the key that fits, the room of the ball
+TRIES = 3  # of the Actor, at a door that does not open
 PRIOR = np.outer([0.5, 0.3, 0.2], [0.5, 0.3, 0.2]).ravel()
 
 
@@ -133,7 +134,9 @@ def rules_tables(rules: Rules) -> Tables:
     laws: list[tuple[int, int, int, float]] = []
     for (z, secret), (s, now) in product(enumerate(SECRETS), enumerate(states)):
         for g, subgoal in enumerate(MENU):
-            transition[z, s, g, row.get(after(secret, now, subgoal), s)] = 1
+            fails = rules.slip**TRIES if mechanism(secret, now, subgoal) == "the right key opens" else 0.0
+            transition[z, s, g, row.get(after(secret, now, subgoal), s)] = 1 - fails
+            transition[z, s, g, row[Spot("hall", now.held, now.open)]] += fails
         share = 1 - rules.miss if now.place == secret[1] else 0.0
         for sees, p in ((True, share), (False, 1 - share)):
             if p:

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -72,7 +71,8 @@ def verify(
 ) -> list[Verdict]:
     """Run `episodes` of random subgoals for each latent; pooled verdicts first, then those given the subgoal before.
 
-    Subgoals are drawn so that the mechanisms which the tables know at a state come up equally often.
+    Of the mechanisms that are possible at a state one is drawn in proportion to 1 / (1 + how often it was tried), then
+    one of its subgoals, all alike.
     Raises `BadInput` for a world without tables or without declared mechanisms.
     """
     if not isinstance(world, PhysicalWorld) or world.tables is None or world.abstraction is None:
@@ -80,10 +80,11 @@ def verify(
     if episodes < 1:
         raise BadInput(f"episodes={episodes}: expected at least 1")
     cells: dict[tuple[str, str], Cell] = defaultdict(Cell)
+    tried: dict[str, int] = defaultdict(int)
     for z in range(len(world.latents)):
         env = world.text_env(z)
         for episode in range(episodes):
-            _count(world, env, z, (seed, z, episode), cells)
+            _count(world, env, z, (seed, z, episode), cells, tried)
             if progress:
                 progress(z * episodes + episode + 1)
         env.close()
@@ -93,7 +94,14 @@ def verify(
     return [_verdict(*key, cell, level) for key, cell in (*sorted(pooled.items()), *sorted(cells.items()))]
 
 
-def _count(world: PhysicalWorld, env: TextEnv, z: int, seed: tuple[int, int, int], cells: dict[Any, Cell]) -> None:
+def _count(
+    world: PhysicalWorld,
+    env: TextEnv,
+    z: int,
+    seed: tuple[int, int, int],
+    cells: dict[tuple[str, str], Cell],
+    tried: dict[str, int],
+) -> None:
     """One episode of random subgoals."""
     t, a = world.tables, world.abstraction
     assert t is not None and a is not None
@@ -104,7 +112,9 @@ def _count(world: PhysicalWorld, env: TextEnv, z: int, seed: tuple[int, int, int
         by_mechanism = defaultdict(list)
         for g, subgoal in enumerate(t.subgoals):
             by_mechanism[a.mechanism(z, now, subgoal)].append(g)
-        mechanism = list(by_mechanism)[int(rng.integers(len(by_mechanism)))]
+        rarity = np.array([1 / (1 + tried[name]) for name in by_mechanism])
+        mechanism = str(rng.choice(list(by_mechanism), p=rarity / rarity.sum()))
+        tried[mechanism] += 1
         g = int(rng.choice(by_mechanism[mechanism]))
         said, *_ = env.step(t.subgoals[g])
         then = a.state(env.raw)

@@ -1,0 +1,43 @@
+"""The examples run as their first lines say."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from parley.cli import main
+from parley.worlds.conformance import check_world
+
+SPEC = "examples.bring_your_own_world:lake"
+FILE = Path(__file__).parents[2] / "examples" / "bring_your_own_world.py"
+
+
+def test_bring_your_own_world_is_short_and_conforms(capsys):
+    from examples.bring_your_own_world import lake
+
+    assert len(FILE.read_text().splitlines()) < 80
+    assert check_world(lake()) == []
+    assert main(["world", "check", SPEC]) == 0
+    assert "conforms; 2 latents" in capsys.readouterr().out
+
+
+def test_bring_your_own_world_runs_is_shown_and_reported(tmp_path, capsys):
+    out = tmp_path / "lake"
+    run = ["run", "--world", SPEC, "--planner", "random", "--episodes", "3", "--runs", "4", "--out", str(out)]
+    assert main(run) == 0
+    assert main(["show", str(out), "--episode", "1"]) == 0
+    assert main(["report", str(out), "--out", str(tmp_path / "page")]) == 0
+    assert "1 you are at home" in capsys.readouterr().out
+    said = {row[0] for row in sqlite3.connect(out / "run.sqlite").execute("SELECT next_observation FROM steps")}
+    assert said <= {"you are on the other side", "you broke through the ice", "you are at home"}
+
+
+def test_bring_your_own_world_as_a_program():
+    done = subprocess.run([sys.executable, FILE], cwd=FILE.parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_planners_that_need_tables_say_so(tmp_path, capsys):
+    assert main(["run", "--world", SPEC, "--planner", "exact", "--out", str(tmp_path / "x"), "--json"]) == 2
+    assert "has no exact tables" in json.loads(capsys.readouterr().out)["error"]
