@@ -2,11 +2,11 @@
 
     python benchmarks/physical.py [--pairs 5] [--runs 16] [--workers 1 2]
 
-One side of a pair is an episode of `house:workers=N`, subgoals drawn at random, through the vectorised text environment:
-Actor, Reporter, processes and all. The other is as many low-level actions as it took, drawn at random before the clock
-starts, spread evenly over N processes, each of which steps one `HouseMaze`. Both are timed alternately, environments made and
-processes warm. Printed: subgoals and low-level actions a second, and the median of the ratios of wall times with the range
-that a 95% bootstrap interval of the median covers.
+One side of a pair is an episode of `house:workers=N`, subgoals drawn at random, through the vectorised text
+environment: Actor, Reporter, processes and all. The other is as many low-level actions as it took, drawn at random
+before the clock starts, spread evenly over N processes, each of which steps one `HouseMaze`. Both are timed
+alternately, environments made and processes warm. Printed: subgoals and low-level actions a second, and the median of
+the ratios of wall times with a 95% bootstrap interval.
 """
 
 import argparse
@@ -84,8 +84,8 @@ def measure(workers: int, runs: int, pairs: int) -> None:
     low, high = np.percentile(medians, [2.5, 97.5])
     subgoals = pairs * world.horizon * runs
     print(
-        f"{workers} workers, {runs} runs, {pairs} pairs: {subgoals / times:.0f} subgoals/s, {taken / times:.0f} actions/s; "
-        f"wall time over bare steps {np.median(ratios):.2f} ({low:.2f} to {high:.2f})",
+        f"{workers} workers, {runs} runs, {pairs} pairs: {subgoals / times:.0f} subgoals/s, "
+        f"{taken / times:.0f} actions/s; wall time over bare steps {np.median(ratios):.2f} ({low:.2f} to {high:.2f})",
         flush=True,
     )
 
