@@ -1,7 +1,7 @@
 """The worlds by name: ours, world files, those of plugins, and `module:Class`."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from parley.assemble.plugins import is_reference, load_reference, plugin_world, plugin_worlds
 from parley.assemble.scene import Kind
@@ -12,6 +12,7 @@ from parley.core.tables import Tables
 from parley.worlds.house import house
 from parley.worlds.household import House, household
 from parley.worlds.keys import keys
+from parley.worlds.physical import PhysicalWorld
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.reported import with_floor
@@ -19,6 +20,7 @@ from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.traps import traps
 from parley.worlds.tabular.treasure import treasure
 from parley.worlds.tabular.world_file import load_world
+from parley.worlds.workers import WorkersWorld
 
 WORLDS: dict[str, Kind] = {
     "treasure": Kind(treasure, "n chests, one of which may hold gold: imitation alone has linear regret"),
@@ -45,6 +47,8 @@ def world(spec: str) -> World:
     """The world of a spec, or of a world file (`path/to/world.json`)."""
     if spec.endswith(".json"):
         return TabularWorld(load_world(spec))
+    if "workers=" in spec:
+        return _in_processes(spec)
     if is_reference(spec) and spec.partition(":")[0] not in (*WORLDS, *plugin_worlds()):
         return load_reference(spec)
     kind, arguments = parse_spec(spec, "world")
@@ -64,6 +68,20 @@ def world(spec: str) -> World:
             raise BadInput(f"world {spec!r}: {next(iter(altered))} belongs to its tables: add low_level=false")
         return _physical()[kind](**bound)
     return _altered(kind, factory(**bound), House(**bound) if low_level else None, altered)
+
+
+def _in_processes(spec: str) -> World:
+    """A physical world with `workers=N`: its environments run in N processes."""
+    kind, arguments = parse_spec(spec, "world")
+    workers = arguments.pop("workers", "")
+    rest = ",".join(f"{key}={value}" for key, value in arguments.items())
+    inner = f"{kind}:{rest}" if rest else kind
+    made = world(inner)
+    if not workers.isdigit():
+        raise BadInput(f"world {spec!r}: workers={workers!r}: expected a number of processes")
+    if not isinstance(made, PhysicalWorld):
+        raise BadInput(f"world {spec!r}: workers={workers} needs a physical world; {kind!r} is arithmetic here")
+    return WorkersWorld(made, partial(world, inner), int(workers))
 
 
 def _low_level(kind: str, arguments: dict[str, str]) -> bool:

@@ -156,6 +156,8 @@ def finite(value: Any) -> bool:
     """
     if isinstance(value, float):
         return math.isfinite(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return bool(np.isfinite(value).all())
     if isinstance(value, dict):
         return all(map(finite, value.values()))
     if isinstance(value, list | tuple):

@@ -13,6 +13,7 @@ import numpy as np
 
 from parley.core.errors import MissingExtra
 from parley.worlds.house import DOORS, ROOMS, SIDE, Mansion, Plan
+from parley.worlds.house_picture import picture
 
 CELLS = 2 * SIDE + 1
 DRAUGHT_N = 130.0  # the robot's motors have 100 N
@@ -30,9 +31,11 @@ class HouseMaze(gym.Env[np.ndarray, np.ndarray]):
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 50}
 
-    def __init__(self, mansion: Mansion, plan: Plan, render_mode: str | None = None) -> None:
-        self.mansion, self.plan, self.render_mode = mansion, plan, render_mode
-        self.maze = _point_maze(render_mode)
+    render_mode = "rgb_array"  # needs no GL
+
+    def __init__(self, mansion: Mansion, plan: Plan) -> None:
+        self.mansion, self.plan = mansion, plan
+        self.maze = _point_maze()
         self.action_space = self.maze.action_space
         self.observation_space = gym.spaces.Box(-np.inf, np.inf, (4,), np.float64)
         self._particle = self.maze.model.body("particle").id
@@ -65,7 +68,7 @@ class HouseMaze(gym.Env[np.ndarray, np.ndarray]):
 
     def render(self) -> Any:
         """A picture from above."""
-        return self.maze.render()
+        return picture(self.plan, self._raw)
 
     def close(self) -> None:
         self.maze.close()
@@ -93,7 +96,7 @@ def _door_cell(a: int, b: int) -> tuple[int, int]:
     return 1 + a // SIDE + b // SIDE, 1 + a % SIDE + b % SIDE
 
 
-def _point_maze(render_mode: str | None) -> Any:
+def _point_maze() -> Any:
     """The maze with all doors as walls; what it writes into the directory for temporary files is taken away again."""
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
@@ -108,7 +111,7 @@ def _point_maze(render_mode: str | None) -> Any:
     with _TEMPORARY, tempfile.TemporaryDirectory() as own:
         before, tempfile.tempdir = tempfile.tempdir, own  # its file is named by the clock: two at once would collide
         try:
-            maze = PointMazeEnv(cells, render_mode=render_mode, continuing_task=True, reset_target=False)
+            maze = PointMazeEnv(cells, continuing_task=True, reset_target=False)
         finally:
             tempfile.tempdir = before
         if os.path.exists(maze.tmp_xml_file_path):

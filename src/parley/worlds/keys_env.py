@@ -22,14 +22,15 @@ class KeysGrid(gym.Env[dict[str, Any], int]):
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 8}
+    render_mode = "rgb_array"
 
-    def __init__(self, rules: Rules, secret: tuple[str, str], render_mode: str | None = None) -> None:
+    def __init__(self, rules: Rules, secret: tuple[str, str]) -> None:
         try:
             from parley.worlds.keys_minigrid import HEIGHT, WIDTH, KeysMiniGrid
         except ImportError:
             raise MissingExtra("world 'keys'", "minigrid") from None
-        self.rules, self.render_mode = rules, render_mode
-        self.mini = KeysMiniGrid(secret, render_mode)
+        self.rules = rules
+        self.mini = KeysMiniGrid(secret)
         self.action_space = gym.spaces.Discrete(NOTHING + 1)
         self.observation_space = gym.spaces.Dict(
             grid=gym.spaces.Box(0, 255, (WIDTH, HEIGHT, 3), np.uint8),
@@ -56,7 +57,7 @@ class KeysGrid(gym.Env[dict[str, Any], int]):
 
     def render(self) -> Any:
         """A picture from above."""
-        return self.mini.render()
+        return self.mini.get_frame(highlight=False, tile_size=16)
 
     def close(self) -> None:
         self.mini.close()

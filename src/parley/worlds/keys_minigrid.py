@@ -33,10 +33,10 @@ class GreyDoor(Door):
 class KeysMiniGrid(MiniGridEnv):
     """The four rooms; everything but the secret is drawn anew at each reset."""
 
-    def __init__(self, secret: tuple[str, str], render_mode: str | None = None) -> None:
+    def __init__(self, secret: tuple[str, str]) -> None:
         self.secret = secret
         mission = MissionSpace(mission_func=lambda: "keys")
-        super().__init__(mission, width=WIDTH, height=HEIGHT, max_steps=10**9, render_mode=render_mode)
+        super().__init__(mission, width=WIDTH, height=HEIGHT, max_steps=10**9)
 
     def _gen_grid(self, width: int, height: int) -> None:
         self.grid = Grid(width, height)
