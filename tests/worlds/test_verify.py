@@ -34,18 +34,18 @@ def test_right_tables_hold(sound):
 
 
 def test_wrong_tables_are_found_out():
-    """Tables in which a wrong key opens once in five times, and in which the Reporter never misses."""
+    """Tables in which a wrong key opens twice in five times, and in which the Reporter never misses."""
     world = keys_world()
     t = world.tables
     stuck = [i for i, name in enumerate(t.states) if name == "hall, holds blue, door shut"][0]
     freed = [i for i, name in enumerate(t.states) if name == "hall, holds blue, door open"][0]
     transition = t.transition.copy()
-    transition[:6, stuck, 3, stuck], transition[:6, stuck, 3, freed] = 0.8, 0.2
+    transition[:6, stuck, 3, stuck], transition[:6, stuck, 3, freed] = 0.6, 0.4
     emission = np.eye(t.emission.shape[2])[t.emission.argmax(axis=2)]
     wrong = replace(t, transition=transition, emission=emission)
     found = pooled(verify(PhysicalWorld.of(wrong, world.text_env, world.abstraction), 25))
     shut = found["without the right key the door stays shut"]
-    assert 0.01 < shut.tv < 0.15 and "in the tables" in shut.worst
+    assert 0.01 < shut.tv < 0.4 and "in the tables" in shut.worst
     said = next(v for v in found.values() if v.mechanism.startswith(SPEECH))
     assert said.lower > 0
     assert found["it picks up a key"].tv == 0

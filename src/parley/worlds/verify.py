@@ -19,6 +19,7 @@ from jaxtyping import Float
 from parley.core.errors import BadInput, MissingExtra
 from parley.core.roles import World
 from parley.worlds.composed import TextEnv
+from parley.worlds.driver import Driver
 from parley.worlds.physical import PhysicalWorld
 
 IMPOSSIBLE = -1  # the outcome that the tables rule out
@@ -71,8 +72,7 @@ def verify(
 ) -> list[Verdict]:
     """Run `episodes` of random subgoals for each latent; pooled verdicts first, then those given the subgoal before.
 
-    Of the mechanisms that are possible at a state one is drawn in proportion to 1 / (1 + how often it was tried), then
-    one of its subgoals, all alike.
+    Subgoals are random, rare mechanisms preferred (`driver.py`).
     Raises `BadInput` for a world without tables or without declared mechanisms.
     """
     if not isinstance(world, PhysicalWorld) or world.tables is None or world.abstraction is None:
@@ -80,11 +80,11 @@ def verify(
     if episodes < 1:
         raise BadInput(f"episodes={episodes}: expected at least 1")
     cells: dict[tuple[str, str], Cell] = defaultdict(Cell)
-    tried: dict[str, int] = defaultdict(int)
+    driver = Driver(world.tables, world.abstraction)
     for z in range(len(world.latents)):
         env = world.text_env(z)
         for episode in range(episodes):
-            _count(world, env, z, (seed, z, episode), cells, tried)
+            _count(world, env, z, (seed, z, episode), cells, driver)
             if progress:
                 progress(z * episodes + episode + 1)
         env.close()
@@ -100,7 +100,7 @@ def _count(
     z: int,
     seed: tuple[int, int, int],
     cells: dict[tuple[str, str], Cell],
-    tried: dict[str, int],
+    driver: Driver,
 ) -> None:
     """One episode of random subgoals."""
     t, a = world.tables, world.abstraction
@@ -109,17 +109,13 @@ def _count(
     env.reset(seed=int(rng.integers(2**31)))
     now, before = a.state(env.raw), "the beginning"
     for _ in range(world.horizon):
-        by_mechanism = defaultdict(list)
-        for g, subgoal in enumerate(t.subgoals):
-            by_mechanism[a.mechanism(z, now, subgoal)].append(g)
-        rarity = np.array([1 / (1 + tried[name]) for name in by_mechanism])
-        mechanism = str(rng.choice(list(by_mechanism), p=rarity / rarity.sum()))
-        tried[mechanism] += 1
-        g = int(rng.choice(by_mechanism[mechanism]))
+        if now not in states:
+            raise BadInput(f"world {world.name!r}: its tables have no state {now!r}")
+        g, mechanism = driver.choose(z, states[now], rng)
         said, *_ = env.step(t.subgoals[g])
         then = a.state(env.raw)
-        if now not in states or then not in states:
-            raise BadInput(f"world {world.name!r}: its tables have no state {(then if now in states else now)!r}")
+        if then not in states:
+            raise BadInput(f"world {world.name!r}: its tables have no state {then!r}")
         cells[mechanism, before].add(t.transition[z, states[now], g], states[then])
         law = t.emission[z, states[then]]
         shape = " / ".join(f"{p:.3g}" for p in sorted(law[law > 0], reverse=True))
