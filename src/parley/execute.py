@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from parley import assemble
+from parley.core.calls import RunPaused
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, RunDamaged
 from parley.core.roles import World
@@ -22,9 +24,11 @@ from parley.core.said import EpisodeRecord
 from parley.core.spec import parse_spec
 from parley.loop import Cohort, Log, run_cohort
 from parley.runs.directory import read_manifest, versions
+from parley.runs.ledger import CallLedger, Limits
 from parley.runs.store import RunStore
 from parley.theory.regret import regret_meter
 
+MAX_WAITING = 256  # threads that wait for a server
 MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
 
 Progress = Callable[[EpisodeRecord, int], None]  # a finished episode and the number of runs it is of
@@ -80,19 +84,26 @@ class _Stop(Exception):
     """Ends a cohort's thread between two episodes."""
 
 
-def run(config: RunConfig, out: Path, progress: Progress | None = None) -> dict[str, Any]:
+def run(config: RunConfig, out: Path, progress: Progress | None = None, limits: Limits | None = None) -> dict[str, Any]:
     """Carry out a run into the new directory `out`; returns the manifest."""
     world = assemble.world(config.world)
     config = config.resolved(world)
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
-    cohorts = _cohorts(
-        config, world, latents
-    )  # before anything is written: this finds what is wrong with the configuration
+    calls = CallLedger(limits)
+    with ExitStack() as closing:
+        # Before anything is written: this finds what is wrong with the configuration.
+        cohorts = _cohorts(config, world, latents, calls, closing)
+        store = RunStore.create(out, **_entries(config, world, latents, cohorts))
+        return _carry_out(store, cohorts, calls, config, progress, resumed=False)
+
+
+def _entries(config: RunConfig, world: World, latents: np.ndarray, cohorts: list[Cohort]) -> dict[str, Any]:
+    """What the manifest says besides how the run ended."""
     names = [world.latents[z] for z in latents]
     entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
     entries["inputs"] = _inputs(config)
-    store = RunStore.create(out, **entries)
-    return _carry_out(store, cohorts, config.threads, progress, resumed=False)
+    about = getattr(cohorts[0].planner, "about", None)
+    return {**entries, "planner": about} if about else entries
 
 
 def machine() -> dict[str, Any]:
@@ -101,11 +112,16 @@ def machine() -> dict[str, Any]:
     return {"processor": platform.machine(), "system": platform.system(), "arithmetic": ", ".join(libraries)}
 
 
-def resume(out: Path, progress: Progress | None = None, warn: Callable[[str], None] | None = None) -> dict[str, Any]:
+def resume(
+    out: Path,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
+    limits: Limits | None = None,
+) -> dict[str, Any]:
     """Continue the run in `out` from its log; a finished run is left as it is.
 
-    `warn` is told where the machine or a package differ from when the run began: tables are then the same
-    in distribution, not bit by bit.
+    `limits` are on the whole run, its earlier parts included. `warn` is told where the machine or a package differ from
+    when the run began: tables are then the same in distribution, not bit by bit.
     """
     manifest = read_manifest(out)
     config = RunConfig.from_manifest(manifest["config"])
@@ -118,12 +134,19 @@ def resume(out: Path, progress: Progress | None = None, warn: Callable[[str], No
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
     if [world.latents[z] for z in latents] != manifest["latents"]:
         raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
-    cohorts = _cohorts(config, world, latents)
     began, now = {**manifest["machine"], **manifest["versions"]}, {**machine(), **versions()}
     changed = [f"{name} was {began.get(name)}, is {now[name]}" for name in now if began.get(name) != now[name]]
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
-    return _carry_out(RunStore.open(out), cohorts, config.threads, progress, resumed=True)
+    store, calls = RunStore.open(out), CallLedger(limits)
+    with ExitStack() as closing:
+        try:
+            calls.open(out)
+            cohorts = _cohorts(config, world, latents, calls, closing)
+        except BaseException:
+            store.close(manifest["status"])
+            raise
+        return _carry_out(store, cohorts, calls, config, progress, resumed=True)
 
 
 def _inputs(config: RunConfig) -> dict[str, str]:
@@ -147,13 +170,16 @@ def _menus(world: World) -> list[list[str]] | None:
     return [list(menu) for menu in world.tables.menus] if world.tables else None
 
 
-def _cohorts(config: RunConfig, world: World, latents: np.ndarray) -> list[Cohort]:
-    """The parts of every cohort, without their recorders."""
-    cohorts = []
+def _cohorts(
+    config: RunConfig, world: World, latents: np.ndarray, calls: CallLedger, closing: ExitStack
+) -> list[Cohort]:
+    """The parts of every cohort, without their recorders; `closing` closes what they share."""
+    cohorts: list[Cohort] = []
+    shared: dict[str, Any] = {}
     for first in range(0, config.runs, config.cohort):
         draws = Draws(config.seed, min(config.cohort, config.runs - first), first)
         mine = latents[first : first + draws.num_runs]
-        scene = assemble.Scene(config.world, world, mine, config.episodes)
+        scene = assemble.Scene(config.world, world, mine, config.episodes, ledger=calls, shared=shared, closing=closing)
         cohorts.append(
             Cohort(
                 draws=draws,
@@ -182,9 +208,14 @@ class _Nowhere:
 
 
 def _carry_out(
-    store: RunStore, cohorts: list[Cohort], threads: int, progress: Progress | None, resumed: bool
+    store: RunStore,
+    cohorts: list[Cohort],
+    calls: CallLedger,
+    config: RunConfig,
+    progress: Progress | None,
+    resumed: bool,
 ) -> dict[str, Any]:
-    """Run the cohorts, each in its thread, until done, failed or interrupted; the directory tells which."""
+    """Run the cohorts, each in its thread, until done, paused, failed or interrupted; the directory tells which."""
     stop = threading.Event()
 
     def one(number: int, cohort: Cohort) -> None:
@@ -202,8 +233,10 @@ def _carry_out(
         run_cohort(cohort, log)
 
     began = time.perf_counter()
+    status = "failed"
     try:
-        with threadpool_limits(threads), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        calls.attach(store)
+        with threadpool_limits(config.threads), ThreadPoolExecutor(_workers(config, len(cohorts))) as pool:
             try:
                 futures = [pool.submit(one, number, cohort) for number, cohort in enumerate(cohorts)]
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -212,15 +245,27 @@ def _carry_out(
                     future.result()
             except BaseException:
                 stop.set()
+                calls.halted.set()
                 pool.shutdown(cancel_futures=True)
                 raise
+        status = "finished"
+    except RunPaused as paused:
+        status = "interrupted"
+        raise RunPaused(
+            f"paused: {paused}; what was finished is saved: `parley resume {store.out}` goes on"
+        ) from paused
     except KeyboardInterrupt as interrupt:
-        store.close("interrupted", wall_s=time.perf_counter() - began)
+        status = "interrupted"
         raise Interrupted from interrupt
-    except BaseException:
-        store.close("failed", wall_s=time.perf_counter() - began)
-        raise
     finally:
         for cohort in cohorts:
             cohort.envs.close()
-    return store.close("finished", wall_s=time.perf_counter() - began)
+        manifest = store.close(status, wall_s=time.perf_counter() - began, **calls.spent)
+    return manifest
+
+
+def _workers(config: RunConfig, num_cohorts: int) -> int:
+    """Threads: one a core, or one a cohort where what they do is wait for a server."""
+    kind, _ = assemble.planner_spec(config.planner)
+    remote = kind in assemble.PLANNERS and assemble.PLANNERS[kind].remote
+    return min(num_cohorts, MAX_WAITING) if remote else os.cpu_count() or 1

@@ -1,5 +1,7 @@
 """What every planner that `assemble` knows must keep, on every world it can plan in."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from parley.core.said import Opening, Outcome
 from parley.exploration.explorers import EpsilonGreedy, schedule
 from parley.loop import Cohort, run_cohort
 from tests.helpers import Kept
+from tests.talker import Talker
 from tests.tiny import tiny_language_model
 
 CASES = [
@@ -16,13 +19,18 @@ CASES = [
         (w, p)
         for w in ("shortcut", "household")
         for p in assemble.PLANNERS
-        if p not in ("scripted", "world-model", "hf")
+        if p not in ("scripted", "world-model", "hf", "endpoint")
     ),
     ("shortcut", "world-model:budget=8"),
     ("household", "world-model:model=exact,budget=8"),
     ("shortcut", "hf"),
     ("shortcut", "hf:context=300"),  # cut in the midst of it
     ("random:actors=2", "hf:normalise=length"),
+    ("shortcut", "endpoint:way=echo"),
+    ("household", "endpoint:way=letters"),
+    ("shortcut", "endpoint:way=constrained,answers=2,memory=window,size=1"),
+    ("shortcut", "endpoint:way=parse,memory=summary,think=true,keep_thoughts=true"),
+    ("random:actors=2", "endpoint:way=parse,memory=retrieval,size=2"),
     ("random:actors=2", "exact"),
     ("treasure", "scripted:script=open chest 3|open chest 1"),
     ("treasure:n=4", "exact:evidence=environment+demonstrator,rho=0.5"),
@@ -45,8 +53,21 @@ def play(case: tuple[str, str], num_runs: int, first_run: int = 0) -> Kept:
         num_episodes=NUM_EPISODES,
         horizon=world.horizon,
     )
-    run_cohort(cohort)
+    with scene.closing:
+        run_cohort(cohort)
     return kept
+
+
+@pytest.fixture
+def closing():
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def talker():
+    with Talker() as talker:
+        yield talker
 
 
 @pytest.fixture(params=CASES, ids="/".join, scope="module")
@@ -55,6 +76,9 @@ def case(request, tmp_path_factory):
     kind, _, rest = planner.partition(":")
     if kind == "hf":
         return world, f"hf:{tiny_language_model(tmp_path_factory.mktemp('tiny'))},{rest}"
+    if kind == "endpoint":
+        talker = request.getfixturevalue("talker")
+        return world, f"endpoint:model=vllm/m,base_url={talker.base_url},{rest}"
     return request.param
 
 
@@ -76,11 +100,11 @@ def test_proposals_do_not_depend_on_the_batch(case):
             np.testing.assert_allclose(p.probs[2:5], q.probs, atol=tolerance)
 
 
-def test_hearing_the_log_again_gives_the_same_proposals(case):
+def test_hearing_the_log_again_gives_the_same_proposals(case, closing):
     kept = play(case, 4)
     spec, planner_spec = case
     world = assemble.world(spec)
-    scene = assemble.Scene(spec, world, np.arange(4) % len(world.latents), NUM_EPISODES)
+    scene = assemble.Scene(spec, world, np.arange(4) % len(world.latents), NUM_EPISODES, closing=closing)
     planner = assemble.planner(planner_spec, scene)
     planner.start(Draws(2, 4))
 
@@ -98,10 +122,10 @@ def test_hearing_the_log_again_gives_the_same_proposals(case):
         )
 
 
-def test_a_snapshot_continues_bit_identically(case):
+def test_a_snapshot_continues_bit_identically(case, closing):
     spec, planner_spec = case
     world = assemble.world(spec)
-    scene = assemble.Scene(spec, world, np.arange(4) % len(world.latents), NUM_EPISODES)
+    scene = assemble.Scene(spec, world, np.arange(4) % len(world.latents), NUM_EPISODES, closing=closing)
     kept, states = play(case, 4), None
     planners = [assemble.planner(planner_spec, scene) for _ in range(2)]
     for planner in planners:

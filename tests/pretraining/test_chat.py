@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from parley.pretraining.chat import Told, episode_lines, examples, full, system_message, told
+from parley.pretraining.chat import episode_lines, examples, full, system_message, told
 from parley.pretraining.columns import Columns
 from parley.pretraining.dataset import DataConfig
 from parley.pretraining.documents import sample_documents
 from parley.pretraining.make import make
 from parley.pretraining.tokenizer import world_tokenizer
+from parley.prompting.history import Told
 from parley.theory.beliefs import Beliefs
 from parley.worlds.tabular.random_family import random_family
 

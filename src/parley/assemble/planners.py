@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
+from parley.assemble.endpoint import endpoint
 from parley.assemble.scene import Kind, Scene
 from parley.core.errors import BadInput
 from parley.core.roles import Planner
@@ -103,6 +104,13 @@ PLANNERS: dict[str, Kind] = {
     "scripted": Kind(scripted, "says the subgoals of a script in turn: scripted:script=one|two"),
     "transformer": Kind(
         transformer, "a pretrained Llama-architecture model; alone: the checkpoint that ships", cohort=64
+    ),
+    "endpoint": Kind(
+        endpoint,
+        "any model behind an OpenAI-compatible server: endpoint:model=provider/model",
+        cohort=1,
+        first="model",
+        remote=True,
     ),
     "hf": Kind(hf, "any causal language model, hf:PATH or hf:HUB/ID; scores the menu's lines", cohort=16, first="path"),
 }

@@ -1,13 +1,15 @@
 """What parts are made from: the scene of a cohort, and one kind of part by its name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
+from parley.core.calls import Forgetful, Ledger
 from parley.core.errors import BadInput
 from parley.core.roles import Planner, World
 from parley.core.tables import Tables
@@ -22,6 +24,7 @@ class Kind:
     line: str
     cohort: int = 1024  # for planners: runs that move together by default
     first: str = ""  # the argument that may stand first in a spec without its name
+    remote: bool = False  # it waits for a server: every cohort has a thread, however few cores there are
 
 
 @dataclass
@@ -33,6 +36,9 @@ class Scene:
     latents: Int[np.ndarray, " B"]
     num_episodes: int
     planner: Planner | None = None  # once it is made: explorers may listen to its predictions
+    ledger: Ledger = field(default_factory=Forgetful)  # of the run's calls
+    shared: dict[str, Any] = field(default_factory=dict)  # what all cohorts of a run have one of
+    closing: ExitStack = field(default_factory=ExitStack)  # closes it at the run's end
 
     @cached_property
     def beliefs(self) -> Beliefs:

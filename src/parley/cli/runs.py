@@ -18,6 +18,7 @@ from parley.report.plots import regret_figure, save_png
 from parley.report.summary import Curves, readable_manifest, reading
 from parley.report.tables import names_table, plain, proposal_lines, runs_table, summary_table
 from parley.runs.directory import read_manifest, write_whole
+from parley.runs.ledger import Limits, Prices
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
@@ -38,8 +39,11 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--cohort", type=int, default=0, metavar="N", help="runs that move together; default: the planner's")
     c.add_argument("--threads", type=int, default=1, help="threads of the array library (default 1)")
 
-    c = command("resume", _resume, "continue a run that was killed or interrupted")
+    _limits_of(c)
+
+    c = command("resume", _resume, "continue a run that was killed, paused or interrupted")
     c.add_argument("run", type=Path)
+    _limits_of(c)
 
     c = command("show", _show, "the table of one or more runs, or one episode step by step")
     c.add_argument("run", type=Path, nargs="+")
@@ -60,6 +64,16 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--figure", type=Path, help="where to draw the figure (default: quickstart.png in the directory)")
 
 
+def _limits_of(c: Any) -> None:
+    c.add_argument("--token-limit", type=int, default=0, metavar="N", help="pause once calls took so many tokens")
+    c.add_argument("--cost-limit", type=float, default=0.0, metavar="X", help="pause once calls cost so much")
+    c.add_argument("--prices", type=Path, metavar="FILE", help="a table of prices (docs/endpoints.md)")
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    return Limits(args.token_limit, args.cost_limit, Prices.read(args.prices) if args.prices else Prices())
+
+
 def _run(args: argparse.Namespace) -> Any:
     for part in ("reporter", "actor"):  # they belong to the world: a manifest's world says them
         if getattr(args, part) is not None:
@@ -67,7 +81,7 @@ def _run(args: argparse.Namespace) -> Any:
     config = RunConfig(**{f.name: getattr(args, f.name) for f in fields(RunConfig)})
     assemble.world(args.world)  # a wrong name is said before any bar is drawn
     with Bars(ERR) as bars:
-        manifest = run(config, args.out, bars.begin(args.world, config.episodes * config.runs))
+        manifest = run(config, args.out, bars.begin(args.world, config.episodes * config.runs), _limits(args))
     return _closing(args, manifest)
 
 
@@ -76,7 +90,7 @@ def _resume(args: argparse.Namespace) -> Any:
     with Bars(ERR) as bars:
         said: list[str] = []
         bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
-        manifest = resume(args.run, bar, said.append)
+        manifest = resume(args.run, bar, said.append, _limits(args))
     for warning in said:
         ERR.print(f"[yellow]parley:[/] {plain(warning)}", soft_wrap=True)
     args.out = args.run

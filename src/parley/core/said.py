@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from parley.core.tables import Sentences
 
+INVALID = "invalid"  # what the log gives as the source of a proposal that rests on no usable answer
 TIE = 1e-9  # proposals (and optimal values) that differ by less count as equal
 
 

@@ -5,25 +5,16 @@ to `examples`, and the model is then trained on what it will read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from parley.core.tables import Tables
 from parley.pretraining.documents import Documents
+from parley.prompting.history import Told
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
 
 SYSTEM = "You choose the next subgoal of an agent whose world keeps a secret from episode to episode. "
-
-
-@dataclass(frozen=True)
-class Told:
-    """An episode as far as it has been told: one observation more than subgoals, and K parts in each subgoal."""
-
-    instruction: str
-    observations: tuple[str, ...]
-    subgoals: tuple[tuple[str, ...], ...]
 
 
 Prompting = Callable[[Sequence[Told]], str]

@@ -11,19 +11,19 @@ Episodes follow one another; with several Actors each part of a subgoal has a li
 
 def task_line(instruction: str) -> str:
     """The line that opens an episode."""
-    return f"task: {_one_line(instruction)}\n"
+    return f"task: {one_line(instruction)}\n"
 
 
 def observation_line(observation: str) -> str:
     """The line of what the Reporter said."""
-    return f"{_one_line(observation)}\n"
+    return f"{one_line(observation)}\n"
 
 
 def subgoal_line(subgoal: str) -> str:
     """The line of one Actor's part of a subgoal."""
-    return f"> {_one_line(subgoal)}\n"
+    return f"> {one_line(subgoal)}\n"
 
 
-def _one_line(sentence: str) -> str:
+def one_line(sentence: str) -> str:
     """A line break inside a sentence would let it pretend to be another line."""
     return " ".join(sentence.splitlines()) if len(sentence.splitlines()) > 1 else sentence.rstrip("\r\n")

@@ -14,7 +14,7 @@ import numpy as np
 
 from parley.core.errors import BadInput, RunDamaged
 from parley.core.roles import State
-from parley.core.said import Menu, Opening, Proposal, StepRecord
+from parley.core.said import INVALID, Menu, Opening, Proposal, StepRecord
 from parley.core.tables import Sentences
 
 
@@ -88,6 +88,8 @@ class StepsLog:
         told = [json.loads(row[6] if row[7] is None else row[8]) for row in rows]
         subgoals = np.full((self._num, actors), "", dtype=object)
         subgoals[index] = np.array(said, dtype=object)
+        source = next((row[7] for row in rows if row[7] not in (None, INVALID)), "")
+        valid = spread([row[7] != INVALID for row in rows], True).astype(bool)
         proposals, shown = [], []
         for k in range(actors):
             listed = [menu[k] if actors > 1 else menu for menu in menus]
@@ -95,7 +97,7 @@ class StepsLog:
             probs = np.zeros((self._num, shown[k].sentences.shape[1]))
             probs[:, 0] = 1.0
             probs[index] = [row[k] if actors > 1 else row for row in told]
-            proposals.append(Proposal(probs, source=rows[0][7] or ""))
+            proposals.append(Proposal(probs, source, valid))
         rewards = np.zeros(self._num)
         rewards[index] = [row[11] for row in rows]
         explored = np.zeros(self._num, dtype=bool)

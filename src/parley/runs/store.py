@@ -16,7 +16,7 @@ import orjson
 
 from parley.core.errors import ParleyError, RunDamaged
 from parley.core.roles import State
-from parley.core.said import EpisodeRecord, Menu, StepRecord
+from parley.core.said import INVALID, EpisodeRecord, Menu, Proposal, StepRecord
 from parley.runs import directory
 from parley.runs.log import EpisodesLog, StepsLog
 
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS low_level(run INTEGER, episode INTEGER, step INTEGER,
 CREATE TABLE IF NOT EXISTS menus(menu TEXT PRIMARY KEY, subgoals TEXT);
 CREATE TABLE IF NOT EXISTS calls(run INTEGER, episode INTEGER, step INTEGER, model TEXT, purpose TEXT,
     prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER, latency_s REAL, attempts INTEGER,
-    outcome TEXT, prompt TEXT, answer TEXT);
+    outcome TEXT, prompt TEXT, answer TEXT, key TEXT, cost REAL);
 CREATE TABLE IF NOT EXISTS texts(hash TEXT PRIMARY KEY, text TEXT);
 CREATE TABLE IF NOT EXISTS snapshots(cohort INTEGER PRIMARY KEY, episode INTEGER, state BLOB);
 """
@@ -60,7 +60,7 @@ class RunStore:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(SCHEMA)
-        self._queue: queue.Queue[list[Statement] | None] = queue.Queue(maxsize=64)
+        self._queue: queue.Queue[tuple[list[Statement], threading.Event | None] | None] = queue.Queue(maxsize=64)
         self._wrong: BaseException | None = None
         self._writer = threading.Thread(target=self._write, name="run-store", daemon=True)
         self._writer.start()
@@ -102,10 +102,17 @@ class RunStore:
             self.put([(undo, [(first_run, last, log.first_episode)])])
             return log
 
-    def put(self, statements: list[Statement]) -> None:
-        """Hand over one transaction; raises what kept an earlier one from being written."""
+    def put(self, statements: list[Statement], wait: bool = False) -> None:
+        """Hand over one transaction, and where asked `wait` until it is committed.
+
+        Raises what kept it, or without waiting an earlier one, from being written.
+        """
         self._raise_if_wrong()
-        self._queue.put(statements)
+        done = threading.Event() if wait else None
+        self._queue.put((statements, done))
+        if done:
+            done.wait()
+            self._raise_if_wrong()
 
     def _raise_if_wrong(self) -> None:
         if self._wrong is not None:
@@ -113,21 +120,26 @@ class RunStore:
                 raise self._wrong
 
     def _write(self) -> None:
-        while (statements := self._queue.get()) is not None:
-            if self._wrong is not None:
-                continue
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                for sql, rows in statements:
-                    self._db.executemany(sql, rows)
-                self._db.execute("COMMIT")
-            except BaseException as wrong:
-                self._wrong = wrong
-                if self._db.in_transaction:
-                    try:
-                        self._db.execute("ROLLBACK")
-                    except sqlite3.Error:
-                        pass  # a full disk may have rolled back already; the last committed transaction stands
+        while (item := self._queue.get()) is not None:
+            statements, done = item
+            if self._wrong is None:
+                self._commit(statements)
+            if done:
+                done.set()
+
+    def _commit(self, statements: list[Statement]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for sql, rows in statements:
+                self._db.executemany(sql, rows)
+            self._db.execute("COMMIT")
+        except BaseException as wrong:
+            self._wrong = wrong
+            if self._db.in_transaction:
+                try:
+                    self._db.execute("ROLLBACK")
+                except sqlite3.Error:
+                    pass  # a full disk may have rolled back already; the last committed transaction stands
 
     def close(self, status: str = "finished", **totals: Any) -> dict[str, Any]:
         """Write out what waits, build the indexes of a finished run, and say in the manifest how it ended."""
@@ -180,11 +192,14 @@ class CohortRecorder:
         )
         laws = [None] * n if same.all() else _per_actor([_json_rows(law) for law in record.laws])
         source = json.dumps(sources) if len(sources) > 1 and any(sources) else sources[0] or None
+        said_by = [source if ok else INVALID for ok in _usable(record.proposals, n)]
         said = record.subgoals
         subgoals = said[:, 0].tolist() if said.shape[1] == 1 else [json.dumps(list(row)) for row in said]
         rows: Iterable[tuple[Any, ...]] = zip(
             *(self._runs, [record.episode] * n, [record.step] * n, record.observations.tolist(), subgoals),
-            *(record.explored.tolist(), [None] * n if source else told, [source] * n, told if source else [None] * n),
+            record.explored.tolist(),
+            [None if by else one for by, one in zip(said_by, told, strict=True)],
+            *(said_by, [one if by else None for by, one in zip(said_by, told, strict=True)]),
             [None if equal else law for equal, law in zip(same.tolist(), laws, strict=True)],
             *(menus, record.next_observations.tolist(), record.rewards.tolist()),
             strict=True,
@@ -238,6 +253,15 @@ class CohortRecorder:
         if self._waiting:
             self._store.put(self._waiting)
         self._waiting, self._committed = [], time.monotonic()
+
+
+def _usable(proposals: Sequence[Proposal], n: int) -> list[bool]:
+    """Of each run, whether all Actors' proposals rest on a usable answer."""
+    usable = np.ones(n, dtype=bool)
+    for proposal in proposals:
+        if proposal.valid is not None:
+            usable &= proposal.valid
+    return usable.tolist()
 
 
 def _known(values: np.ndarray) -> list[float | None]:

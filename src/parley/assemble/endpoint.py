@@ -1,0 +1,131 @@
+"""The endpoint planner and its prompts, from a spec."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from parley.assemble.scene import Scene
+from parley.core.calls import Place
+from parley.core.errors import BadInput
+from parley.core.roles import Planner
+from parley.models.endpoint import Calling, Endpoint, Failure, Request
+from parley.models.providers import environment, server
+from parley.models.tokens import token_counter
+from parley.planners.endpoint import EndpointPlanner, Notes
+from parley.planners.ways import Asking, Way, choose_way
+from parley.pretraining.chat import told
+from parley.pretraining.dataset import read_documents
+from parley.prompting.history import Told
+from parley.prompting.memory import Full, Memory, Relevance, Retrieval, Summary, Window, bm25
+from parley.prompting.prompter import Prompting, Words, check_budget
+from parley.prompting.template import PromptTemplate
+from parley.runs.ledger import SharedAnswers
+
+MEMORIES = ("full", "window", "summary", "note", "retrieval")
+CONTEXT = 8192  # tokens, where a server does not tell
+
+
+def endpoint(
+    scene: Scene,
+    model: str,
+    base_url: str = "",
+    decode: str = "sample",
+    way: str = "auto",
+    answers: int = 1,
+    temperature: float = 1.0,
+    max_tokens: int = 0,
+    reasks: int = 2,
+    think: bool = False,
+    keep_thoughts: bool = False,
+    normalise: str = "none",
+    template: str = "",
+    memory: str = "full",
+    size: int = 8,
+    words: int = 120,
+    budget: int = 0,
+    tokenizer: str = "",
+    embeddings: str = "",
+    demonstrations: str = "",
+    shots: int = 0,
+    concurrency: int = 16,
+    timeout_s: float = 60.0,
+    attempts: int = 8,
+    backoff_s: float = 0.5,
+    breaker: int = 32,
+    cache: str = "",
+) -> Planner:
+    remembers = memory_of(memory, size, words, embeddings)
+    asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise)
+    if "endpoint" not in scene.shared:
+        calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
+        ledger = SharedAnswers(scene.ledger, Path(cache)) if cache else scene.ledger
+        made = scene.shared["endpoint"] = Endpoint(server(model, environment(), base_url), calling, ledger)
+        scene.closing.callback(made.close)
+        scene.shared["way"] = (*choose_way(made, asking), _context(made) if not budget else 0)
+    at: Endpoint = scene.shared["endpoint"]
+    chosen, probe, context = scene.shared["way"]
+    counted = check_budget(budget) or max(1, context - asking.tokens)
+    template = template or ("transcript" if chosen.name == "echo" else "chat")
+    how = _prompting(scene, chosen, template, counted, tokenizer, demonstrations, shots)
+    about = {"model": model, "base_url": at.server.base_url, "way": chosen.name, "probe": probe, "template": template}
+    about |= {"budget": counted, "counted_by": tokenizer or "bytes"}
+    return EndpointPlanner(at, chosen, about, how, remembers, decode, keep_thoughts)
+
+
+def _prompting(
+    scene: Scene, way: Way, template: str, budget: int, tokenizer: str, demonstrations: str, shots: int
+) -> Prompting:
+    tables = scene.world.tables
+    said = Words(tuple(map(tuple, tables.menus)) if tables else (), scene.world.horizon)
+    shown = _shots(scene, demonstrations, shots)
+    return Prompting(PromptTemplate(template), said, way.answer, budget, token_counter(tokenizer), shown)
+
+
+def memory_of(kind: str, size: int, words: int, embeddings: str = "") -> Callable[[], Memory] | Notes:
+    """A memory for each run, or the options of the one that the model writes."""
+    if size < 0 or words < 1:
+        raise BadInput(f"size={size}, words={words}: expected a number of episodes, and at least one word")
+    if embeddings and kind != "retrieval":
+        raise BadInput(f"embeddings={embeddings!r} goes with memory=retrieval, not with memory={kind!r}")
+    if kind == "note":
+        return Notes(words)
+    relevance: Relevance = bm25
+    if embeddings:
+        from parley.models.embeddings import Embeddings
+
+        relevance = Embeddings(embeddings).relevance
+    kinds: dict[str, Callable[[], Memory]] = {
+        "full": Full,
+        "window": lambda: Window(size),
+        "summary": Summary,
+        "retrieval": lambda: Retrieval(size, relevance),
+    }
+    if kind not in kinds:
+        raise BadInput(f"memory={kind!r}: expected {', '.join(MEMORIES)}")
+    return kinds[kind]
+
+
+def _shots(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
+    """The first episodes of the first `count` documents of pretraining data."""
+    if count < 0 or bool(count) != bool(folder):
+        raise BadInput(f"shots={count}, demonstrations={folder!r}: few-shot episodes need both a number and data")
+    if not count:
+        return ()
+    tables = scene.beliefs.tables
+    documents = next(read_documents(Path(folder), tables, count))
+    last = tables.horizon + 1
+    return tuple(told(documents, tables, row, 0, last)[0] for row in range(count))
+
+
+def _context(at: Endpoint) -> int:
+    """The context that the server tells of the model (vLLM's `max_model_len`), else `CONTEXT`."""
+
+    def read(answer: Any) -> int:
+        listed = [m for m in answer["data"] if m.get("id") == at.server.model] or answer["data"][:1]
+        return int(listed[0].get("max_model_len") or listed[0].get("context_length") or 0)
+
+    try:
+        request = Request("models", None, "", "probe context", Place())
+        return int(at.ask(request, read, attempts=2)) or CONTEXT
+    except (Failure, BadInput):
+        return CONTEXT

@@ -1,0 +1,288 @@
+"""One model behind an OpenAI-compatible server: calls that are retried, told apart, accounted for and remembered.
+
+Every attempt goes to the ledger with its outcome. Failures that may pass (429, 5xx, time-outs, broken or unusable
+answers) are tried again with exponential backoff and full jitter, not before the server's Retry-After; others (a bad
+key, an unknown model) are said at once. After many failures in a row, over all threads, the circuit breaker pauses.
+"""
+
+import hashlib
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from parley.core.calls import CACHED, OK, Call, Ledger, Place, RunPaused, Usage
+from parley.core.errors import BadInput, MissingExtra
+from parley.core.text import inert
+from parley.models.providers import Server
+
+RETRIED = {408, 409, 425, 429}
+NAMES = {401: "bad key", 403: "bad key", 404: "not found", 429: "rate limit"}
+LONGEST_ANSWER = 1 << 22  # bytes of a body; more is no answer
+LONGEST_WAIT_S = 120.0  # a server that wants more time than this pauses the run
+
+
+@dataclass(frozen=True)
+class Calling:
+    """How a server is called: times in seconds; `breaker` counts failures in a row over all threads."""
+
+    concurrency: int = 16
+    timeout_s: float = 60.0
+    attempts: int = 8
+    backoff_s: float = 0.5
+    breaker: int = 32
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "attempts", "breaker"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name}={getattr(self, name)}: expected at least 1")
+        for name in ("timeout_s", "backoff_s"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise BadInput(f"{name}={getattr(self, name)}: expected a number of seconds above 0")
+
+
+class Failure(Exception):
+    """An attempt without an answer: its kind, whether another may help, and how long the server wants us to wait."""
+
+    def __init__(self, outcome: str, retry: bool = True, wait_s: float = 0.0, said: str = "", code: str = "") -> None:
+        super().__init__(outcome)
+        self.outcome, self.retry, self.wait_s, self.said, self.code = outcome, retry, wait_s, said, code
+
+
+class Unusable(Failure):
+    """An answer that came whole, in which what was asked for cannot be found: `outcome` says why."""
+
+    def __init__(self, outcome: str, said: str = "") -> None:
+        super().__init__(outcome, said=said)
+
+
+class Refused(BadInput):
+    """The server refuses the call whatever is tried: `status` and its error `code` say why."""
+
+    def __init__(self, message: str, outcome: str, code: str) -> None:
+        super().__init__(message)
+        self.outcome, self.code = outcome, code
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call: `body` goes to `path` (a GET without one). `prompt` is the text that is kept in the log."""
+
+    path: str
+    body: Mapping[str, Any] | None
+    prompt: str
+    purpose: str
+    place: Place
+
+
+class Endpoint:
+    """The calls of one run to one server; safe to use from many threads."""
+
+    def __init__(
+        self, server: Server, calling: Calling, ledger: Ledger, jitter: Callable[[], float] = random.random
+    ) -> None:
+        try:
+            import httpx2
+        except ImportError:
+            raise MissingExtra("an endpoint planner", "endpoint") from None
+        self.server, self.calling, self.ledger, self._jitter, self._http = server, calling, ledger, jitter, httpx2
+        headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
+        limits = httpx2.Limits(max_connections=calling.concurrency, max_keepalive_connections=calling.concurrency)
+        # Never follow a redirect: the key is for this server only.
+        self._client = httpx2.Client(headers=headers, timeout=calling.timeout_s, limits=limits, follow_redirects=False)
+        self._turns = threading.BoundedSemaphore(calling.concurrency)
+        self._lock, self._in_a_row, self._stopped = threading.Lock(), 0, ""
+
+    def ask(
+        self,
+        request: Request,
+        read: Callable[[Any], Any],
+        judge: Callable[[Any], str] = lambda answer: OK,
+        attempts: int = 0,
+    ) -> Any:
+        """What `read` makes of the answer, which must be JSON; from the ledger where the same was asked before.
+
+        `judge` names the outcome of what was read. Raises `Unusable` where all `attempts` (0: as in the options) came
+        to nothing that can be read, `Refused` where the server will not answer this call, `RunPaused` where it answers
+        none.
+        """
+        key = self._key(request)
+        known = self.ledger.known(key)
+        if known is not None:
+            self._record(request, key, CACHED, 0, 0.0, Usage(), known)
+            return json.loads(known)
+        attempts = attempts or self.calling.attempts
+        failure: Failure | None = None
+        for attempt in range(1, attempts + 1):
+            self.ledger.allow()
+            with self._turns:
+                if self._stopped:
+                    raise RunPaused(self._stopped)
+                began = time.perf_counter()
+                answer, usage, failure = self._attempt(request, read)
+                took = time.perf_counter() - began
+            outcome, said = (judge(answer), _dumps(answer)) if failure is None else (failure.outcome, failure.said)
+            self._record(request, key, outcome, attempt, took, usage, said)
+            if failure is None:
+                self._in_a_row = 0
+                return json.loads(self.server.hide(said))
+            self._count(failure)
+            if attempt < attempts:
+                self.ledger.halted.wait(self._wait_s(attempt, failure))
+        if isinstance(failure, Unusable):
+            raise failure
+        raise self._pause(f"{attempts} attempts at a call failed, the last one with: {failure}")
+
+    def _attempt(self, request: Request, read: Callable[[Any], Any]) -> tuple[Any, Usage, Failure | None]:
+        usage = Usage()
+        try:
+            body = self._send(request)
+            usage = _usage(body)
+            return read(body), usage, None
+        except Failure as wrong:
+            return None, usage, wrong
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            return None, usage, Unusable("malformed answer", _dumps(body))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _key(self, request: Request) -> str:
+        """All that an answer depends on."""
+        about = [self.server.base_url, request.path, request.body]
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+    def _send(self, request: Request) -> Any:
+        with self._told_apart():
+            url, method = f"{self.server.base_url}/{request.path}", "GET" if request.body is None else "POST"
+            with self._client.stream(method, url, json=request.body) as response:
+                content = bytearray()
+                deadline = time.monotonic() + self.calling.timeout_s  # of the whole answer, not of each piece
+                for piece in response.iter_bytes():
+                    content += piece
+                    if len(content) > LONGEST_ANSWER:
+                        raise Failure("endless answer")
+                    if time.monotonic() > deadline:
+                        raise Failure("timeout")
+        if response.status_code != 200:
+            raise self._refusal(response, bytes(content))
+        if not content:
+            raise Failure("empty answer")
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise Failure("malformed JSON", said=content[:2000].decode(errors="replace")) from None
+
+    @contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        """What can go wrong on the way, by its kind."""
+        http = self._http
+        try:
+            yield
+        except http.TimeoutException:
+            raise Failure("timeout") from None
+        except http.RemoteProtocolError:
+            raise Failure("truncated answer") from None
+        except (http.ConnectError, http.ReadError, http.WriteError, http.CloseError):
+            raise Failure("no connection") from None
+        except http.DecodingError:
+            raise Failure("malformed answer") from None
+        except (http.HTTPError, http.InvalidURL, ValueError, UnicodeError) as wrong:
+            raise Failure("no call", retry=False, said=str(wrong)) from None
+
+    def _refusal(self, response: Any, content: bytes) -> Failure:
+        status = response.status_code
+        said = content[:2000].decode(errors="replace")
+        try:
+            error = json.loads(content)["error"]
+            said, code = str(error["message"]), str(error.get("code") or "")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            code = ""
+        retry = status in RETRIED or status >= 500
+        outcome = NAMES.get(status, "server error" if status >= 500 else "refused")
+        wait_s = _retry_after(response.headers.get("retry-after", ""))
+        if retry and wait_s > LONGEST_WAIT_S:
+            raise self._pause(f"the server asks us to wait {wait_s:.0f} s")
+        return Failure(f"{outcome} ({status})", retry, wait_s, said, code)
+
+    def _count(self, failure: Failure) -> None:
+        """Give up at once where trying again cannot help; else count towards the breaker."""
+        said = inert(self.server.hide(failure.said), 300)
+        if not failure.retry:
+            raise Refused(
+                f"{self.server.base_url} refuses model {self.server.model!r}: {failure.outcome}"
+                + (f": {said}" if said else ""),
+                failure.outcome,
+                failure.code,
+            )
+        with self._lock:
+            self._in_a_row += 1
+            broken = self._in_a_row >= self.calling.breaker
+        if broken:
+            raise self._pause(f"{self._in_a_row} calls in a row failed, the last one with: {failure.outcome}")
+
+    def _pause(self, why: str) -> RunPaused:
+        self.ledger.halted.set()
+        self._stopped = f"{self.server.base_url} does not answer for {self.server.model!r}: {why}"
+        return RunPaused(self._stopped)
+
+    def _wait_s(self, attempt: int, failure: Failure) -> float:
+        backoff = self.calling.backoff_s * 2 ** (attempt - 1)
+        return max(failure.wait_s, min(backoff, LONGEST_WAIT_S) * self._jitter())
+
+    def _record(
+        self, request: Request, key: str, outcome: str, attempt: int, took: float, usage: Usage, answer: str
+    ) -> None:
+        def clean(text: str) -> str:
+            """Without the key, and without what UTF-8 cannot hold."""
+            return self.server.hide(text).encode(errors="backslashreplace").decode()
+
+        self.ledger.record(
+            Call(
+                place=request.place,
+                model=self.server.model,
+                purpose=request.purpose,
+                key=key,
+                outcome=outcome,
+                attempt=attempt,
+                latency_s=took,
+                usage=usage,
+                prompt=clean(request.prompt),
+                answer=clean(answer),
+            )
+        )
+
+
+def _dumps(answer: Any) -> str:
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def _usage(body: Any) -> Usage:
+    """The tokens that an answer says were read and written; a server may say nothing, or nonsense."""
+
+    def count(of: Any, name: str) -> int | None:
+        value = of.get(name) if isinstance(of, dict) else None
+        return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40 else None
+
+    usage = body.get("usage") if isinstance(body, dict) else None
+    details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
+    return Usage(count(usage, "prompt_tokens"), count(details, "cached_tokens"), count(usage, "completion_tokens"))
+
+
+def _retry_after(header: str) -> float:
+    """Seconds of a Retry-After header, given as seconds or as a date; 0 where there is none that can be read."""
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0

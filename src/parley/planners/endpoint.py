@@ -1,0 +1,136 @@
+"""Any model behind an OpenAI-compatible server as Planner: prompts, memory, and one of four ways to hear its choice."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from parley.core.calls import Place
+from parley.core.draws import Draws, Purpose
+from parley.core.errors import BadInput
+from parley.core.roles import State
+from parley.core.said import Menu, Opening, Outcome, Proposal
+from parley.core.tables import Sentences
+from parley.models.endpoint import Endpoint, Request
+from parley.planners.ways import Question, Way
+from parley.prompting.answers import parse
+from parley.prompting.history import Told
+from parley.prompting.memory import Memory, Note
+from parley.prompting.prompter import Prompter, Prompting
+from parley.prompting.template import as_messages
+
+MAX_MENU = 20_000  # subgoals; more do not fit any prompt
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Options of the memory that the model writes itself: the length of its note, in words."""
+
+    words: int = 120
+
+
+class EndpointPlanner:
+    """Asks a server for each decision. Its state is what was heard: a replay needs no call that was answered before.
+
+    Where no usable answer comes, after asking again, the proposal is uniform and marked invalid: the log says so, and
+    an explorer may act.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        way: Way,
+        about: dict[str, Any],
+        prompting: Prompting,
+        memory: "Callable[[], Memory] | Notes",
+        decode: str = "sample",
+        keep_thoughts: bool = False,
+    ) -> None:
+        self.endpoint, self.way, self.about, self.prompting = endpoint, way, about, prompting
+        self.decode, self._memory, self._keep = decode, memory, keep_thoughts
+
+    def start(self, draws: Draws) -> None:
+        self.draws = draws
+        self.runs = []
+        for i in range(draws.num_runs):
+            prompter = Prompter(self.prompting, thought=self._thoughts(i) if self._keep else None)
+            memory = self._memory
+            prompter.memory = self._note(prompter, i, memory) if isinstance(memory, Notes) else memory()
+            self.runs.append(prompter)
+        self._episode, self._step = 0, 1
+
+    def hear(self, said: Opening | Outcome) -> None:
+        self._episode, self._step = said.episode, 1 if isinstance(said, Opening) else said.step + 1
+        for i, prompter in enumerate(self.runs):
+            prompter.hear(said, i)
+
+    def propose(self, menu: Menu, parts: Sentences) -> Proposal:
+        if not menu.legal.any(axis=1).all():
+            raise BadInput("menu: at least one subgoal must be legal in every run")
+        shape = (len(self.runs), menu.sentences.shape[1])
+        if shape[1] > MAX_MENU:
+            raise BadInput(f"a menu of {shape[1]} subgoals does not fit a prompt: give the planner at most {MAX_MENU}")
+        sentences, legal = np.broadcast_to(menu.sentences, shape), np.broadcast_to(menu.legal, shape)
+        probs, valid = legal / legal.sum(axis=1, keepdims=True), np.ones(len(self.runs), dtype=bool)
+        for i in range(len(self.runs)):
+            found = self._ask(i, tuple(sentences[i, legal[i]]), tuple(parts[i]))
+            if found is None:
+                valid[i] = False
+            else:
+                probs[i, legal[i]] = found
+        return Proposal(probs, self.way.source, None if valid.all() else valid)
+
+    def _ask(self, run: int, menu: tuple[str, ...], parts: tuple[str, ...]) -> Float[np.ndarray, " M"] | None:
+        if len(menu) == 1:
+            return np.ones(1)  # there is nothing to ask
+        prompter, place = self.runs[run], Place(self.draws.first_run + run, self._episode, self._step)
+        seeds = [self._seed(run, len(parts), draw) for draw in range(self.way.num_answers)]
+        return self.way.probs(Question(prompter, prompter.turns(parts, menu), menu, place, seeds))
+
+    def _seed(self, run: int, actor: int, draw: int) -> int:
+        """The seed that a server is given for one answer: a function of seed, run, episode, step, Actor and draw."""
+        part = actor * 1000 + draw
+        return int(self.draws.uniform(Purpose.PLANNER, self._episode, self._step, part)[run] * 2**31)
+
+    def _thoughts(self, run: int) -> Callable[[int, int], str]:
+        """Answers of earlier steps, where the subgoal that was executed is what they chose."""
+
+        def thought(episode: int, step: int) -> str:
+            said = self.endpoint.ledger.said(Place(self.draws.first_run + run, episode, step))
+            text = json.loads(said) if said else ""
+            executed = self.runs[run].episodes[episode].subgoals[step - 1]
+            menu = self.prompting.words.menus[0]
+            chosen = parse(text, menu) if isinstance(text, str) and len(executed) == 1 else None
+            return text if chosen is not None and menu[chosen] == executed[0] else ""
+
+        return thought
+
+    def _note(self, prompter: Prompter, run: int, notes: Notes) -> Note:
+        def write(note: str, episode: Told, number: int) -> str:
+            turns = prompter.note(note, number, notes.words)
+            messages = as_messages(turns)
+            body = {"model": self.endpoint.server.model, "messages": messages, "max_tokens": 4 * notes.words}
+            prompt = json.dumps(messages, ensure_ascii=False)
+            place = Place(self.draws.first_run + run, number, -1)
+            request = Request("chat/completions", {**body, "temperature": 0}, prompt, "write note", place)
+            said = self.endpoint.ask(request, lambda answer: str(answer["choices"][0]["message"]["content"]))
+            return " ".join(str(said).split()[: notes.words])
+
+        return Note(write)
+
+    def snapshot(self) -> State:
+        """Everything that was heard, as JSON."""
+        heard = [[vars(told) for told in prompter.episodes] for prompter in self.runs]
+        return {"heard": np.frombuffer(json.dumps(heard).encode(), dtype=np.uint8)}
+
+    def restore(self, state: State) -> None:
+        """Hear it all again, step by step: memory sees what it saw."""
+        for prompter, episodes in zip(self.runs, json.loads(bytes(state["heard"])), strict=True):
+            for told in episodes:
+                prompter.begin(told["instruction"], told["observations"][0])
+                steps = zip(told["subgoals"], told["observations"][1:], told["rewards"], strict=True)
+                for parts, observation, reward in steps:
+                    prompter.go_on(tuple(parts), observation, reward)

@@ -1,0 +1,154 @@
+"""The prompts of one run: template, memory and token budget applied to what was heard."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from parley.core.errors import BadInput
+from parley.core.said import Opening, Outcome
+from parley.prompting.answers import letters
+from parley.prompting.history import Told
+from parley.prompting.memory import Full, Memory, Recalled
+from parley.prompting.template import PromptTemplate, Turn
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a prompt says of the world before anything has happened: each Actor's menu, and the horizon."""
+
+    menus: tuple[tuple[str, ...], ...]
+    horizon: int
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """How prompts are made; `budget` in tokens by `count`, 0 for none; `answer` is the form that is asked for."""
+
+    template: PromptTemplate
+    words: Words
+    answer: str = "line"
+    budget: int = 0
+    count: Callable[[str], int] = len
+    shots: tuple[Told, ...] = ()
+
+
+@dataclass
+class Prompter:
+    """Prompts as a function of what one run has heard. Within an episode they grow, unless the budget cuts them."""
+
+    how: Prompting
+    memory: Memory = field(default_factory=Full)
+    thought: Callable[[int, int], str] | None = None  # episode, step -> the answer by which the subgoal was chosen
+    episodes: list[Told] = field(default_factory=list)
+    _rendered: dict[int, tuple[Told, list[Turn]]] = field(default_factory=dict)
+
+    def hear(self, said: Opening | Outcome, run: int) -> None:
+        """Take in what was said in a run of a cohort."""
+        if isinstance(said, Opening):
+            self.begin(str(said.instructions[run]), str(said.observations[run]))
+        elif said.active[run]:
+            self.go_on(tuple(map(str, said.subgoals[run])), str(said.observations[run]), float(said.rewards[run]))
+
+    def begin(self, instruction: str, observation: str) -> None:
+        """A new episode: choose what its prompts show of the earlier ones, with room for as long a one as there was."""
+        self.episodes = [*self.episodes, Told(instruction, (observation,))]
+        longest = max((self._size(self._told(i)) for i in range(len(self.episodes) - 1)), default=0)
+        self._recall(longest)
+
+    def go_on(self, subgoal: tuple[str, ...], observation: str, reward: float) -> None:
+        """A step more in this episode; what no longer fits is cut, here and not when asked, as a replay never asks."""
+        self.episodes = [*self.episodes[:-1], self.episodes[-1].after(subgoal, observation, reward)]
+        if not self._fits([*self._before, *self._told(len(self.episodes) - 1)]):
+            self._recall(0)
+
+    def turns(self, parts: Sequence[str] = (), menu: Sequence[str] = ()) -> list[Turn]:
+        """The prompt for Actor k's part, given those of the Actors before it, from `menu`."""
+        turns = [*self._before, *self._told(len(self.episodes) - 1), *self._ask(parts, menu)]
+        if not self._fits(turns):
+            raise BadInput(
+                f"budget={self.how.budget}: what was said and a menu of {len(menu)} take {self._size(turns)} tokens: "
+                "give a larger budget"
+            )
+        return turns
+
+    def again(self, turns: list[Turn], answer: str, menu: Sequence[str], longest: int = 500) -> list[Turn]:
+        """The prompt after an answer that chose nothing: it is told back, and asked for once more."""
+        told = Turn("assistant", answer[:longest].rstrip("\n") + "\n")
+        return [*turns, told, Turn("user", self._render("again", menu=entries(menu)))]
+
+    def candidate(self, sentence: str, menu: Sequence[str]) -> str:
+        """How the template says a subgoal: what a model would go on with."""
+        return self._said((sentence,), menu)
+
+    def note(self, notes: str, number: int, words: int) -> list[Turn]:
+        """The prompt by which the model writes its note anew after episode `number`."""
+        episode = "".join(turn.text for turn in self._told(number))
+        return [Turn("user", self._render("note", notes=notes.rstrip("\n"), episode=episode, words=words))]
+
+    def _recall(self, room: int) -> None:
+        """Choose what the prompt shows of earlier episodes, leaving `room` for the rest of this one."""
+        *earlier, now = self.episodes
+        room = min(room, self.how.budget // 2)
+
+        def fits(recalled: Recalled) -> bool:
+            return self._fits([*self._opening(recalled), *self._told(len(earlier))], room)
+
+        self._before = self._opening(self.memory.recall(earlier, now, fits))
+
+    def _fits(self, turns: Sequence[Turn], room: int = 0) -> bool:
+        return not self.how.budget or self._size(turns) + room <= self.how.budget
+
+    def _opening(self, recalled: Recalled) -> list[Turn]:
+        shots, words = self.how.shots, self.how.words
+        menus = [entries(menu) for menu in words.menus]
+        system = self._render("system", menus=menus, horizon=words.horizon, answer=self.how.answer, shots=len(shots))
+        turns = [Turn("system", system), *(turn for told in shots for turn in self._episode(told, -1))]
+        turns.append(Turn("user", self._render("memory", notes=recalled.notes)))
+        number = {id(told): i for i, told in enumerate(self.episodes)}
+        return turns + [turn for told in recalled.episodes for turn in self._told(number[id(told)])]
+
+    def _told(self, number: int) -> list[Turn]:
+        told = self.episodes[number]
+        known = self._rendered.get(number)
+        if known is None or known[0] is not told:
+            known = self._rendered[number] = (told, self._episode(told, number))
+        return known[1]
+
+    def _episode(self, told: Told, number: int) -> list[Turn]:
+        """The turns of an episode; those of finished steps never change."""
+        opening = self._render("opening", instruction=told.instruction, observation=told.observations[0])
+        turns = [Turn("user", opening)]
+        menu = [sentence for each in self.how.words.menus for sentence in each]
+        for step, (parts, observation) in enumerate(zip(told.subgoals, told.observations[1:], strict=True), 1):
+            thought = self.thought(number, step) if self.thought and number >= 0 else ""
+            turns.append(Turn("assistant", self._said(parts, menu, thought)))
+            turns.append(Turn("user", self._render("observation", observation=observation)))
+        return turns
+
+    def _said(self, parts: Sequence[str], menu: Sequence[str], thought: str = "") -> str:
+        letter_of = dict(zip(menu, letters(len(menu)), strict=True)) if len(self.how.words.menus) < 2 else {}
+        said = [{"letter": letter_of.get(part, ""), "sentence": part} for part in parts]
+        return self._render("subgoal", entries=said, subgoals=parts, thought=thought, answer=self.how.answer)
+
+    def _ask(self, parts: Sequence[str], menu: Sequence[str]) -> list[Turn]:
+        known = self.how.words.menus[len(parts)] if len(parts) < len(self.how.words.menus) else ()
+        shown = entries(menu) if tuple(menu) != known else []
+        return [Turn("user", self._render("ask", parts=parts, menu=shown))]
+
+    def _size(self, turns: Sequence[Turn]) -> int:
+        return sum(self.how.count(turn.text) for turn in turns if turn.text)
+
+    def _render(self, block: str, **said: Any) -> str:
+        return self.how.template.render(block, **said)
+
+
+def entries(menu: Sequence[str]) -> list[dict[str, str]]:
+    """A menu as templates see it: letters and sentences."""
+    return [{"letter": letter, "sentence": sentence} for letter, sentence in zip(letters(len(menu)), menu, strict=True)]
+
+
+def check_budget(budget: int) -> int:
+    """A token budget, or `BadInput`."""
+    if budget < 0:
+        raise BadInput(f"budget={budget}: expected a number of tokens, or 0 for the server's context")
+    return budget

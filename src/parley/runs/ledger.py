@@ -1,0 +1,207 @@
+"""The ledger of a run's calls: tables `calls` and `texts`, limits on tokens and cost, answers shared on disk."""
+
+import hashlib
+import json
+import math
+import sqlite3
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from parley.core.calls import ANSWERED, CACHED, Call, Place, RunPaused, Usage
+from parley.core.errors import BadInput
+from parley.runs.log import connect
+from parley.runs.store import RunStore, Statement
+
+CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+TEXT = "INSERT OR IGNORE INTO texts VALUES (?, ?)"
+KINDS = ("prompt", "cached", "completion")
+PER = 1_000_000  # prices are for so many tokens
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What tokens cost, by model, in the currency of the file: {"model": {"prompt", "cached", "completion"}} a million.
+
+    A model is named as in the planner's spec, without its provider. `cached` defaults to `prompt`.
+    """
+
+    of: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "Prices":
+        """Read a price table; raises `BadInput` naming the entry that is wrong."""
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as wrong:
+            raise BadInput(f"prices={str(path)!r} cannot be read: {wrong}") from None
+        if not isinstance(table, dict):
+            raise BadInput(f"prices={str(path)!r}: expected an object with an entry for each model")
+        for model, entry in table.items():
+            if not isinstance(entry, dict) or not {"prompt", "completion"} <= set(entry) <= set(KINDS):
+                raise BadInput(f"prices={str(path)!r}: {model!r} needs prompt and completion (and may have cached)")
+            for kind, price in entry.items():
+                if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < math.inf:
+                    raise BadInput(f"prices={str(path)!r}: {model!r}: {kind}={price!r}: expected a price, 0 or more")
+        return cls(table)
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        """What a call cost; None where the model has no price."""
+        price = self.of.get(model)
+        if price is None:
+            return None
+        cached = usage.cached or 0
+        fresh = max(0, (usage.prompt or 0) - cached)
+        read = fresh * price["prompt"] + cached * price.get("cached", price["prompt"])
+        return (read + (usage.completion or 0) * price["completion"]) / PER
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a run stops, to be resumed: tokens read and written, and cost, over all its calls so far; 0 is no limit."""
+
+    tokens: int = 0
+    cost: float = 0.0
+    prices: Prices = field(default_factory=Prices)
+
+    def __post_init__(self) -> None:
+        if self.tokens < 0:
+            raise BadInput(f"token_limit={self.tokens}: expected a number of tokens, or 0 for no limit")
+        if not 0 <= self.cost < math.inf:
+            raise BadInput(f"cost_limit={self.cost}: expected a cost, or 0 for no limit")
+        if self.cost and not self.prices.of:
+            raise BadInput(f"cost_limit={self.cost} needs a table of prices: name one with --prices FILE")
+
+
+class CallLedger:
+    """Keeps the calls of a run (`core.calls.Ledger`). Before there is a run directory they wait in memory."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.halted = threading.Event()
+        self._why = "the run is being stopped"
+        self._store: RunStore | None = None
+        self._waiting: list[Statement] = []
+        self._answers: dict[str, str] = {}
+        self._said: dict[Place, str] = {}
+        self._lock = threading.Lock()
+        self.totals: dict[str, Any] = {"calls": 0, "prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0}
+
+    def open(self, out: Path) -> None:
+        """Know the calls of an earlier part of the run in `out`, before planners are made for its resumption."""
+        db = connect(out / "run.sqlite")
+        query = (
+            "SELECT run, episode, step, purpose, calls.key, text, outcome, prompt_tokens, cached_tokens, "
+            "completion_tokens, cost FROM calls LEFT JOIN texts ON hash = answer ORDER BY calls.rowid"
+        )
+        for run, episode, step, purpose, key, answer, outcome, *counts, cost in db.execute(query):
+            if outcome in ANSWERED:
+                self._answers[key] = answer
+            self._remember(Place(run, episode, step), purpose, outcome, answer)
+            self._add(Usage(*counts), cost)
+        db.close()
+
+    def attach(self, store: RunStore) -> None:
+        """Write what waits, and everything from now on, to the run directory."""
+        with self._lock:
+            self._store = store
+            store.put(self._waiting, wait=True)
+            self._waiting = []
+
+    def known(self, key: str) -> str | None:
+        return self._answers.get(key)
+
+    def said(self, place: Place) -> str | None:
+        return self._said.get(place)
+
+    def record(self, call: Call) -> None:
+        cost = self.limits.prices.cost(call.model, call.usage)
+        prompt, answer = _hash(call.prompt), _hash(call.answer)
+        place, usage = call.place, call.usage
+        row: tuple[Any, ...] = (place.run, place.episode, place.step, call.model, call.purpose, usage.prompt)
+        row += (usage.cached, usage.completion, call.latency_s, call.attempt, call.outcome, prompt, answer)
+        row += (call.key, cost)
+        statements: list[Statement] = [(TEXT, [(prompt, call.prompt), (answer, call.answer)]), (CALL, [row])]
+        with self._lock:
+            store = self._store
+            if store is None:
+                self._waiting += statements
+        if store is not None:
+            store.put(statements, wait=True)
+        with self._lock:
+            if call.outcome in ANSWERED:
+                self._answers[call.key] = call.answer
+            self._remember(place, call.purpose, call.outcome, call.answer)
+            self._add(usage, cost)
+
+    @property
+    def spent(self) -> dict[str, Any]:
+        """Totals for the manifest: nothing where no call was made."""
+        return {"calls": dict(self.totals)} if self.totals["calls"] else {}
+
+    def _remember(self, place: Place, purpose: str, outcome: str, answer: str) -> None:
+        if purpose.startswith("propose") and outcome in (*ANSWERED, CACHED):
+            self._said[place] = answer
+
+    def _add(self, usage: Usage, cost: float | None) -> None:
+        self.totals["calls"] += 1
+        for name in KINDS:
+            self.totals[f"{name}_tokens"] += getattr(usage, name) or 0
+        if cost is not None:
+            self.totals["cost"] = self.totals.get("cost", 0.0) + cost
+
+    def allow(self) -> None:
+        if self.halted.is_set():
+            raise RunPaused(self._why)
+        tokens, cost = self.totals["prompt_tokens"] + self.totals["completion_tokens"], self.totals.get("cost", 0.0)
+        if 0 < self.limits.tokens <= tokens:
+            raise self._stop(f"token_limit={self.limits.tokens} is reached: {tokens} tokens were read and written")
+        if 0 < self.limits.cost <= cost:
+            raise self._stop(f"cost_limit={self.limits.cost} is reached: the calls cost {cost:.4f}")
+
+    def _stop(self, why: str) -> RunPaused:
+        self._why = why
+        self.halted.set()
+        return RunPaused(why)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+class SharedAnswers:
+    """A ledger over another one that also keeps answers in an SQLite file, for later runs that ask the same."""
+
+    def __init__(self, ledger: Any, path: Path) -> None:
+        self._ledger, self.halted = ledger, ledger.halted
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=60)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("CREATE TABLE IF NOT EXISTS answers(key TEXT PRIMARY KEY, answer TEXT)")
+        except (sqlite3.Error, OSError) as wrong:
+            raise BadInput(f"cache={str(path)!r} cannot be used as a file of answers: {wrong}") from None
+        self._lock = threading.Lock()
+
+    def known(self, key: str) -> str | None:
+        found = self._ledger.known(key)
+        if found is None:
+            with self._lock:
+                row = self._db.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
+            found = row[0] if row else None
+        return found
+
+    def record(self, call: Call) -> None:
+        self._ledger.record(call)
+        if call.outcome in ANSWERED:
+            with self._lock:
+                self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (call.key, call.answer))
+
+    def allow(self) -> None:
+        self._ledger.allow()
+
+    def said(self, place: Place) -> str | None:
+        found: str | None = self._ledger.said(place)
+        return found

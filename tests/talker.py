@@ -1,0 +1,162 @@
+"""A server that talks like an OpenAI-compatible one, as a function of prompt and seed, and fails on demand."""
+
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+EVERYTHING = frozenset({"chat", "echo", "letters", "constrained"})
+Fault = Callable[[dict], str]
+
+
+def chance(*about: object) -> float:
+    """A number in [0, 1) that depends on `about` alone."""
+    return int.from_bytes(hashlib.sha256(repr(about).encode()).digest()[:6]) / 2**48
+
+
+def menu_of(text: str) -> list[str]:
+    """The menu of a prompt: its lines `A. sentence`, which may come again where they were chosen."""
+    return list(dict.fromkeys(re.findall(r"^[A-Z]{1,2}\. (.*)$", text, flags=re.M)))
+
+
+class Talker:
+    """`can` names its abilities; `answer(text, seed)` is what it says; `fault(body)` names what goes wrong, if any.
+
+    `said` holds a (path, body, fault) of every call in the order of arrival.
+    """
+
+    def __init__(self, can=EVERYTHING, answer=None, fault: Fault = lambda body: "", key: str = "", context=0) -> None:
+        self.can, self.key, self.context, self.fault = can, key, context, fault
+        self.answer = answer or letter_by_chance
+        self.said: list[tuple[str, dict, str]] = []
+        self.headers: list[dict] = []
+        self.lock = threading.Lock()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server.daemon_threads = True
+        self.base_url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self) -> "Talker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def asked(self) -> list[dict]:
+        """The bodies of calls that are no probes."""
+        return [body for path, body, _ in self.said if "task" in json.dumps(body).lower()]
+
+    def reply(self, path: str, body: dict) -> tuple[int, dict]:
+        if path.endswith("/models"):
+            return 200, {"data": [{"id": "m", "max_model_len": self.context or None}]}
+        if body.get("model") != "m":
+            return 404, {"error": {"message": "no such model", "code": "model_not_found"}}
+        if path.endswith("/chat/completions") and "chat" in self.can:
+            return 200, self._chat(body)
+        if path.endswith("/completions") and "echo" in self.can:
+            return 200, self._echo(body)
+        return 404, {"error": {"message": "no such route"}}
+
+    def _chat(self, body: dict) -> dict:
+        text = "\n".join(m["content"] for m in body["messages"])
+        choice: dict = {"index": 0, "message": {"role": "assistant", "content": self.answer(text, body.get("seed", 0))}}
+        if body.get("logprobs") and "letters" in self.can:
+            names = "ABCDEFGHIJ"[: max(2, len(menu_of(text)))]
+            top = [{"token": name, "logprob": -0.5 - 3 * chance(text, name)} for name in names]
+            choice["logprobs"] = {"content": [{"token": "A", "logprob": -1.0, "top_logprobs": top}]}
+        if "response_format" in body and "constrained" in self.can:
+            schema = body["response_format"]["json_schema"]["schema"]
+            listed = schema["properties"]["subgoal"]["enum"]
+            said = listed[int(chance(text, body.get("seed")) * len(listed))]
+            choice["message"]["content"] = json.dumps({"subgoal": said})
+        usage = {"prompt_tokens": len(text.split()), "completion_tokens": 1, "total_tokens": 0}
+        return {"choices": [choice], "usage": usage}
+
+    def _echo(self, body: dict) -> dict:
+        choices, texts = [], body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
+        for index, text in enumerate(texts):
+            tokens = re.findall(r"\S+|\s", text)
+            values = [None] + [-5 * chance(tokens[: i + 1]) for i in range(1, len(tokens))]
+            tokens, values = [*tokens, " x"], [*values, -1.0]
+            offsets = [sum(map(len, tokens[:i])) for i in range(len(tokens))]
+            logprobs = {"tokens": tokens, "token_logprobs": values, "text_offset": offsets}
+            choices.append({"index": index, "text": text + " x", "logprobs": logprobs if body.get("echo") else None})
+        usage = {"prompt_tokens": sum(len(t.split()) for t in texts), "completion_tokens": len(texts)}
+        return {"choices": choices, "usage": usage}
+
+
+def letter_by_chance(text: str, seed: int) -> str:
+    """A letter of the menu, by prompt and seed."""
+    menu = menu_of(text) or ["nothing"]
+    return "ABCDEFGHIJ"[int(chance(text, seed) * len(menu))]
+
+
+def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self._answer({})
+
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["content-length"]))
+            self._answer(json.loads(content))
+
+        def _answer(self, body: dict) -> None:
+            fault = talker.fault(body) if body else ""
+            with talker.lock:
+                talker.said.append((self.path, body, fault))
+                talker.headers.append(dict(self.headers))
+            try:
+                self._fail_or_say(body, fault)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True  # the client has gone: it was killed, or waited long enough
+
+        def _fail_or_say(self, body: dict, fault: str) -> None:
+            if talker.key and self.headers.get("authorization") != f"Bearer {talker.key}":
+                said = f"Incorrect API key provided: {self.headers.get('authorization')}"
+                return self._send(401, {"error": {"message": said, "code": "invalid_api_key"}})
+            if fault.isdigit():
+                return self._send(int(fault), {"error": {"message": "try later"}}, {"Retry-After": "0"})
+            if fault == "stall":
+                time.sleep(2.0)
+            status, reply = talker.reply(self.path, body)
+            if status == 200 and fault == "empty":
+                for choice in reply["choices"]:
+                    choice["message"]["content"] = ""
+            if status == 200 and fault == "logprobs":
+                reply["choices"][0]["logprobs"]["token_logprobs"].pop(3)
+            if status == 200 and fault == "outside":
+                reply["choices"][0]["message"]["content"] = "Z. fly to the moon"
+            content = json.dumps(reply).encode()
+            if fault == "malformed":
+                content = content[: len(content) // 2]
+            if fault == "truncated":
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content[: len(content) // 2])
+                self.close_connection = True
+                return None
+            return self._send(status, content)
+
+        def _send(self, status: int, said: object, headers: dict | None = None) -> None:
+            content = said if isinstance(said, bytes) else json.dumps(said).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+    return Handler
