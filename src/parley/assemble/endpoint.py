@@ -1,24 +1,24 @@
 """The endpoint planner and its prompts, from a spec."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from parley.assemble.scene import Scene
 from parley.core.calls import Place
 from parley.core.errors import BadInput
-from parley.core.roles import Planner
+from parley.core.roles import Planner, World
 from parley.models.endpoint import Calling, Endpoint, Failure, Request
 from parley.models.providers import environment, server
 from parley.models.tokens import token_counter
 from parley.planners.endpoint import EndpointPlanner, Notes
 from parley.planners.ways import Asking, Way, choose_way
-from parley.pretraining.chat import told
+from parley.pretraining.chat import told as told_of
 from parley.pretraining.dataset import read_documents
 from parley.prompting.history import Told
 from parley.prompting.memory import Full, Memory, Relevance, Retrieval, Summary, Window, bm25
-from parley.prompting.prompter import Prompting, Words, check_budget
-from parley.prompting.template import PromptTemplate
+from parley.prompting.prompter import Prompter, Prompting, Words, check_budget
+from parley.prompting.template import PromptTemplate, Turn
 from parley.runs.ledger import SharedAnswers
 
 MEMORIES = ("full", "window", "summary", "note", "retrieval")
@@ -105,6 +105,21 @@ def memory_of(kind: str, size: int, words: int, embeddings: str = "") -> Callabl
     return kinds[kind]
 
 
+def prompt_of(world: World, episodes: Sequence[Told], answer: str, template: str, memory: str, size: int) -> list[Turn]:
+    """The prompt after `episodes`, the last of which may be going on, for any planner and without a model."""
+    remembers = memory_of(memory, size, 1)
+    if isinstance(remembers, Notes):
+        raise BadInput("memory='note' is written by a model: name another memory, or show a prompt that was sent")
+    menus = tuple(map(tuple, world.tables.menus)) if world.tables else ()
+    how = Prompting(PromptTemplate(template), Words(menus, world.horizon), answer)
+    prompter = Prompter(how, remembers())
+    for told in episodes:
+        prompter.begin(told.instruction, told.observations[0])
+        for said in zip(told.subgoals, told.observations[1:], told.rewards, strict=True):
+            prompter.go_on(*said)
+    return prompter.turns((), menus[0] if menus else ())
+
+
 def _shots(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
     """The first episodes of the first `count` documents of pretraining data."""
     if count < 0 or bool(count) != bool(folder):
@@ -114,7 +129,7 @@ def _shots(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
     tables = scene.beliefs.tables
     documents = next(read_documents(Path(folder), tables, count))
     last = tables.horizon + 1
-    return tuple(told(documents, tables, row, 0, last)[0] for row in range(count))
+    return tuple(told_of(documents, tables, row, 0, last)[0] for row in range(count))
 
 
 def _context(at: Endpoint) -> int:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from parley.cli import data, evaluate, laboratory, parts, pretraining, runs, worlds
+from parley.cli import data, evaluate, laboratory, parts, pretraining, prompts, runs, serving, worlds
 from parley.cli.console import ERR
 from parley.core.errors import BadInput, ParleyError
 from parley.core.spec import suggestion
@@ -73,6 +73,6 @@ def parser() -> argparse.ArgumentParser:
     def group(name: str, text: str) -> Any:
         return commands.add_parser(name, help=text).add_subparsers(required=True, metavar="ACTION")
 
-    for module in (runs, worlds, laboratory, pretraining, parts, evaluate, data):
+    for module in (runs, worlds, laboratory, pretraining, parts, evaluate, data, serving, prompts):
         module.add(command, group)
     return top

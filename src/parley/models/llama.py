@@ -149,10 +149,21 @@ class Cache:
         """Empty all rows; the room stays."""
         self.length = np.zeros(self.rows, dtype=np.intp)
 
+    def branch(self, length: int) -> "Cache":
+        """A cache of its own that begins with the first `length` tokens of this one, which has a single row."""
+        new = Cache(self.model, self.rows)
+        new._reserve(max(length, 1))
+        new._kv[..., :length] = self._kv[..., :length]
+        new.length = np.full(self.rows, length, dtype=np.intp)
+        return new
+
     def append(
-        self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"] | None = None
-    ) -> Float[np.ndarray, "B V"]:
-        """Feed the first `counts` of the n tokens of each row (all, unless told); logits after each row's last one."""
+        self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"] | None = None, every: bool = False
+    ) -> Float[np.ndarray, "B *n V"]:
+        """Feed the first `counts` of the n tokens of each row (all, unless told).
+
+        Logits after each row's last token; where `every` is asked for, after each token, (B, n, V).
+        """
         m, n = self.model, tokens.shape[1]
         counts = np.full(self.rows, n) if counts is None else counts
         start = self.length
@@ -168,6 +179,8 @@ class Cache:
             x = x + self._attend(layer, block, _rms(x, block.norm, m.shape.epsilon), position, used, cos, sin, mask)
             x = x + _mlp(block, x, m.shape.epsilon)
         self.length = start + counts
+        if every:
+            return (_rms(x, m.norm, m.shape.epsilon) @ m.head).reshape(self.rows, n, -1)
         last = x[np.arange(self.rows) * n + np.maximum(counts, 1) - 1]
         return _rms(last, m.norm, m.shape.epsilon) @ m.head
 

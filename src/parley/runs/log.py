@@ -191,5 +191,14 @@ class RunReader:
                     step[name] = json.loads(step[name]) if step[name] is not None else None
             yield run, episode, steps
 
+    def prompt(self, run: int, episode: int, step: int) -> str | None:
+        """The prompt that was sent for a decision, as text or as JSON of messages; None where no call was made for it."""
+        query = (
+            "SELECT text FROM calls JOIN texts ON hash = prompt WHERE run = ? AND episode = ? AND step = ? "
+            "AND purpose LIKE 'propose%' ORDER BY calls.rowid LIMIT 1"
+        )
+        row = self._db.execute(query, (run, episode, step)).fetchone()
+        return None if row is None else row[0]
+
     def close(self) -> None:
         self._db.close()
