@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import accumulate
 
 EVERYTHING = frozenset({"chat", "echo", "letters", "constrained"})
 Fault = Callable[[dict], str]
@@ -80,9 +81,9 @@ class Talker:
         choices, texts = [], body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
         for index, text in enumerate(texts):
             tokens = re.findall(r"\S+|\s", text)
-            values = [None] + [-5 * chance(tokens[: i + 1]) for i in range(1, len(tokens))]
+            values = [None] + [-5 * chance(i, tokens[i]) for i in range(1, len(tokens))]
             tokens, values = [*tokens, " x"], [*values, -1.0]
-            offsets = [sum(map(len, tokens[:i])) for i in range(len(tokens))]
+            offsets = [0, *accumulate(map(len, tokens))][:-1]
             logprobs = {"tokens": tokens, "token_logprobs": values, "text_offset": offsets}
             choices.append({"index": index, "text": text + " x", "logprobs": logprobs if body.get("echo") else None})
         usage = {"prompt_tokens": sum(len(t.split()) for t in texts), "completion_tokens": len(texts)}
@@ -128,7 +129,7 @@ def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
             if fault.isdigit():
                 return self._send(int(fault), {"error": {"message": "try later"}}, {"Retry-After": "0"})
             if fault == "stall":
-                time.sleep(2.0)
+                time.sleep(4.0)
             status, reply = talker.reply(self.path, body)
             if status == 200 and fault == "empty":
                 for choice in reply["choices"]:
@@ -136,7 +137,7 @@ def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
             if status == 200 and fault == "logprobs":
                 reply["choices"][0]["logprobs"]["token_logprobs"].pop(3)
             if status == 200 and fault == "outside":
-                reply["choices"][0]["message"]["content"] = "Z. fly to the moon"
+                reply["choices"][0]["message"]["content"] = "fly to the moon"
             content = json.dumps(reply).encode()
             if fault == "malformed":
                 content = content[: len(content) // 2]

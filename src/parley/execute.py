@@ -245,7 +245,7 @@ def _carry_out(
                     future.result()
             except BaseException:
                 stop.set()
-                calls.halted.set()
+                calls.halt("the run is being stopped")
                 pool.shutdown(cancel_futures=True)
                 raise
         status = "finished"

@@ -10,7 +10,7 @@ from parley.core.errors import BadInput
 from parley.core.roles import Planner, World
 from parley.models.endpoint import Calling, Endpoint, Failure, Request
 from parley.models.providers import environment, server
-from parley.models.tokens import token_counter
+from parley.models.tokens import AROUND, token_counter
 from parley.planners.endpoint import EndpointPlanner, Notes
 from parley.planners.ways import Asking, Way, choose_way
 from parley.pretraining.chat import told as told_of
@@ -77,8 +77,9 @@ def _prompting(
 ) -> Prompting:
     tables = scene.world.tables
     said = Words(tuple(map(tuple, tables.menus)) if tables else (), scene.world.horizon)
+    counter = token_counter(tokenizer, AROUND if way.chat else 0)
     shown = _shots(scene, demonstrations, shots)
-    return Prompting(PromptTemplate(template), said, way.answer, budget, token_counter(tokenizer), shown)
+    return Prompting(PromptTemplate(template), said, way.answer, budget, counter, shown)
 
 
 def memory_of(kind: str, size: int, words: int, embeddings: str = "") -> Callable[[], Memory] | Notes:

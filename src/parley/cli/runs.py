@@ -16,7 +16,7 @@ from parley.report.bars import Bars
 from parley.report.page import by_world, report_page
 from parley.report.plots import regret_figure, save_png
 from parley.report.summary import Curves, readable_manifest, reading
-from parley.report.tables import names_table, plain, proposal_lines, runs_table, summary_table
+from parley.report.tables import calls_line, names_table, plain, proposal_lines, runs_table, summary_table
 from parley.runs.directory import read_manifest, write_whole
 from parley.runs.ledger import Limits, Prices
 
@@ -112,8 +112,11 @@ def _closing(args: argparse.Namespace, manifest: dict[str, Any]) -> Any:
     kept = manifest["config"]["record"]
     if not args.json:
         OUT.print(summary_table([curves.summary()], f"{manifest['config']['world']} ({args.out})"))
+        if "calls" in manifest["totals"]:
+            OUT.print(calls_line(manifest["totals"]["calls"]), soft_wrap=True, highlight=False)
         ERR.print(f"recorded: {kept}. A page with every episode:  parley report {plain(str(args.out))}", soft_wrap=True)
-    return {"out": str(args.out), "record": kept, **curves.summary().as_dict()}
+    calls = {"calls": manifest["totals"]["calls"]} if "calls" in manifest["totals"] else {}
+    return {"out": str(args.out), "record": kept, **curves.summary().as_dict(), **calls}
 
 
 def _show(args: argparse.Namespace) -> Any:

@@ -57,6 +57,9 @@ class Ledger(Protocol):
 
     def record(self, call: Call) -> None: ...
 
+    def halt(self, why: str) -> None:
+        """No more calls are made, by any thread; the first reason is the one that is given."""
+
     def allow(self) -> None:
         """Raise `RunPaused` where no more calls should be made: a limit is reached, or the run is being stopped."""
 
@@ -84,9 +87,14 @@ class Forgetful:
         if call.outcome in ANSWERED:
             self._answers[call.key] = call.answer
 
+    def halt(self, why: str) -> None:
+        if not self.halted.is_set():
+            self._why = why
+            self.halted.set()
+
     def allow(self) -> None:
         if self.halted.is_set():
-            raise RunPaused("no more calls are made")
+            raise RunPaused(self._why)
 
     def said(self, place: Place) -> str | None:
         answered = (*ANSWERED, CACHED)

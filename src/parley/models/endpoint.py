@@ -24,6 +24,7 @@ from parley.models.providers import Server
 
 RETRIED = {408, 409, 425, 429}
 NAMES = {401: "bad key", 403: "bad key", 404: "not found", 429: "rate limit"}
+TOO_LONG = "context_length_exceeded"  # the code of a prompt beyond the model's context
 LONGEST_ANSWER = 1 << 22  # bytes of a body; more is no answer
 LONGEST_WAIT_S = 120.0  # a server that wants more time than this pauses the run
 
@@ -97,7 +98,7 @@ class Endpoint:
         # Never follow a redirect: the key is for this server only.
         self._client = httpx2.Client(headers=headers, timeout=calling.timeout_s, limits=limits, follow_redirects=False)
         self._turns = threading.BoundedSemaphore(calling.concurrency)
-        self._lock, self._in_a_row, self._stopped = threading.Lock(), 0, ""
+        self._lock, self._in_a_row = threading.Lock(), 0
 
     def ask(
         self,
@@ -120,10 +121,8 @@ class Endpoint:
         attempts = attempts or self.calling.attempts
         failure: Failure | None = None
         for attempt in range(1, attempts + 1):
-            self.ledger.allow()
             with self._turns:
-                if self._stopped:
-                    raise RunPaused(self._stopped)
+                self.ledger.allow()  # it may have changed while we waited for our turn
                 began = time.perf_counter()
                 answer, usage, failure = self._attempt(request, read)
                 took = time.perf_counter() - began
@@ -216,12 +215,11 @@ class Endpoint:
         """Give up at once where trying again cannot help; else count towards the breaker."""
         said = inert(self.server.hide(failure.said), 300)
         if not failure.retry:
-            raise Refused(
-                f"{self.server.base_url} refuses model {self.server.model!r}: {failure.outcome}"
-                + (f": {said}" if said else ""),
-                failure.outcome,
-                failure.code,
-            )
+            message = f"{self.server.base_url} refuses model {self.server.model!r}: {failure.outcome}"
+            message += f": {said}" if said else ""
+            if failure.code == TOO_LONG or "context length" in said:
+                message += "; give the planner a smaller token budget (budget=...), or its tokenizer to count with"
+            raise Refused(message, failure.outcome, failure.code)
         with self._lock:
             self._in_a_row += 1
             broken = self._in_a_row >= self.calling.breaker
@@ -229,9 +227,9 @@ class Endpoint:
             raise self._pause(f"{self._in_a_row} calls in a row failed, the last one with: {failure.outcome}")
 
     def _pause(self, why: str) -> RunPaused:
-        self.ledger.halted.set()
-        self._stopped = f"{self.server.base_url} does not answer for {self.server.model!r}: {why}"
-        return RunPaused(self._stopped)
+        said = f"{self.server.base_url} does not answer for {self.server.model!r}: {why}"
+        self.ledger.halt(said)
+        return RunPaused(said)
 
     def _wait_s(self, attempt: int, failure: Failure) -> float:
         backoff = self.calling.backoff_s * 2 ** (attempt - 1)

@@ -9,14 +9,14 @@ from parley.core.errors import BadInput, MissingExtra
 AROUND = 8  # tokens that a server's chat template may put around a message
 
 
-def token_counter(tokenizer: str = "") -> Callable[[str], int]:
-    """An upper bound of the tokens of a message.
+def token_counter(tokenizer: str = "", around: int = AROUND) -> Callable[[str], int]:
+    """An upper bound of the tokens of a text, and of what is put `around` it.
 
     With a tokenizer (a directory, a `tokenizer.json`, or a hub id): its count. Without: the bytes of the text, which no
     byte-level tokenizer exceeds.
     """
     if not tokenizer:
-        return lambda text: len(text.encode(errors="replace")) + AROUND
+        return lambda text: len(text.encode(errors="replace")) + around
     try:
         from tokenizers import Tokenizer
     except ImportError:
@@ -30,6 +30,6 @@ def token_counter(tokenizer: str = "") -> Callable[[str], int]:
 
     @lru_cache(maxsize=1 << 14)
     def count(text: str) -> int:
-        return len(loaded.encode(text).ids) + AROUND
+        return len(loaded.encode(text).ids) + around
 
     return count

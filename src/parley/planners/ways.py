@@ -77,6 +77,7 @@ class Way(Protocol):
     """One of the four. `source` is empty where it gives a distribution, else it says what it gives instead."""
 
     name: str
+    chat: bool  # messages, each with something around it, or one text
     answer: str  # the form in which the prompt asks for an answer
     source: str
     num_answers: int  # sampled for a proposal, 0 where none is
@@ -118,6 +119,9 @@ class Echo(_Asks):
 
     name = "echo"
     answer = "line"
+
+    def __post_init__(self) -> None:
+        self.chat = False
 
     def probs(self, question: Question) -> Float[np.ndarray, " M"] | None:
         said = [question.prompter.candidate(sentence, question.menu) for sentence in question.menu]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from parley.core.errors import BadInput
@@ -118,7 +119,7 @@ class Prompter:
         """The turns of an episode; those of finished steps never change."""
         opening = self._render("opening", instruction=told.instruction, observation=told.observations[0])
         turns = [Turn("user", opening)]
-        menu = [sentence for each in self.how.words.menus for sentence in each]
+        menu = self.how.words.menus[0] if self.how.words.menus else ()
         for step, (parts, observation) in enumerate(zip(told.subgoals, told.observations[1:], strict=True), 1):
             thought = self.thought(number, step) if self.thought and number >= 0 else ""
             turns.append(Turn("assistant", self._said(parts, menu, thought)))
@@ -126,7 +127,7 @@ class Prompter:
         return turns
 
     def _said(self, parts: Sequence[str], menu: Sequence[str], thought: str = "") -> str:
-        letter_of = dict(zip(menu, letters(len(menu)), strict=True)) if len(self.how.words.menus) < 2 else {}
+        letter_of = _letters_of(tuple(menu)) if len(self.how.words.menus) < 2 else {}
         said = [{"letter": letter_of.get(part, ""), "sentence": part} for part in parts]
         return self._render("subgoal", entries=said, subgoals=parts, thought=thought, answer=self.how.answer)
 
@@ -140,6 +141,11 @@ class Prompter:
 
     def _render(self, block: str, **said: Any) -> str:
         return self.how.template.render(block, **said)
+
+
+@lru_cache(maxsize=64)
+def _letters_of(menu: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(menu, letters(len(menu)), strict=True))
 
 
 def entries(menu: Sequence[str]) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from parley.core.text import inert
 from parley.report.summary import Curves, mean_band
 from parley.runs.directory import write_whole
 
+LONGEST_LABEL = 72  # characters: longer ones leave no room for the curves
 COLOURS = ("#c0392b", "#2471a3", "#1e8449", "#b9770e", "#6c3483", "#515a5a")
 
 
@@ -113,7 +114,7 @@ def _draw(ax: Axes, title: str, x: str, y: str, curves: Sequence[tuple[str, np.n
 
 def _literal(text: str) -> str:
     """matplotlib reads $...$ as mathematics."""
-    return inert(text).replace("$", r"\$")
+    return inert(text, LONGEST_LABEL).replace("$", r"\$")
 
 
 def save_png(figure: Figure, path: Path) -> None:

@@ -35,6 +35,16 @@ def summary_table(summaries: Sequence[Summary], title: str) -> Table:
     return table
 
 
+def calls_line(calls: Mapping[str, Any]) -> str:
+    """What the calls of a run took."""
+    cached = calls["cached_tokens"] / max(1, calls["prompt_tokens"])
+    line = (
+        f"{calls['calls']:,} calls: {calls['prompt_tokens']:,} prompt tokens ({cached:.1%} from the server's cache), "
+    )
+    line += f"{calls['completion_tokens']:,} completion tokens"
+    return line + (f", cost {calls['cost']:.4f}" if "cost" in calls else "")
+
+
 def verdicts_table(rows: Sequence[Mapping[str, Any]], world: str, within: float) -> Table:
     """What `world verify` found: the pooled mechanisms, and of those given the subgoal before what does not hold."""
     table = Table(title=plain(f"{world}: tables and physics"), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))

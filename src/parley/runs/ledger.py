@@ -81,7 +81,7 @@ class CallLedger:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.halted = threading.Event()
-        self._why = "the run is being stopped"
+        self._why = ""
         self._store: RunStore | None = None
         self._waiting: list[Statement] = []
         self._answers: dict[str, str] = {}
@@ -152,19 +152,20 @@ class CallLedger:
         if cost is not None:
             self.totals["cost"] = self.totals.get("cost", 0.0) + cost
 
+    def halt(self, why: str) -> None:
+        with self._lock:
+            if not self.halted.is_set():
+                self._why = why
+                self.halted.set()
+
     def allow(self) -> None:
-        if self.halted.is_set():
-            raise RunPaused(self._why)
         tokens, cost = self.totals["prompt_tokens"] + self.totals["completion_tokens"], self.totals.get("cost", 0.0)
         if 0 < self.limits.tokens <= tokens:
-            raise self._stop(f"token_limit={self.limits.tokens} is reached: {tokens} tokens were read and written")
+            self.halt(f"token_limit={self.limits.tokens} is reached: {tokens} tokens were read and written")
         if 0 < self.limits.cost <= cost:
-            raise self._stop(f"cost_limit={self.limits.cost} is reached: the calls cost {cost:.4f}")
-
-    def _stop(self, why: str) -> RunPaused:
-        self._why = why
-        self.halted.set()
-        return RunPaused(why)
+            self.halt(f"cost_limit={self.limits.cost} is reached: the calls cost {cost:.4f}")
+        if self.halted.is_set():
+            raise RunPaused(self._why)
 
 
 def _hash(text: str) -> str:
@@ -198,6 +199,9 @@ class SharedAnswers:
         if call.outcome in ANSWERED:
             with self._lock:
                 self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (call.key, call.answer))
+
+    def halt(self, why: str) -> None:
+        self._ledger.halt(why)
 
     def allow(self) -> None:
         self._ledger.allow()

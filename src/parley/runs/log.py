@@ -192,7 +192,7 @@ class RunReader:
             yield run, episode, steps
 
     def prompt(self, run: int, episode: int, step: int) -> str | None:
-        """The prompt that was sent for a decision, as text or as JSON of messages; None where no call was made for it."""
+        """The prompt that was sent for a decision, a text or JSON of messages; None where no call was made for it."""
         query = (
             "SELECT text FROM calls JOIN texts ON hash = prompt WHERE run = ? AND episode = ? AND step = ? "
             "AND purpose LIKE 'propose%' ORDER BY calls.rowid LIMIT 1"

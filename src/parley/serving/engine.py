@@ -38,6 +38,7 @@ class Token:
 class _Session:
     cache: Cache
     tokens: list[Token] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
     solid: int = 0  # tokens that were a prompt; those beyond were tried out
     after: Float[np.ndarray, " V"] = field(default_factory=lambda: np.zeros(0))
 
@@ -99,13 +100,13 @@ class Engine:
         """Each prompt with log-probabilities, and how many of its tokens were read before."""
         with self._lock:
             solid = _shared(prompts)
-            found = [self._read(prompt, solid) for prompt in prompts]
+            found = [self._read(list(prompt), solid) for prompt in prompts]
             return [tokens for _, tokens, _ in found], [cached for _, _, cached in found]
 
     def generate(self, prompt: Sequence[int], how: Sampling, index: int = 0) -> tuple[Answer, int]:
         """An answer to a prompt, and how many of the prompt's tokens were read before."""
         with self._lock:
-            session, _, cached = self._read(prompt, len(prompt))
+            session, _, cached = self._read(list(prompt), len(prompt))
             said: list[Token] = []
             draws = self._draws(prompt, how, index)
             node, text, finish = how.allowed, "", "length"
@@ -128,7 +129,7 @@ class Engine:
                     self._grow(session, token)
             return Answer(text, said, finish), cached
 
-    def _read(self, prompt: Sequence[int], solid: int) -> tuple[_Session, list[Token], int]:
+    def _read(self, prompt: list[int], solid: int) -> tuple[_Session, list[Token], int]:
         if not 0 < len(prompt) <= self.positions:
             raise BadInput(f"a prompt of {len(prompt)} tokens: this model reads 1 to {self.positions}")
         key, shared = self._longest(prompt)
@@ -146,23 +147,25 @@ class Engine:
         if old is None:
             session = _Session(self.model.cache(1))
         else:
-            session = _Session(old.cache.branch(shared), old.tokens[:shared])
+            session = _Session(old.cache.branch(shared), old.tokens[:shared], old.ids[:shared])
         self._count += 1
         self._sessions[self._count] = session
         if len(self._sessions) > self._most:
             self._sessions.popitem(last=False)
         return session
 
-    def _longest(self, prompt: Sequence[int]) -> tuple[int | None, int]:
+    def _longest(self, prompt: list[int]) -> tuple[int | None, int]:
         """The session that shares the longest beginning with a prompt, and how many tokens that is."""
         best, most = None, 0
         for key, session in self._sessions.items():
-            shared = _shared([[token.id for token in session.tokens], prompt])
+            if session.ids[:most] != prompt[:most]:
+                continue
+            shared = _shared([session.ids, prompt])
             if shared > most or (shared == most and shared and shared >= session.solid):
                 best, most = key, shared
         return best, most
 
-    def _extend(self, session: _Session, shared: int, prompt: Sequence[int]) -> None:
+    def _extend(self, session: _Session, shared: int, prompt: list[int]) -> None:
         """Make a session that of `prompt`, with which it shares its first tokens.
 
         The last of these is read again: what it predicts was not kept.
@@ -173,12 +176,13 @@ class Engine:
         logits = session.cache.append(np.array([prompt[begin:]], dtype=np.intp), every=True)[0]
         for i in range(shared, len(prompt)):
             session.tokens.append(_scored(prompt[i], logits[i - 1 - begin]) if i else Token(prompt[0], None))
-        session.after = logits[-1]
+        session.after, session.ids = logits[-1], list(prompt)
 
     def _grow(self, session: _Session, token: Token) -> None:
         """Read a token that was generated."""
         session.after = session.cache.append(np.array([[token.id]], dtype=np.intp))[0]
         session.tokens.append(token)
+        session.ids.append(token.id)
 
     def _draw(
         self, logits: Float[np.ndarray, " V"], how: Sampling, node: Trie | None, draws: np.random.Generator
@@ -229,9 +233,8 @@ def _shared(several: Sequence[Sequence[int]]) -> int:
     shared = len(first)
     for other in rest:
         shared = min(shared, len(other))
-        if list(first[:shared]) != list(other[:shared]):
-            a, b = np.asarray(first[:shared]), np.asarray(other[:shared])
-            shared = int((a != b).argmax())
+        if first[:shared] != other[:shared]:
+            shared = next(i for i, (a, b) in enumerate(zip(first, other, strict=False)) if a != b)
     return shared
 
 
