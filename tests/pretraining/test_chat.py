@@ -5,13 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from parley.pretraining.chat import episode_lines, examples, full, system_message, told
+from parley.pretraining.chat import episode_lines, examples, full, system_message, templated, told
 from parley.pretraining.columns import Columns
 from parley.pretraining.dataset import DataConfig
 from parley.pretraining.documents import sample_documents
 from parley.pretraining.make import make
 from parley.pretraining.tokenizer import world_tokenizer
+from parley.prompting.answers import parse
 from parley.prompting.history import Told
+from parley.prompting.memory import MEMORIES, memory_of
+from parley.prompting.prompter import Prompter, Prompting, Words
+from parley.prompting.template import PromptTemplate, as_messages
 from parley.theory.beliefs import Beliefs
 from parley.worlds.tabular.random_family import random_family
 
@@ -48,16 +52,25 @@ def test_chat_examples_answer_with_optimal_subgoals(actors):
         assert all(f"> {subgoal}" in system["content"] for menu in tables.menus for subgoal in menu)
 
 
-def test_another_prompting_may_render_the_history():
-    """A window of one episode: the same code at run time and in training."""
-    tables = random_family()
+@pytest.mark.parametrize("actors", [1, 2])
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_templated_examples_are_what_an_endpoint_planner_sends(actors, memory):
+    tables = random_family(actors=actors)
     documents = sample_documents(Beliefs(tables), 4, 5, (2,), behaviour="uniform")
-    window = examples(documents, tables, 0, 3, np.random.default_rng(0), lambda episodes: full(episodes[-1:]))
-    whole = examples(documents, tables, 0, 3, np.random.default_rng(0))
-    for short, long in zip(window, whole, strict=True):
-        assert short["messages"][1]["content"].count("task: ") == 1
-        assert long["messages"][1]["content"].endswith(short["messages"][1]["content"])
-        assert short["messages"][2] == long["messages"][2]
+    made = examples(documents, tables, 0, 3, np.random.default_rng(0), templated(tables, "chat", memory, 2))
+    how = Prompting(PromptTemplate("chat"), Words(tuple(map(tuple, tables.menus)), tables.horizon))
+    for example in made:
+        *asked, answer = example["messages"]
+        episodes = told(documents, tables, example["document"], example["episode"], example["step"])
+        told_before = [line for line in asked[-1]["content"].splitlines() if line.startswith("Actor 1 is told")]
+        parts = [line.removeprefix("Actor 1 is told: ") for line in told_before]
+        k = len(parts)
+        prompter = Prompter(how, memory_of(memory, 2)())
+        prompter.retell(episodes)
+        assert asked == as_messages(prompter.turns(parts, tables.menus[k]))
+        assert parse(answer["content"], tables.menus[k]) is not None
+        if memory == "summary" and example["episode"]:
+            assert "mean return" in asked[1]["content"]
 
 
 def test_a_sentence_cannot_pretend_to_be_a_line():

@@ -1,6 +1,6 @@
 """Names to parts: the dictionaries of worlds, planners and explorers, and the only wiring between them."""
 
-from parley.assemble.endpoint import MEMORIES, prompt_of
+from parley.assemble.endpoint import prompt_of
 from parley.assemble.exploration import designs_of, epsilon_of_theory
 from parley.assemble.explorers import EXPLORERS, explorer, optimum_of
 from parley.assemble.planners import CHECKPOINTS, PLANNERS, planner, planner_spec
@@ -12,7 +12,6 @@ from parley.theory.distinguishability import eta_of
 __all__ = [
     "CHECKPOINTS",
     "EXPLORERS",
-    "MEMORIES",
     "PLANNERS",
     "WORLDS",
     "Kind",

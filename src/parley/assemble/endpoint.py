@@ -8,6 +8,7 @@ from parley.assemble.scene import Scene
 from parley.core.calls import Place
 from parley.core.errors import BadInput
 from parley.core.roles import Planner, World
+from parley.models.embeddings import Embeddings
 from parley.models.endpoint import Calling, Endpoint, Failure, Request
 from parley.models.providers import environment, server
 from parley.models.tokens import AROUND, token_counter
@@ -16,12 +17,11 @@ from parley.planners.ways import Asking, Way, choose_way
 from parley.pretraining.chat import told as told_of
 from parley.pretraining.dataset import read_documents
 from parley.prompting.history import Told
-from parley.prompting.memory import Full, Memory, Relevance, Retrieval, Summary, Window, bm25
+from parley.prompting.memory import Memory, bm25, memory_of
 from parley.prompting.prompter import Prompter, Prompting, Words, check_budget
 from parley.prompting.template import PromptTemplate, Turn
 from parley.runs.ledger import SharedAnswers
 
-MEMORIES = ("full", "window", "summary", "note", "retrieval")
 CONTEXT = 8192  # tokens, where a server does not tell
 
 
@@ -54,7 +54,7 @@ def endpoint(
     breaker: int = 32,
     cache: str = "",
 ) -> Planner:
-    remembers = memory_of(memory, size, words, embeddings)
+    remembers = _memory(memory, size, words, embeddings)
     asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise)
     if "endpoint" not in scene.shared:
         calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
@@ -82,42 +82,23 @@ def _prompting(
     return Prompting(PromptTemplate(template), said, way.answer, budget, counter, shown)
 
 
-def memory_of(kind: str, size: int, words: int, embeddings: str = "") -> Callable[[], Memory] | Notes:
+def _memory(kind: str, size: int, words: int, embeddings: str) -> Callable[[], Memory] | Notes:
     """A memory for each run, or the options of the one that the model writes."""
-    if size < 0 or words < 1:
-        raise BadInput(f"size={size}, words={words}: expected a number of episodes, and at least one word")
+    if words < 1:
+        raise BadInput(f"words={words}: expected at least one word in a note")
     if embeddings and kind != "retrieval":
         raise BadInput(f"embeddings={embeddings!r} goes with memory=retrieval, not with memory={kind!r}")
     if kind == "note":
         return Notes(words)
-    relevance: Relevance = bm25
-    if embeddings:
-        from parley.models.embeddings import Embeddings
-
-        relevance = Embeddings(embeddings).relevance
-    kinds: dict[str, Callable[[], Memory]] = {
-        "full": Full,
-        "window": lambda: Window(size),
-        "summary": Summary,
-        "retrieval": lambda: Retrieval(size, relevance),
-    }
-    if kind not in kinds:
-        raise BadInput(f"memory={kind!r}: expected {', '.join(MEMORIES)}")
-    return kinds[kind]
+    return memory_of(kind, size, Embeddings(embeddings).relevance if embeddings else bm25)
 
 
 def prompt_of(world: World, episodes: Sequence[Told], answer: str, template: str, memory: str, size: int) -> list[Turn]:
     """The prompt after `episodes`, the last of which may be going on, for any planner and without a model."""
-    remembers = memory_of(memory, size, 1)
-    if isinstance(remembers, Notes):
-        raise BadInput("memory='note' is written by a model: name another memory, or show a prompt that was sent")
     menus = tuple(map(tuple, world.tables.menus)) if world.tables else ()
     how = Prompting(PromptTemplate(template), Words(menus, world.horizon), answer)
-    prompter = Prompter(how, remembers())
-    for told in episodes:
-        prompter.begin(told.instruction, told.observations[0])
-        for said in zip(told.subgoals, told.observations[1:], told.rewards, strict=True):
-            prompter.go_on(*said)
+    prompter = Prompter(how, memory_of(memory, size)())
+    prompter.retell(episodes)
     return prompter.turns((), menus[0] if menus else ())
 
 

@@ -19,6 +19,7 @@ from parley.pretraining.dataset import DataConfig, Dataset, read_manifest, world
 from parley.pretraining.documents import EXPERT, Documents
 from parley.pretraining.make import make
 from parley.pretraining.parquet import EXPERT_NAME
+from parley.prompting.memory import MEMORIES
 from parley.report.bars import Bars
 from parley.report.tables import data_table, latents_table, plain
 from parley.runs.directory import read_manifest as read_run
@@ -40,6 +41,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--rho", type=float, default=0.0, help="the share of episodes that the expert acts in")
     c.add_argument("--label-error", type=float, default=0.0, metavar="E", help="the share of labels not optimal")
     c.add_argument("--chat", type=int, default=0, metavar="N", help="also N chat examples of each document, as JSONL")
+    c.add_argument("--template", default="", help="of chat examples: chat, transcript or a file, as for `endpoint`")
+    c.add_argument("--memory", default="full", choices=MEMORIES, help="with --template (default: full)")
+    c.add_argument("--size", type=int, default=8, metavar="K", help="with --template: episodes of the memory")
     c.add_argument("--seed", type=int, default=0)
     c.add_argument("--workers", type=int, default=1, metavar="K", help="processes; the data do not depend on them")
     c = command("check", _check, "what the theory asks of data, counted; refused (exit code 1) or warned by rule", data)

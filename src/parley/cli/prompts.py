@@ -9,6 +9,7 @@ from parley import assemble
 from parley.cli.console import OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
 from parley.prompting.history import Told
+from parley.prompting.memory import MEMORIES
 from parley.prompting.template import as_messages, as_text
 from parley.report.summary import reading
 from parley.report.tables import plain
@@ -24,7 +25,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--step", type=int, required=True, help="counted from 1")
     c.add_argument("--of-run", type=int, default=0, help="default 0")
     c.add_argument("--template", help="chat, transcript, or a file: make the prompt anew, of any planner's run")
-    c.add_argument("--memory", default="full", choices=assemble.MEMORIES, help="with --template (default: full)")
+    c.add_argument("--memory", default="full", choices=MEMORIES, help="with --template (default: full)")
     c.add_argument("--size", type=int, default=8, help="with --template: episodes of the memory (default 8)")
     c.add_argument("--answer", default="line", choices=["line", "letter", "json", "think"], help="with --template")
 

@@ -10,8 +10,10 @@ from parley.experiments import (
     designed_exploration,
     epsilon_greedy,
     linear_regret,
+    memory,
     pretraining_error,
     prior_coverage,
+    prompts,
     reporter_error,
     traps_measured,
     world_model,
@@ -37,5 +39,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         actor_error,
         world_model,
         world_model_regret,
+        memory,
+        prompts,
     )
 }

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import orjson
+
 from parley.core.calls import CACHED, OK, Call, Ledger, Place, RunPaused, Usage
 from parley.core.errors import BadInput, MissingExtra
 from parley.core.text import inert
@@ -93,7 +95,9 @@ class Endpoint:
         except ImportError:
             raise MissingExtra("an endpoint planner", "endpoint") from None
         self.server, self.calling, self.ledger, self._jitter, self._http = server, calling, ledger, jitter, httpx2
-        headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
+        headers = {"Content-Type": "application/json"}
+        if server.key:
+            headers["Authorization"] = f"Bearer {server.key}"
         limits = httpx2.Limits(max_connections=calling.concurrency, max_keepalive_connections=calling.concurrency)
         # Never follow a redirect: the key is for this server only.
         self._client = httpx2.Client(headers=headers, timeout=calling.timeout_s, limits=limits, follow_redirects=False)
@@ -113,7 +117,8 @@ class Endpoint:
         to nothing that can be read, `Refused` where the server will not answer this call, `RunPaused` where it answers
         none.
         """
-        key = self._key(request)
+        content = None if request.body is None else _encoded(request.body)
+        key = self._key(request.path, content or b"")
         known = self.ledger.known(key)
         if known is not None:
             self._record(request, key, CACHED, 0, 0.0, Usage(), known)
@@ -124,7 +129,7 @@ class Endpoint:
             with self._turns:
                 self.ledger.allow()  # it may have changed while we waited for our turn
                 began = time.perf_counter()
-                answer, usage, failure = self._attempt(request, read)
+                answer, usage, failure = self._attempt(request.path, content, read)
                 took = time.perf_counter() - began
             outcome, said = (judge(answer), _dumps(answer)) if failure is None else (failure.outcome, failure.said)
             self._record(request, key, outcome, attempt, took, usage, said)
@@ -138,10 +143,12 @@ class Endpoint:
             raise failure
         raise self._pause(f"{attempts} attempts at a call failed, the last one with: {failure}")
 
-    def _attempt(self, request: Request, read: Callable[[Any], Any]) -> tuple[Any, Usage, Failure | None]:
+    def _attempt(
+        self, path: str, content: bytes | None, read: Callable[[Any], Any]
+    ) -> tuple[Any, Usage, Failure | None]:
         usage = Usage()
         try:
-            body = self._send(request)
+            body = self._send(path, content)
             usage = _usage(body)
             return read(body), usage, None
         except Failure as wrong:
@@ -153,31 +160,30 @@ class Endpoint:
         """Give the connections back."""
         self._client.close()
 
-    def _key(self, request: Request) -> str:
+    def _key(self, path: str, content: bytes) -> str:
         """All that an answer depends on."""
-        about = [self.server.base_url, request.path, request.body]
-        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(b"\0".join((self.server.base_url.encode(), path.encode(), content))).hexdigest()
 
-    def _send(self, request: Request) -> Any:
+    def _send(self, path: str, content: bytes | None) -> Any:
         with self._told_apart():
-            url, method = f"{self.server.base_url}/{request.path}", "GET" if request.body is None else "POST"
-            with self._client.stream(method, url, json=request.body) as response:
-                content = bytearray()
+            url, method = f"{self.server.base_url}/{path}", "GET" if content is None else "POST"
+            with self._client.stream(method, url, content=content) as response:
+                answer = bytearray()
                 deadline = time.monotonic() + self.calling.timeout_s  # of the whole answer, not of each piece
                 for piece in response.iter_bytes():
-                    content += piece
-                    if len(content) > LONGEST_ANSWER:
+                    answer += piece
+                    if len(answer) > LONGEST_ANSWER:
                         raise Failure("endless answer")
                     if time.monotonic() > deadline:
                         raise Failure("timeout")
         if response.status_code != 200:
-            raise self._refusal(response, bytes(content))
-        if not content:
+            raise self._refusal(response, bytes(answer))
+        if not answer:
             raise Failure("empty answer")
         try:
-            return json.loads(content)
+            return json.loads(answer)
         except ValueError:
-            raise Failure("malformed JSON", said=content[:2000].decode(errors="replace")) from None
+            raise Failure("malformed JSON", said=answer[:2000].decode(errors="replace")) from None
 
     @contextmanager
     def _told_apart(self) -> Iterator[None]:
@@ -256,6 +262,13 @@ class Endpoint:
                 answer=clean(answer),
             )
         )
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # text that UTF-8 cannot hold goes escaped
+        return json.dumps(body).encode()
 
 
 def _dumps(answer: Any) -> str:

@@ -129,8 +129,8 @@ class EndpointPlanner:
     def restore(self, state: State) -> None:
         """Hear it all again, step by step: memory sees what it saw."""
         for prompter, episodes in zip(self.runs, json.loads(bytes(state["heard"])), strict=True):
-            for told in episodes:
-                prompter.begin(told["instruction"], told["observations"][0])
-                steps = zip(told["subgoals"], told["observations"][1:], told["rewards"], strict=True)
-                for parts, observation, reward in steps:
-                    prompter.go_on(tuple(parts), observation, reward)
+            prompter.retell([_told(**told) for told in episodes])
+
+
+def _told(instruction: str, observations: list[str], subgoals: list[list[str]], rewards: list[float]) -> Told:
+    return Told(instruction, tuple(observations), tuple(map(tuple, subgoals)), tuple(rewards))

@@ -1,7 +1,7 @@
 """Documents as text, rendered by the code that renders prompts at run time, and as chat messages to tune models on.
 
-A prompt is a function of the episodes told so far; `full` keeps them all. Another (a window, a summary) can be handed
-to `examples`, and the model is then trained on what it will read.
+Two renderings: the plain transcript in one message, or what an endpoint planner sends with a template and a memory (a
+window, a summary), so that a model is trained on what it will read, for any number of episodes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,12 +12,43 @@ import numpy as np
 from parley.core.tables import Tables
 from parley.pretraining.documents import Documents
 from parley.prompting.history import Told
+from parley.prompting.memory import memory_of
+from parley.prompting.prompter import Prompter, Prompting, Words
+from parley.prompting.template import PromptTemplate, as_messages
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
 
 SYSTEM = "You choose the next subgoal of an agent whose world keeps a secret from episode to episode. "
 
 
-Prompting = Callable[[Sequence[Told]], str]
+Messages = list[dict[str, str]]
+# The episodes told so far and the joint subgoal that answers -> prompt and answer.
+Rendering = Callable[[Sequence[Told], Sequence[str], np.random.Generator], Messages]
+
+
+def transcripts(tables: Tables) -> Rendering:
+    """The menu as system message, the whole transcript as one message of the user, one line an Actor as answer."""
+    system = {"role": "system", "content": system_message(tables)}
+
+    def messages(episodes: Sequence[Told], parts: Sequence[str], rng: np.random.Generator) -> Messages:
+        user = {"role": "user", "content": full(episodes).rstrip("\n")}
+        return [system, user, {"role": "assistant", "content": "".join(map(subgoal_line, parts)).rstrip("\n")}]
+
+    return messages
+
+
+def templated(tables: Tables, template: str, memory: str, size: int) -> Rendering:
+    """What an endpoint planner sends and is answered; with several Actors, for one of them, drawn at random."""
+    how = Prompting(PromptTemplate(template), Words(tuple(map(tuple, tables.menus)), tables.horizon))
+    remembers = memory_of(memory, size)
+
+    def messages(episodes: Sequence[Told], parts: Sequence[str], rng: np.random.Generator) -> Messages:
+        prompter, k = Prompter(how, remembers()), int(rng.integers(len(parts)))
+        prompter.retell(episodes)
+        answer = prompter.candidate(parts[k], tables.menus[k]).rstrip("\n")
+        asked = as_messages(prompter.turns(parts[:k], tables.menus[k]))
+        return [*asked, {"role": "assistant", "content": answer}]
+
+    return messages
 
 
 def full(episodes: Sequence[Told]) -> str:
@@ -42,7 +73,9 @@ def told(documents: Documents, tables: Tables, row: int, episode: int, step: int
 def _told(documents: Documents, tables: Tables, row: int, episode: int, step: int) -> Told:
     observations = (tables.observations[o] for o in documents.observations[row, episode, :step])
     subgoals = (subgoal_parts(tables, g) for g in documents.subgoals[row, episode, : step - 1])
-    return Told(tables.instructions[documents.instructions[row, episode]], tuple(observations), tuple(subgoals))
+    instruction = documents.instructions[row, episode]
+    rewards = tables.reward[documents.observations[row, episode, 1:step], instruction].tolist()
+    return Told(tables.instructions[instruction], tuple(observations), tuple(subgoals), tuple(rewards))
 
 
 def subgoal_parts(tables: Tables, subgoal: int) -> tuple[str, ...]:
@@ -67,19 +100,17 @@ def examples(
     first: int,
     count: int,
     rng: np.random.Generator,
-    prompting: Prompting = full,
+    rendering: Rendering | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Chat examples, `count` of each document at random steps: the prompt, and a subgoal drawn from its label.
 
-    Each is {"messages": [system, user, assistant], "document", "episode", "step"}; documents are counted from `first`.
+    Each is {"messages": [..., assistant], "document", "episode", "step"}; documents are counted from `first`.
     """
     n, num_episodes, horizon = documents.subgoals.shape
-    system = {"role": "system", "content": system_message(tables)}
+    rendering = rendering or transcripts(tables)
     for row in range(n):
         for _ in range(count):
             episode, step = int(rng.integers(num_episodes)), int(rng.integers(horizon)) + 1
             answer = int(rng.choice(tables.num_subgoals, p=documents.labels[row, episode, step - 1]))
-            asked = prompting(told(documents, tables, row, episode, step)).rstrip("\n")
-            said = "".join(map(subgoal_line, subgoal_parts(tables, answer))).rstrip("\n")
-            messages = [system, {"role": "user", "content": asked}, {"role": "assistant", "content": said}]
+            messages = rendering(told(documents, tables, row, episode, step), subgoal_parts(tables, answer), rng)
             yield {"messages": messages, "document": first + row, "episode": episode, "step": step}

@@ -43,6 +43,9 @@ class DataConfig:
     rho: float = 0.0  # the share of episodes that the expert of z acts in
     label_error: float = 0.0  # the share of labels that are not optimal; trajectories do not depend on it
     chat: int = 0  # chat examples made of each document
+    template: str = ""  # of chat examples: as an endpoint planner sends them; else the transcript in one message
+    memory: str = "full"
+    size: int = 8
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from parley.core.errors import BadInput, ParleyError
 from parley.core.tables import Tables
 from parley.pretraining.behaviour import LOGS
-from parley.pretraining.chat import examples
+from parley.pretraining.chat import examples, templated
 from parley.pretraining.dataset import MANIFEST, DataConfig, begin_manifest, read_manifest
 from parley.pretraining.parquet import Codec, require_arrow
 from parley.pretraining.shards import CHAT, Shard, plan, shard_documents
@@ -127,7 +127,9 @@ def _make(beliefs: Beliefs, config: DataConfig, out: Path, shard: Shard) -> None
     documents = shard_documents(beliefs, config, shard)
     if config.chat:
         rng = np.random.default_rng((config.seed, CHAT, shard.number))
-        lines = examples(documents, beliefs.tables, shard.first, config.chat, rng)
+        how = (config.template, config.memory, config.size)
+        rendering = templated(beliefs.tables, *how) if config.template else None
+        lines = examples(documents, beliefs.tables, shard.first, config.chat, rng, rendering)
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         write_whole(out / shard.chat_path, text.encode())
     write_whole(out / shard.path, Codec(beliefs.tables, config.mix, config.episodes).encode(documents, shard.first))

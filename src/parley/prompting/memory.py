@@ -164,3 +164,21 @@ def bm25(query: str, texts: Sequence[str], k1: float = 1.5, b: float = 0.75) -> 
             weight = c[word] + k1 * (1 - b + b * c.total() / mean)
             scores[i] += idf * c[word] * (k1 + 1) / weight if c[word] else 0.0
     return scores
+
+
+MEMORIES = ("full", "window", "summary", "retrieval")  # those that need no model
+
+
+def memory_of(kind: str, size: int, relevance: Relevance = bm25) -> Callable[[], Memory]:
+    """Makes memories of a kind, one for each run."""
+    if size < 0:
+        raise BadInput(f"size={size}: expected a number of episodes")
+    kinds: dict[str, Callable[[], Memory]] = {
+        "full": Full,
+        "window": lambda: Window(size),
+        "summary": Summary,
+        "retrieval": lambda: Retrieval(size, relevance),
+    }
+    if kind not in kinds:
+        raise BadInput(f"memory={kind!r}: expected {', '.join(MEMORIES)}, or for endpoint planners note")
+    return kinds[kind]

@@ -62,6 +62,13 @@ class Prompter:
         if not self._fits([*self._before, *self._told(len(self.episodes) - 1)]):
             self._recall(0)
 
+    def retell(self, episodes: Sequence[Told]) -> None:
+        """Take in whole episodes, step by step, as they were heard; the last one may be going on."""
+        for told in episodes:
+            self.begin(told.instruction, told.observations[0])
+            for said in zip(told.subgoals, told.observations[1:], told.rewards, strict=True):
+                self.go_on(*said)
+
     def turns(self, parts: Sequence[str] = (), menu: Sequence[str] = ()) -> list[Turn]:
         """The prompt for Actor k's part, given those of the Actors before it, from `menu`."""
         turns = [*self._before, *self._told(len(self.episodes) - 1), *self._ask(parts, menu)]

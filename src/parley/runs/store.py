@@ -46,6 +46,8 @@ INDEXES = (
 SNAPSHOT_S = 20.0  # how often the state of planner and explorer is kept where steps are not
 COMMIT_S = 0.5  # how long finished episodes may wait for their transaction where steps are not kept
 
+GROUP = 64  # transactions that may become one when the writer lags behind
+
 Statement = tuple[str, Iterable[tuple[Any, ...]]]
 
 
@@ -120,12 +122,19 @@ class RunStore:
                 raise self._wrong
 
     def _write(self) -> None:
-        while (item := self._queue.get()) is not None:
-            statements, done = item
+        """Commit what was handed over, in order; what has piled up meanwhile becomes one transaction."""
+        open_ = True
+        while open_:
+            items = [self._queue.get()]
+            while not self._queue.empty() and len(items) < GROUP:
+                items.append(self._queue.get())
+            open_ = None not in items  # nothing comes after it
+            group = [item for item in items if item is not None]
             if self._wrong is None:
-                self._commit(statements)
-            if done:
-                done.set()
+                self._commit([statement for statements, _ in group for statement in statements])
+            for _, done in group:
+                if done:
+                    done.set()
 
     def _commit(self, statements: list[Statement]) -> None:
         try:

@@ -1,0 +1,72 @@
+"""`prompts`: designs of the prompt, and ways to hear the answer, with the same model over several worlds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from parley.execute import RunConfig
+from parley.experiments.base import Finding, above, difference
+from parley.experiments.served import measure, model_for
+from parley.report.plots import dots_figure
+
+__all__ = ["CLAIM", "NAME", "analyse", "cells", "figure", "measure"]
+
+NAME = "prompts"
+CLAIM = "A checkpoint plans best by the prompt it was trained on: the same history as a chat loses more, in each world"
+WORLDS = ("shortcut", "household", "treasure")
+TRAINED = "way=echo,template=transcript"
+DESIGNS = (
+    TRAINED,
+    "way=parse,template=transcript,max_tokens=1",
+    "way=echo,template=chat",
+    "way=letters,template=chat",
+    "way=constrained,template=chat",
+)
+
+
+def cells(quick: bool) -> Sequence[RunConfig]:
+    episodes, runs = (8, 12) if quick else (12, 96)
+    return [
+        RunConfig(world, f"endpoint:model={model_for(world)},{design}", episodes=episodes, runs=runs, cohort=1)
+        for world in WORLDS
+        for design in DESIGNS
+    ]
+
+
+def design_of(config: RunConfig) -> str:
+    """The design of a cell, as it stands in its spec."""
+    return next(design for design in DESIGNS if config.planner.endswith(design))
+
+
+def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Finding:
+    """Decided by the chat design and world in which the transcript gains least; intervals widened for their number."""
+    of = {(c.world, design_of(c)): regret for c, regret in zip(configs, regrets, strict=True)}
+    chats = [design for design in DESIGNS if "chat" in design]
+    rows, gains = [], []
+    for (world, design), regret in of.items():
+        gain, (low, high) = difference(regret, of[world, TRAINED])
+        rows.append(
+            {
+                "world": world,
+                "prompt": design,
+                "regret": float(regret.sum(1).mean()),
+                "more": gain,
+                "low": low,
+                "high": high,
+            }
+        )
+        if design in chats:
+            gains.append((gain, low, high))
+    widen = 2.77 / 1.96  # Bonferroni over the nine comparisons
+    gain, low, high = min(gains, key=lambda g: g[0] - widen * (g[0] - g[1]))
+    interval = (gain - widen * (gain - low), gain + widen * (high - gain))
+    quantity = "least gain in regret of the transcript over a chat prompt, over designs and worlds"
+    return Finding(CLAIM, above(*interval, 0.0), gain, interval, quantity, rows)
+
+
+def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
+    of = {(c.world, design_of(c)): float(r.sum(1).mean()) for c, r in zip(configs, regrets, strict=True)}
+    columns = {world: [of[world, design] for design in DESIGNS] for world in WORLDS}
+    return dots_figure(NAME, "regret", list(DESIGNS), columns)
