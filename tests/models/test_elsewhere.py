@@ -16,7 +16,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from parley import assemble
+from parley.execute import RunConfig, run
 from parley.models.llama import Llama
+from parley.report.summary import Curves
+from tests.talker import Talker
 
 SHIPPED = sorted(p.name for p in assemble.CHECKPOINTS.iterdir() if p.is_dir())
 NEW = 24  # tokens
@@ -87,3 +90,27 @@ def test_it_answers_over_transformers_serve(server):
         with urllib.request.urlopen(asked, timeout=60) as answer:
             (choice,) = json.loads(answer.read())["choices"]
         assert (choice["text"] if kind == "completions" else choice["message"]["content"]) == expected
+
+
+def test_an_endpoint_planner_finds_out_what_transformers_serve_cannot_do(server, tmp_path):
+    path = assemble.CHECKPOINTS / "shortcut"
+    spec = f"endpoint:model=vllm/{path},base_url={server},template=transcript,max_tokens=1,temperature=0,backoff_s=0.01"
+    manifest = run(RunConfig("shortcut", f"{spec},tokenizer={path}", runs=1, episodes=2), tmp_path / "served")
+    assert manifest["planner"]["way"] == "parse"
+    assert set(manifest["planner"]["probe"]) == {"api", "echo", "letters", "constrained", "parse"}
+    served, local = Curves.read(tmp_path / "served"), tmp_path / "local"
+    run(RunConfig("shortcut", "transformer:decode=greedy", runs=1, episodes=2), local)
+    np.testing.assert_allclose(served.values, Curves.read(local).values, atol=1e-12)
+
+
+def test_a_served_model_that_fails_a_probe_is_not_given_up(tmp_path):
+    """llama.cpp's server answers a JSON schema with 500: that way is none, another one is."""
+
+    def fault(body: dict) -> str:
+        return "500" if "response_format" in body else ""
+
+    with Talker({"chat"}, fault=fault) as talker:
+        spec = f"endpoint:model=vllm/m,base_url={talker.base_url},backoff_s=0.001"
+        manifest = run(RunConfig("shortcut", spec, runs=1, episodes=1), tmp_path / "run")
+    assert manifest["planner"]["probe"]["constrained"] == "the server refuses: server error (500)"
+    assert manifest["planner"]["way"] == "parse"

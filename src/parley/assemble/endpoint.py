@@ -123,6 +123,6 @@ def _context(at: Endpoint) -> int:
 
     try:
         request = Request("models", None, "", "probe context", Place())
-        return int(at.ask(request, read, attempts=2)) or CONTEXT
+        return int(at.ask(request, read, attempts=2, probing=True)) or CONTEXT
     except (Failure, BadInput):
         return CONTEXT

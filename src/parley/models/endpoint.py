@@ -110,12 +110,13 @@ class Endpoint:
         read: Callable[[Any], Any],
         judge: Callable[[Any], str] = lambda answer: OK,
         attempts: int = 0,
+        probing: bool = False,
     ) -> Any:
         """What `read` makes of the answer, which must be JSON; from the ledger where the same was asked before.
 
         `judge` names the outcome of what was read. Raises `Unusable` where all `attempts` (0: as in the options) came
         to nothing that can be read, `Refused` where the server will not answer this call, `RunPaused` where it answers
-        none.
+        none; `probing`, `Failure` where this call fails.
         """
         content = None if request.body is None else _encoded(request.body)
         key = self._key(request.path, content or b"")
@@ -139,7 +140,7 @@ class Endpoint:
             self._count(failure)
             if attempt < attempts:
                 self.ledger.halted.wait(self._wait_s(attempt, failure))
-        if isinstance(failure, Unusable):
+        if isinstance(failure, Unusable) or (probing and failure):
             raise failure
         raise self._pause(f"{attempts} attempts at a call failed, the last one with: {failure}")
 

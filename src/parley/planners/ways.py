@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from parley.core.calls import OK, OUTSIDE, Place, RunPaused
 from parley.core.errors import BadInput
-from parley.models.endpoint import Endpoint, Refused, Request, Unusable
+from parley.models.endpoint import Endpoint, Failure, Refused, Request, Unusable
 from parley.prompting.answers import letters, parse
 from parley.prompting.prompter import Prompter
 from parley.prompting.template import Turn, as_messages, as_text
@@ -357,11 +357,9 @@ def _probed(endpoint: Endpoint, request: Request, read: Any) -> str:
         try:
             body = {**(request.body or {}), "seed": seed}
             asked = Request(request.path, body, request.prompt, request.purpose, request.place)
-            why = str(endpoint.ask(asked, read, attempts=PROBE_ATTEMPTS))
-        except Refused as refused:
+            why = str(endpoint.ask(asked, read, attempts=PROBE_ATTEMPTS, probing=True))
+        except (Refused, Failure) as refused:
             return f"the server refuses: {refused.outcome}"
-        except Unusable as unusable:
-            why = unusable.outcome
         if not why:
             break
     return why
@@ -393,15 +391,16 @@ def _reach(endpoint: Endpoint) -> tuple[bool, str]:
         asks = _Asks(endpoint, asking, chat)
         request = asks.request([Turn("user", "Say hello.\n")], Place(), "probe api", max_tokens=1)
         try:
-            endpoint.ask(request, lambda answer: len(answer["choices"]), attempts=PROBE_ATTEMPTS)
+            endpoint.ask(request, lambda answer: len(answer["choices"]), attempts=PROBE_ATTEMPTS, probing=True)
         except Refused as refused:
             if "key" in refused.outcome:
                 raise
             refusals.append(refused)
         except Unusable as unusable:
-            refusals.append(BadInput(f"{endpoint.server.base_url} is no OpenAI-compatible server: {unusable.outcome}"))
-        except RunPaused as paused:
-            raise BadInput(f"{paused}: is the address right, and the server up?") from None
+            refusals.append(BadInput(f"{endpoint.server.base_url} is no OpenAI-compatible server: {unusable}"))
+        except (Failure, RunPaused) as failed:
+            said = f"{endpoint.server.base_url} does not answer ({failed}): is the address right, and the server up?"
+            refusals.append(BadInput(said))
         else:
             return chat, "chat" if chat else "completions"
     raise refusals[0]
