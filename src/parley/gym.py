@@ -6,6 +6,7 @@ from typing import Any
 from parley.actors.cloned import ClonedActor, ClonedPolicy, clone
 from parley.actors.grid import GridActor
 from parley.actors.grid_search import GridSearchActor
+from parley.actors.pick_place import PickPlaceActor
 from parley.actors.waypoints import WaypointActor
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
@@ -13,7 +14,9 @@ from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
 from parley.reporters.house import HouseReporter, posture
 from parley.reporters.keys import KeysReporter, spot
 from parley.reporters.learned import LearnedReporter, LowLevelReporter
+from parley.reporters.sorter import SorterReporter
 from parley.reporters.template import HouseholdReporter
+from parley.worlds import sorter
 from parley.worlds.composed import ComposedWorld, Script, TextEnv
 from parley.worlds.house import Mansion, mansion_tables, postures, sentence
 from parley.worlds.house_env import HouseMaze
@@ -23,6 +26,8 @@ from parley.worlds.keys import SECRETS, Rules, mechanism, rules_tables, spots
 from parley.worlds.keys_env import KeysGrid
 from parley.worlds.physical import Abstraction, PhysicalWorld
 from parley.worlds.single import SingleRun
+from parley.worlds.sorter_env import SorterArm
+from parley.worlds.sorter_layout import places
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.reported import ReportedWorld, mixed
 from parley.worlds.tabular.shortcut import shortcut
@@ -142,5 +147,23 @@ def keys_world(**settings: Any) -> PhysicalWorld:
     abstraction = Abstraction(
         state=lambda raw: str(spot(raw)),
         mechanism=lambda z, s, g: mechanism(SECRETS[z], at[s], g),
+    )
+    return PhysicalWorld.of(tables, text_env, abstraction)
+
+
+def sorter_world(**settings: Any) -> PhysicalWorld:
+    """The robot arm in MuJoCo physics (extra `mujoco`), with its abstract tables; `settings` are those of `Rules`."""
+    rules = sorter.Rules(**settings)
+    tables = sorter.rules_tables(rules)
+    script = Script.of(tables)
+
+    def text_env(latent: int) -> TextEnv:
+        low = SorterArm(rules, sorter.PLANS[latent])
+        return TextEnv(low, PickPlaceActor(), SorterReporter(), script, max_actions=400)
+
+    at = dict(zip(tables.states, sorter.states(), strict=True))
+    abstraction = Abstraction(
+        state=lambda raw: sorter.sentence(places(raw["blocks"])),
+        mechanism=lambda z, s, g: sorter.mechanism(sorter.PLANS[z], at[s], g),
     )
     return PhysicalWorld.of(tables, text_env, abstraction)

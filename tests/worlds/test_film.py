@@ -13,7 +13,7 @@ from parley.worlds.house_picture import DRAUGHT, LOCKED, METRE, ROBOT, picture
 from tests.worlds.toy import Line
 
 
-@pytest.mark.parametrize("world", ["house:horizon=2", "keys:workers=2"])
+@pytest.mark.parametrize("world", ["house:horizon=2", "keys:workers=2", "sorter:horizon=3"])
 def test_a_logged_episode_becomes_a_film(world, tmp_path, capsys):
     out, gif = tmp_path / "run", tmp_path / "film.gif"
     assert (
