@@ -13,6 +13,7 @@ from parley.worlds.house import house
 from parley.worlds.household import House, household
 from parley.worlds.keys import keys
 from parley.worlds.physical import PhysicalWorld
+from parley.worlds.quest import quest
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.reported import with_floor
@@ -30,6 +31,7 @@ WORLDS: dict[str, Kind] = {
     ),
     "house": Kind(house, "MuJoCo (extra mujoco): rooms whose doors may be locked, and a draught"),
     "keys": Kind(keys, "MiniGrid (extra minigrid): which key opens the grey door, and where the red ball is"),
+    "quest": Kind(quest, "TextWorld (extra text): which of three keys fits the iron door, in the game's own words"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
@@ -39,6 +41,7 @@ LOW_LEVEL = {
     "household": False,
     "house": True,
     "keys": True,
+    "quest": True,
 }  # worlds that have one, and whether they run on it unless told
 
 
@@ -94,9 +97,9 @@ def _low_level(kind: str, arguments: dict[str, str]) -> bool:
 
 
 def _physical() -> dict[str, Callable[..., World]]:
-    from parley.gym import house_world, keys_world
+    from parley.gym import house_world, keys_world, quest_world
 
-    return {"house": house_world, "keys": keys_world}
+    return {"house": house_world, "keys": keys_world, "quest": quest_world}
 
 
 def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:
