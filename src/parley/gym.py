@@ -7,6 +7,7 @@ from parley.actors.cloned import ClonedActor, ClonedPolicy, clone
 from parley.actors.grid import GridActor
 from parley.actors.grid_search import GridSearchActor
 from parley.actors.pick_place import PickPlaceActor
+from parley.actors.typist import TypistActor
 from parley.actors.waypoints import WaypointActor
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
@@ -14,6 +15,7 @@ from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
 from parley.reporters.house import HouseReporter, posture
 from parley.reporters.keys import KeysReporter, spot
 from parley.reporters.learned import LearnedReporter, LowLevelReporter
+from parley.reporters.quest import QuestReporter, turn
 from parley.reporters.sorter import SorterReporter
 from parley.reporters.template import HouseholdReporter
 from parley.worlds import sorter
@@ -25,6 +27,9 @@ from parley.worlds.household_env import HouseholdGrid
 from parley.worlds.keys import SECRETS, Rules, mechanism, rules_tables, spots
 from parley.worlds.keys_env import KeysGrid
 from parley.worlds.physical import Abstraction, PhysicalWorld
+from parley.worlds.quest import COLOURS, quest, turns
+from parley.worlds.quest import mechanism as quest_mechanism
+from parley.worlds.quest_env import QuestGame
 from parley.worlds.single import SingleRun
 from parley.worlds.sorter_env import SorterArm
 from parley.worlds.sorter_layout import places
@@ -165,5 +170,21 @@ def sorter_world(**settings: Any) -> PhysicalWorld:
     abstraction = Abstraction(
         state=lambda raw: sorter.sentence(places(raw["blocks"])),
         mechanism=lambda z, s, g: sorter.mechanism(sorter.PLANS[z], at[s], g),
+    )
+    return PhysicalWorld.of(tables, text_env, abstraction)
+
+
+def quest_world(**settings: Any) -> PhysicalWorld:
+    """The text adventure in TextWorld (extra `text`), with its abstract tables; `settings` are those of `quest`."""
+    tables = quest(**settings)
+    script = Script.of(tables)
+
+    def text_env(latent: int) -> TextEnv:
+        return TextEnv(QuestGame(COLOURS[latent]), TypistActor(), QuestReporter(), script, max_actions=10)
+
+    at = dict(zip(tables.states, turns(), strict=True))
+    abstraction = Abstraction(
+        state=lambda raw: str(turn(raw)),
+        mechanism=lambda z, s, g: quest_mechanism(COLOURS[z], at[s], g),
     )
     return PhysicalWorld.of(tables, text_env, abstraction)

@@ -24,7 +24,10 @@ def logged(out) -> list:
     return [db.execute(query).fetchall() for query in (QUERY, LOW_LEVEL)]
 
 
-@pytest.mark.parametrize("world, size", [("house:horizon=4", (2, 2)), ("keys", (3, 3)), ("sorter:horizon=3", (2, 1))])
+@pytest.mark.parametrize(
+    "world, size",
+    [("house:horizon=4", (2, 2)), ("keys", (3, 3)), ("sorter:horizon=3", (2, 1)), ("quest", (3, 2))],
+)
 def test_same_seed_same_log_in_a_new_process_and_with_workers(world, size, tmp_path):
     runs, episodes = size
     run(RunConfig(world, "random", episodes=episodes, runs=runs, seed=5), tmp_path / "here")
@@ -64,6 +67,7 @@ class Overhearing(ScriptedPlanner):
         ),
         ("keys", (0, 3), ("pick up the blue key", "go to the west room", "pick up the red key")),
         ("sorter:horizon=3", (0, 1), ("put the red block on the wool mat", "put the green block on the straw mat")),
+        ("quest", (1, 2), ("try the brass key in the iron door", "go to the vault", "take the gold coin")),
         ("examples.bring_your_own_world:lake", (0, 1), ("go home",)),
     ],
 )

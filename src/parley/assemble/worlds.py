@@ -13,6 +13,7 @@ from parley.worlds.house import house
 from parley.worlds.household import House, household
 from parley.worlds.keys import keys
 from parley.worlds.physical import PhysicalWorld
+from parley.worlds.quest import quest
 from parley.worlds.sorter import sorter
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
@@ -32,6 +33,7 @@ WORLDS: dict[str, Kind] = {
     "house": Kind(house, "MuJoCo (extra mujoco): rooms whose doors may be locked, and a draught"),
     "keys": Kind(keys, "MiniGrid (extra minigrid): which key opens the grey door, and where the red ball is"),
     "sorter": Kind(sorter, "MuJoCo (extra mujoco): a robot arm, and which mat keeps which block"),
+    "quest": Kind(quest, "TextWorld (extra text): which of three keys fits the iron door, in the game's own words"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
@@ -42,6 +44,7 @@ LOW_LEVEL = {
     "house": True,
     "keys": True,
     "sorter": True,
+    "quest": True,
 }  # worlds that have one, and whether they run on it unless told
 
 
@@ -97,9 +100,9 @@ def _low_level(kind: str, arguments: dict[str, str]) -> bool:
 
 
 def _physical() -> dict[str, Callable[..., World]]:
-    from parley.gym import house_world, keys_world, sorter_world
+    from parley.gym import house_world, keys_world, quest_world, sorter_world
 
-    return {"house": house_world, "keys": keys_world, "sorter": sorter_world}
+    return {"house": house_world, "keys": keys_world, "quest": quest_world, "sorter": sorter_world}
 
 
 def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:
