@@ -29,8 +29,10 @@ class Talker:
     `said` holds a (path, body, fault) of every call in the order of arrival.
     """
 
-    def __init__(self, can=EVERYTHING, answer=None, fault: Fault = lambda body: "", key: str = "", context=0) -> None:
-        self.can, self.key, self.context, self.fault = can, key, context, fault
+    def __init__(
+        self, can=EVERYTHING, answer=None, fault: Fault = lambda body: "", key="", context=0, stall_s=4.0
+    ) -> None:
+        self.can, self.key, self.context, self.fault, self.stall_s = can, key, context, fault, stall_s
         self.answer = answer or letter_by_chance
         self.said: list[tuple[str, dict, str]] = []
         self.headers: list[dict] = []
@@ -129,7 +131,7 @@ def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
             if fault.isdigit():
                 return self._send(int(fault), {"error": {"message": "try later"}}, {"Retry-After": "0"})
             if fault == "stall":
-                time.sleep(4.0)
+                time.sleep(talker.stall_s)
             status, reply = talker.reply(self.path, body)
             if status == 200 and fault == "empty":
                 for choice in reply["choices"]:

@@ -79,10 +79,12 @@ def faulty(way: str, share: float = 0.3):
     return fault
 
 
-def check_faults(tmp_path: Path, way: str, runs: int, episodes: int) -> None:
-    with Talker(fault=faulty(way)) as talker:
+def check_faults(tmp_path: Path, way: str, runs: int, episodes: int, timeout_s: float) -> None:
+    """`timeout_s` is well above what an answer takes: on a busy machine another one would be counted as stalled."""
+    with Talker(fault=faulty(way), stall_s=2 * timeout_s) as talker:
         out = tmp_path / "run"
-        run(config(talker, way, runs, episodes), out)
+        spec = config(talker, way).planner.replace("timeout_s=1.5", f"timeout_s={timeout_s}")
+        run(RunConfig("shortcut", spec, runs=runs, episodes=episodes), out)
         steps = rows(out, "SELECT run, episode, step FROM steps")
         assert len(steps) == len(set(steps)) == runs * episodes * 3
         assert len(rows(out, "SELECT 1 FROM episodes")) == runs * episodes
@@ -98,13 +100,13 @@ def check_faults(tmp_path: Path, way: str, runs: int, episodes: int) -> None:
 
 @pytest.mark.parametrize("way", FAULTS)
 def test_a_faulty_server_loses_and_doubles_nothing(tmp_path, way):
-    check_faults(tmp_path, way, runs=16, episodes=6)
+    check_faults(tmp_path, way, runs=16, episodes=6, timeout_s=3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", FAULTS)
 def test_a_faulty_server_at_length(tmp_path, way):
-    check_faults(tmp_path, way, runs=64, episodes=50)
+    check_faults(tmp_path, way, runs=64, episodes=50, timeout_s=10)
 
 
 def check_kills(tmp_path: Path, runs: int, episodes: int, kills: int, slow_s: float) -> None:
@@ -493,3 +495,24 @@ def test_a_call_says_its_tokens_on_the_terminal(tmp_path, monkeypatch):
             == 0
         )
     assert "prompt tokens (0.0% from the server's cache)" in shown.getvalue()
+
+
+def test_memory_by_embeddings_and_examples_from_data(tmp_path):
+    from parley.pretraining.dataset import DataConfig
+    from parley.pretraining.make import make
+    from tests.tiny import tiny_language_model
+
+    make(assemble.world("shortcut").tables, DataConfig("shortcut", 8, 2, rho=1.0), tmp_path / "data")
+    more = f",memory=retrieval,size=1,embeddings={tiny_language_model(tmp_path / 'tiny')}"
+    more += f",shots=2,demonstrations={tmp_path / 'data'}"
+    with Talker() as talker:
+        run(config(talker, "parse", runs=2, episodes=3, more=more), tmp_path / "run")
+        asked = talker.asked()
+    for body in asked:
+        system, *rest = body["messages"]
+        assert "The first 2 episodes below are examples" in system["content"]
+        assert (
+            3 <= sum(message["content"].count("A new episode") for message in rest) <= 4
+        )  # two examples, one recalled
+    with pytest.raises(BadInput, match="goes with memory=retrieval"), Talker() as talker:
+        run(config(talker, "parse", more=",embeddings=x"), tmp_path / "other")
