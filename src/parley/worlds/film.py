@@ -84,14 +84,11 @@ def save_mp4(frames: Sequence[Frame], path: Path) -> None:
     """The frames as an H.264 film; needs the extra `video`."""
     try:
         import imageio_ffmpeg  # noqa: F401
-        from imageio.v2 import get_writer
+        from imageio.v2 import mimwrite
     except ImportError:
         raise MissingExtra("an MP4 film", "video") from None
-    with get_writer(path, fps=round(1 / FRAME_S), codec="libx264", macro_block_size=2) as writer:
-        for frame in frames:
-            picture = np.asarray(captioned(frame))
-            for _ in range(round(_seconds(frame) / FRAME_S)):
-                writer.append_data(picture)
+    shown = [np.asarray(captioned(frame)) for frame in frames for _ in range(round(_seconds(frame) / FRAME_S))]
+    mimwrite(path, shown, fps=round(1 / FRAME_S), codec="libx264", macro_block_size=2)
 
 
 def captioned(frame: Frame) -> Image.Image:
