@@ -1,13 +1,20 @@
 """Films: a logged episode is played again, and what it shows is what the low level was."""
 
+import base64
+import io
+import json
+import re
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from parley.cli import main
-from parley.core.errors import BadInput, RunDamaged
+from parley.core.errors import BadInput, MissingExtra, RunDamaged
 from parley.gym import keys_world
-from parley.worlds.film import Camera, film
+from parley.report.page import report_page
+from parley.worlds.film import Camera, film, save_film
 from parley.worlds.house import Mansion
 from parley.worlds.house_picture import DRAUGHT, LOCKED, METRE, ROBOT, picture
 from tests.worlds.toy import Line
@@ -52,3 +59,51 @@ def test_the_picture_of_the_house():
     assert tuple(image[round(1.5 * METRE), round(2.5 * METRE)]) == LOCKED  # hall to study
     assert tuple(image[round(2.5 * METRE), round(3.5 * METRE)]) == DRAUGHT  # study to lounge
     assert not np.array_equal(image, picture(plan, np.array([0.0, 0.0, 0, 0])))
+
+
+def test_run_render_keeps_films_that_the_page_plays(tmp_path, capsys):
+    out = tmp_path / "run"
+    command = ["run", "--world", "keys:horizon=2", "--planner", "random", "--episodes", "2", "--runs", "2"]
+    assert main([*command, "--render", "1:-1,0:0", "--out", str(out)]) == 0
+    assert main(["resume", str(out), "--render", "0:1", "--render-kind", "mp4", "--render-every", "30"]) == 0
+    capsys.readouterr()
+    names = ["run0-episode0.gif", "run0-episode1.mp4", "run1-episode1.gif"]
+    assert sorted(path.name for path in (out / "films").iterdir()) == names
+    (out / "films" / 'x"><script>.gif').write_bytes(b"not ours")
+    page = report_page([out])
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    films = data[0]["films"]
+    assert set(films) == {"0:0", "0:1", "1:1"} and "not ours" not in page
+    with Image.open(io.BytesIO(base64.b64decode(films["1:1"]["data"].partition(",")[2]))) as shown:
+        assert shown.n_frames > 2
+    film_bytes = base64.b64decode(films["0:1"]["data"].removeprefix("data:video/mp4;base64,"))
+    assert film_bytes[4:8] == b"ftyp"
+    assert "media-src data:" in page
+
+
+@pytest.mark.parametrize(
+    "world, options, said",
+    [
+        ("shortcut", ["--render", "0:0"], "no physical low level"),
+        ("keys", ["--render", "0"], "RUN:EPISODE"),
+        ("keys", ["--render", "2:0"], "runs below 2"),
+        ("keys", ["--render", "0:2"], "episodes below 2"),
+        ("keys", ["--render", "0:0", "--render-every", "0"], "at least 1"),
+        ("keys", ["--render", "0:0", "--record", "episodes"], "--record steps"),
+    ],
+)
+def test_what_cannot_be_rendered_is_said_before_the_run(world, options, said, tmp_path, capsys):
+    out = tmp_path / "run"
+    command = ["run", "--world", world, "--planner", "random", "--episodes", "2", "--runs", "2", "--out", str(out)]
+    assert main([*command, *options]) == 2
+    assert said in " ".join(capsys.readouterr().err.split()) and not out.exists()
+
+
+def test_films_of_other_kinds_and_without_the_extra(tmp_path, monkeypatch):
+    frames = [(np.zeros((9, 9, 3), np.uint8), "a caption that is long enough for several lines " * 9)]
+    with pytest.raises(BadInput, match=r"\.gif or \.mp4"):
+        save_film(frames, tmp_path / "film.avi")
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(MissingExtra, match=r"parley-rl\[video\]"):
+        save_film(frames, tmp_path / "film.mp4")
+    save_film(frames, tmp_path / "film.gif")

@@ -13,6 +13,7 @@ from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.execute import RunConfig, resume, run
 from parley.experiments.quickstart import SENTENCE, quickstart
 from parley.report.bars import Bars
+from parley.report.films import chosen, physical_of, render
 from parley.report.page import by_world, report_page
 from parley.report.plots import regret_figure, save_png
 from parley.report.summary import Curves, readable_manifest, reading
@@ -40,10 +41,12 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--threads", type=int, default=1, help="threads of the array library (default 1)")
 
     _limits_of(c)
+    _films_of(c)
 
     c = command("resume", _resume, "continue a run that was killed, paused or interrupted")
     c.add_argument("run", type=Path)
     _limits_of(c)
+    _films_of(c)
 
     c = command("show", _show, "the table of one or more runs, or one episode step by step")
     c.add_argument("run", type=Path, nargs="+")
@@ -70,6 +73,29 @@ def _limits_of(c: Any) -> None:
     c.add_argument("--prices", type=Path, metavar="FILE", help="a table of prices (docs/endpoints.md)")
 
 
+def _films_of(c: Any) -> None:
+    c.add_argument(
+        "--render", metavar="RUN:EPISODE,...", help="keep films of these episodes (physical worlds; 0:-1: the last)"
+    )
+    c.add_argument(
+        "--render-kind", default="gif", choices=["gif", "mp4"], help="default: gif; mp4 needs the extra video"
+    )
+    c.add_argument("--render-every", type=int, default=8, metavar="N", help="low-level actions a picture (default 8)")
+
+
+def _to_render(args: argparse.Namespace, config: RunConfig) -> list[tuple[int, int]]:
+    """The episodes to film; what is wrong with them is said before the run begins."""
+    if args.render is None:
+        return []
+    world = assemble.world(config.world)
+    physical_of(world, "--render")
+    if args.render_every < 1:
+        raise BadInput(f"--render-every {args.render_every}: expected at least 1")
+    if config.resolved(world).record != "steps":
+        raise BadInput("--render plays recorded steps again: add --record steps")
+    return chosen(args.render, config.runs, config.episodes)
+
+
 def _limits(args: argparse.Namespace) -> Limits:
     return Limits(args.token_limit, args.cost_limit, Prices.read(args.prices) if args.prices else Prices())
 
@@ -80,13 +106,15 @@ def _run(args: argparse.Namespace) -> Any:
             args.world += f"{',' if ':' in args.world else ':'}{part}={getattr(args, part)}"
     config = RunConfig(**{f.name: getattr(args, f.name) for f in fields(RunConfig)})
     assemble.world(args.world)  # a wrong name is said before any bar is drawn
+    films = _to_render(args, config)
     with Bars(ERR) as bars:
         manifest = run(config, args.out, bars.begin(args.world, config.episodes * config.runs), _limits(args))
-    return _closing(args, manifest)
+    return _closing(args, manifest, films)
 
 
 def _resume(args: argparse.Namespace) -> Any:
     config = RunConfig.from_manifest(read_manifest(args.run)["config"])
+    films = _to_render(args, config)
     with Bars(ERR) as bars:
         said: list[str] = []
         bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
@@ -94,7 +122,7 @@ def _resume(args: argparse.Namespace) -> Any:
     for warning in said:
         ERR.print(f"[yellow]parley:[/] {plain(warning)}", soft_wrap=True)
     args.out = args.run
-    return _closing(args, manifest)
+    return _closing(args, manifest, films)
 
 
 def _finished(out: Path) -> int:
@@ -106,17 +134,22 @@ def _finished(out: Path) -> int:
         return 0
 
 
-def _closing(args: argparse.Namespace, manifest: dict[str, Any]) -> Any:
-    """The table at the end."""
+def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: list[tuple[int, int]]) -> Any:
+    """The films, and the table at the end."""
+    world = assemble.world(manifest["config"]["world"])
+    made = [str(path) for path in render(args.out, world, films, args.render_kind, args.render_every)]
     curves = Curves.read(args.out)
     kept = manifest["config"]["record"]
     if not args.json:
         OUT.print(summary_table([curves.summary()], f"{manifest['config']['world']} ({args.out})"))
         if "calls" in manifest["totals"]:
             OUT.print(calls_line(manifest["totals"]["calls"]), soft_wrap=True, highlight=False)
+        for path in made:
+            OUT.print(f"film: {plain(path)}", soft_wrap=True, highlight=False)
         ERR.print(f"recorded: {kept}. A page with every episode:  parley report {plain(str(args.out))}", soft_wrap=True)
     calls = {"calls": manifest["totals"]["calls"]} if "calls" in manifest["totals"] else {}
-    return {"out": str(args.out), "record": kept, **curves.summary().as_dict(), **calls}
+    filmed = {"films": made} if made else {}
+    return {"out": str(args.out), "record": kept, **curves.summary().as_dict(), **calls, **filmed}
 
 
 def _show(args: argparse.Namespace) -> Any:

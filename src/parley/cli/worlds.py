@@ -8,18 +8,15 @@ from typing import Any
 
 from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
-from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.report.bars import Bars
-from parley.report.summary import reading
+from parley.report.films import frames_of
 from parley.report.tables import plain, verdicts_table
 from parley.runs.directory import read_manifest, storage
 from parley.worlds.conformance import check_world
-from parley.worlds.film import film, save_gif
-from parley.worlds.physical import PhysicalWorld
+from parley.worlds.film import save_film
 from parley.worlds.tabular.world_file import dump_world, load_world
 from parley.worlds.verify import verify
-from parley.worlds.workers import WorkersWorld
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
@@ -34,12 +31,12 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--episodes", type=int, default=20, help="of random subgoals, for each latent (default 20)")
     c.add_argument("--seed", type=int, default=0)
     c.add_argument("--within", type=float, default=0.03, help="total variation that counts as small (default 0.03)")
-    c = command("film", _film, "play an episode of a run in a physical world again, as an animated GIF", worlds)
+    c = command("film", _film, "play an episode of a run in a physical world again, as a GIF or MP4", worlds)
     c.add_argument("run", type=Path, help="a run directory that holds steps")
     c.add_argument("--of-run", type=int, default=0)
     c.add_argument("--episode", type=int, default=0)
     c.add_argument("--every", type=int, default=8, help="low-level actions from picture to picture (default 8)")
-    c.add_argument("--out", type=Path, required=True, help="the GIF")
+    c.add_argument("--out", type=Path, required=True, help="the film: a path that ends in .gif or .mp4")
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -63,22 +60,10 @@ def _verify(args: argparse.Namespace) -> Any:
 
 
 def _film(args: argparse.Namespace) -> Any:
-    manifest = read_manifest(args.run)
-    with reading(args.run) as reader:
-        steps = reader.trace(args.of_run, args.episode)
-        instructions = reader.episodes("instruction")
-    if not steps or args.of_run not in range(len(manifest["latents"])) or args.episode >= instructions.shape[1]:
-        raise BadInput(f"{args.run}: no steps are recorded of run {args.of_run}, episode {args.episode}")
-    world = assemble.world(manifest["config"]["world"])
-    physical = world.world if isinstance(world, WorkersWorld) else world
-    if not isinstance(physical, PhysicalWorld):
-        raise BadInput(f"{args.run}: world {world.name!r} has no physical low level to film")
-    seed = Draws(manifest["config"]["seed"], 1, args.of_run).seeds(args.episode)[0]
-    said = [(step["subgoal"], step["next_observation"]) for step in steps]
-    env = physical.text_env(world.latents.index(manifest["latents"][args.of_run]))
-    frames = film(env, seed, instructions[args.of_run, args.episode], said, args.every)
+    world = assemble.world(read_manifest(args.run)["config"]["world"])
+    frames = frames_of(args.run, world, args.of_run, args.episode, args.every)
     with storage(args.out):
-        save_gif(frames, args.out)
+        save_film(frames, args.out)
     if not args.json:
         OUT.print(f"{args.out}: {len(frames)} pictures", markup=False, soft_wrap=True)
     return {"film": str(args.out), "pictures": len(frames)}

@@ -10,6 +10,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from parley.core.text import inert
+from parley.report.films import kept_films
 from parley.report.plots import as_svg, regret_figure
 from parley.report.summary import Curves, reading
 from parley.runs.log import RunReader
@@ -61,6 +62,7 @@ def _traces(out: Path, curve: Curves, limit: int) -> dict[str, Any]:
     return {
         "label": inert(f"{curve.manifest['config']['world']}: {curve.label}"),
         "latents": latents,
+        "films": kept_films(out),
         "menus": [[[s and inert(s) for s in menu] for menu in joint] for joint in menus],
         "episodes": listed,
         "left_out": episodes - len(kept) if listed else episodes,

@@ -1,5 +1,6 @@
 """Films of logged episodes: an episode is a function of its seed and its subgoals, so it is played again."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,13 @@ import gymnasium as gym
 import numpy as np
 from PIL import Image, ImageDraw
 
-from parley.core.errors import BadInput, RunDamaged
+from parley.core.errors import BadInput, MissingExtra, RunDamaged
 from parley.core.text import inert
 from parley.worlds.composed import TextEnv
 
 Frame = tuple[np.ndarray, str]  # a picture and the sentence under it
-LINE = 16  # pixels of a line of text
+LINE, LINES, LETTERS = 16, 3, 66  # pixels of a line of text, lines below a picture, letters a line
+FRAME_S = 0.08  # seconds that a picture stays
 
 
 class Camera(gym.Wrapper[Any, Any, Any, Any]):
@@ -63,13 +65,43 @@ def film(env: TextEnv, seed: int, instruction: str, steps: Sequence[tuple[str, s
     return camera.frames
 
 
-def save_gif(frames: Sequence[Frame], path: Path, frame_s: float = 0.08) -> None:
-    """The frames as an animated GIF, each with its sentence below; what is said after a subgoal stays for a second."""
-    images = []
-    for picture, caption in frames:
-        shown = Image.new("RGB", (max(picture.shape[1], 360), picture.shape[0] + 2 * LINE), "white")
-        shown.paste(Image.fromarray(picture), (0, 0))
-        ImageDraw.Draw(shown).text((6, picture.shape[0] + LINE // 2), inert(caption, 70), fill="black")
-        images.append(shown)
-    durations = [round(1000 * (frame_s if caption.startswith(">") else 1.0)) for _, caption in frames]
+def save_film(frames: Sequence[Frame], path: Path) -> None:
+    """The frames as an animated GIF or, by the path's end, as an MP4, each with its sentence below."""
+    kinds = {".gif": save_gif, ".mp4": save_mp4}
+    if path.suffix not in kinds:
+        raise BadInput(f"film {str(path)!r}: expected a path that ends in .gif or .mp4")
+    kinds[path.suffix](frames, path)
+
+
+def save_gif(frames: Sequence[Frame], path: Path) -> None:
+    """The frames as an animated GIF; what is said after a subgoal stays for a second."""
+    images = [captioned(frame) for frame in frames]
+    durations = [round(1000 * _seconds(frame)) for frame in frames]
     images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0)
+
+
+def save_mp4(frames: Sequence[Frame], path: Path) -> None:
+    """The frames as an H.264 film; needs the extra `video`."""
+    try:
+        import imageio_ffmpeg  # noqa: F401
+        from imageio.v2 import mimwrite
+    except ImportError:
+        raise MissingExtra("an MP4 film", "video") from None
+    shown = [np.asarray(captioned(frame)) for frame in frames for _ in range(round(_seconds(frame) / FRAME_S))]
+    mimwrite(path, shown, fps=round(1 / FRAME_S), codec="libx264", macro_block_size=2)
+
+
+def captioned(frame: Frame) -> Image.Image:
+    """A picture with its sentence below it, broken into lines; even numbers of pixels, which MP4 needs."""
+    picture, caption = frame
+    lines = textwrap.wrap(inert(caption, LINES * LETTERS), LETTERS)[:LINES]
+    wide, high = max(picture.shape[1], 420), picture.shape[0] + (LINES + 1) * LINE
+    shown = Image.new("RGB", (wide + wide % 2, high + high % 2), "white")
+    shown.paste(Image.fromarray(picture), (0, 0))
+    for i, line in enumerate(lines):
+        ImageDraw.Draw(shown).text((6, picture.shape[0] + LINE // 2 + i * LINE), line, fill="black")
+    return shown
+
+
+def _seconds(frame: Frame) -> float:
+    return FRAME_S if frame[1].startswith(">") else 1.0

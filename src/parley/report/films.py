@@ -1,0 +1,85 @@
+"""Films of a run's episodes: made by playing them again, kept in `films/` of the run directory, found by the page."""
+
+import base64
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.roles import World
+from parley.report.summary import reading
+from parley.runs.directory import read_manifest, storage
+from parley.worlds.film import Frame, film, save_film
+from parley.worlds.physical import PhysicalWorld
+from parley.worlds.workers import WorkersWorld
+
+NAME = re.compile(r"run(\d+)-episode(\d+)\.(gif|mp4)")
+KINDS = {"gif": "image/gif", "mp4": "video/mp4"}
+
+
+def physical_of(world: World, where: str) -> PhysicalWorld:
+    """The physical world that is to be filmed; raises `BadInput` where there is none."""
+    physical = world.world if isinstance(world, WorkersWorld) else world
+    if not isinstance(physical, PhysicalWorld):
+        raise BadInput(f"{where}: world {world.name!r} has no physical low level to film")
+    return physical
+
+
+def chosen(text: str, runs: int, episodes: int) -> list[tuple[int, int]]:
+    """The episodes of "RUN:EPISODE,..."; "-1" counts from the last.
+
+    >>> chosen("0:0,1:-1", runs=2, episodes=10)
+    [(0, 0), (1, 9)]
+    """
+    found = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+):(-?\d+)\s*", part)
+        run, episode = map(int, match.groups()) if match else (-1, 0)
+        if not (0 <= run < runs and -episodes <= episode < episodes):
+            raise BadInput(
+                f"render={text!r}: expected RUN:EPISODE,... with runs below {runs}, episodes below {episodes}"
+            )
+        found.append((run, episode % episodes))
+    return list(dict.fromkeys(found))
+
+
+def frames_of(out: Path, world: World, run: int, episode: int, every: int) -> list[Frame]:
+    """The pictures of a logged episode; `every` low-level actions one."""
+    manifest = read_manifest(out)
+    with reading(out) as reader:
+        steps = reader.trace(run, episode)
+        instructions = reader.episodes("instruction")
+    if not steps or run not in range(len(manifest["latents"])) or episode >= instructions.shape[1]:
+        raise BadInput(f"{out}: no steps are recorded of run {run}, episode {episode}")
+    physical = physical_of(world, str(out))
+    seed = Draws(manifest["config"]["seed"], 1, run).seeds(episode)[0]
+    said = [(step["subgoal"], step["next_observation"]) for step in steps]
+    env = physical.text_env(world.latents.index(manifest["latents"][run]))
+    try:
+        return film(env, seed, instructions[run, episode], said, every)
+    finally:
+        env.close()
+
+
+def render(out: Path, world: World, episodes: Sequence[tuple[int, int]], kind: str, every: int) -> Iterator[Path]:
+    """Keep films (gif or mp4) of (run, episode)s in the run directory, one after the other."""
+    for run, episode in episodes:
+        path = out / "films" / f"run{run}-episode{episode}.{kind}"
+        frames = frames_of(out, world, run, episode, every)
+        with storage(path):
+            path.parent.mkdir(exist_ok=True)
+            save_film(frames, path)
+        yield path
+
+
+def kept_films(out: Path) -> dict[str, dict[str, str]]:
+    """The films of a run directory by "RUN:EPISODE": kind and data URI, so that a page needs no other file."""
+    found = {}
+    for path in sorted((out / "films").glob("*")):
+        if match := NAME.fullmatch(path.name):
+            run, episode, kind = int(match[1]), int(match[2]), match[3]
+            with storage(path):
+                content = base64.b64encode(path.read_bytes()).decode()
+            found[f"{run}:{episode}"] = {"kind": kind, "data": f"data:{KINDS[kind]};base64,{content}"}
+    return found
