@@ -32,6 +32,9 @@ CASES = [
     ("shortcut", "endpoint:way=parse,memory=summary,think=true,keep_thoughts=true"),
     ("random:actors=2", "endpoint:way=parse,memory=retrieval,size=2"),
     ("random:actors=2", "exact"),
+    ("team", "exact"),
+    ("team:actors=3,late=1", "exact"),
+    ("team", "posterior-sampling"),
     ("treasure", "scripted:script=open chest 3|open chest 1"),
     ("treasure:n=4", "exact:evidence=environment+demonstrator,rho=0.5"),
 ]
@@ -52,6 +55,7 @@ def play(case: tuple[str, str], num_runs: int, first_run: int = 0) -> Kept:
         instructions=assemble.Schedule("cyclic", world.instructions, draws),
         num_episodes=NUM_EPISODES,
         horizon=world.horizon,
+        forbidden=world.tables.forbidden,
     )
     with scene.closing:
         run_cohort(cohort)

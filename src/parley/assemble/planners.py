@@ -4,12 +4,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from parley.assemble.endpoint import endpoint
-from parley.assemble.scene import Kind, Scene
+from parley.assemble.scene import Kind, Scene, beliefs_of
 from parley.core.errors import BadInput
 from parley.core.roles import Planner
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.models.language_model import LanguageModel
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
+from parley.planners.factored import FactoredPlanner
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
@@ -17,13 +18,22 @@ from parley.planners.transformer import TransformerPlanner
 from parley.planners.world_model import Search, WorldModelPlanner
 from parley.theory.posterior import Evidence
 
+ENUMERATED = 3  # Actors up to whom joint subgoals are enumerated
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 
 
 def exact(
     scene: Scene, evidence: str = "environment", rho: float = 0.0, mixture: str = "episode", decode: str = "sample"
 ) -> Planner:
-    return ExactPlanner(scene.beliefs, Evidence(evidence, rho, mixture), decode)
+    tables, found = scene.beliefs.tables, Evidence(evidence, rho, mixture)
+    if tables.factored is not None and not found.demonstrator:
+        return FactoredPlanner(tables.factored, beliefs_of(tables.factored.summary), decode)
+    if tables.num_actors > ENUMERATED:
+        raise BadInput(
+            f"world {scene.spec!r} has {tables.num_actors} Actors: planner 'exact' enumerates joint subgoals, up to "
+            f"{ENUMERATED} Actors, unless the world factors them and evidence=environment; use a learned planner"
+        )
+    return ExactPlanner(scene.beliefs, found, decode)
 
 
 def expert(scene: Scene, decode: str = "sample") -> Planner:

@@ -49,7 +49,7 @@ class ExactPlanner:
             active = np.ones((self.num_runs, 1), dtype=bool)
         else:
             active = said.active[:, None]
-            subgoal = self.tables.joint(said.subgoals)[:, None]
+            subgoal = self._subgoals(said)
             if self.evidence.demonstrator:
                 self._weigh_subgoal(subgoal[:, 0], said.active)
             place, prob = self.beliefs.advance(said.step, self.place, self.latent, subgoal, seen)
@@ -61,6 +61,10 @@ class ExactPlanner:
         self._posterior: np.ndarray | None = None
         self._joint = None
         self._refuse_impossible(said)
+
+    def _subgoals(self, said: Outcome) -> np.ndarray:
+        """What was carried out, on the tables' subgoal axis; (B, 1), or (B, Z) where that depends on the latent."""
+        return self.tables.joint(said.subgoals)[:, None]
 
     def _keep(self, active: np.ndarray, place: np.ndarray) -> np.ndarray:
         return np.where(active.reshape(-1, 1, *[1] * (place.ndim - 2)), place, self.place)
