@@ -19,7 +19,7 @@ CASES = [
         (w, p)
         for w in ("shortcut", "household")
         for p in assemble.PLANNERS
-        if p not in ("scripted", "world-model", "hf", "endpoint")
+        if p not in ("scripted", "with-expert", "world-model", "hf", "endpoint")
     ),
     ("shortcut", "world-model:budget=8"),
     ("household", "world-model:model=exact,budget=8"),
@@ -35,6 +35,8 @@ CASES = [
     ("team", "exact"),
     ("team:actors=3,late=1", "exact"),
     ("team", "posterior-sampling"),
+    ("team", "decentralised"),
+    ("team:actors=3", "with-expert:actor=2"),
     ("treasure", "scripted:script=open chest 3|open chest 1"),
     ("treasure:n=4", "exact:evidence=environment+demonstrator,rho=0.5"),
 ]

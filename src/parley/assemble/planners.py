@@ -9,6 +9,7 @@ from parley.core.errors import BadInput
 from parley.core.roles import Planner
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.models.language_model import LanguageModel
+from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
 from parley.planners.language_model import LanguageModelPlanner, Scoring
@@ -42,6 +43,16 @@ def expert(scene: Scene, decode: str = "sample") -> Planner:
 
 def posterior_sampling(scene: Scene, decode: str = "sample") -> Planner:
     return PosteriorSamplingPlanner(scene.beliefs, decode=decode)
+
+
+def decentralised(scene: Scene, doubt: float = 0.1, decode: str = "sample") -> Planner:
+    return DecentralisedPlanner(scene.beliefs, doubt, decode)
+
+
+def with_expert(scene: Scene, actor: int, decode: str = "sample") -> Planner:
+    if not 1 <= actor <= scene.world.num_actors:
+        raise BadInput(f"actor={actor}: world {scene.spec!r} has Actors 1 to {scene.world.num_actors}")
+    return SubstitutedPlanner(exact(scene, decode=decode), expert(scene, decode), actor - 1)
 
 
 def at_random(scene: Scene, decode: str = "sample") -> Planner:
@@ -110,6 +121,8 @@ PLANNERS: dict[str, Kind] = {
     "world-model": Kind(
         world_model, "searches in what a model predicts: world-model:model=exact|transformer,search=tree", cohort=64
     ),
+    "decentralised": Kind(decentralised, "each Actor plans exactly for itself and does not hear what the others do"),
+    "with-expert": Kind(with_expert, "exact, with Actor N's part from the expert who knows z: with-expert:actor=1"),
     "random": Kind(at_random, "proposes every legal subgoal alike"),
     "scripted": Kind(scripted, "says the subgoals of a script in turn: scripted:script=one|two"),
     "transformer": Kind(

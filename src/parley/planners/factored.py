@@ -58,9 +58,10 @@ class FactoredPlanner(ExactPlanner):
         self._stored: dict[int, Completions] = {}
         self._told = 0  # Actors that have been told their part in this step
 
-    def _subgoals(self, said: Outcome) -> np.ndarray:
+    def _advance(self, said: Outcome, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = [words.encode(said.subgoals[:, k]) for k, words in enumerate(self.words)]
-        return self.factored.statuses(np.stack(parts, axis=1), self.all_latents)
+        status = self.factored.statuses(np.stack(parts, axis=1), self.all_latents)
+        return self.beliefs.advance(said.step, self.place, self.latent, status, seen)
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         """One Actor's conditional distribution; in a step Actors come in turn, each given what was told before."""
