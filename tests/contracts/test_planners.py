@@ -19,7 +19,7 @@ CASES = [
         (w, p)
         for w in ("shortcut", "household")
         for p in assemble.PLANNERS
-        if p not in ("scripted", "with-expert", "world-model", "hf", "endpoint")
+        if p not in ("scripted", "with-expert", "decentralised", "world-model", "hf", "endpoint")
     ),
     ("shortcut", "world-model:budget=8"),
     ("household", "world-model:model=exact,budget=8"),
