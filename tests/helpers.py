@@ -54,6 +54,7 @@ def run(tables: Tables, planner, latents, num_episodes: int, explorer=None, seed
             num_episodes=num_episodes,
             horizon=tables.horizon,
             meter=RegretMeter(beliefs, latents),
+            forbidden=tables.forbidden,
         )
     )
     return kept

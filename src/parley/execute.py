@@ -191,6 +191,7 @@ def _cohorts(
                 num_episodes=config.episodes,
                 horizon=world.horizon,
                 meter=regret_meter(scene.beliefs, mine, getattr(world, "altered", False)) if world.tables else None,
+                forbidden=world.tables.forbidden if world.tables else (),
             )
         )
     return cohorts

@@ -45,6 +45,7 @@ class Cohort:
     num_episodes: int
     horizon: int
     meter: RegretMeter | None = None
+    forbidden: tuple[tuple[str, str], ...] = ()  # sentences that may not be told to two Actors in one step
     on_episode: Callable[[EpisodeRecord], None] | None = None
 
 
@@ -101,7 +102,8 @@ def _decide(
     """Choose the joint subgoal (B, K), one Actor's part after another, each given the earlier ones."""
     parts = np.empty((cohort.draws.num_runs, 0), dtype=object)
     proposals, choices = [], []
-    for k, menu in enumerate(menus):
+    for k, whole in enumerate(menus):
+        menu = whole.given(parts, cohort.forbidden)
         proposal = cohort.planner.propose(menu, parts) if replayed is None else replayed.proposals[k]
         choice = cohort.explorer.choose(proposal, cohort.planner.decode, menu, Moment(moment.episode, moment.step, k))
         if cohort.meter:
@@ -121,7 +123,8 @@ def _rehear(cohort: Cohort, logged: LoggedEpisode) -> None:
     for part in (cohort.planner, cohort.explorer):
         part.hear(logged.opening)
     for record in logged.steps:
-        for k, (menu, proposal) in enumerate(zip(record.menus, record.proposals, strict=True)):
+        for k, (whole, proposal) in enumerate(zip(record.menus, record.proposals, strict=True)):
+            menu = whole.given(record.subgoals[:, :k], cohort.forbidden)
             cohort.explorer.choose(proposal, cohort.planner.decode, menu, Moment(record.episode, record.step, k))
         said = Outcome(
             record.episode, record.step, record.subgoals, record.next_observations, record.rewards, record.active

@@ -17,7 +17,12 @@ DEAR = {("household", "bayes-adaptive"), ("traps", "bayes-adaptive")}  # refused
 CASES = [
     (world, SPECS.get(name, name)) for world, name in product(WORLDS, assemble.EXPLORERS) if (world, name) not in DEAR
 ]
-CASES += [("random:actors=2", spec) for spec in ("none", "epsilon-greedy:epsilon=0.3", "adaptive-proposals")]
+CASES += [
+    (world, spec)
+    for world in ("random:actors=2", "team")
+    for spec in ("none", "epsilon-greedy:epsilon=0.3", "adaptive-proposals")
+]
+CASES += [("team", "epsilon-greedy:epsilon=0.3,policy=designed"), ("team", "posterior-sampling")]
 
 
 @pytest.fixture(params=CASES, ids="/".join)
@@ -39,6 +44,7 @@ def cohort(case: tuple[str, str], num_runs: int, first_run: int = 0, num_episode
         instructions=assemble.Schedule("cyclic", world.instructions, draws),
         num_episodes=num_episodes,
         horizon=world.horizon,
+        forbidden=world.tables.forbidden,
     )
 
 

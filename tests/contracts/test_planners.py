@@ -19,7 +19,7 @@ CASES = [
         (w, p)
         for w in ("shortcut", "household")
         for p in assemble.PLANNERS
-        if p not in ("scripted", "world-model", "hf", "endpoint")
+        if p not in ("scripted", "with-expert", "decentralised", "world-model", "hf", "endpoint")
     ),
     ("shortcut", "world-model:budget=8"),
     ("household", "world-model:model=exact,budget=8"),
@@ -32,6 +32,11 @@ CASES = [
     ("shortcut", "endpoint:way=parse,memory=summary,think=true,keep_thoughts=true"),
     ("random:actors=2", "endpoint:way=parse,memory=retrieval,size=2"),
     ("random:actors=2", "exact"),
+    ("team", "exact"),
+    ("team:actors=3,late=1", "exact"),
+    ("team", "posterior-sampling"),
+    ("team", "decentralised"),
+    ("team:actors=3", "with-expert:actor=2"),
     ("treasure", "scripted:script=open chest 3|open chest 1"),
     ("treasure:n=4", "exact:evidence=environment+demonstrator,rho=0.5"),
 ]
@@ -52,6 +57,7 @@ def play(case: tuple[str, str], num_runs: int, first_run: int = 0) -> Kept:
         instructions=assemble.Schedule("cyclic", world.instructions, draws),
         num_episodes=NUM_EPISODES,
         horizon=world.horizon,
+        forbidden=world.tables.forbidden,
     )
     with scene.closing:
         run_cohort(cohort)

@@ -4,12 +4,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from parley.assemble.endpoint import endpoint
-from parley.assemble.scene import Kind, Scene
+from parley.assemble.scene import Kind, Scene, beliefs_of
 from parley.core.errors import BadInput
 from parley.core.roles import Planner
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.models.language_model import LanguageModel
+from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
+from parley.planners.factored import FactoredPlanner
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
@@ -17,13 +19,22 @@ from parley.planners.transformer import TransformerPlanner
 from parley.planners.world_model import Search, WorldModelPlanner
 from parley.theory.posterior import Evidence
 
+ENUMERATED = 3  # Actors up to whom joint subgoals are enumerated
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 
 
 def exact(
     scene: Scene, evidence: str = "environment", rho: float = 0.0, mixture: str = "episode", decode: str = "sample"
 ) -> Planner:
-    return ExactPlanner(scene.beliefs, Evidence(evidence, rho, mixture), decode)
+    tables, found = scene.beliefs.tables, Evidence(evidence, rho, mixture)
+    if tables.factored is not None and not found.demonstrator:
+        return FactoredPlanner(tables.factored, beliefs_of(tables.factored.summary), decode)
+    if tables.num_actors > ENUMERATED:
+        raise BadInput(
+            f"world {scene.spec!r} has {tables.num_actors} Actors: planner 'exact' enumerates joint subgoals, up to "
+            f"{ENUMERATED} Actors, unless the world factors them and evidence=environment; use a learned planner"
+        )
+    return ExactPlanner(scene.beliefs, found, decode)
 
 
 def expert(scene: Scene, decode: str = "sample") -> Planner:
@@ -32,6 +43,16 @@ def expert(scene: Scene, decode: str = "sample") -> Planner:
 
 def posterior_sampling(scene: Scene, decode: str = "sample") -> Planner:
     return PosteriorSamplingPlanner(scene.beliefs, decode=decode)
+
+
+def decentralised(scene: Scene, doubt: float = 0.1, decode: str = "sample") -> Planner:
+    return DecentralisedPlanner(scene.beliefs, doubt, decode)
+
+
+def with_expert(scene: Scene, actor: int, decode: str = "sample") -> Planner:
+    if not 1 <= actor <= scene.world.num_actors:
+        raise BadInput(f"actor={actor}: world {scene.spec!r} has Actors 1 to {scene.world.num_actors}")
+    return SubstitutedPlanner(exact(scene, decode=decode), expert(scene, decode), actor - 1)
 
 
 def at_random(scene: Scene, decode: str = "sample") -> Planner:
@@ -100,6 +121,8 @@ PLANNERS: dict[str, Kind] = {
     "world-model": Kind(
         world_model, "searches in what a model predicts: world-model:model=exact|transformer,search=tree", cohort=64
     ),
+    "decentralised": Kind(decentralised, "each Actor plans exactly for itself and does not hear what the others do"),
+    "with-expert": Kind(with_expert, "exact, with Actor N's part from the expert who knows z: with-expert:actor=1"),
     "random": Kind(at_random, "proposes every legal subgoal alike"),
     "scripted": Kind(scripted, "says the subgoals of a script in turn: scripted:script=one|two"),
     "transformer": Kind(

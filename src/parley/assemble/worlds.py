@@ -19,6 +19,7 @@ from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.reported import with_floor
 from parley.worlds.tabular.shortcut import shortcut
+from parley.worlds.tabular.team import team
 from parley.worlds.tabular.traps import traps
 from parley.worlds.tabular.treasure import treasure
 from parley.worlds.tabular.world_file import load_world
@@ -35,6 +36,7 @@ WORLDS: dict[str, Kind] = {
     "sorter": Kind(sorter, "MuJoCo (extra mujoco): a robot arm, and which mat keeps which block"),
     "quest": Kind(quest, "TextWorld (extra text): which of three keys fits the iron door, in the game's own words"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
+    "team": Kind(team, "K Actors (actors=2) before two doors: who can do what, and what takes two at once, is hidden"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
 

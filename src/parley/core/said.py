@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from parley.core.errors import BadInput
 from parley.core.tables import Sentences
 
 INVALID = "invalid"  # what the log gives as the source of a proposal that rests on no usable answer
@@ -46,6 +47,18 @@ class Menu:
     def shared(cls, sentences: tuple[str, ...]) -> "Menu":
         """The menu that all runs see at all steps."""
         return cls(np.array([sentences], dtype=object), np.ones((1, len(sentences)), dtype=bool))
+
+    def given(self, parts: Sentences, forbidden: tuple[tuple[str, str], ...]) -> "Menu":
+        """The same menu without what is forbidden beside the parts (B, k) that Actors before have been told."""
+        legal = self.legal
+        for pair in forbidden:
+            for one, other in {pair, pair[::-1]}:
+                legal = legal & ~((parts == one).any(axis=1)[:, None] & (self.sentences == other))
+        if not legal.any(axis=1).all():
+            raise BadInput(
+                "menu: what earlier Actors are told forbids all that this one could be told: mend `forbidden`"
+            )
+        return self if legal is self.legal else Menu(self.sentences, legal)
 
     def say(self, index: Int[np.ndarray, " B"]) -> Sentences:
         """The sentences at `index`, one a run."""

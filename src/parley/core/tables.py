@@ -3,11 +3,15 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from parley.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from parley.core.factored import Factored
 
 Sentences = np.ndarray  # an object array of str
 
@@ -64,6 +68,8 @@ class Tables:
 
     `menus[k]` lists what Actor k can be told; the subgoal axis G of the tables runs over the product of the menus in
     row-major order (one Actor: G = len(menus[0])). `preference` shares the expert of z among equally good subgoals.
+    `forbidden` holds pairs of sentences that may not be told to two Actors in one step; `factored`, where there is
+    one, says the same for any number of Actors without the product.
     """
 
     name: str
@@ -79,6 +85,8 @@ class Tables:
     emission: Float[np.ndarray, "Z S O"]
     reward: Float[np.ndarray, "O W"]
     preference: Float[np.ndarray, "Z G"] | None = None
+    forbidden: tuple[tuple[str, str], ...] = ()
+    factored: "Factored | None" = field(default=None, compare=False)
     doc: str = field(default="", compare=False)
 
     @property
@@ -119,7 +127,27 @@ class Tables:
         return JointVocabulary(self.menu_words)
 
     @cached_property
+    def at_random(self) -> Float[np.ndarray, " G"]:
+        """The law of joint subgoals whose parts are drawn one after another, alike among what is not yet forbidden."""
+        law = np.ones(1)
+        said: list[tuple[str, ...]] = [()]
+        for menu in self.menus:
+            allowed = np.array([[not forbids(self.forbidden, parts, part) for part in menu] for parts in said])
+            law = (law[:, None] * allowed / np.maximum(allowed.sum(axis=1, keepdims=True), 1)).ravel()
+            said = [(*parts, part) for parts in said for part in menu]
+        return law
+
+    @cached_property
     def tie_weights(self) -> Float[np.ndarray, "Z G"]:
         """How the expert of z shares itself among tied subgoals, before restriction to the tied ones."""
         weights = np.ones((self.num_latents, self.num_subgoals))
         return weights if self.preference is None else self.preference
+
+
+def forbids(forbidden: tuple[tuple[str, str], ...], parts: tuple[str, ...], part: str) -> bool:
+    """Whether `part` may not be told besides one of `parts`.
+
+    >>> forbids((("lift", "lift"),), ("work", "lift"), "lift")
+    True
+    """
+    return any((one, part) in forbidden or (part, one) in forbidden for one in parts)

@@ -134,6 +134,7 @@ def expected_regret(
         num_episodes=config.episodes,
         horizon=world.horizon,
         meter=regret_meter(scene.beliefs, latents, getattr(world, "altered", False)),
+        forbidden=world.tables.forbidden,
         on_episode=after,
     )
     with suppress(_Settled):

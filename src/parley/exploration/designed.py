@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 from parley.core.said import Menu, Moment, Opening, Outcome
 from parley.core.tables import Tables
+from parley.exploration.explorers import uniform_policy
 from parley.theory.design import Design
 
 
@@ -21,7 +22,7 @@ class DesignedPolicy:
         assert len(designs) in (1, len(tables.instructions))
         self.tables, self.tree = tables, designs[0].tree
         self.sizes = [len(menu) for menu in tables.menus]
-        alike = np.full((len(designs), 1, tables.num_subgoals), 1 / tables.num_subgoals)
+        alike = np.tile(tables.at_random, (len(designs), 1, 1))
         laws = [np.stack(at) for at in zip(*(design.policy for design in designs), strict=True)]
         self.laws = [np.concatenate([law, alike], axis=1) for law in laws]  # design, node (the last: nowhere), subgoal
 
@@ -42,13 +43,13 @@ class DesignedPolicy:
             self.joint = self.laws[moment.step - 1][self.which, self.node].reshape(num_runs, *self.sizes)
         part = self.joint.sum(axis=tuple(range(2, self.joint.ndim)))
         total = part.sum(axis=1, keepdims=True)
-        part = np.where(total > 0, part / np.where(total > 0, total, 1.0), 1 / part.shape[1])
+        part = part / np.where(total > 0, total, 1.0)
         self._order = None
         if len(menu.sentences) > 1 or tuple(menu.sentences[0]) != self.tables.menus[moment.actor]:
             order = self.tables.menu_words[moment.actor].encode(menu.sentences)
             self._order = np.broadcast_to(order, (num_runs, order.shape[1]))
             part = np.take_along_axis(part, self._order, axis=1)
-        return part
+        return np.where(part.sum(axis=1, keepdims=True) > 0, part, uniform_policy(menu, moment, num_runs))
 
     def chose(self, index: Int[np.ndarray, " B"]) -> None:
         if self.joint is None or self.joint.ndim == 2:

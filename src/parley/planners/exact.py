@@ -49,10 +49,9 @@ class ExactPlanner:
             active = np.ones((self.num_runs, 1), dtype=bool)
         else:
             active = said.active[:, None]
-            subgoal = self.tables.joint(said.subgoals)[:, None]
             if self.evidence.demonstrator:
-                self._weigh_subgoal(subgoal[:, 0], said.active)
-            place, prob = self.beliefs.advance(said.step, self.place, self.latent, subgoal, seen)
+                self._weigh_subgoal(self.tables.joint(said.subgoals), said.active)
+            place, prob = self._advance(said, seen)
             self.place = place if said.active.all() or place.ndim != self.place.ndim else self._keep(active, place)
             self.step = said.step + 1
         self._unseen = self._log_weights()
@@ -61,6 +60,11 @@ class ExactPlanner:
         self._posterior: np.ndarray | None = None
         self._joint = None
         self._refuse_impossible(said)
+
+    def _advance(self, said: Outcome, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Each latent's place after an outcome and P_z(o' given tau_h, g); `seen` (B, 1) is o'."""
+        subgoal = self.tables.joint(said.subgoals)[:, None]
+        return self.beliefs.advance(said.step, self.place, self.latent, subgoal, seen)
 
     def _keep(self, active: np.ndarray, place: np.ndarray) -> np.ndarray:
         return np.where(active.reshape(-1, 1, *[1] * (place.ndim - 2)), place, self.place)

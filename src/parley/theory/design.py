@@ -133,12 +133,15 @@ def _require_affordable(functional: Functional, goal: Goal) -> None:
 
 
 def _settle(functional: Functional, goal: Goal, weights: list[np.ndarray], bound: float, method: str) -> Design:
-    """From realisation weights to laws; nodes that are not reached get the uniform law."""
-    policy = []
+    """From realisation weights to laws; nodes that are not reached get the uniform law.
+
+    Joint subgoals that are forbidden get none; `bound` was found as if they were allowed, and holds all the same.
+    """
+    policy, alike = [], functional.tree.beliefs.tables.at_random
     for at in weights:
-        at = np.maximum(at, 0.0)
+        at = np.where(alike > 0, np.maximum(at, 0.0), 0.0)
         total = at.sum(axis=1, keepdims=True)
-        policy.append(np.where(total > 0, at / np.where(total > 0, total, 1.0), 1 / at.shape[1]))
+        policy.append(np.where(total > 0, at / np.where(total > 0, total, 1.0), alike))
     affinity, costs = functional.evaluate(policy)
     eta = 1 - float(affinity.max(initial=0.0))
     return Design(functional.tree, policy, eta, float(costs.max()), min(1.0, bound), goal, method)

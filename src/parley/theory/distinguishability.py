@@ -22,7 +22,7 @@ SAME = 1e-12  # squared Hellinger distances below this count as zero: sums of ma
 def uniform(beliefs: Beliefs) -> Float[np.ndarray, "H G"]:
     """The exploration policy that plays every subgoal alike at every step."""
     t = beliefs.tables
-    return np.full((t.horizon, t.num_subgoals), 1 / t.num_subgoals)
+    return np.tile(t.at_random, (t.horizon, 1))
 
 
 def weighted(beliefs: Beliefs, weights: Mapping[str, float]) -> Float[np.ndarray, "H G"]:

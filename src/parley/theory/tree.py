@@ -169,8 +169,8 @@ class EpisodeTree:
 
     def uniform(self) -> list[Float[np.ndarray, "n G"]]:
         """Every subgoal alike at every node."""
-        num = self.beliefs.tables.num_subgoals
-        return [np.full((len(nodes.place), num), 1 / num) for nodes in self.steps]
+        law = self.beliefs.tables.at_random
+        return [np.tile(law, (len(nodes.place), 1)) for nodes in self.steps]
 
 
 def _distinct(place: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

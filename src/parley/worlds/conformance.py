@@ -39,8 +39,13 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
         over = np.zeros(num_runs, dtype=bool)
         for h in range(1, world.horizon + 1):
             menus: list[Menu] = info["menus"]
-            parts = [m.say((runs + h) % m.sentences.shape[1]) for m in menus]
-            observations, rewards, terminated, truncated, info = envs.step(np.stack(parts, axis=1))
+            parts = np.empty((num_runs, 0), dtype=object)
+            for whole in menus:
+                menu = whole.given(parts, world.tables.forbidden if world.tables else ())
+                turn = (np.arange(menu.sentences.shape[1]) - (runs + h)[:, None]) % menu.sentences.shape[1]
+                index = np.where(menu.legal, turn, menu.sentences.shape[1]).argmin(axis=1)  # the next one that is legal
+                parts = np.concatenate([parts, menu.say(index)[:, None]], axis=1)
+            observations, rewards, terminated, truncated, info = envs.step(parts)
             said += [list(observations), list(map(float, rewards))]
             over = np.asarray(terminated) | np.asarray(truncated)
         said.append(list(map(bool, over)))

@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode
 from jaxtyping import Int
 
 from parley.core.draws import Draws, Purpose
+from parley.core.errors import BadInput
 from parley.core.roles import TextEnvs
 from parley.core.said import Menu
 from parley.core.tables import Sentences, Tables
@@ -84,12 +85,20 @@ class TabularVectorEnv(gym.vector.VectorEnv):
         """Carry out one subgoal a run."""
         self.step_now += 1
         subgoal = self.tables.joint(actions)
+        if self.tables.forbidden:
+            self._refuse_forbidden(actions, subgoal)
         u = self.draws.uniform(Purpose.STATE, self.episode, self.step_now)
         self.state = pick(self._move[self.latents, self.state, subgoal], u)
         seen = self._observe()
         rewards = self._pay[np.arange(self.num_envs), seen]
         over = self._nothing if self.step_now < self.tables.horizon else ~self._nothing
         return self._sentences[seen], rewards, self._nothing, over, {"menus": self._menus}
+
+    def _refuse_forbidden(self, actions: Sentences, subgoal: np.ndarray) -> None:
+        wrong = np.flatnonzero(self.tables.at_random[subgoal] == 0)
+        if len(wrong):
+            said = " / ".join(actions[wrong[0]])
+            raise BadInput(f"subgoal {said!r}: world {self.tables.name!r} forbids two of its parts together")
 
     def _observe(self) -> Int[np.ndarray, " B"]:
         u = self.draws.uniform(Purpose.OBSERVATION, self.episode, self.step_now)
