@@ -115,11 +115,12 @@ def _shots(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
 
 
 def _context(at: Endpoint) -> int:
-    """The context that the server tells of the model (vLLM's `max_model_len`), else `CONTEXT`."""
+    """The context that the server tells of the model (vLLM's `max_model_len`, llama.cpp's `n_ctx`), else `CONTEXT`."""
 
     def read(answer: Any) -> int:
         listed = [m for m in answer["data"] if m.get("id") == at.server.model] or answer["data"][:1]
-        return int(listed[0].get("max_model_len") or listed[0].get("context_length") or 0)
+        meta = listed[0].get("meta") or {}  # llama.cpp
+        return int(listed[0].get("max_model_len") or listed[0].get("context_length") or meta.get("n_ctx") or 0)
 
     try:
         request = Request("models", None, "", "probe context", Place())
