@@ -14,6 +14,7 @@ from parley.worlds.household import House, household
 from parley.worlds.keys import keys
 from parley.worlds.physical import PhysicalWorld
 from parley.worlds.sorter import sorter
+from parley.worlds.sorter_floor import sorter_floor
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.reported import with_floor
@@ -32,6 +33,7 @@ WORLDS: dict[str, Kind] = {
     "house": Kind(house, "MuJoCo (extra mujoco): rooms whose doors may be locked, and a draught"),
     "keys": Kind(keys, "MiniGrid (extra minigrid): which key opens the grey door, and where the red ball is"),
     "sorter": Kind(sorter, "MuJoCo (extra mujoco): a robot arm, and which mat keeps which block"),
+    "sorter-floor": Kind(sorter_floor, "MuJoCo (extra mujoco): the arm again; pushing works unless the table is icy"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
@@ -42,6 +44,7 @@ LOW_LEVEL = {
     "house": True,
     "keys": True,
     "sorter": True,
+    "sorter-floor": True,
 }  # worlds that have one, and whether they run on it unless told
 
 
@@ -67,6 +70,8 @@ def world(spec: str) -> World:
     factory = WORLDS[kind].factory
     bound = bind(factory, arguments, f"world {kind!r}")
     if low_level and kind != "household":
+        if kind == "sorter" and "actor" in altered:
+            bound["actor"] = altered.pop("actor")
         if altered:
             raise BadInput(f"world {spec!r}: {next(iter(altered))} belongs to its tables: add low_level=false")
         return _physical()[kind](**bound)
@@ -97,9 +102,9 @@ def _low_level(kind: str, arguments: dict[str, str]) -> bool:
 
 
 def _physical() -> dict[str, Callable[..., World]]:
-    from parley.gym import house_world, keys_world, sorter_world
+    from parley.gym import house_world, keys_world, sorter_floor_world, sorter_world
 
-    return {"house": house_world, "keys": keys_world, "sorter": sorter_world}
+    return {"house": house_world, "keys": keys_world, "sorter": sorter_world, "sorter-floor": sorter_floor_world}
 
 
 def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:
