@@ -6,7 +6,7 @@
     parley run --world shortcut --runs 4 --episodes 16 --out runs/cpp --planner \\
         endpoint:model=openai-api/local/shortcut,template=transcript,way=parse,max_tokens=1,temperature=0
 
-The last one with LOCAL_BASE_URL set to the address that is printed, and LOCAL_API_KEY to anything; it takes the same 192
+The last one with LOCAL_BASE_URL set to the address that is printed, LOCAL_API_KEY to anything; it takes the same 192
 steps as `--planner transformer:decode=greedy`. Any build of llama.cpp serves the file too: `llama-server -m FILE`.
 """
 

@@ -6,7 +6,9 @@ from typing import Any
 from parley.actors.cloned import ClonedActor, ClonedPolicy, clone
 from parley.actors.grid import GridActor
 from parley.actors.grid_search import GridSearchActor
-from parley.actors.pick_place import PickPlaceActor
+from parley.actors.pick_place import PickPlaceActor, straight
+from parley.actors.pushing import PushActor
+from parley.actors.reaching import SHIPPED, ReachPolicy
 from parley.actors.typist import TypistActor
 from parley.actors.waypoints import WaypointActor
 from parley.core.errors import BadInput
@@ -16,9 +18,9 @@ from parley.reporters.house import HouseReporter, posture
 from parley.reporters.keys import KeysReporter, spot
 from parley.reporters.learned import LearnedReporter, LowLevelReporter
 from parley.reporters.quest import QuestReporter, turn
-from parley.reporters.sorter import SorterReporter
+from parley.reporters.sorter import FloorReporter, SorterReporter
 from parley.reporters.template import HouseholdReporter
-from parley.worlds import sorter
+from parley.worlds import sorter, sorter_floor
 from parley.worlds.composed import ComposedWorld, Script, TextEnv
 from parley.worlds.house import Mansion, mansion_tables, postures, sentence
 from parley.worlds.house_env import HouseMaze
@@ -32,6 +34,7 @@ from parley.worlds.quest import mechanism as quest_mechanism
 from parley.worlds.quest_env import QuestGame
 from parley.worlds.single import SingleRun
 from parley.worlds.sorter_env import SorterArm
+from parley.worlds.sorter_floor_env import FloorArm, stored
 from parley.worlds.sorter_layout import places
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.reported import ReportedWorld, mixed
@@ -156,15 +159,22 @@ def keys_world(**settings: Any) -> PhysicalWorld:
     return PhysicalWorld.of(tables, text_env, abstraction)
 
 
-def sorter_world(**settings: Any) -> PhysicalWorld:
-    """The robot arm in MuJoCo physics (extra `mujoco`), with its abstract tables; `settings` are those of `Rules`."""
+def sorter_world(actor: str = "", **settings: Any) -> PhysicalWorld:
+    """The robot arm in MuJoCo physics (extra `mujoco`), with its abstract tables; `settings` are those of `Rules`.
+
+    `actor` is `reach`, the learned way of reaching that comes with the package, or `reach:PATH`; else a script reaches.
+    """
     rules = sorter.Rules(**settings)
     tables = sorter.rules_tables(rules)
     script = Script.of(tables)
+    kind, _, path = actor.partition(":")
+    if kind not in ("", "reach"):
+        raise BadInput(f"actor={actor!r}: expected reach or reach:PATH (of `parley pretrain-reach --out PATH`)")
+    reach = ReachPolicy.load(Path(path) if path else SHIPPED) if kind else straight
 
     def text_env(latent: int) -> TextEnv:
         low = SorterArm(rules, sorter.PLANS[latent])
-        return TextEnv(low, PickPlaceActor(), SorterReporter(), script, max_actions=400)
+        return TextEnv(low, PickPlaceActor(reach), SorterReporter(), script, max_actions=400)
 
     at = dict(zip(tables.states, sorter.states(), strict=True))
     abstraction = Abstraction(
@@ -186,5 +196,22 @@ def quest_world(**settings: Any) -> PhysicalWorld:
     abstraction = Abstraction(
         state=lambda raw: str(turn(raw)),
         mechanism=lambda z, s, g: quest_mechanism(COLOURS[z], at[s], g),
+    )
+    return PhysicalWorld.of(tables, text_env, abstraction)
+
+
+def sorter_floor_world(**settings: Any) -> PhysicalWorld:
+    """The arm at a rough or an icy table (extra `mujoco`); `settings` are those of `sorter_floor.Rules`."""
+    rules = sorter_floor.Rules(**settings)
+    tables = sorter_floor.floor_tables(rules)
+    script = Script.of(tables)
+
+    def text_env(latent: int) -> TextEnv:
+        return TextEnv(FloorArm(rules, latent), PushActor(), FloorReporter(), script, max_actions=400)
+
+    at = dict(zip(tables.states, sorter_floor.STATES, strict=True))
+    abstraction = Abstraction(
+        state=lambda raw: sorter_floor.sentence(stored(raw)),
+        mechanism=lambda z, s, g: sorter_floor.mechanism(z, at[s], g),
     )
     return PhysicalWorld.of(tables, text_env, abstraction)

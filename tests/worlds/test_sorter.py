@@ -129,7 +129,7 @@ def test_a_picture_shows_blocks_and_mats():
     env = SorterArm(Rules(), PLANS[0])
     raw, _ = env.reset(seed=0)
     image = env.render()
-    assert image.shape[2] == 3 and np.array_equal(image, picture(raw))
+    assert image.shape[2] == 3 and np.array_equal(image, picture(raw, MAT_AT))
     found = {tuple(int(v) for v in pixel) for pixel in np.unique(image.reshape(-1, 3), axis=0)}
     assert {*BLOCKS, *MATS, WOOD} <= found
     env.close()

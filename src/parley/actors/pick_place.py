@@ -27,28 +27,25 @@ def straight(arm: Float[np.ndarray, " 10"], goal: Float[np.ndarray, " 3"]) -> Fl
     return wish * min(1.0, FASTEST / max(float(np.abs(wish).max()), 1e-9))
 
 
-class PickPlaceActor:
-    """`reach` brings the grip above the block, anywhere within 5 cm of the middle; the script does the rest.
+class Grasp:
+    """Takes a block to a place: `reach` brings the grip to within 5 cm above the block, the script does the rest.
 
     It gives up a phase that takes longer than `PATIENCE` and goes on with the next: what came of it is the Reporter's
     to say.
     """
 
-    def __init__(self, reach: Reach = straight) -> None:
+    def __init__(self, reach: Reach) -> None:
         self._reach = reach
 
-    def begin(self, subgoal: str) -> None:
-        """Take up "put the {colour} block on the {mat}"."""
-        self._colour, self._mat = meaning(subgoal)
-        self._phases: list[str] | None = None
+    def begin(self, colour: int, at: Float[np.ndarray, " 2"]) -> None:
+        """Take up the block of this colour, to be brought to `at` (metres)."""
+        self._colour, self._at = colour, at
+        self._phases = [*PATIENCE, "look"]
+        self._count = self._calm = 0
 
     def act(self, state: Any) -> np.ndarray | None:
-        """The next action, or None when the block is at rest, or where there is nothing to do."""
+        """The next action, or None when the block is at rest."""
         arm, block = state["arm"], state["blocks"][self._colour]
-        if self._phases is None:
-            taken = self._mat in places(state["blocks"])
-            self._phases = [] if taken else [*PATIENCE, "look"]
-            self._count = self._calm = 0
         while self._phases and self._over(self._phases[0], arm, block):
             self._phases, self._count = self._phases[1:], 0
         if not self._phases:
@@ -74,16 +71,32 @@ class PickPlaceActor:
         if phase in ("descend", "grasp"):
             aligned = np.abs(block[:2] - arm[:2]).max() < NEAR or arm[2] < TABLE_TOP + 2 * BLOCK
             return np.array([*block[:2], GRASP if aligned else HOVER])
-        if phase == "lift":
-            return np.array([*arm[:2], HOVER])
-        if phase == "carry":
-            return np.array([*MAT_AT[self._mat], HOVER])
-        if phase == "lower":
-            return np.array([*MAT_AT[self._mat], GRASP + 0.003])
-        return np.array([*arm[:2], HOVER if phase in ("rise", "look") else arm[2]])
+        if phase in ("carry", "lower"):
+            return np.array([*self._at, HOVER if phase == "carry" else GRASP + 0.003])
+        return np.array([*arm[:2], arm[2] if phase == "release" else HOVER])
 
     def _move(self, phase: str, arm: np.ndarray, block: np.ndarray) -> np.ndarray:
         goal = self._goal(phase, arm, block)
         move = self._reach(arm, goal) if phase == "reach" else straight(arm, goal)
         closed = phase in ("grasp", "lift", "carry", "lower")
         return np.array([*move, CLOSE if closed else OPEN])
+
+
+class PickPlaceActor:
+    """Brings blocks onto mats; leaves everything as it is where a block lies on the mat already."""
+
+    def __init__(self, reach: Reach = straight) -> None:
+        self._grasp = Grasp(reach)
+
+    def begin(self, subgoal: str) -> None:
+        """Take up "put the {colour} block on the {mat}"."""
+        colour, self._mat = meaning(subgoal)
+        self._begun = False
+        self._grasp.begin(colour, MAT_AT[self._mat])
+
+    def act(self, state: Any) -> np.ndarray | None:
+        """The next action, or None when the block is at rest, or where there is nothing to do."""
+        if not self._begun and self._mat in places(state["blocks"]):
+            return None
+        self._begun = True
+        return self._grasp.act(state)

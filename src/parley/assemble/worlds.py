@@ -15,6 +15,7 @@ from parley.worlds.keys import keys
 from parley.worlds.physical import PhysicalWorld
 from parley.worlds.quest import quest
 from parley.worlds.sorter import sorter
+from parley.worlds.sorter_floor import sorter_floor
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.reported import with_floor
@@ -35,6 +36,7 @@ WORLDS: dict[str, Kind] = {
     "keys": Kind(keys, "MiniGrid (extra minigrid): which key opens the grey door, and where the red ball is"),
     "sorter": Kind(sorter, "MuJoCo (extra mujoco): a robot arm, and which mat keeps which block"),
     "quest": Kind(quest, "TextWorld (extra text): which of three keys fits the iron door, in the game's own words"),
+    "sorter-floor": Kind(sorter_floor, "MuJoCo (extra mujoco): the arm again; pushing works unless the table is icy"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "team": Kind(team, "K Actors (actors=2) before two doors: who can do what, and what takes two at once, is hidden"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
@@ -47,6 +49,7 @@ LOW_LEVEL = {
     "keys": True,
     "sorter": True,
     "quest": True,
+    "sorter-floor": True,
 }  # worlds that have one, and whether they run on it unless told
 
 
@@ -72,6 +75,8 @@ def world(spec: str) -> World:
     factory = WORLDS[kind].factory
     bound = bind(factory, arguments, f"world {kind!r}")
     if low_level and kind != "household":
+        if kind == "sorter" and "actor" in altered:
+            bound["actor"] = altered.pop("actor")
         if altered:
             raise BadInput(f"world {spec!r}: {next(iter(altered))} belongs to its tables: add low_level=false")
         return _physical()[kind](**bound)
@@ -102,9 +107,10 @@ def _low_level(kind: str, arguments: dict[str, str]) -> bool:
 
 
 def _physical() -> dict[str, Callable[..., World]]:
-    from parley.gym import house_world, keys_world, quest_world, sorter_world
+    from parley.gym import house_world, keys_world, quest_world, sorter_floor_world, sorter_world
 
-    return {"house": house_world, "keys": keys_world, "quest": quest_world, "sorter": sorter_world}
+    made = {"house": house_world, "keys": keys_world, "quest": quest_world}
+    return {**made, "sorter": sorter_world, "sorter-floor": sorter_floor_world}
 
 
 def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:

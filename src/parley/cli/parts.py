@@ -1,4 +1,4 @@
-"""Commands that make the Planner's partners: pretrain-reporter, pretrain-actor."""
+"""Commands that make the Planner's partners: pretrain-reporter, pretrain-actor, pretrain-reach."""
 
 import argparse
 from dataclasses import fields
@@ -7,9 +7,11 @@ from typing import Any
 
 from parley import assemble
 from parley.actors.cloned import clone
-from parley.cli.console import OUT, AddCommand, AddGroup
+from parley.actors.reach_training import ReachRecipe, train_reach
+from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
 from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
+from parley.report.bars import Bars
 from parley.runs.directory import storage
 from parley.worlds.household import House
 
@@ -28,6 +30,11 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--share", type=float, required=True, help="of the demonstrations that are optimal, 0 to 1")
     c.add_argument("--demonstrations", type=int, default=2_000)
     c.add_argument("--seed", type=int, default=0)
+
+    c = command("pretrain-reach", _reach, "train the reaching of sorter's arm with SAC and HER (extra reach)")
+    c.add_argument("--out", type=Path, required=True, help="where it is kept; then `--world sorter:actor=reach:OUT`")
+    for f in fields(ReachRecipe):
+        c.add_argument(f"--{f.name}", type=type(f.default), default=f.default, help=f"default {f.default}")
 
 
 def _reporter(args: argparse.Namespace) -> Any:
@@ -49,4 +56,16 @@ def _actor(args: argparse.Namespace) -> Any:
         policy.save(args.out)
     if not args.json:
         OUT.print(f"{args.out}: total variation to the optimal Actor {policy.about['error']:.4f}", markup=False)
+    return {"out": str(args.out), **policy.about}
+
+
+def _reach(args: argparse.Namespace) -> Any:
+    recipe = ReachRecipe(**{f.name: getattr(args, f.name) for f in fields(ReachRecipe)})
+    with Bars(ERR) as bars:
+        policy = train_reach(recipe, bars.episodes("training to reach", recipe.steps, "actions"))
+    with storage(args.out):
+        policy.save(args.out)
+    if not args.json:
+        reached = ", ".join(f"{n} (seed {seed})" for seed, n in policy.about["successes"].items())
+        OUT.print(f"{args.out}: of {policy.about['goals']} goals each, reached {reached}", markup=False)
     return {"out": str(args.out), **policy.about}

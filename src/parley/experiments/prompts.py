@@ -1,6 +1,12 @@
-"""`prompts`: designs of the prompt, and ways to hear the answer, with the same model over several worlds."""
+"""`prompts`: designs of the prompt, and ways to hear the answer, with the same model over several worlds.
 
+In `household` and `treasure` a chat's rules and menu do not fit the few hundred positions of the checkpoints that ship:
+there chats are run where `PARLEY_MODEL` names another model.
+"""
+
+import os
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +20,7 @@ from parley.report.plots import dots_figure
 __all__ = ["CLAIM", "NAME", "analyse", "cells", "figure", "measure"]
 
 NAME = "prompts"
-CLAIM = "A checkpoint plans best by the prompt it was trained on: the same history as a chat loses more, in each world"
+CLAIM = "A checkpoint plans best by the prompt it was trained on: in `shortcut` the same history as a chat loses more"
 WORLDS = ("shortcut", "household", "treasure")
 TRAINED = "way=echo,template=transcript"
 DESIGNS = (
@@ -24,6 +30,7 @@ DESIGNS = (
     "way=letters,template=chat",
     "way=constrained,template=chat",
 )
+CHATS = DESIGNS[2:]
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
@@ -32,6 +39,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
         RunConfig(world, f"endpoint:model={model_for(world)},{design}", episodes=episodes, runs=runs, cohort=1)
         for world in WORLDS
         for design in DESIGNS
+        if world == WORLDS[0] or design not in CHATS or os.environ.get("PARLEY_MODEL")
     ]
 
 
@@ -43,7 +51,6 @@ def design_of(config: RunConfig) -> str:
 def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Finding:
     """Decided by the chat design and world in which the transcript gains least; intervals widened for their number."""
     of = {(c.world, design_of(c)): regret for c, regret in zip(configs, regrets, strict=True)}
-    chats = [design for design in DESIGNS if "chat" in design]
     rows, gains = [], []
     for (world, design), regret in of.items():
         gain, (low, high) = difference(regret, of[world, TRAINED])
@@ -57,9 +64,9 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
                 "high": high,
             }
         )
-        if design in chats:
+        if design in CHATS:
             gains.append((gain, low, high))
-    widen = 2.77 / 1.96  # Bonferroni over the nine comparisons
+    widen = float(NormalDist().inv_cdf(1 - 0.025 / len(gains))) / 1.96  # Bonferroni
     gain, low, high = min(gains, key=lambda g: g[0] - widen * (g[0] - g[1]))
     interval = (gain - widen * (gain - low), gain + widen * (high - gain))
     quantity = "least gain in regret of the transcript over a chat prompt, over designs and worlds"
@@ -68,5 +75,5 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
     of = {(c.world, design_of(c)): float(r.sum(1).mean()) for c, r in zip(configs, regrets, strict=True)}
-    columns = {world: [of[world, design] for design in DESIGNS] for world in WORLDS}
+    columns = {world: [of.get((world, design), np.nan) for design in DESIGNS] for world in WORLDS}
     return dots_figure(NAME, "regret", list(DESIGNS), columns)

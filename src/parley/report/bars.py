@@ -50,9 +50,9 @@ class Bars:
 
         return finished
 
-    def episodes(self, label: str, total: int) -> Callable[[int], None]:
+    def episodes(self, label: str, total: int, unit: str = "episodes") -> Callable[[int], None]:
         """A bar of episodes that are no part of a run; returns what to call with the number that is done."""
-        bar = self._progress.add_task(plain(label), total=total, said="episodes")
+        bar = self._progress.add_task(plain(label), total=total, said=unit)
         return lambda done: self._progress.update(bar, completed=done)
 
     def documents(self, label: str, total: int) -> Callable[[int], None]:

@@ -32,7 +32,7 @@ class SorterArm(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def __init__(self, rules: Rules, plan: Places) -> None:
         self.rules, self.plan = rules, plan
-        self.fetch = _fetch(rules.friction)
+        self.fetch = make_fetch("sorter", rules.friction)
         self.action_space = gym.spaces.Box(-1, 1, (4,), np.float32)
         self.observation_space = gym.spaces.Dict(
             arm=gym.spaces.Box(-100, 100, (10,), np.float64),
@@ -54,44 +54,51 @@ class SorterArm(gym.Env[dict[str, np.ndarray], np.ndarray]):
         """A twenty-fifth of a second."""
         noise = np.array([*(self.rules.noise * self.np_random.standard_normal(3)), 0.0])
         self.fetch.command(np.asarray(action, dtype=float) + noise)
+        self._notice()
         for _ in range(self.fetch.n_substeps):
-            self._repel()
+            self._drive()
             self.fetch.tick()
         return self._raw(), 0.0, False, False, {}
 
     def render(self) -> Any:
         """A picture from above."""
-        return picture(self._raw())
+        return picture(self._raw(), MAT_AT)
 
     def close(self) -> None:
         self.fetch.close()
 
-    def _repel(self) -> None:
-        """Wrong mats drive blocks to the places beside them, and let go there."""
+    def _notice(self) -> None:
+        """Wrong mats begin to drive blocks off."""
         for colour, block in enumerate(self.fetch.blocks()):
             mat = on_mat(block)
             if mat not in (TABLE, self.plan[colour]):
                 self._driven[colour] = mat
-            force = np.zeros(2)
-            if (by := self._driven[colour]) != TABLE:
-                away = beside(colour, by) - block[:2]
-                left = float(np.hypot(*away))
-                if left < ARRIVED:
-                    self._driven[colour] = TABLE
-                else:
-                    force = DRIVE * (away * min(SLOWER, SPEED / left) - block[3:5])
-                    force *= min(1.0, FORCE_N / max(float(np.hypot(*force)), 1e-9))
+
+    def _drive(self) -> None:
+        """Blocks that are driven off go to the places beside the mats, and are let go there."""
+        for colour, mat in enumerate(self._driven):
+            if mat == TABLE:
+                continue
+            block, force = self.fetch.blocks()[colour], np.zeros(2)
+            away = beside(colour, mat) - block[:2]
+            left = float(np.hypot(*away))
+            if left < ARRIVED:
+                self._driven[colour] = TABLE
+            else:
+                force = DRIVE * (away * min(SLOWER, SPEED / left) - block[3:5])
+                force *= min(1.0, FORCE_N / max(float(np.hypot(*force)), 1e-9))
             self.fetch.data.xfrc_applied[self.fetch.bodies[colour], :2] = force
 
     def _raw(self) -> dict[str, np.ndarray]:
         return {"arm": self.fetch.arm(), "blocks": self.fetch.blocks()}
 
 
-def _fetch(friction: float) -> Any:
+def make_fetch(world: str, friction: float) -> Any:
+    """The arm; raises `MissingExtra` where gymnasium-robotics or MuJoCo is not installed."""
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")  # the package has news about its other environments
             from parley.worlds.sorter_fetch import SorterFetch
     except ImportError:
-        raise MissingExtra("world 'sorter'", "mujoco") from None
+        raise MissingExtra(f"world {world!r}", "mujoco") from None
     return SorterFetch(friction)

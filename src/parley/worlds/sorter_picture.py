@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
-from parley.worlds.sorter_layout import BLOCK, HALF_MAT, MAT_AT, TABLE_HALF, TABLE_MIDDLE, TABLE_TOP
+from parley.worlds.sorter_layout import BLOCK, HALF_MAT, TABLE_HALF, TABLE_MIDDLE, TABLE_TOP
 
 METRE = 400  # pixels
 WOOD, GRIP, FINGERS = (225, 222, 212), (40, 40, 40), (90, 90, 90)
@@ -13,11 +13,11 @@ MATS = ((214, 180, 90), (235, 235, 240), (160, 110, 70), (120, 125, 120))  # str
 BLOCKS = ((200, 50, 45), (50, 150, 60), (40, 80, 200))
 
 
-def picture(state: dict[str, Any]) -> UInt8[np.ndarray, "height width 3"]:
-    """A raw state of `SorterArm`: away from the robot is up; a block that is held up is drawn larger."""
+def picture(state: dict[str, Any], mats: Float[np.ndarray, "M 2"]) -> UInt8[np.ndarray, "height width 3"]:
+    """A raw state of `SorterArm`, with at most 4 mats: away from the robot is up; what is held up is drawn larger."""
     half_x, half_y = TABLE_HALF
     image = np.full((round(2 * half_x * METRE), round(2 * half_y * METRE), 3), WOOD, dtype=np.uint8)
-    for at, colour in zip(MAT_AT, MATS, strict=True):
+    for at, colour in zip(mats, MATS, strict=False):
         _box(image, at, (HALF_MAT, HALF_MAT), colour)
     for block, colour in zip(state["blocks"], BLOCKS, strict=True):
         size = BLOCK * (1 + 2 * max(0.0, float(block[2]) - TABLE_TOP - BLOCK))
