@@ -140,7 +140,7 @@ def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
                 reply["choices"][0]["logprobs"]["token_logprobs"].pop(3)
             if status == 200 and fault == "outside":
                 reply["choices"][0]["message"]["content"] = "fly to the moon"
-            content = json.dumps(reply).encode()
+            content = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
             if fault == "malformed":
                 content = content[: len(content) // 2]
             if fault == "truncated":

@@ -469,6 +469,9 @@ def test_prices_that_cannot_be_used(tmp_path):
             Prices.read(path)
     with pytest.raises(BadInput, match="needs a table of prices"):
         Limits(cost=1.0)
+    limits = Limits(cost=1.0, prices=Prices({"other": {"prompt": 1.0, "completion": 2.0}}))
+    with Talker() as talker, pytest.raises(BadInput, match="no entry for model 'm'"):
+        run(config(talker, "parse"), tmp_path / "run", limits=limits)
 
 
 def test_a_call_says_its_tokens_on_the_terminal(tmp_path, monkeypatch):

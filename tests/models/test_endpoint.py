@@ -144,6 +144,15 @@ def test_an_answer_that_holds_the_key_is_blotted_out(endpoint):
         assert KEY not in "".join(call.answer for call in at.ledger.calls)
 
 
+def test_nested_without_end_is_malformed(endpoint):
+    class Nested(Talker):
+        def reply(self, path, body):
+            return 200, b"[" * 1_000_000
+
+    with Nested() as talker, pytest.raises(RunPaused, match="malformed JSON"):
+        endpoint(talker).ask(chat(), said)
+
+
 def test_a_redirect_is_not_followed(endpoint):
     with Talker(fault=lambda body: "302") as talker, pytest.raises(Refused):
         endpoint(talker).ask(chat(), said)

@@ -183,7 +183,7 @@ class Endpoint:
             raise Failure("empty answer")
         try:
             return json.loads(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Failure("malformed JSON", said=answer[:2000].decode(errors="replace")) from None
 
     @contextmanager

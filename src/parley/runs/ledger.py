@@ -118,6 +118,8 @@ class CallLedger:
 
     def record(self, call: Call) -> None:
         cost = self.limits.prices.cost(call.model, call.usage)
+        if cost is None and self.limits.cost:
+            raise BadInput(f"cost_limit={self.limits.cost}: the table of prices has no entry for model {call.model!r}")
         prompt, answer = _hash(call.prompt), _hash(call.answer)
         place, usage = call.place, call.usage
         row: tuple[Any, ...] = (place.run, place.episode, place.step, call.model, call.purpose, usage.prompt)
