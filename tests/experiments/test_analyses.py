@@ -10,6 +10,7 @@ from parley.experiments import (
     adaptive_exploration,
     adaptive_proposals,
     bail,
+    continuous_control,
     demo_ratio,
     epsilon_greedy,
     pretraining_error,
@@ -58,6 +59,30 @@ def test_adaptive_proposals():
     assert verdict(adaptive_proposals, make(1.0, 0.1)) == SUPPORTED
     assert verdict(adaptive_proposals, make(-1.0, 0.1)) == NOT_SUPPORTED
     assert verdict(adaptive_proposals, make(0.1, 3.0)) == UNDECIDED
+
+
+def test_continuous_control():
+    def make(greedy, exploring, flat, noise):
+        def made(c, rng):
+            power = exploring if c.explore == continuous_control.EPSILON else greedy
+            scale = flat if "cap" in c.world else 0.2
+            cumulative = scale * np.arange(1, c.episodes + 1) ** (1.0 if "cap" in c.world else power)
+            regret = np.diff(cumulative, prepend=0) * rng.uniform(1 - noise, 1 + noise, (c.runs, 1))
+            return np.stack([regret, np.full_like(regret, 300.0)])
+
+        return made
+
+    assert verdict(continuous_control, make(1.0, 0.5, 0.9, 0.02)) == SUPPORTED
+    assert verdict(continuous_control, make(0.5, 0.5, 0.9, 0.02)) == NOT_SUPPORTED
+    assert verdict(continuous_control, make(1.0, 1.0, 0.9, 0.02)) == NOT_SUPPORTED
+    assert verdict(continuous_control, make(1.0, 0.5, 0.1, 0.02)) == NOT_SUPPORTED
+    assert verdict(continuous_control, make(1.0, 0.5, 0.2, 0.9)) == UNDECIDED
+
+
+def test_the_first_short_way_is_the_earliest_of_all_runs():
+    regret = np.array([[0.2, 0.2, 0.0], [0.2, 0.0, 0.2]])
+    assert continuous_control.first_short_way(regret) == (1, 1)
+    assert continuous_control.first_short_way(regret + 0.1) is None
 
 
 def curves(config, power, noise, rng, scale=1.0):

@@ -9,6 +9,7 @@ from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.core.tables import Tables
+from parley.worlds.capped import capped
 from parley.worlds.house import house
 from parley.worlds.household import House, household
 from parley.worlds.keys import keys
@@ -60,6 +61,8 @@ def world(spec: str) -> World:
         return TabularWorld(load_world(spec))
     if "workers=" in spec:
         return _in_processes(spec)
+    if "cap=" in spec:
+        return _capped(spec)
     if is_reference(spec) and spec.partition(":")[0] not in (*WORLDS, *plugin_worlds()):
         return load_reference(spec)
     kind, arguments = parse_spec(spec, "world")
@@ -95,6 +98,16 @@ def _in_processes(spec: str) -> World:
     if not isinstance(made, PhysicalWorld):
         raise BadInput(f"world {spec!r}: workers={workers} needs a physical world; {kind!r} is arithmetic here")
     return WorkersWorld(made, partial(world, inner), int(workers))
+
+
+def _capped(spec: str) -> World:
+    """A world with `cap=N`: its subgoals end after N low-level actions at the latest."""
+    kind, arguments = parse_spec(spec, "world")
+    most = arguments.pop("cap", "")
+    if not most.isdigit():
+        raise BadInput(f"world {spec!r}: cap={most!r}: expected a number of low-level actions")
+    rest = ",".join(f"{key}={value}" for key, value in arguments.items())
+    return capped(world(f"{kind}:{rest}" if rest else kind), int(most))
 
 
 def _low_level(kind: str, arguments: dict[str, str]) -> bool:

@@ -5,6 +5,7 @@ from parley.experiments import (
     adaptive_exploration,
     adaptive_proposals,
     bail,
+    continuous_control,
     delusion,
     demo_ratio,
     designed_exploration,
@@ -41,5 +42,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         world_model_regret,
         memory,
         prompts,
+        continuous_control,
     )
 }

@@ -19,6 +19,7 @@ from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
 from parley.planners.exact import ExactPlanner
 from parley.theory.regret import regret_meter
+from parley.worlds.physical import PhysicalWorld
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 
@@ -39,7 +40,11 @@ class Finding:
 
 
 class Experiment(Protocol):
-    """One file each. `measure(config, bar)`, where there is one, stands for `expected_regret` and keeps less of it."""
+    """One file each.
+
+    `measure(config, bar)`, where there is one, stands for `expected_regret` and keeps less of it, or more;
+    `keep(cells, kept, out)` adds files, such as a film.
+    """
 
     NAME: str
     CLAIM: str
@@ -52,6 +57,12 @@ class Experiment(Protocol):
 
     def figure(self, cells: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
         """The picture of it."""
+
+
+def shipped() -> list[Path]:
+    """The checkpoints that ship for tabular worlds, by name; those of physical ones are `continuous-control`'s."""
+    paths = sorted(p for p in assemble.CHECKPOINTS.iterdir() if p.is_dir())
+    return [path for path in paths if not isinstance(assemble.world(path.name), PhysicalWorld)]
 
 
 def at_most(low: float, high: float, bound: float) -> str:
@@ -76,7 +87,7 @@ def above(low: float, high: float, bound: float) -> str:
     return SUPPORTED if low > bound else NOT_SUPPORTED if high <= bound else UNDECIDED
 
 
-class _InMemory:
+class InMemory:
     """A recorder that keeps expected regret, or what was realised where there is no expected one."""
 
     def __init__(self) -> None:
@@ -104,6 +115,7 @@ def expected_regret(
     bar: Callable[[EpisodeRecord, int], None],
     settled: float | None = None,
     turns: Int[np.ndarray, " Z"] | None = None,
+    kept: InMemory | None = None,
 ) -> Float[np.ndarray, "R T"]:
     """Expected regret of every run and episode of one cell, all runs in one cohort; latents `turns` in turn, if given.
 
@@ -111,7 +123,7 @@ def expected_regret(
     with 1 - `settled`: false beliefs rise again by a factor f with probability 1 / f at most, so that, as long as
     nothing but beliefs decides, what is left out is of the order of `settled` an episode.
     """
-    world, draws, kept = assemble.world(config.world), Draws(config.seed, config.runs), _InMemory()
+    world, draws, kept = assemble.world(config.world), Draws(config.seed, config.runs), kept or InMemory()
     if world.tables is None:
         raise BadInput(f"world {config.world!r} has no exact tables: this experiment needs them")
     latents = assemble.draw_latents(world, draws, config.latent) if turns is None else np.resize(turns, config.runs)
@@ -139,6 +151,7 @@ def expected_regret(
     )
     with suppress(_Settled):
         run_cohort(cohort)
+    cohort.envs.close()
     rest = np.zeros((config.episodes - len(kept.regret), config.runs))
     return np.concatenate([np.array(kept.regret), rest]).T
 
@@ -156,6 +169,8 @@ def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tup
             stored = getattr(experiment, "measure", expected_regret)(config, bar)
             np.savez_compressed(path, config=np.array(repr(config)), regret=stored)
         regrets.append(stored)
+    if keep := getattr(experiment, "keep", None):
+        keep(cells, regrets, out)
     return experiment.analyse(cells, regrets), experiment.figure(cells, regrets)
 
 

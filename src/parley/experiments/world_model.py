@@ -15,7 +15,7 @@ from parley import assemble
 from parley.core.errors import BadInput
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, shipped
 from parley.models.checkpoint import Checkpoint
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.pretraining.documents import sample_documents
@@ -26,7 +26,7 @@ from parley.report.plots import reliability_figure
 NAME = "world-model"
 CLAIM = (
     "At depth 1 the shipped transformers' log-loss on held-out observations is at most 0.02 nats above the entropy "
-    "floor, and their calibration error at most 0.02, in every world"
+    "floor, and their calibration error at most 0.02, in every tabular world"
 )
 BOUND = 0.02
 EXCESS, HALF, FLOOR, DISTANCE, CALIBRATION, ACCURACY, FIRST, LATE = range(8)  # of what is kept; then the reliability
@@ -35,7 +35,7 @@ EXCESS, HALF, FLOOR, DISTANCE, CALIBRATION, ACCURACY, FIRST, LATE = range(8)  # 
 def cells(quick: bool) -> Sequence[RunConfig]:
     """One for each shipped checkpoint: `runs` documents of its training length."""
     found = []
-    for path in sorted(p for p in assemble.CHECKPOINTS.iterdir() if p.is_dir()):
+    for path in shipped():
         episodes = int(Checkpoint.load(path).about["episodes"])
         found.append(RunConfig(path.name, "transformer", "none", episodes=episodes, runs=32 if quick else 256))
     return found

@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 
 from parley import assemble
 from parley.execute import RunConfig
-from parley.experiments.base import Finding, at_most
+from parley.experiments.base import Finding, at_most, shipped
 from parley.models.checkpoint import Checkpoint
 from parley.report.plots import curves_figure
 
 NAME = "world-model-regret"
 CLAIM = (
     "With the same checkpoint and epsilon-greedy exploration, planning in the model's predictions has at most 1.1 "
-    "times the regret of imitation, in every world"
+    "times the regret of imitation, in every tabular world"
 )
 TIMES = 1.1
 MODEL, IMITATION = "world-model:budget=64", "transformer"
@@ -32,7 +32,7 @@ EXPLORERS = ("none", DECIDING, "adaptive-proposals")
 
 def cells(quick: bool) -> Sequence[RunConfig]:
     found = []
-    for path in sorted(p for p in assemble.CHECKPOINTS.iterdir() if p.is_dir()):
+    for path in shipped():
         episodes = int(Checkpoint.load(path).about["episodes"])
         number = len(assemble.world(path.name).latents)
         runs = number * max(2, (32 if quick else 192) // number)

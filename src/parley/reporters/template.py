@@ -15,11 +15,22 @@ class HouseholdReporter:
         self.house = house
 
     def report(self, state: Any, rng: np.random.Generator) -> str:
-        """The sentence for a raw state of `HouseholdGrid` at the end of a subgoal, when the robot is at a place."""
+        """The sentence for a raw state of `HouseholdGrid` at the end of a subgoal.
+
+        The robot is then at a place, unless the subgoal was cut short: then it is said to be at the nearest one, where
+        it sees nothing.
+        """
         cell, *things, handed = (int(entry) for entry in state)
         if handed:
             return handing_over(handed - 1)
-        place = self.house.cells.index(cell)
+        place = self._nearest(cell)
         held = things.index(IN_HAND) if IN_HAND in things else None
-        present = [i for i, at in enumerate(things) if at == place < len(PLACES)]
+        present = [i for i, at in enumerate(things) if at == place < len(PLACES) and cell in self.house.cells]
         return sentence(place, held, [i for i in present if rng.random() >= self.house.miss])
+
+    def _nearest(self, cell: int) -> int:
+        """The number of the place with the fewest rows and columns to it, the first of several."""
+        if cell in self.house.cells:
+            return self.house.cells.index(cell)
+        at, of = np.array(self.house.grid.cells[cell]), np.array(self.house.grid.cells)[list(self.house.cells)]
+        return int(np.abs(of - at).sum(axis=1).argmin())

@@ -43,6 +43,7 @@ class PhysicalWorld:
     text_env: Callable[[int], TextEnv]
     tables: Tables | None = None
     abstraction: Abstraction | None = None
+    altered: bool = False  # whether what happens does not follow the tables
     num_actors: int = field(default=1, init=False)
 
     def __post_init__(self) -> None:

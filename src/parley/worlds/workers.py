@@ -64,6 +64,10 @@ class WorkersWorld:
     def tables(self) -> Tables | None:
         return self.world.tables
 
+    @property
+    def altered(self) -> bool:
+        return bool(getattr(self.world, "altered", False))
+
     def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
         """As `PhysicalWorld.make`; the runs in order, as evenly spread as they can be."""
         if isinstance(self.world, PhysicalWorld):

@@ -1,0 +1,187 @@
+"""`continuous-control`: the transformer pretrained on the abstract house, run in MuJoCo physics (He et al. 2024, 5).
+
+In this house the door that is usually locked, hall to study, is open, and the task is always "come to the study". Who
+imitates walks round by the kitchen. The theory's epsilon with its constant is 1 up to T = 10^5 here, since uniform
+subgoals tell the 30 classes of latents apart very slowly (the rows say how slowly); so epsilon-greedy has its rate
+alone, epsilon_t = t^(-1/2).
+
+The flat baseline is the same planner over subgoals of one low-level action (`cap=1`), in `house` and in `household`,
+with as many calls. It gets nowhere; the calls and tokens it would need for the very same movements are one a low-level
+action.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from parley import assemble
+from parley.core.said import EpisodeRecord, StepRecord
+from parley.execute import RunConfig, run
+from parley.experiments.base import (
+    NOT_SUPPORTED,
+    SUPPORTED,
+    UNDECIDED,
+    Finding,
+    InMemory,
+    difference,
+    expected_regret,
+)
+from parley.report.films import render
+from parley.report.plots import curves_figure
+from parley.report.summary import reading
+from parley.theory.bounds import regret_bound, theory_epsilon
+from parley.theory.curves import MARGIN, growth
+from parley.theory.distinguishability import classes_of, uniform
+
+NAME = "continuous-control"
+CLAIM = (
+    "In MuJoCo physics, where the usually locked door is open, a transformer that was pretrained on the abstract model "
+    "has linear regret when it is decoded greedily, sublinear regret with epsilon-greedy exploration at the rate "
+    "t^(-1/2), and less than either over subgoals of one low-level action, called as often"
+)
+GREEDY = "transformer:decode=greedy"
+EPSILON = "epsilon-greedy:epsilon=1,power=0.5"
+LINES = (
+    (GREEDY, "none"),
+    ("transformer", "none"),
+    (GREEDY, EPSILON),
+    (GREEDY, "adaptive-proposals"),
+    ("exact", "none"),
+)
+OPEN_DOOR, STUDY = "4", "fixed:0"  # the latent in which lounge|cellar alone is locked; "come to the study"
+PAIRS = (("house", "house:cap=1"), ("household:low_level=true", "household:low_level=true,cap=1"))
+FILMED = 4  # runs that are carried out again for the film
+SETTLED = -10.0  # the exponent that is written where nothing is lost any more
+Kept = Float[np.ndarray, "2 R T"]  # expected regret, and low-level actions
+
+
+def cells(quick: bool) -> Sequence[RunConfig]:
+    """The lines in the house; flat ones in house and household; in full also the arm (exact planners: none ships)."""
+    episodes, runs = (32, 32) if quick else (96, 64)
+    house = RunConfig("house", episodes=episodes, runs=runs, latent=OPEN_DOOR, instructions=STUDY)
+    found = [replace(house, planner=planner, explore=explore) for planner, explore in LINES]
+    found.append(replace(house, world=PAIRS[0][1], planner=GREEDY))
+    found += [RunConfig(world, GREEDY, episodes=24, runs=18, latent="each") for world in PAIRS[1]]
+    if not quick:
+        arm = RunConfig("sorter", episodes=24, runs=24, latent="each")
+        found += [replace(arm, planner=planner) for planner in ("exact:decode=greedy", "exact")]
+    return found
+
+
+class Counting(InMemory):
+    """Keeps the number of low-level actions of every run and episode as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actions: list[np.ndarray] = []
+
+    def step(self, record: object) -> None:
+        assert isinstance(record, StepRecord) and record.low_level is not None
+        if record.episode == len(self.actions):
+            self.actions.append(np.zeros(len(record.active), dtype=int))
+        self.actions[-1] += np.where(record.active, record.low_level.actions, 0)
+
+
+def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Kept:
+    """Regret (of a capped world: optimal value less return) and low-level actions."""
+    counting = Counting()
+    regret = expected_regret(config, bar, kept=counting)
+    return np.stack([regret, np.array(counting.actions).T])
+
+
+def analyse(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Finding:
+    """The growth of epsilon-greedy decides, if greedy is linear and both lose less than the flat planner."""
+    lines = {(c.world, c.planner, c.explore): one[0] for c, one in zip(configs, kept, strict=True)}
+    greedy, exploring = lines["house", GREEDY, "none"], lines["house", GREEDY, EPSILON]
+    gaps = [difference(lines[PAIRS[0][1], GREEDY, "none"], line) for line in (greedy, exploring)]
+    imitating, found = _growth(greedy), _growth(exploring)
+    low, high = found["exponent_interval"]
+    fine = imitating["growth"] == "linear" and high < 1 - MARGIN and min(gap[1][0] for gap in gaps) > 0
+    refuted = imitating["growth"] == "sublinear" or low > 1 - MARGIN or min(gap[1][1] for gap in gaps) <= 0
+    verdict = SUPPORTED if fine else NOT_SUPPORTED if refuted else UNDECIDED
+    rows = [_row(config, one) for config, one in zip(configs, kept, strict=True)]
+    for label, (gap, interval) in zip(("no exploration", "epsilon-greedy"), gaps, strict=True):
+        rows.append({"flat_loses_more_than": label, "difference": gap, "interval": list(interval)})
+    quantity = "exponent of the regret of epsilon-greedy over doublings"
+    return Finding(CLAIM, verdict, found["exponent"], (low, high), quantity, [*rows, _theory(configs[0])])
+
+
+def _growth(regret: Float[np.ndarray, "R T"]) -> dict[str, Any]:
+    found = growth(np.cumsum(regret, axis=1))
+    value, low, high = (max(e, SETTLED) for e in (found.exponent.value, found.exponent.low, found.exponent.high))
+    return {"growth": found.verdict, "exponent": value, "exponent_interval": [low, high]}
+
+
+def _row(config: RunConfig, kept: Kept) -> dict[str, Any]:
+    """Regret of a run with its interval, its growth, and what an episode took: calls, tokens, actions.
+
+    A token is a line: the task and the first observation, then a subgoal and an observation a call. `flat_calls` and
+    `flat_tokens` are those of a planner that is asked at every low-level action of the same movements.
+    """
+    regret, actions = kept
+    total, mean = regret.sum(axis=1), float(actions.mean())
+    horizon = assemble.world(config.world).horizon
+    grown = {} if "cap=" in config.world else _growth(regret)
+    return {
+        "world": config.world,
+        "planner": config.planner,
+        "explore": config.explore,
+        "runs": config.runs,
+        "episodes": config.episodes,
+        "regret": float(total.mean()),
+        "half_width": 1.96 * float(total.std(ddof=1)) / len(total) ** 0.5,
+        **grown,
+        "calls": horizon,
+        "tokens": 2 + 2 * horizon,
+        "actions": mean,
+        "flat_calls": mean,
+        "flat_tokens": 2 + 2 * mean,
+    }
+
+
+def _theory(config: RunConfig) -> dict[str, Any]:
+    """The theory's epsilon and bound for these runs (constant 1), with uniform exploration."""
+    tables = assemble.world(config.world).tables
+    assert tables is not None
+    beliefs = assemble.beliefs_of(tables)
+    classes, eta = classes_of(beliefs), assemble.eta_of(beliefs, uniform(beliefs))
+    sizes = (tables.horizon, eta, len(classes.members), classes.c_z)
+    epsilon, bound = theory_epsilon(config.episodes, *sizes), regret_bound(config.episodes, *sizes)
+    return {"theory_epsilon": epsilon, "bound": bound, "eta": eta, "classes": sizes[2], "c_z": sizes[3]}
+
+
+def figure(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Figure:
+    """Cumulative regret in the house; the theory's bound is far above the frame."""
+    curves = [
+        (("flat: " if "cap" in c.world else "") + f"{c.planner}, {c.explore}", np.cumsum(one[0], axis=1))
+        for c, one in zip(configs, kept, strict=True)
+        if c.world in PAIRS[0]
+    ]
+    return curves_figure(f"{NAME}: an open door in `house`", "episode", "cumulative regret", curves)
+
+
+def keep(configs: Sequence[RunConfig], kept: Sequence[Kept], out: Path) -> None:
+    """A film of the first episode in which a run that explores takes the short way, next to its words (`film/`).
+
+    A few of the runs are carried out once more for it, with all that was said.
+    """
+    directory = out / "film"
+    if not directory.exists():
+        config = next(c for c in configs if (c.world, c.explore) == ("house", EPSILON))
+        run(replace(config, runs=FILMED, record="steps"), directory)
+        with reading(directory) as reader:
+            lost = reader.episodes("regret")
+        if found := first_short_way(lost):
+            index, episode = found
+            list(render(directory, assemble.world(config.world), [(index, 0), (index, episode)], "gif", every=8))
+
+
+def first_short_way(lost: Float[np.ndarray, "R T"]) -> tuple[int, int] | None:
+    """The run and episode that first lost nothing, the earliest episode of all runs; None where none did."""
+    at = np.argwhere(np.abs(lost.T) < 1e-9)
+    return (int(at[0][1]), int(at[0][0])) if len(at) else None
