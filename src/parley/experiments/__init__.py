@@ -10,6 +10,7 @@ from parley.experiments import (
     designed_exploration,
     epsilon_greedy,
     linear_regret,
+    multi_agent,
     pretraining_error,
     prior_coverage,
     reporter_error,
@@ -37,5 +38,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         actor_error,
         world_model,
         world_model_regret,
+        multi_agent,
     )
 }
