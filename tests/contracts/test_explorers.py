@@ -20,7 +20,7 @@ CASES = [
 CASES += [
     (world, spec)
     for world in ("random:actors=2", "team")
-    for spec in ("none", "epsilon-greedy:epsilon=0.3", "adaptive-proposals")
+    for spec in ("none", "epsilon-greedy:epsilon=0.3", "adaptive", "adaptive-proposals")
 ]
 CASES += [("team", "epsilon-greedy:epsilon=0.3,policy=designed"), ("team", "posterior-sampling")]
 

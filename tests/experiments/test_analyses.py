@@ -13,6 +13,7 @@ from parley.experiments import (
     continuous_control,
     demo_ratio,
     epsilon_greedy,
+    multi_agent,
     pretraining_error,
     prior_coverage,
     traps_measured,
@@ -144,6 +145,26 @@ def test_prior_coverage():
     assert verdict(prior_coverage, make(0.6, 0.5, 0.01)) == NOT_SUPPORTED
     assert verdict(prior_coverage, make(0.1, 0.02, 0.01)) == NOT_SUPPORTED
     assert verdict(prior_coverage, make(0.32, 0.09, 1.0)) == UNDECIDED
+
+
+def test_multi_agent():
+    def make(bought, alone, noise=0.01):
+        def made(c, rng):
+            t = np.arange(1, c.episodes + 1)
+            curve = np.full(c.episodes, 0.3) if c.explore == "none" else bought * t**-0.5
+            curve = curve * (alone if c.planner.startswith("decentralised") else 0.5 if "expert" in c.planner else 1.0)
+            return curve * (1 + noise * rng.normal(size=(c.runs, 1)))
+
+        return made
+
+    assert verdict(multi_agent, make(0.3, 1.5)) == SUPPORTED
+    assert verdict(multi_agent, make(0.3, 0.8)) == NOT_SUPPORTED
+    assert verdict(multi_agent, make(0.3, 1.001, 0.3)) == UNDECIDED
+
+    def never_bends(c, rng):
+        return np.full((c.runs, c.episodes), 0.3 if c.planner.startswith("exact") else 0.4)
+
+    assert verdict(multi_agent, never_bends) == NOT_SUPPORTED
 
 
 def totals(c, rng, mine, noise):

@@ -45,8 +45,6 @@ def epsilon_greedy(
 
 def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5) -> Explorer:
     beliefs = scene.beliefs
-    if beliefs.tables.num_actors > 1:
-        raise BadInput(f"explorer 'adaptive': world {scene.spec!r} has several Actors: use adaptive-proposals")
     if not 0 < prudence < inf:
         raise BadInput(
             f"prudence={prudence}: expected a positive finite number (1 is Bayesian, more is for the worst case)"
@@ -75,7 +73,7 @@ def adaptive_proposals(scene: Scene, patience: float = 2.0) -> Explorer:
 def bayes_adaptive(scene: Scene) -> Explorer:
     beliefs = scene.beliefs
     if beliefs.tables.num_actors > 1:
-        raise BadInput(f"explorer 'bayes-adaptive': world {scene.spec!r} has several Actors: use adaptive-proposals")
+        raise BadInput(f"explorer 'bayes-adaptive': world {scene.spec!r} has several Actors: use adaptive")
     return OptimalExplorer(optimum_of(beliefs), ExactPlanner(beliefs))
 
 

@@ -12,6 +12,7 @@ from parley.experiments import (
     epsilon_greedy,
     linear_regret,
     memory,
+    multi_agent,
     pretraining_error,
     prior_coverage,
     prompts,
@@ -43,5 +44,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         memory,
         prompts,
         continuous_control,
+        multi_agent,
     )
 }

@@ -172,10 +172,17 @@ class AdaptiveExplorer:
         self.dismissed[rows] = np.where(chosen[:, None], -1.0, b)
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
-        weights = self._believed() * self.tilt
-        law = greedy(self.beliefs, moment.step, self.reader.place, self.reader.latent, self.reader.instruction, weights)
+        if moment.actor == 0:
+            weights, r = self._believed() * self.tilt, self.reader
+            joint = greedy(self.beliefs, moment.step, r.place, r.latent, r.instruction, weights)
+            self._joint = joint.reshape(len(joint), *(len(words) for words in self.beliefs.tables.menus))
+        law = self._joint.sum(axis=tuple(range(2, self._joint.ndim)))  # of this Actor, given the parts before
+        law = law / law.sum(axis=1, keepdims=True)
         u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
-        return Choice(sample_rows(law, u), self.trial.copy(), law)
+        index = sample_rows(law, u)
+        if self._joint.ndim > 2:
+            self._joint = self._joint[np.arange(len(index)), index]
+        return Choice(index, self.trial.copy(), law)
 
     def snapshot(self) -> State:
         return {**self.reader.snapshot(), "asked": self.asked, "dismissed": self.dismissed}

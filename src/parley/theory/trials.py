@@ -97,5 +97,6 @@ def greedy(
     """The belief policy's law where the runs stand: `weights` are those of the latents after what was seen."""
     q = beliefs.optimal(step, place, latent, instruction)  # B Z G
     score = ((q.max(axis=2, keepdims=True) - q) * weights[:, :, None]).sum(axis=1)
+    score = np.where(beliefs.tables.at_random > 0, score, np.inf)  # what is forbidden only ties there
     best = score <= score.min(axis=1, keepdims=True) + TIE * weights.sum(axis=1, keepdims=True)
     return best / best.sum(axis=1, keepdims=True)

@@ -1,11 +1,12 @@
 """`team`: K Actors before two doors; who can do what is hidden, and mostly nobody can do it (theory.md 7).
 
-Latents (2 (K + 1)): which door takes two Actors at once, the other opens to one (.5 each); and who can lift: nobody
-(prior 1 - `able`), or Actor a can lift the chest behind the left door and the next Actor the lamp behind the right one
-(`able` / K each). Subgoals of each Actor: "work in the field", "push the left door", "push the right door", "go in and
-lift"; two Actors may not go in at once. Instructions: "bring out the chest", "bring out the lamp". Horizon 2.
-All Actors at work bring in the harvest (pays .25). Enough Actors at a door open it, an able Actor behind an open one
-brings out what lies there (pays 1, if it is what the instruction asks for); both jam with probability `slip`.
+Latents (2 (K + 1)): which door takes two Actors at once, the other one Actor alone, whom a second would block (.5
+each); and who can lift: nobody (prior 1 - `able`), or Actor a can lift the chest behind the left door and the next
+Actor the lamp behind the right one (`able` / K each). Subgoals of each Actor: "work in the field", "push the left
+door", "push the right door", "go in and lift"; two Actors may not go in at once. Instructions: "bring out the chest",
+"bring out the lamp". Horizon 2. All Actors at work bring in the harvest (pays .25). As many Actors at a door as it
+takes open it; an able Actor behind an open one brings out what lies there (pays 1, if it is what the instruction asks
+for); both fail with probability `slip`.
 The planner sees what happened, and Actors 1 and 2 report their doors, the left one and the right one. Communication may
 be limited: `late=A` has Actor A's report come a step late, `mute=A` never.
 Why: under the prior working is the better guess, and says nothing about who could do more. To find out, several Actors
@@ -106,7 +107,8 @@ def _moves(crew: Crew, heavy: int, state: State, status: tuple[int, int, int]) -
             out = CHEST if inside == FOR_CHEST else LAMP
             return {(out, now): 1 - crew.slip, (UNMOVED, now): crew.slip}
         return {(UNMOVED, now): 1.0}
-    pushed = DOORS.index((open_left or left >= 1 + (heavy == LEFT), open_right or right >= 1 + (heavy == RIGHT)))
+    moved_left, moved_right = (n > 1 if heavy == door else n == 1 for door, n in ((LEFT, left), (RIGHT, right)))
+    pushed = DOORS.index((open_left or moved_left, open_right or moved_right))
     if pushed == now:
         return {(NOTHING, now): 1.0}
     return {(NOTHING, pushed): 1 - crew.slip, (NOTHING, now): crew.slip}
