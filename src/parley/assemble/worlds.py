@@ -9,6 +9,7 @@ from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.core.tables import Tables
+from parley.worlds.forage import forage
 from parley.worlds.house import house
 from parley.worlds.household import House, household
 from parley.worlds.keys import keys
@@ -31,6 +32,7 @@ WORLDS: dict[str, Kind] = {
     ),
     "house": Kind(house, "MuJoCo (extra mujoco): rooms whose doors may be locked, and a draught"),
     "keys": Kind(keys, "MiniGrid (extra minigrid): which key opens the grey door, and where the red ball is"),
+    "forage": Kind(forage, "three foragers (extra forage): how many it takes for each kind of fruit is hidden"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "team": Kind(team, "K Actors (actors=2) before two doors: who can do what, and what takes two at once, is hidden"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
@@ -41,6 +43,7 @@ LOW_LEVEL = {
     "household": False,
     "house": True,
     "keys": True,
+    "forage": True,
 }  # worlds that have one, and whether they run on it unless told
 
 
@@ -96,9 +99,9 @@ def _low_level(kind: str, arguments: dict[str, str]) -> bool:
 
 
 def _physical() -> dict[str, Callable[..., World]]:
-    from parley.gym import house_world, keys_world
+    from parley.gym import forage_world, house_world, keys_world
 
-    return {"house": house_world, "keys": keys_world}
+    return {"house": house_world, "keys": keys_world, "forage": forage_world}
 
 
 def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:
