@@ -1,6 +1,7 @@
 """Commands on worlds: world export, check, verify, film."""
 
 import argparse
+import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -74,7 +75,9 @@ def _film(args: argparse.Namespace) -> Any:
     if not isinstance(physical, PhysicalWorld):
         raise BadInput(f"{args.run}: world {world.name!r} has no physical low level to film")
     seed = Draws(manifest["config"]["seed"], 1, args.of_run).seeds(args.episode)[0]
-    said = [(step["subgoal"], step["next_observation"]) for step in steps]
+    several = world.num_actors > 1  # their parts are logged as JSON
+    told = [" / ".join(json.loads(step["subgoal"])) if several else step["subgoal"] for step in steps]
+    said = [(subgoal, step["next_observation"]) for subgoal, step in zip(told, steps, strict=True)]
     env = physical.text_env(world.latents.index(manifest["latents"][args.of_run]))
     frames = film(env, seed, instructions[args.of_run, args.episode], said, args.every)
     with storage(args.out):
