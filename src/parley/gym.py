@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from parley.actors.cloned import ClonedActor, ClonedPolicy, clone
+from parley.actors.foragers import Foragers
 from parley.actors.grid import GridActor
 from parley.actors.grid_search import GridSearchActor
 from parley.actors.pick_place import PickPlaceActor, straight
@@ -14,6 +15,7 @@ from parley.actors.waypoints import WaypointActor
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
 from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
+from parley.reporters.forage import ForageReporter, basket
 from parley.reporters.house import HouseReporter, posture
 from parley.reporters.keys import KeysReporter, spot
 from parley.reporters.learned import LearnedReporter, LowLevelReporter
@@ -22,6 +24,10 @@ from parley.reporters.sorter import FloorReporter, SorterReporter
 from parley.reporters.template import HouseholdReporter
 from parley.worlds import sorter, sorter_floor
 from parley.worlds.composed import ComposedWorld, Script, TextEnv
+from parley.worlds.forage import BASKETS, TAKES, forage
+from parley.worlds.forage import mechanism as forage_mechanism
+from parley.worlds.forage import sentence as sentence_of
+from parley.worlds.forage_env import ForageGrid
 from parley.worlds.house import Mansion, mansion_tables, postures, sentence
 from parley.worlds.house_env import HouseMaze
 from parley.worlds.household import House, household
@@ -214,4 +220,20 @@ def sorter_floor_world(**settings: Any) -> PhysicalWorld:
         state=lambda raw: sorter_floor.sentence(stored(raw)),
         mechanism=lambda z, s, g: sorter_floor.mechanism(z, at[s], g),
     )
+    return PhysicalWorld.of(tables, text_env, abstraction)
+
+
+def forage_world() -> PhysicalWorld:
+    """Three foragers on a grid (extra `forage`), with their abstract tables."""
+    tables = forage()
+    script = Script.of(tables)
+    at, parts = dict(zip(tables.states, BASKETS, strict=True)), {g: tuple(g.split(" / ")) for g in tables.subgoals}
+    abstraction = Abstraction(
+        state=lambda raw: sentence_of(basket(raw)),
+        mechanism=lambda z, s, g: forage_mechanism(TAKES[z], at[s], parts[g]),
+    )
+
+    def text_env(latent: int) -> TextEnv:
+        return TextEnv(ForageGrid(TAKES[latent]), Foragers(), ForageReporter(), script, max_actions=200)
+
     return PhysicalWorld.of(tables, text_env, abstraction)

@@ -10,6 +10,7 @@ from parley.core.roles import World
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.core.tables import Tables
 from parley.worlds.capped import capped
+from parley.worlds.forage import forage
 from parley.worlds.house import house
 from parley.worlds.household import House, household
 from parley.worlds.keys import keys
@@ -38,6 +39,7 @@ WORLDS: dict[str, Kind] = {
     "sorter": Kind(sorter, "MuJoCo (extra mujoco): a robot arm, and which mat keeps which block"),
     "quest": Kind(quest, "TextWorld (extra text): which of three keys fits the iron door, in the game's own words"),
     "sorter-floor": Kind(sorter_floor, "MuJoCo (extra mujoco): the arm again; pushing works unless the table is icy"),
+    "forage": Kind(forage, "three foragers (extra forage): how many it takes for each kind of fruit is hidden"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "team": Kind(team, "K Actors (actors=2) before two doors: who can do what, and what takes two at once, is hidden"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
@@ -51,6 +53,7 @@ LOW_LEVEL = {
     "sorter": True,
     "quest": True,
     "sorter-floor": True,
+    "forage": True,
 }  # worlds that have one, and whether they run on it unless told
 
 
@@ -120,10 +123,10 @@ def _low_level(kind: str, arguments: dict[str, str]) -> bool:
 
 
 def _physical() -> dict[str, Callable[..., World]]:
-    from parley.gym import house_world, keys_world, quest_world, sorter_floor_world, sorter_world
+    from parley import gym
 
-    made = {"house": house_world, "keys": keys_world, "quest": quest_world}
-    return {**made, "sorter": sorter_world, "sorter-floor": sorter_floor_world}
+    made = {"house": gym.house_world, "keys": gym.keys_world, "quest": gym.quest_world, "forage": gym.forage_world}
+    return {**made, "sorter": gym.sorter_world, "sorter-floor": gym.sorter_floor_world}
 
 
 def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:

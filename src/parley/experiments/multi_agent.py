@@ -1,9 +1,10 @@
 """`multi-agent`: several Actors and one Planner (theory.md 7): regret against T, K, |Z|, and what hearing is worth.
 
-In `team`, whose |Z| is 2 (K + 1): exploration uniform over joint subgoals, designed, adaptive, and none at all; a
-Planner for each Actor, which does not hear the others, under the same exploration; and one Actor's part from the
-expert, the rest as ever. Every latent in turn; means are weighted by the prior. `random` with two Actors varies |Z| at
-the same K. Decoding is greedy, as in deployed planners. `adaptive-proposals` is measured, and not part of the claim.
+In `team`, whose |Z| is 2 (K + 1), and on the tables of `forage` (K = 3, |Z| = 27; nothing designed there): exploration
+uniform over joint subgoals, designed, adaptive, and none at all; a Planner for each Actor, which does not hear the
+others, under the same exploration; and one Actor's part from the expert, the rest as ever. Every latent in turn; means
+are weighted by the prior. `random` with two Actors varies |Z| at the same K. Decoding is greedy, as in deployed
+planners. `adaptive-proposals` is measured, and not part of the claim.
 """
 
 from collections.abc import Sequence
@@ -21,12 +22,13 @@ from parley.theory.curves import growth
 
 NAME = "multi-agent"
 CLAIM = (
-    "In `team` greedy decoding alone has linear regret, epsilon-greedy and adaptive exploration sublinear regret, "
-    "whatever the number of Actors; and one Planner for all Actors loses less than one for each"
+    "In `team` and `forage` greedy decoding alone has linear regret, epsilon-greedy and adaptive exploration sublinear "
+    "regret, whatever the number of Actors; and one Planner for all Actors loses less than one for each"
 )
 GREEDY, ALONE = "exact:decode=greedy", "decentralised:decode=greedy"
 UNIFORM = "epsilon-greedy:epsilon=1,power=0.5"
 DESIGNED, ADAPTIVE, PROPOSALS = f"{UNIFORM},policy=designed", "adaptive", "adaptive-proposals"
+FORAGE = "forage:low_level=false"
 WANTED = {"none": "linear", UNIFORM: "sublinear", DESIGNED: "sublinear", ADAPTIVE: "sublinear"}
 
 
@@ -38,6 +40,9 @@ def cells(quick: bool) -> Sequence[RunConfig]:
         found += [_cell(world, GREEDY, explorer, quick) for explorer in (*WANTED, PROPOSALS)]
         found.append(_cell(world, ALONE, UNIFORM, quick))
         found += [_cell(world, f"with-expert:decode=greedy,actor={k + 1}", UNIFORM, quick) for k in range(actors)]
+    if not quick:
+        found += [_cell(FORAGE, GREEDY, explorer, quick) for explorer in ("none", UNIFORM, ADAPTIVE)]
+        found.append(_cell(FORAGE, ALONE, UNIFORM, quick))
     found += [_cell(f"random:actors=2,latents={size}", GREEDY, UNIFORM, quick) for size in (() if quick else (2, 4, 8))]
     return found
 
@@ -45,7 +50,8 @@ def cells(quick: bool) -> Sequence[RunConfig]:
 def _cell(world: str, planner: str, explorer: str, quick: bool) -> RunConfig:
     latents = len(assemble.world(world).latents)
     runs = latents * max(2, (96 if quick else 192) // latents)
-    return RunConfig(world, planner, explorer, episodes=400 if quick else 2_000, latent="each", runs=runs)
+    episodes = 400 if quick else 600 if world == FORAGE else 2_000
+    return RunConfig(world, planner, explorer, episodes=episodes, latent="each", runs=runs)
 
 
 def weighted(config: RunConfig, regret: Float[np.ndarray, "R T"]) -> Float[np.ndarray, "r T"]:
@@ -66,7 +72,7 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     kept = {(c.world, c.planner, c.explore): (c, regret) for c, regret in zip(configs, regrets, strict=True)}
     rows = [_row(config, regret) for config, regret in kept.values()]
     verdicts, gains = [row["holds"] for row in rows if "holds" in row], []
-    for world in dict.fromkeys(c.world for c in configs if c.world.startswith("team")):
+    for world in dict.fromkeys(c.world for c in configs if not c.world.startswith("random")):
         together = weighted(*kept[world, GREEDY, UNIFORM]).sum(axis=1)
         for planner in [p for w, p, _ in kept if w == world and p != GREEDY]:
             apart = weighted(*kept[world, planner, UNIFORM]).sum(axis=1)
@@ -91,7 +97,7 @@ def _row(config: RunConfig, regret: Float[np.ndarray, "R T"]) -> dict[str, Any]:
     row: dict[str, Any] = {"world": config.world, "planner": config.planner, "explore": config.explore}
     row |= {"K": world.num_actors, "Z": len(world.latents), "T": config.episodes, "regret": float(total.mean())}
     row |= {"low": row["regret"] - half, "high": row["regret"] + half}
-    if config.planner == GREEDY and config.explore in WANTED and config.world.startswith("team"):
+    if config.planner == GREEDY and config.explore in WANTED and not config.world.startswith("random"):
         grows = growth(np.cumsum(_able(config, regret), axis=1))
         exponent = [max(x, -99.0) for x in (grows.exponent.value, grows.exponent.low, grows.exponent.high)]
         wrong = "sublinear" if WANTED[config.explore] == "linear" else "linear"

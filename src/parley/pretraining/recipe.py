@@ -51,6 +51,7 @@ class Recipe:
 PRESETS: dict[str, Recipe] = {
     "treasure": Recipe(episodes=64, tokens=14_000_000, width=48, layers=3, heads=3, batch=32),
     "shortcut": Recipe(episodes=64, tokens=10_000_000, width=48, layers=3, heads=3, batch=8),
+    "team": Recipe(episodes=24, tokens=12_000_000, width=48, layers=3, heads=3, batch=16),
     "household": Recipe(episodes=24, tokens=18_000_000, width=64, layers=4, heads=4, batch=32),
     "house": Recipe(episodes=12, tokens=4_500_000, width=64, layers=4, heads=4, batch=32),
     "keys": Recipe(episodes=12, tokens=3_000_000, width=64, layers=4, heads=4, batch=32),

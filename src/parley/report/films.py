@@ -54,7 +54,9 @@ def frames_of(out: Path, world: World, run: int, episode: int, every: int) -> li
         raise BadInput(f"{out}: no steps are recorded of run {run}, episode {episode}")
     physical = physical_of(world, str(out))
     seed = Draws(manifest["config"]["seed"], 1, run).seeds(episode)[0]
-    said = [(step["subgoal"], step["next_observation"]) for step in steps]
+    several = world.num_actors > 1  # their parts are logged as JSON
+    told = [" / ".join(json.loads(step["subgoal"])) if several else step["subgoal"] for step in steps]
+    said = [(subgoal, step["next_observation"]) for subgoal, step in zip(told, steps, strict=True)]
     env = physical.text_env(world.latents.index(manifest["latents"][run]))
     try:
         return film(env, seed, instructions[run, episode], said, every)

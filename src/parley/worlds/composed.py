@@ -43,23 +43,33 @@ class SentenceSpace(gym.spaces.Text):
 
 @dataclass(frozen=True)
 class Script:
-    """What can be said in a world, and what it pays: `reward(observation, instruction)`."""
+    """What can be said in a world, and what it pays: `reward(observation, instruction)`.
+
+    With several Actors `subgoals` are joint ones, their parts joined by " / ", and `parts` what each can be told.
+    """
 
     subgoals: tuple[str, ...]
     observations: tuple[str, ...]
     instructions: tuple[str, ...]
     horizon: int
     reward: Callable[[str, str], float]
+    parts: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def menus(self) -> tuple[tuple[str, ...], ...]:
+        """What each Actor can be told."""
+        return self.parts or (self.subgoals,)
 
     @classmethod
     def of(cls, tables: Tables) -> "Script":
-        """The script of a world for one Actor that also has tables."""
+        """The script of a world that also has tables."""
         pay = {
             (o, w): float(tables.reward[i, j])
             for i, o in enumerate(tables.observations)
             for j, w in enumerate(tables.instructions)
         }
-        return cls(tables.subgoals, tables.observations, tables.instructions, tables.horizon, lambda o, w: pay[o, w])
+        words = (tables.subgoals, tables.observations, tables.instructions, tables.horizon)
+        return cls(*words, lambda o, w: pay[o, w], tables.menus)
 
 
 @runtime_checkable
@@ -176,7 +186,7 @@ class ComposedVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         self.envs, self.draws, self.num_envs = list(envs), draws, len(envs)
         self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
         self.single_action_space, self.single_observation_space = envs[0].action_space, envs[0].observation_space
-        self._menus = [Menu.shared(envs[0].script.subgoals)]
+        self._menus = [Menu.shared(menu) for menu in envs[0].script.menus]
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Sentences, dict[str, Any]]:
         """Begin episode `options["episode"]` under `options["instructions"]` (B,)."""
@@ -192,11 +202,11 @@ class ComposedVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         return self._said.copy(), {"menus": self._menus}
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
-        """Carry out the subgoals (B, 1); a row that has ended repeats its last sentence and pays 0."""
+        """Carry out the subgoals (B, K); a row that has ended repeats its last sentence and pays 0."""
         rewards, actions_taken = np.zeros(self.num_envs), np.zeros(self.num_envs, dtype=int)
         events = [""] * self.num_envs
         for i in np.flatnonzero(~(self._terminated | self._truncated)):
-            said, rewards[i], self._terminated[i], self._truncated[i], _ = self.envs[i].step(actions[i, 0])
+            said, rewards[i], self._terminated[i], self._truncated[i], _ = self.envs[i].step(" / ".join(actions[i]))
             self._said[i], actions_taken[i], events[i] = said, self.envs[i].num_actions, self.envs[i].event
         info = {"menus": self._menus, "low_level": LowLevel(actions_taken, events)}
         return self._said.copy(), rewards, self._terminated.copy(), self._truncated.copy(), info

@@ -1,7 +1,7 @@
 """Any low-level Gymnasium environment with an Actor, a Reporter and a menu as a world; tables are optional."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,6 @@ class PhysicalWorld:
     tables: Tables | None = None
     abstraction: Abstraction | None = None
     altered: bool = False  # whether what happens does not follow the tables
-    num_actors: int = field(default=1, init=False)
 
     def __post_init__(self) -> None:
         if len(self.latents) != len(self.prior) or abs(float(np.sum(self.prior)) - 1) > 1e-6 or min(self.prior) < 0:
@@ -61,6 +60,10 @@ class PhysicalWorld:
     @property
     def instructions(self) -> tuple[str, ...]:
         return self.script.instructions
+
+    @property
+    def num_actors(self) -> int:
+        return len(self.script.menus)
 
     @property
     def horizon(self) -> int:

@@ -8,7 +8,7 @@ import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -34,7 +34,6 @@ class WorkersWorld:
     world: World
     factory: Callable[[], World]
     workers: int
-    num_actors: int = field(default=1, init=False)
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -55,6 +54,10 @@ class WorkersWorld:
     @property
     def instructions(self) -> tuple[str, ...]:
         return self.world.instructions
+
+    @property
+    def num_actors(self) -> int:
+        return self.world.num_actors
 
     @property
     def horizon(self) -> int:
@@ -156,7 +159,7 @@ class WorkersVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         return np.concatenate([said for said, _ in answers]), answers[0][1]
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
-        """Carry out the subgoals (B, 1), those of different workers at the same time."""
+        """Carry out the subgoals (B, K), those of different workers at the same time."""
         for worker, rows in zip(self.workers, self._rows, strict=True):
             worker.send(("step", actions[rows]))
         answers, events, counts = [], [], []
