@@ -2,11 +2,11 @@
 
     python benchmarks/actors.py [--rounds 30] [--runs 64]
 
-Families of 8 latents, for K = 1 to 8. `factored`: 12 statuses, 4 parts a menu, folded at random. `transformer`: 4 layers
-of width 64, weights as after 3,000 tokens, 2 parts a menu. `enumerated`, up to K = 4: the exact planner on the product
-of the same menus as `factored`. Timed is the hearing of an outcome and the K proposals after it; the planners take
-turns, and their process's CPU time counts. Printed: medians of the rounds, and the slope of log time in log K over
-K = 2 to 8 (at most 1 where cost is linear beside a constant) with a 95% bootstrap interval over rounds.
+Families of 8 latents, for K = 1 to 8. `factored`: 12 statuses, 4 parts a menu, folded at random. `transformer`: 4
+layers of width 64, weights as after 3,000 tokens, 2 parts a menu. `enumerated`, up to K = 4: the exact planner on the
+product of the same menus as `factored`. Timed is the hearing of an outcome and the K proposals after it; the planners
+take turns, and their process's CPU time counts. Printed: medians of the rounds, and the slope of log time in log K
+over K = 2 to 8 (at most 1 where cost is linear beside a constant) with a 95% bootstrap interval over rounds.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Films of a run's episodes: made by playing them again, kept in `films/` of the run directory, found by the page."""
 
 import base64
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
