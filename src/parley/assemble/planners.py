@@ -26,15 +26,20 @@ CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 def exact(
     scene: Scene, evidence: str = "environment", rho: float = 0.0, mixture: str = "episode", decode: str = "sample"
 ) -> Planner:
-    tables, found = scene.beliefs.tables, Evidence(evidence, rho, mixture)
-    if tables.factored is not None and not found.demonstrator:
+    tables, found = scene.world.tables, Evidence(evidence, rho, mixture)
+    if tables is not None and tables.factored is not None and not found.demonstrator:
         return FactoredPlanner(tables.factored, beliefs_of(tables.factored.summary), decode)
-    if tables.num_actors > ENUMERATED:
-        raise BadInput(
-            f"world {scene.spec!r} has {tables.num_actors} Actors: planner 'exact' enumerates joint subgoals, up to "
-            f"{ENUMERATED} Actors, unless the world factors them and evidence=environment; use a learned planner"
-        )
+    _require_few(scene, "'exact' enumerates joint subgoals unless the world factors them and evidence=environment")
     return ExactPlanner(scene.beliefs, found, decode)
+
+
+def _require_few(scene: Scene, enumerates: str) -> None:
+    """Raise `BadInput` where the product of the menus is not for enumerating."""
+    if scene.world.num_actors > ENUMERATED:
+        raise BadInput(
+            f"world {scene.spec!r} has {scene.world.num_actors} Actors: planner {enumerates}, which is done for up to "
+            f"{ENUMERATED} Actors; use a learned planner"
+        )
 
 
 def expert(scene: Scene, decode: str = "sample") -> Planner:
@@ -91,6 +96,7 @@ def world_model(
     cut: float = 1e-3,
     decode: str = "sample",
 ) -> Planner:
+    _require_few(scene, "'world-model' searches over joint subgoals")
     tables = scene.beliefs.tables
     if model not in ("exact", "transformer") or (checkpoint and model == "exact"):
         raise BadInput(f"model={model!r}: expected exact, or transformer (which may have a checkpoint)")
