@@ -146,7 +146,9 @@ def test_several_actors_say_the_parts_of_the_best_joint_subgoal():
 
 def test_forbidden_joint_subgoals_are_not_searched_for():
     tables = team()
-    kept = run(tables, lambda b, z: WorldModelPlanner(ExactWorldModel(b), tables, Search("expectimax")), np.arange(6), 4)
+    kept = run(
+        tables, lambda b, z: WorldModelPlanner(ExactWorldModel(b), tables, Search("expectimax")), np.arange(6), 4
+    )
     assert max(((record.subgoals == MENU[LIFT]).sum(axis=1)).max() for record in kept.steps) <= 1
 
 

@@ -80,6 +80,14 @@ class RandomActor(Protocol):
         """Begin an episode whose actions are a function of `seed`."""
 
 
+@runtime_checkable
+class EpisodicReporter(Protocol):
+    """A Reporter that remembers something of the episode."""
+
+    def begin(self) -> None:
+        """An episode begins."""
+
+
 class TextEnv(gym.Env[str, str]):
     """A low-level environment, an Actor and a Reporter as a Gymnasium environment of sentences.
 
@@ -119,6 +127,9 @@ class TextEnv(gym.Env[str, str]):
         self._require_finite(self.raw, 0.0, "reset")
         if isinstance(self.actor, RandomActor):
             self.actor.reseed(int(self.np_random.integers(2**31)))
+        for speaks in (self.reporter, self.voice):
+            if isinstance(speaks, EpisodicReporter):
+                speaks.begin()
         return self._heard(self.reporter.report(self.raw, self.np_random)), self._info()
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
