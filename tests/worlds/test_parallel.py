@@ -2,23 +2,27 @@
 
 import sys
 import warnings
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
 import pytest
 from examples.several_agents import BESIDE, CARRIES, DOOR, FETCH, WAIT, Corridor, Porter, Voice, porters
+from gymnasium.utils.env_checker import check_env
 from pettingzoo import ParallelEnv
 
 from parley import assemble
 from parley.actors.joint import JointActor
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, EnvironmentFailed, MissingExtra
+from parley.core.roles import forbidden_in
 from parley.gym import parallel_env
 from parley.reporters.joint import JointReporter, sentences
 from parley.worlds.composed import TextEnv
 from parley.worlds.conformance import check_world
 from parley.worlds.parallel import ParallelLow
 from parley.worlds.physical import PhysicalWorld
+from parley.worlds.single import SingleRun
 from parley.worlds.tabular.team import LIFT, MENU
 
 with warnings.catch_warnings():  # it imports an environment by a way that PettingZoo itself calls old
@@ -126,6 +130,25 @@ def test_reports_that_are_late_or_do_not_come():
     assert sentences(own) == ("ann: a; bob: b", "ann: a; bob: c")
     late = ("bob, a step ago: b", "bob, a step ago: c", "bob: no word yet")
     assert sentences(own, late=("bob",), mute=("ann",)) == late
+
+
+def test_parts_that_are_forbidden_together():
+    """A world without tables says it in its script: the later Actor's menu lacks it, and the environment refuses it."""
+    world, script = porters(), replace(porters().script, forbidden=((FETCH, FETCH),))
+    made = PhysicalWorld("one", script, world.latents, world.prior, lambda z: replace_script(world.text_env(z), script))
+    assert check_world(made) == [] and forbidden_in(made) == ((FETCH, FETCH),)
+    env = made.text_env(0)
+    assert BOTH not in env.action_space and ANN in env.action_space
+    env.reset(seed=0)
+    with pytest.raises(BadInput, match="forbidden together"):
+        env.step(BOTH)
+    single = SingleRun(assemble.world("team"))
+    assert len(single.action_space.sentences) == 15
+    check_env(single, skip_render_check=True)
+
+
+def replace_script(env, script):
+    return TextEnv(env.low, env.actor, env.reporter, script)
 
 
 class Leaves(Zoo):

@@ -62,6 +62,22 @@ def test_factored_proposals_equal_the_enumerated_joint_distribution(actors, sett
         np.testing.assert_allclose(law.sum(axis=1), 1, atol=1e-9)
 
 
+@pytest.mark.parametrize("actors", [1, 2, 3])
+def test_exact_conditionals_multiply_to_the_enumerated_joint_distribution(actors):
+    """Also where nothing is factored."""
+    tables = random_family(latents=4, subgoals=3, actors=actors, seed=1)
+    latents = np.arange(8) % 4
+    kept = run(tables, ExactPlanner(Beliefs(tables)), latents, 3, EpsilonGreedy(schedule(0.7)))
+    laws, reference = joint_laws(kept, tables, ExactPlanner(Beliefs(tables)), latents), ExactPlanner(Beliefs(tables))
+    reference.start(Draws(0, len(latents)))
+    for record, law in zip(kept.steps, laws, strict=True):
+        if record.step == 1:
+            reference.hear(Opening(record.episode, kept.episodes[record.episode].instructions, record.observations))
+        np.testing.assert_allclose(law, reference.joint_proposal(), atol=1e-9)
+        heard = (record.subgoals, record.next_observations, record.rewards, record.active)
+        reference.hear(Outcome(record.episode, record.step, *heard))
+
+
 def test_after_parts_that_no_expert_would_say_both_go_on_alike():
     """Explored parts lead off every expert's way; conditionals must agree there too."""
     tables = team(3)
@@ -147,6 +163,13 @@ def test_bad_input():
         env.step(np.array([[MENU[LIFT]] * 2, [MENU[0]] * 2], dtype=object))
     with pytest.raises(BadInput, match="forbid"):
         Menu.shared((MENU[LIFT],)).given(np.array([[MENU[LIFT]]], dtype=object), ((MENU[LIFT], MENU[LIFT]),))
+    for spec, wrong in (
+        ("team:actors=5", "2 to 4 Actors"),
+        ("team:late=3", "1, 2 or 1"),
+        ("forage:actors=2", "actors"),
+    ):
+        with pytest.raises(BadInput, match=wrong):
+            assemble.world(spec)
     spec = "random:actors=4,subgoals=2"
     scene = assemble.Scene(spec, assemble.world(spec), np.zeros(1, dtype=int), 5)
     with pytest.raises(BadInput, match="up to 3 Actors"):
