@@ -156,7 +156,7 @@ class AdaptiveExplorer:
     def _weigh(
         self, rows: Int[np.ndarray, " R"], b: Float[np.ndarray, "R C"], w: Int[np.ndarray, " R"], remaining: int
     ) -> None:
-        """Decide on a trial in these runs; where none is worth it, now or soon, they rest until their posterior moves."""
+        """Decide on a trial in these runs; not worth one, now or soon, they rest until their posterior moves."""
         often = self.asked[rows] + 1 / self.asked.shape[1]
         doubt = Doubt.of(self.trials, b, w, often / often.sum(axis=1, keepdims=True), remaining)
         best, weights, waits = np.full(len(rows), IDLE), b, np.zeros(len(rows), dtype=bool)
