@@ -102,7 +102,7 @@ def _row(config: RunConfig, regret: Float[np.ndarray, "R T"]) -> dict[str, Any]:
     row |= {"K": world.num_actors, "Z": len(world.latents), "T": config.episodes, "regret": float(total.mean())}
     row |= {"low": row["regret"] - half, "high": row["regret"] + half}
     so_far = np.cumsum(weighted(config, regret), axis=1).mean(axis=0)
-    row["so_far"] = {t: float(so_far[t - 1]) for t in (config.episodes // 4, config.episodes // 2)}
+    row |= {f"by T/{n}": float(so_far[config.episodes // n - 1]) for n in (4, 2)}
     if config.planner == GREEDY and config.explore in WANTED and not config.world.startswith("random"):
         grows = growth(np.cumsum(_able(config, regret), axis=1))
         exponent = [max(x, -99.0) for x in (grows.exponent.value, grows.exponent.low, grows.exponent.high)]
