@@ -60,9 +60,13 @@ class Experiment(Protocol):
 
 
 def shipped() -> list[Path]:
-    """The checkpoints that ship for tabular worlds, by name; those of physical ones are `continuous-control`'s."""
+    """The checkpoints that ship for tabular worlds of one Actor, by name.
+
+    Those of physical worlds are `continuous-control`'s, those of several Actors `multi-agent`'s.
+    """
     paths = sorted(p for p in assemble.CHECKPOINTS.iterdir() if p.is_dir())
-    return [path for path in paths if not isinstance(assemble.world(path.name), PhysicalWorld)]
+    worlds = {path: assemble.world(path.name) for path in paths}
+    return [path for path, w in worlds.items() if w.num_actors == 1 and not isinstance(w, PhysicalWorld)]
 
 
 def at_most(low: float, high: float, bound: float) -> str:
