@@ -196,3 +196,10 @@ def test_scripts_name_what_is_not_on_the_menu():
     tables = team()
     with pytest.raises(BadInput, match="not in the menu"):
         run(tables, ScriptedPlanner(("fly",), "sample"), [0], 1)
+    with pytest.raises(BadInput, match="'go in and lift', which is forbidden beside 'go in and lift'"):
+        run(tables, ScriptedPlanner((MENU[LIFT],), "sample"), [0], 1)
+
+
+def test_scripts_tell_each_actor_its_own_part():
+    kept = run(team(), ScriptedPlanner((f"{MENU[1]} / {MENU[0]}", MENU[0]), "sample"), [0, 1], 1)
+    assert [record.subgoals[1].tolist() for record in kept.steps] == [[MENU[1], MENU[0]], [MENU[0], MENU[0]]]
