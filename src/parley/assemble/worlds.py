@@ -25,6 +25,7 @@ from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.team import team
 from parley.worlds.tabular.traps import traps
 from parley.worlds.tabular.treasure import treasure
+from parley.worlds.tabular.weather import weather
 from parley.worlds.tabular.world_file import load_world
 from parley.worlds.workers import WorkersWorld
 
@@ -42,6 +43,7 @@ WORLDS: dict[str, Kind] = {
     "forage": Kind(forage, "three foragers (extra forage): how many it takes for each kind of fruit is hidden"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "team": Kind(team, "K Actors (actors=2) before two doors: who can do what, and what takes two at once, is hidden"),
+    "weather": Kind(weather, "mail over a ridge: a hidden path, and weather that turns within an episode"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
 
