@@ -13,6 +13,7 @@ from parley.experiments import (
     continuous_control,
     demo_ratio,
     epsilon_greedy,
+    jump,
     multi_agent,
     pretraining_error,
     prior_coverage,
@@ -242,3 +243,25 @@ def test_world_model_regret():
     assert verdict(world_model_regret, make(1.0, 0.05)) == SUPPORTED
     assert verdict(world_model_regret, make(1.5, 0.05)) == NOT_SUPPORTED
     assert verdict(world_model_regret, make(1.1, 2.0)) == UNDECIDED
+
+
+def test_jump():
+    def make(delay, spread, alarms):
+        def made(c, rng):
+            regret, alarm = np.full((2, c.runs, c.episodes), 0.01)
+            alarm = np.zeros_like(regret)
+            if "jump" not in c.world:
+                alarm = (rng.random(alarm.shape) < alarms).astype(float)
+            elif c.planner == jump.RESTART:
+                at = np.minimum(jump.JUMP + delay + rng.integers(0, spread, c.runs), c.episodes - 1)
+                alarm[np.arange(c.runs), at] = 1
+            elif c.world == jump.MOVED:
+                regret[:, jump.JUMP + 2 :] = np.nan  # the exact planner had to stop
+            return np.stack([regret, alarm])
+
+        return made
+
+    assert verdict(jump, make(1, 10, 1e-4)) == SUPPORTED
+    assert verdict(jump, make(1, 40, 1e-4)) == NOT_SUPPORTED  # too late
+    assert verdict(jump, make(1, 10, 3e-3)) == NOT_SUPPORTED  # too often
+    assert verdict(jump, make(0, 22, 1e-4)) == UNDECIDED

@@ -12,6 +12,7 @@ from parley.models.language_model import LanguageModel
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
+from parley.planners.forgetting import forgetting
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
@@ -24,9 +25,16 @@ CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 
 
 def exact(
-    scene: Scene, evidence: str = "environment", rho: float = 0.0, mixture: str = "episode", decode: str = "sample"
+    scene: Scene,
+    evidence: str = "environment",
+    rho: float = 0.0,
+    mixture: str = "episode",
+    forget: str = "",
+    decode: str = "sample",
 ) -> Planner:
     tables, found = scene.beliefs.tables, Evidence(evidence, rho, mixture)
+    if forget and (found.demonstrator or tables.num_actors > 1):
+        raise BadInput(f"forget={forget!r}: goes with one Actor, and with evidence=environment")
     if tables.factored is not None and not found.demonstrator:
         return FactoredPlanner(tables.factored, beliefs_of(tables.factored.summary), decode)
     if tables.num_actors > ENUMERATED:
@@ -34,7 +42,7 @@ def exact(
             f"world {scene.spec!r} has {tables.num_actors} Actors: planner 'exact' enumerates joint subgoals, up to "
             f"{ENUMERATED} Actors, unless the world factors them and evidence=environment; use a learned planner"
         )
-    return ExactPlanner(scene.beliefs, found, decode)
+    return forgetting(scene.beliefs, forget, decode) if forget else ExactPlanner(scene.beliefs, found, decode)
 
 
 def expert(scene: Scene, decode: str = "sample") -> Planner:
