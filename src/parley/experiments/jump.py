@@ -136,7 +136,8 @@ def _wilson(count: int, total: int) -> tuple[float, float, float]:
     """A share between its 95% limits (Wilson 1927)."""
     z, p = 1.96, count / total
     middle, half = p + z**2 / (2 * total), z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5
-    return max(0.0, (middle - half) / (1 + z**2 / total)), p, min(1.0, (middle + half) / (1 + z**2 / total))
+    low, high = (middle - half) / (1 + z**2 / total), (middle + half) / (1 + z**2 / total)
+    return max(0.0, min(p, low)), p, min(1.0, max(p, high))
 
 
 def _quantile(found: Float[np.ndarray, " R"], share: float) -> float | None:

@@ -51,6 +51,7 @@ class WorldModelPlanner:
         if tables.num_actors > 1:
             raise BadInput(f"world {tables.name!r} has {tables.num_actors} Actors: planner world-model serves one")
         self.model, self.search, self.decode = model, search or Search(), decode
+        self.subgoals, self.observations = tables.subgoals, tables.observations
         self._reward, self._horizon = tables.reward, tables.horizon
         self._instructions = tables.instruction_words
 
@@ -63,8 +64,17 @@ class WorldModelPlanner:
             self._pay = self._reward.T[self._instructions.encode(said.instructions)]
         self._remaining = self._horizon - (0 if isinstance(said, Opening) else said.step)
 
+    def tree(self) -> Tree:
+        """The tree of this moment, grown by `budget` model calls whatever the kind of search: for whoever looks."""
+        grown = Tree(self.model, self._question(), self.search.budget)
+        grown.grow()
+        return grown
+
+    def _question(self) -> Question:
+        return Question(self._pay, self._remaining, self.search.cut)
+
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
-        q = self.search.values(self.model, Question(self._pay, self._remaining, self.search.cut))
+        q = self.search.values(self.model, self._question())
         q = np.where(menu.legal, q, -np.inf)
         best = q >= q.max(axis=1, keepdims=True) - TIE
         return Proposal(best / best.sum(axis=1, keepdims=True))
