@@ -59,6 +59,8 @@ class TransformerWorldModel:
         token = self.reader.checkpoint.encode
         self._subgoals = token([subgoal_line(g) for g in tables.subgoals])
         self._observations = token([observation_line(o) for o in tables.observations])
+        recipe = self.reader.checkpoint.about.get("recipe", {})
+        self._proposes = recipe.get("label_weight", 1.0) > 0  # else its subgoals were never trained
         self.snapshot, self.restore = self.reader.snapshot, self.reader.restore
 
     def start(self, draws: Draws) -> None:
@@ -81,7 +83,7 @@ class TransformerWorldModel:
         logits = self.reader.cache.peek(rows, tokens, sees, offset)
         heard = _softmax(logits[:, 2 * d :][:, :, self._observations])
         before = logits[:, 2 * d - 1] if d else self.reader.logits[rows]
-        return Prediction(heard, _softmax(before[:, self._subgoals]))
+        return Prediction(heard, _softmax(before[:, self._subgoals]) if self._proposes else None)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

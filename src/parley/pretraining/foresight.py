@@ -5,7 +5,7 @@ model predicts on its own predictions. Log-loss is of what was heard; the exact 
 is that of the most probable observation: confidence against its exact probability, in ten bins (Guo et al. 2017).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -33,6 +33,12 @@ class Foresight:
     truth: Float[np.ndarray, "N M"]  # the exact probability of that observation
     correct: Float[np.ndarray, "N M"]  # whether it came
     episode: Int[np.ndarray, " M"]
+
+    def of_episode(self, episode: int) -> "Foresight":
+        """The predictions made in one episode of the documents, counted from 0."""
+        here = self.episode == episode
+        arrays = {f.name: getattr(self, f.name)[..., here] for f in fields(self) if f.name != "depth"}
+        return Foresight(self.depth, **arrays)
 
     def reliability(self) -> Float[np.ndarray, "bins 3"]:
         """Of each bin of confidence: its share of the predictions, their mean confidence and mean exact probability."""
