@@ -1,8 +1,9 @@
 """`world-model`: the checkpoint that plans also predicts (He et al. 2024, section 6; theory.md 6).
 
 Held-out documents are read by the shipped transformers and by the exact Bayesian aggregated world model side by side;
-at every depth the model predicts on its own predictions. Depths are taken over all episodes of a document, and depth 1
-episode by episode as well: what has been heard of the latent is what makes late episodes easier to foretell.
+at every depth the model predicts on its own predictions. Depth 1 is taken over all episodes of a document, and episode
+by episode as well (what has been heard of the latent is what makes late ones easier to foretell), greater depths over
+episodes 1, 2, 4, 8, ... of it.
 
 Partially observable are `household` and `keys` (its tables), noisy all of them: `household` misses a thing with
 probability 0.2, `weather` mistakes the sky with 0.25. Dynamic is `weather`, whose conditions drift within an episode.
@@ -55,7 +56,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     found = []
     for world in worlds():
         episodes = int(Checkpoint.load(checkpoint(world)).about["episodes"])
-        found.append(RunConfig(world, "transformer", "none", episodes=episodes, runs=32 if quick else 256))
+        found.append(RunConfig(world, "transformer", "none", episodes=episodes, runs=16 if quick else 128))
     return found
 
 
@@ -67,8 +68,13 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Row
     beliefs = assemble.beliefs_of(tables)
     documents = sample_documents(beliefs, config.runs, config.episodes, (config.seed, HELD_OUT))
     model = TransformerWorldModel(checkpoint(config.world), tables)
-    found = foresight(model, ExactWorldModel(beliefs), documents, tables)
+    found = foresight(model, ExactWorldModel(beliefs), documents, tables, _doubling(config.episodes))
     return np.stack([_row(one) for one in (*found, *(found[0].of_episode(t) for t in range(config.episodes)))])
+
+
+def _doubling(episodes: int) -> list[int]:
+    """The episodes, counted from 0, before which 0, 1, 3, 7, ... others have been heard."""
+    return [2**k - 1 for k in range(episodes.bit_length())]
 
 
 def _row(one: Foresight) -> Float[np.ndarray, " K"]:
@@ -88,7 +94,7 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Finding:
     for config, found in zip(configs, kept, strict=True):
         depths = len(found) - config.episodes
         shown = {"depth": {d + 1: d for d in range(depths)}}
-        shown["episode"] = {2**k: depths + 2**k - 1 for k in range(config.episodes.bit_length())}
+        shown["episode"] = {t + 1: depths + t for t in _doubling(config.episodes)}
         for what, numbers in shown.items():
             for number, at in numbers.items():
                 k = found[at]
