@@ -190,7 +190,7 @@ def _cohorts(
                 instructions=assemble.Schedule(config.instructions, world.instructions, draws),
                 num_episodes=config.episodes,
                 horizon=world.horizon,
-                meter=regret_meter(scene.beliefs, mine, getattr(world, "altered", False)) if world.tables else None,
+                meter=regret_meter(scene.beliefs, mine, world, draws) if world.tables else None,
                 forbidden=forbidden_in(world),
             )
         )

@@ -12,6 +12,7 @@ from parley.models.language_model import LanguageModel
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
+from parley.planners.forgetting import forgetting
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
@@ -24,13 +25,20 @@ CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 
 
 def exact(
-    scene: Scene, evidence: str = "environment", rho: float = 0.0, mixture: str = "episode", decode: str = "sample"
+    scene: Scene,
+    evidence: str = "environment",
+    rho: float = 0.0,
+    mixture: str = "episode",
+    forget: str = "",
+    decode: str = "sample",
 ) -> Planner:
     tables, found = scene.world.tables, Evidence(evidence, rho, mixture)
+    if forget and (found.demonstrator or scene.world.num_actors > 1):
+        raise BadInput(f"forget={forget!r}: goes with one Actor, and with evidence=environment")
     if tables is not None and tables.factored is not None and not found.demonstrator:
         return FactoredPlanner(tables.factored, beliefs_of(tables.factored.summary), decode)
     _require_few(scene, "'exact' enumerates joint subgoals unless the world factors them and evidence=environment")
-    return ExactPlanner(scene.beliefs, found, decode)
+    return forgetting(scene.beliefs, forget, decode) if forget else ExactPlanner(scene.beliefs, found, decode)
 
 
 def _require_few(scene: Scene, enumerates: str) -> None:

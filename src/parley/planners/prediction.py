@@ -63,6 +63,8 @@ class TransformerWorldModel:
         self._parts: Int[np.ndarray, "G K"] = np.stack(index, axis=1)
         self._subgoals = np.stack([menu[part] for menu, part in zip(self._menus, index, strict=True)], axis=1)
         self._observations = token([observation_line(o) for o in tables.observations])
+        recipe = self.reader.checkpoint.about.get("recipe", {})
+        self._proposes = recipe.get("label_weight", 1.0) > 0  # else its subgoals were never trained
         self.snapshot, self.restore = self.reader.snapshot, self.reader.restore
 
     def start(self, draws: Draws) -> None:
@@ -85,12 +87,15 @@ class TransformerWorldModel:
         assert isinstance(self.reader.cache, Cache)
         logits = self.reader.cache.peek(rows, tokens, sees, offset)
         after = logits[:, behind:].reshape(n, num, actors, -1)
+        heard = _softmax(after[:, :, -1][:, :, self._observations])
+        if not self._proposes:
+            return Prediction(heard, None)
         first = logits[:, behind - 1] if d else self.reader.logits[rows]
         before = np.concatenate([np.broadcast_to(first[:, None, None], (n, num, 1, first.shape[1])), after], axis=2)
         proposals = np.ones((n, num))
         for k, menu in enumerate(self._menus):
             proposals *= _softmax(before[:, :, k][:, :, menu])[:, np.arange(num), self._parts[:, k]]
-        return Prediction(_softmax(after[:, :, -1][:, :, self._observations]), proposals)
+        return Prediction(heard, proposals)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

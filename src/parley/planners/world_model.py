@@ -52,6 +52,7 @@ class WorldModelPlanner:
         self.model, self.search, self.decode = model, search or Search(), decode
         self._words, self._sizes = tables.menu_words, [len(menu) for menu in tables.menus]
         self._allowed = tables.at_random > 0
+        self.subgoals, self.observations = tables.subgoals, tables.observations
         self._reward, self._horizon = tables.reward, tables.horizon
         self._instructions = tables.instruction_words
 
@@ -65,9 +66,18 @@ class WorldModelPlanner:
         self._remaining = self._horizon - (0 if isinstance(said, Opening) else said.step)
         self._values: np.ndarray | None = None
 
+    def tree(self) -> Tree:
+        """The tree of this moment, grown by `budget` model calls whatever the kind of search: for whoever looks."""
+        grown = Tree(self.model, self._question(), self.search.budget)
+        grown.grow()
+        return grown
+
+    def _question(self) -> Question:
+        return Question(self._pay, self._remaining, self.search.cut)
+
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         if self._values is None:
-            values = self.search.values(self.model, Question(self._pay, self._remaining, self.search.cut))
+            values = self.search.values(self.model, self._question())
             self._values = np.where(self._allowed, values, -np.inf)
         q = self._values.reshape(len(parts), *self._sizes)
         for k in range(parts.shape[1]):
