@@ -38,6 +38,8 @@ CASES = [
     ("team", "decentralised"),
     ("team", "world-model:model=exact,budget=8"),
     ("team:actors=3", "world-model:model=exact,budget=8"),
+    ("team", "world-model:budget=8"),
+    ("team", "transformer"),
     ("team", "hf"),
     ("team", "endpoint:way=letters"),
     ("team", "endpoint:way=parse"),

@@ -1,5 +1,7 @@
 """World models and the search in them: against enumeration, the exact model, and passes that are not imagined."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -57,14 +59,15 @@ def told(planner, tables, length, seed):
     state = rng.choice(len(tables.states), p=tables.initial[z])
     seen, done = [int(rng.choice(len(tables.observations), p=tables.emission[z, state]))], []
     planner.start(Draws(0, 1))
-    names = [np.array(names, dtype=object) for names in (tables.instructions, tables.observations, tables.subgoals)]
+    names = [np.array(names, dtype=object) for names in (tables.instructions, tables.observations)]
+    joint = np.array(list(product(*tables.menus)), dtype=object)
     planner.hear(Opening(0, names[0][:1], names[1][seen]))
     for h in range(length):
         g = int(rng.integers(tables.num_subgoals))
         state = rng.choice(len(tables.states), p=tables.transition[z, state, g])
         seen.append(int(rng.choice(len(tables.observations), p=tables.emission[z, state])))
         done.append(g)
-        planner.hear(Outcome(0, h + 1, names[2][[[g]]], names[1][seen[-1:]], np.zeros(1), np.ones(1, dtype=bool)))
+        planner.hear(Outcome(0, h + 1, joint[[g]], names[1][seen[-1:]], np.zeros(1), np.ones(1, dtype=bool)))
     return seen, done
 
 
@@ -99,17 +102,18 @@ def test_predictions_are_laws_and_rows_do_not_matter():
         np.testing.assert_allclose(one.proposals.sum(axis=1), 1)
 
 
-def test_what_a_transformer_imagines_is_what_it_says_when_it_comes_true():
+@pytest.mark.parametrize("world,length", [("shortcut", 1), ("household", 2), ("team", 0)])
+def test_what_a_transformer_imagines_is_what_it_says_when_it_comes_true(world, length):
     """Side by side behind a cache, or heard one after another: the same law, and the cache stays as it was."""
-    tables = shortcut()
-    model = TransformerWorldModel(assemble.CHECKPOINTS / "shortcut", tables)
-    seen, _ = told(model, tables, 1, 0)
+    tables = assemble.world(world).tables
+    model = TransformerWorldModel(assemble.CHECKPOINTS / world, tables)
+    seen, _ = told(model, tables, length, 0)
     other = model.predict(np.zeros(1, dtype=int), np.array([[1]]), np.array([[seen[-1]]]))
     assert model.predict(np.zeros(1, dtype=int), np.array([[1]]), np.array([[seen[-1]]])).observations.tolist() == (
         other.observations.tolist()
     )
-    names = np.array(tables.observations, dtype=object), np.array(tables.subgoals, dtype=object)
-    model.hear(Outcome(0, 2, names[1][[[1]]], names[0][seen[-1:]], np.zeros(1), np.ones(1, dtype=bool)))
+    heard, joint = np.array(tables.observations, dtype=object)[seen[-1:]], np.array([*product(*tables.menus)], object)
+    model.hear(Outcome(0, length + 1, joint[[1]], heard, np.zeros(1), np.ones(1, dtype=bool)))
     nothing = np.zeros((1, 0), dtype=int)
     true = model.predict(np.zeros(1, dtype=int), nothing, nothing)
     np.testing.assert_allclose(true.observations, other.observations, atol=1e-5)

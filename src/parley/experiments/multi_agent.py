@@ -4,7 +4,8 @@ In `team`, whose |Z| is 2 (K + 1), and on the tables of `forage` (K = 3, |Z| = 2
 subgoals, designed, adaptive, and none at all (with four Actors, and in `forage`, what can be computed of these); a
 Planner for each Actor, which does not hear the others, under the same exploration; and one Actor's part from the
 expert, the rest as ever. Every latent in turn; means are weighted by the prior. `random` with two Actors varies |Z| at
-the same K. Decoding is greedy, as in deployed planners. `adaptive-proposals` is measured, and not part of the claim.
+the same K. Decoding is greedy, as in deployed planners. Measured, and not part of the claim: `adaptive-proposals`; and
+the shipped transformer beside the exact oracle, both sampled, over the episodes of its context.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from parley import assemble
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, above
+from parley.models.checkpoint import Checkpoint
 from parley.report.plots import curves_figure
 from parley.theory.curves import growth
 
@@ -29,6 +31,7 @@ GREEDY, ALONE = "exact:decode=greedy", "decentralised:decode=greedy"
 UNIFORM = "epsilon-greedy:epsilon=1,power=0.5"
 DESIGNED, ADAPTIVE, PROPOSALS = f"{UNIFORM},policy=designed", "adaptive", "adaptive-proposals"
 FORAGE = "forage:low_level=false"
+LEARNED, ORACLE = "transformer", "exact"
 WANTED = {"none": "linear", UNIFORM: "sublinear", DESIGNED: "sublinear", ADAPTIVE: "sublinear"}
 
 
@@ -40,6 +43,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
         found += [_cell(world, GREEDY, explorer, quick) for explorer in (*WANTED, PROPOSALS)]
         found.append(_cell(world, ALONE, UNIFORM, quick))
         found += [_cell(world, f"with-expert:decode=greedy,actor={k + 1}", UNIFORM, quick) for k in range(actors)]
+    found += _learned(quick)
     fewer = {FORAGE: ("none", UNIFORM, ADAPTIVE)} | ({} if quick else {"team:actors=4": ("none", UNIFORM)})
     for world, explorers in fewer.items():
         found += [_cell(world, GREEDY, explorer, quick) for explorer in explorers]
@@ -56,6 +60,12 @@ def _cell(world: str, planner: str, explorer: str, quick: bool) -> RunConfig:
     runs = latents * max(2, (96 if quick else 192) // latents)
     episodes = 600 if world == FORAGE else 400 if quick else 2_000
     return RunConfig(world, planner, explorer, episodes=episodes, latent="each", runs=runs)
+
+
+def _learned(quick: bool) -> list[RunConfig]:
+    """The shipped transformer and its oracle over the episodes of its context."""
+    episodes, runs = int(Checkpoint.load(assemble.CHECKPOINTS / "team").about["episodes"]), 96 if quick else 768
+    return [RunConfig("team", p, "none", episodes=episodes, latent="each", runs=runs) for p in (LEARNED, ORACLE)]
 
 
 def weighted(config: RunConfig, regret: Float[np.ndarray, "R T"]) -> Float[np.ndarray, "r T"]:
@@ -76,9 +86,9 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     kept = {(c.world, c.planner, c.explore): (c, regret) for c, regret in zip(configs, regrets, strict=True)}
     rows = [_row(config, regret) for config, regret in kept.values()]
     verdicts, gains = [row["holds"] for row in rows if "holds" in row], []
-    for world in dict.fromkeys(c.world for c in configs if not c.world.startswith("random")):
+    for world in dict.fromkeys(world for world, planner, _ in kept if planner == ALONE):
         together = weighted(*kept[world, GREEDY, UNIFORM]).sum(axis=1)
-        for planner in [p for w, p, _ in kept if w == world and p != GREEDY]:
+        for planner in [p for w, p, e in kept if w == world and p != GREEDY and e == UNIFORM]:
             apart = weighted(*kept[world, planner, UNIFORM]).sum(axis=1)
             gap = apart - together if planner == ALONE else together - apart
             half = 1.96 * float(gap.std(ddof=1)) / np.sqrt(len(gap))
@@ -87,6 +97,10 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
             if planner == ALONE:
                 gains.append(saved)
                 verdicts.append(above(saved[1], saved[2], 0.0))
+    gap = np.subtract(*(weighted(*kept["team", planner, "none"]).mean(axis=1) for planner in (LEARNED, ORACLE)))
+    half = 1.96 * float(gap.std(ddof=1)) / np.sqrt(len(gap))
+    rows.append({"world": "team", "transformer less oracle, an episode": float(gap.mean())})
+    rows[-1] |= {"low": float(gap.mean() - half), "high": float(gap.mean() + half)}
     estimate, low, high = min(gains)
     holds = NOT_SUPPORTED if NOT_SUPPORTED in verdicts else UNDECIDED if UNDECIDED in verdicts else SUPPORTED
     quantity = "regret of a run saved by one Planner that hears all Actors, least over K"
@@ -116,6 +130,6 @@ def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R 
     curves = [
         (f"{c.planner}, {c.explore}", np.cumsum(weighted(c, r), axis=1))
         for c, r in zip(configs, regrets, strict=True)
-        if c.world.startswith("team:actors=2")
+        if c.world == "team:actors=2"
     ]
     return curves_figure(NAME, "episode", "cumulative expected regret", curves)

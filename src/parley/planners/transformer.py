@@ -103,7 +103,8 @@ class TransformerPlanner:
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         self._tell(self._subgoal(parts))
-        tokens = self._subgoal(np.where(menu.legal, menu.sentences, menu.sentences[menu.legal][0]))
+        legal, sentences = np.broadcast_arrays(menu.legal, menu.sentences)  # what is forbidden may differ by run
+        tokens = self._subgoal(np.where(legal, sentences, sentences[legal][0]))
         if not menu.legal.any(axis=1).all():
             raise BadInput("menu: at least one subgoal must be legal in every run")
         tokens = np.broadcast_to(tokens, (self.num_runs, tokens.shape[1]))
