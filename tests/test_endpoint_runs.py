@@ -182,16 +182,16 @@ def test_the_same_checkpoint_behind_the_server_proposes_the_same(tmp_path):
 def test_regret_is_that_of_the_local_planner_and_prefixes_are_cached(tmp_path):
     path = assemble.CHECKPOINTS / "shortcut"
     explore = "epsilon-greedy:epsilon=0.2"
-    run(RunConfig("shortcut", "transformer", explore, runs=16, episodes=32), tmp_path / "local")
+    run(RunConfig("shortcut", "transformer", explore, runs=8, episodes=24), tmp_path / "local")
     with Running(path) as server:
         spec = f"endpoint:model=parley/shortcut,base_url={server.base_url},tokenizer={path}"
-        manifest = run(RunConfig("shortcut", spec, explore, runs=16, episodes=32), tmp_path / "served")
+        manifest = run(RunConfig("shortcut", spec, explore, runs=8, episodes=24), tmp_path / "served")
     totals = {}
     for name in ("local", "served"):
         reader = RunReader(tmp_path / name)
         of = reader.episodes("expected_regret").sum(axis=1)
         reader.close()
-        totals[name] = (of.mean() - 1.96 * of.std() / 4, of.mean() + 1.96 * of.std() / 4)
+        totals[name] = (of.mean() - 1.96 * of.std() / 8**0.5, of.mean() + 1.96 * of.std() / 8**0.5)
     assert totals["local"][0] <= totals["served"][1] and totals["served"][0] <= totals["local"][1]
     calls = manifest["totals"]["calls"]
     assert calls["cached_tokens"] / calls["prompt_tokens"] >= 0.95
@@ -268,7 +268,7 @@ def test_a_server_that_goes_down_pauses_the_run_until_it_is_back(tmp_path):
         cfg = RunConfig("shortcut", cfg, runs=4, episodes=20)
 
         def progress(record, runs):
-            down[0] = record.episode == 5
+            down[0] = down[0] or record.episode == 5  # runs do not go in step
 
         with pytest.raises(RunPaused, match="10 calls in a row failed|attempts at a call failed"):
             run(cfg, tmp_path / "run", progress)
