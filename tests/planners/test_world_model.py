@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from parley import assemble
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
-from parley.core.said import Menu, Opening, Outcome
+from parley.core.said import Menu, Opening, Outcome, Prediction
+from parley.execute import RunConfig
+from parley.experiments.base import expected_regret
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.search import Question, Tree, expectimax
 from parley.planners.world_model import Search, WorldModelPlanner
@@ -175,3 +177,94 @@ def test_a_menu_is_kept(monkeypatch):
     told(planner, tables, 0, 0)
     legal = Menu(np.array([tables.menus[0]], dtype=object), np.array([[False] + [True] * (tables.num_subgoals - 1)]))
     assert planner.propose(legal, np.zeros((1, 0), dtype=object)).probs[0, 0] == 0
+
+
+class Odd(ExactWorldModel):
+    """Says what `make` makes of the exact prediction."""
+
+    def __init__(self, beliefs, make):
+        super().__init__(beliefs)
+        self.make = make
+
+    def predict(self, rows, subgoals, observations):
+        return Prediction(self.make(super().predict(rows, subgoals, observations).observations))
+
+
+@pytest.mark.parametrize(
+    "make, wrong",
+    [
+        (lambda p: np.concatenate([0.5 * p, 0.5 * p[..., :1]], axis=2), "8 observations"),  # a sentence nobody knows
+        (lambda p: 0.9 * p, "sum to 0.9"),
+        (lambda p: p * np.nan, "sum to nan"),
+        (lambda p: p + np.array([0.5, -0.5, 0, 0, 0, 0, 0]), "below 0"),
+    ],
+    ids=["outside the vocabulary", "not one", "not a number", "negative"],
+)
+@pytest.mark.parametrize("search", [Search("expectimax"), Search("tree", 8)])
+def test_a_model_that_predicts_no_law_is_named(make, wrong, search):
+    tables = shortcut()
+    planner = WorldModelPlanner(Odd(Beliefs(tables), make), tables, search)
+    told(planner, tables, 0, 0)
+    with pytest.raises(BadInput, match=wrong):
+        planner.propose(Menu.shared(tables.menus[0]), np.zeros((1, 0), dtype=object))
+
+
+def test_a_prediction_that_is_flat_survives_the_cut():
+    """Every sentence is less likely than the cut: none is left out."""
+    flat = Prediction(np.full((1, 1, 2000), 1 / 2000))
+    np.testing.assert_allclose(Question(np.zeros((1, 2000)), 1, 1e-3).imagined(flat), flat.observations)
+
+
+class Endless:
+    """Takes every sentence to be possible after every subgoal, for ever."""
+
+    def predict(self, rows, subgoals, observations):
+        return Prediction(np.full((len(rows), 9, 9), 1 / 9))
+
+
+def test_prediction_without_end_is_cut_by_the_budget_or_refused():
+    asked = Question(np.linspace(0, 1, 9)[None], 50)
+    tree = Tree(Endless(), asked, 30)
+    tree.grow()
+    assert tree.size[0] == 30 and np.isfinite(tree.values).all()
+    with pytest.raises(BadInput, match="histories at depth"):
+        expectimax(Endless(), asked)
+    with pytest.raises(BadInput, match="no step is left"):
+        Question(np.zeros((1, 9)), 0)
+
+
+def test_imagining_beyond_the_positions_of_a_transformer_is_refused():
+    tables = shortcut()
+    model = TransformerWorldModel(assemble.CHECKPOINTS / "shortcut", tables)
+    told(model, tables, 0, 0)
+    far = np.zeros((1, 2000), dtype=int)
+    with pytest.raises(BadInput, match="imagine fewer steps"):
+        model.predict(np.zeros(1, dtype=int), far, far)
+
+
+def test_the_smallest_budget_looks_one_step_ahead():
+    tables = shortcut(open=0.7)
+    model = ExactWorldModel(Beliefs(tables))
+    told(model, tables, 0, 0)
+    asked = Question(tables.reward.T[:1], 3)
+    tree = Tree(model, asked, 1)
+    tree.grow()
+    nothing = np.zeros((1, 0), dtype=int)
+    heard = model.predict(np.zeros(1, dtype=int), nothing, nothing).observations
+    np.testing.assert_allclose(tree.values, heard @ asked.pay[0])
+
+
+def test_an_exact_model_that_restarts():
+    """After the jump it looks where things are now."""
+    config = RunConfig("household:jump=4", "world-model:model=exact,forget=restart,budget=16", episodes=10, runs=9)
+    regret = expected_regret(config, lambda record, runs: None)
+    assert regret[:, -2:].mean() < 0.3
+
+
+@pytest.mark.parametrize(
+    "spec", ["model=wise", "model=exact,checkpoint=x", "forget=restart", "base_url=http://x", "model=exact,forget=2"]
+)
+def test_bad_specs(spec):
+    world = assemble.world("shortcut")
+    with pytest.raises(BadInput, match="model=|forget="):
+        assemble.planner(f"world-model:{spec}", assemble.Scene("shortcut", world, np.zeros(1, dtype=int), 10))

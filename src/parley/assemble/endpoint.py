@@ -7,12 +7,13 @@ from typing import Any
 from parley.assemble.scene import Scene
 from parley.core.calls import Place
 from parley.core.errors import BadInput
-from parley.core.roles import Planner, World
+from parley.core.roles import World
 from parley.models.embeddings import Embeddings
 from parley.models.endpoint import Calling, Endpoint, Failure, Request
 from parley.models.providers import environment, server
 from parley.models.tokens import AROUND, token_counter
 from parley.planners.endpoint import EndpointPlanner, Notes
+from parley.planners.endpoint_prediction import EndpointWorldModel
 from parley.planners.ways import Asking, Way, choose_way
 from parley.pretraining.chat import told as told_of
 from parley.pretraining.dataset import read_documents
@@ -53,7 +54,7 @@ def endpoint(
     backoff_s: float = 0.5,
     breaker: int = 32,
     cache: str = "",
-) -> Planner:
+) -> EndpointPlanner:
     remembers = _memory(memory, size, words, embeddings)
     asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise)
     if "endpoint" not in scene.shared:
@@ -70,6 +71,14 @@ def endpoint(
     about = {"model": model, "base_url": at.server.base_url, "way": chosen.name, "probe": probe, "template": template}
     about |= {"budget": counted, "counted_by": tokenizer or "bytes"}
     return EndpointPlanner(at, chosen, about, how, remembers, decode, keep_thoughts)
+
+
+def served_model(scene: Scene, model: str, template: str, **options: Any) -> EndpointWorldModel:
+    """The world model of `model=provider/model`, told by `template`: unless named, that of its way to be asked."""
+    reader = endpoint(scene, model, template=template, **options)
+    if not template and reader.about["template"] == "chat":
+        reader = endpoint(scene, model, template="foresee", **options)
+    return EndpointWorldModel(reader, scene.beliefs.tables)
 
 
 def _prompting(

@@ -3,10 +3,10 @@
 from functools import lru_cache
 from pathlib import Path
 
-from parley.assemble.endpoint import endpoint
+from parley.assemble.endpoint import endpoint, served_model
 from parley.assemble.scene import Kind, Scene, beliefs_of
 from parley.core.errors import BadInput
-from parley.core.roles import Planner
+from parley.core.roles import Planner, WorldModel
 from parley.core.spec import bind, parse_spec, suggestion
 from parley.models.language_model import LanguageModel
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
@@ -102,18 +102,33 @@ def world_model(
     search: str = "tree",
     budget: int = 256,
     cut: float = 1e-3,
+    forget: str = "",
+    base_url: str = "",
+    way: str = "auto",
+    answers: int = 8,
+    temperature: float = 1.0,
+    template: str = "",
+    memory: str = "full",
+    tokenizer: str = "",
     decode: str = "sample",
 ) -> Planner:
     _require_few(scene, "'world-model' searches over joint subgoals")
-    tables = scene.beliefs.tables
-    if model not in ("exact", "transformer") or (checkpoint and model == "exact"):
-        raise BadInput(f"model={model!r}: expected exact, or transformer (which may have a checkpoint)")
-    predicts = (
-        ExactWorldModel(scene.beliefs)
-        if model == "exact"
-        else TransformerWorldModel(_checkpoint(scene, checkpoint), tables)
-    )
-    return WorldModelPlanner(predicts, tables, Search(search, budget, cut), decode)
+    tables, found = scene.beliefs.tables, Search(search, budget, cut)
+    if checkpoint and model != "transformer" or forget and model != "exact" or base_url and "/" not in model:
+        raise BadInput(
+            f"model={model!r}: checkpoint goes with transformer, forget with exact, base_url with provider/model"
+        )
+    predicts: WorldModel
+    if model == "exact":
+        predicts = ExactWorldModel(scene.beliefs, forgetting(scene.beliefs, forget) if forget else None)
+    elif model == "transformer":
+        predicts = TransformerWorldModel(_checkpoint(scene, checkpoint), tables)
+    elif "/" in model and tables.num_actors == 1:
+        asked = dict(way=way, answers=answers, temperature=temperature, memory=memory, tokenizer=tokenizer)
+        predicts = served_model(scene, model, template, base_url=base_url, **asked)
+    else:
+        raise BadInput(f"model={model!r}: expected exact, transformer, or provider/model behind a server (one Actor)")
+    return WorldModelPlanner(predicts, tables, found, decode)
 
 
 def hf(
@@ -133,7 +148,7 @@ PLANNERS: dict[str, Kind] = {
     "expert": Kind(expert, "knows z: the zero-regret reference"),
     "posterior-sampling": Kind(posterior_sampling, "draws one z an episode from the exact posterior"),
     "world-model": Kind(
-        world_model, "searches in what a model predicts: world-model:model=exact|transformer,search=tree", cohort=64
+        world_model, "searches in what a model predicts: world-model:model=exact|transformer|PROVIDER/MODEL", cohort=64
     ),
     "decentralised": Kind(decentralised, "each Actor plans exactly for itself and does not hear what the others do"),
     "with-expert": Kind(with_expert, "exact, with Actor N's part from the expert who knows z: with-expert:actor=1"),

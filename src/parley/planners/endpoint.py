@@ -86,11 +86,15 @@ class EndpointPlanner:
     def _ask(self, run: int, menu: tuple[str, ...], parts: tuple[str, ...]) -> Float[np.ndarray, " M"] | None:
         if len(menu) == 1:
             return np.ones(1)  # there is nothing to ask
-        prompter, place = self.runs[run], Place(self.draws.first_run + run, self._episode, self._step)
-        seeds = [self._seed(run, len(parts), draw) for draw in range(self.way.num_answers)]
+        prompter, place = self.runs[run], self.place(run)
+        seeds = [self.seed(run, len(parts), draw) for draw in range(self.way.num_answers)]
         return self.way.probs(Question(prompter, prompter.turns(parts, menu), menu, place, seeds))
 
-    def _seed(self, run: int, actor: int, draw: int) -> int:
+    def place(self, run: int) -> Place:
+        """The decision that a run stands before."""
+        return Place(self.draws.first_run + run, self._episode, self._step)
+
+    def seed(self, run: int, actor: int, draw: int) -> int:
         """The seed that a server is given for one answer: a function of seed, run, episode, step, Actor and draw."""
         part = actor * 1000 + draw
         return int(self.draws.uniform(Purpose.PLANNER, self._episode, self._step, part)[run] * 2**31)

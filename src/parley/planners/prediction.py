@@ -14,17 +14,17 @@ from parley.planners.exact import ExactPlanner
 from parley.planners.transformer import TransformerPlanner
 from parley.prompting.transcript import observation_line, subgoal_line
 from parley.theory.beliefs import Beliefs
-from parley.theory.posterior import Evidence, bail, normalised
+from parley.theory.posterior import bail, normalised
 
 
 class ExactWorldModel:
     """Bayesian aggregated world modelling, P(o' given pt, g) = sum_z P(z given pt) P_z(o' given tau_h, g).
 
-    He et al. (2024), section 6. Proposals are those of BAIL.
+    He et al. (2024), section 6. Proposals are those of BAIL. `filter` may be a planner that forgets.
     """
 
-    def __init__(self, beliefs: Beliefs, evidence: Evidence | None = None) -> None:
-        self.filter = ExactPlanner(beliefs, evidence)
+    def __init__(self, beliefs: Beliefs, filter: ExactPlanner | None = None) -> None:
+        self.filter = filter or ExactPlanner(beliefs)
         self.start, self.hear = self.filter.start, self.filter.hear
         self.snapshot, self.restore = self.filter.snapshot, self.filter.restore
 

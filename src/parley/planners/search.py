@@ -16,6 +16,7 @@ from parley.core.said import Prediction
 
 MAX_HISTORIES = 2**17
 CHUNK = 2**11  # histories that are predicted at once
+SLACK = 1e-4  # by which probabilities may miss 1
 CURIOSITY = 1.0  # weight of the prior next to values, in units of reward
 
 
@@ -30,11 +31,28 @@ class Question:
     remaining: int
     cut: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.remaining < 1:
+            raise BadInput(f"remaining={self.remaining}: no step is left to plan")
+
     def imagined(self, said: Prediction) -> Float[np.ndarray, "n G O"]:
-        """The prediction without what is not imagined."""
+        """The prediction without what is not imagined; raises `BadInput` where it is no law of the observations."""
+        heard, number = said.observations, self.pay.shape[1]
+        if heard.ndim != 3 or heard.shape[2] != number:
+            raise BadInput(
+                f"the world model predicts {heard.shape[-1]} observations, the world knows {number}: a prediction is a "
+                "law of the world's own sentences, in their order"
+            )
+        total = heard.sum(axis=2)
+        if not (np.abs(total - 1) < SLACK).all() or (heard < 0).any():  # NaN is no law either
+            worst = total.ravel()[np.abs(total - 1).argmax()]
+            raise BadInput(
+                f"the world model's probabilities of what is heard sum to {worst:.4g}, or some are below 0: expected a "
+                "law for each subgoal"
+            )
         if not self.cut:
-            return said.observations
-        likely = np.where(said.observations < self.cut, 0.0, said.observations)
+            return heard
+        likely = np.where(heard < np.minimum(self.cut, heard.max(axis=2, keepdims=True)), 0.0, heard)
         return likely / likely.sum(axis=2, keepdims=True)
 
 

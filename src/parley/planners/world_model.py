@@ -52,6 +52,7 @@ class WorldModelPlanner:
         self.model, self.search, self.decode = model, search or Search(), decode
         self._words, self._sizes = tables.menu_words, [len(menu) for menu in tables.menus]
         self._allowed = tables.at_random > 0
+        self.about = getattr(model, "about", None)
         self.subgoals, self.observations = tables.subgoals, tables.observations
         self._reward, self._horizon = tables.reward, tables.horizon
         self._instructions = tables.instruction_words
@@ -84,7 +85,9 @@ class WorldModelPlanner:
             q = q[np.arange(len(parts)), self._words[k].encode(parts[:, k])]
         q = np.where(menu.legal, q.reshape(len(parts), menu.sentences.shape[1], -1).max(axis=2), -np.inf)
         best = q >= q.max(axis=1, keepdims=True) - TIE
-        return Proposal(best / best.sum(axis=1, keepdims=True))
+        silent = getattr(self.model, "silent", None)  # runs in which a server gave no usable answer
+        valid = None if silent is None or not silent.any() else ~silent
+        return Proposal(best / best.sum(axis=1, keepdims=True), valid=valid)
 
     def snapshot(self) -> State:
         return self.model.snapshot()

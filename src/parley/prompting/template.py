@@ -18,7 +18,7 @@ from parley.core.errors import BadInput
 from parley.prompting.transcript import one_line
 
 BLOCKS = ("system", "memory", "opening", "subgoal", "observation", "ask", "again", "note")
-SHIPPED = ("chat", "transcript")
+SHIPPED = ("chat", "foresee", "transcript")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,12 @@ class _Loader(BaseLoader):
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, None]:
         if template not in SHIPPED:
             raise TemplateNotFound(template)
-        return files("parley.prompting").joinpath(f"templates/{template}.jinja").read_text("utf-8"), template, None
+        return _shipped(template), template, None
+
+
+def _shipped(name: str) -> str:
+    """The text of a shipped template; empty where there is none of that name."""
+    return files("parley.prompting").joinpath(f"templates/{name}.jinja").read_text("utf-8") if name in SHIPPED else ""
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,11 @@ class PromptTemplate:
         )
         environment.filters["line"] = one_line
         try:
-            if self.name in SHIPPED:
-                return [environment.get_template(self.name)]
-            source = Path(self.name).read_text(encoding="utf-8")
-            extended = [name or "" for name in find_referenced_templates(environment.parse(source))]
-            layers = [environment.from_string(source), *map(environment.get_template, extended)]
+            source, layers = _shipped(self.name) or Path(self.name).read_text(encoding="utf-8"), []
+            while source:
+                layers.append(environment.from_string(source))
+                extended = [name or "" for name in find_referenced_templates(environment.parse(source))]
+                source = _Loader().get_source(environment, extended[0])[0] if extended else ""
         except TemplateNotFound as wrong:
             known = ", ".join(SHIPPED)
             raise BadInput(f"template={self.name!r} extends {wrong.name!r}: only {known} can be extended") from None
