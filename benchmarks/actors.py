@@ -46,7 +46,8 @@ def factored(actors: int) -> Factored:
 def transformer(actors: int, folder: Path) -> tuple[Planner, Tables]:
     """A planner with a checkpoint that has hardly been trained."""
     tables = random_family(latents=8, subgoals=2, horizon=2, actors=actors)
-    recipe = Recipe(episodes=64, tokens=3_000, width=64, layers=4, heads=4, batch=8)
+    episodes = max(EPISODES, LINES // (2 + tables.horizon * (actors + 1))) + 1
+    recipe = Recipe(episodes=episodes, tokens=3_000, width=64, layers=4, heads=4, batch=8)
     pretrain(tables, "random", folder / str(actors), recipe)
     return TransformerPlanner(folder / str(actors)), tables
 
@@ -118,9 +119,8 @@ def main() -> None:
         times = np.array([[one.seconds() for one in planners] for _ in range(args.rounds)])
         listed = ", ".join(f"{1e3 * t:.2f}" for t in np.median(times, axis=0))
         point, low, high = slope(times)
-        Console(soft_wrap=True).print(
-            f"{name}: ms for K = 1, 2, ...: {listed}; slope {point:.2f} (95% {low:.2f} to {high:.2f})"
-        )
+        Console().print(f"{name}: ms for K = 1, 2, ...: {listed}", soft_wrap=True)
+        Console().print(f"    slope {point:.2f} (95% {low:.2f} to {high:.2f})")
 
 
 if __name__ == "__main__":
