@@ -47,7 +47,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     fewer = {FORAGE: ("none", UNIFORM, ADAPTIVE)} | ({} if quick else {"team:actors=4": ("none", UNIFORM)})
     for world, explorers in fewer.items():
         found += [_cell(world, GREEDY, explorer, quick) for explorer in explorers]
-        found.append(_cell(world, ALONE, UNIFORM, quick))
+    found.append(_cell(FORAGE, ALONE, UNIFORM, quick))
     if quick:
         return found
     found += [_cell(FORAGE, f"with-expert:decode=greedy,actor={k}", UNIFORM, quick) for k in (1, 2, 3)]
