@@ -8,7 +8,13 @@ from parley.worlds.conformance import check_world
 
 SPECS = [
     *assemble.WORLDS,
-    *("random:actors=2", "random:horizon=1,latents=1,states=1", "household:low_level=true", "treasure:n=2"),
+    *(
+        "random:actors=2",
+        "random:horizon=1,latents=1,states=1",
+        "household:low_level=true",
+        "treasure:n=2",
+        "shortcut:jump=1",
+    ),
 ]
 
 

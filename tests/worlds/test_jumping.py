@@ -42,6 +42,11 @@ def test_regret_is_that_of_the_latent_of_the_day():
     assert found[:, 4:].min() > 0.2 > found[:, :4].max()
 
 
+def test_nobody_is_expert_in_a_world_that_jumps():
+    with pytest.raises(BadInput, match="it has two"):
+        expected_regret(RunConfig("shortcut:jump=4", "expert", episodes=2, runs=2), silent)
+
+
 @pytest.mark.parametrize("spec", ["household:jump=0", "household:jump=soon", "household:jump=5,low_level=true"])
 def test_bad_input(spec):
     with pytest.raises(BadInput, match="jump="):

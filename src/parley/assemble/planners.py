@@ -19,6 +19,7 @@ from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
 from parley.planners.world_model import Search, WorldModelPlanner
 from parley.theory.posterior import Evidence
+from parley.worlds.tabular.jumping import JumpingWorld
 
 ENUMERATED = 3  # Actors up to whom joint subgoals are enumerated
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
@@ -51,6 +52,8 @@ def _require_few(scene: Scene, enumerates: str) -> None:
 
 
 def expert(scene: Scene, decode: str = "sample") -> Planner:
+    if isinstance(scene.world, JumpingWorld):
+        raise BadInput(f"world {scene.spec!r}: planner 'expert' knows the latent of a run, and here it has two")
     return ExpertPlanner(scene.beliefs, scene.latents, decode)
 
 
