@@ -12,6 +12,7 @@ from parley.experiments import (
     bail,
     continuous_control,
     demo_ratio,
+    diagnosis,
     epsilon_greedy,
     jump,
     multi_agent,
@@ -281,3 +282,26 @@ def test_jump():
     assert verdict(jump, make(1, 40, 1e-4)) == NOT_SUPPORTED  # too late
     assert verdict(jump, make(1, 10, 3e-3)) == NOT_SUPPORTED  # too often
     assert verdict(jump, make(0, 22, 1e-4)) == UNDECIDED
+
+
+def test_diagnosis():
+    """All named right is supported; a tenth of healthy runs called ill is not; a few wrong names leave it open."""
+
+    def make(wrong):
+        def made(c, rng):
+            true = diagnosis.NAMES.index(c.failure)
+            return np.array([[wrong(c, true, rng), true]], dtype=float)
+
+        return made
+
+    ill = diagnosis.NAMES.index(diagnosis.EXPLORE)
+    cells = diagnosis.cells(False)
+    for wrong, expected in (
+        (lambda c, true, rng: true, SUPPORTED),
+        (lambda c, true, rng: ill if true == 0 and rng.random() < 0.3 else true, NOT_SUPPORTED),
+        (lambda c, true, rng: 0 if rng.random() < 0.3 else true, NOT_SUPPORTED),
+    ):
+        found = [make(wrong)(c, np.random.default_rng(i)) for i, c in enumerate(cells)]
+        assert diagnosis.analyse(cells, found).verdict == expected
+    few = cells[:: len(cells) // 18]
+    assert diagnosis.analyse(few, [make(lambda c, true, rng: true)(c, None) for c in few]).verdict == UNDECIDED

@@ -31,15 +31,20 @@ def exact(
     rho: float = 0.0,
     mixture: str = "episode",
     forget: str = "",
+    label_error: float = 0.0,
     decode: str = "sample",
 ) -> Planner:
     tables, found = scene.world.tables, Evidence(evidence, rho, mixture)
     if forget and (found.demonstrator or scene.world.num_actors > 1):
         raise BadInput(f"forget={forget!r}: goes with one Actor, and with evidence=environment")
-    if tables is not None and tables.factored is not None and not found.demonstrator:
+    if not 0 <= label_error <= 1 or (label_error and forget):
+        raise BadInput(f"label_error={label_error}: expected a share from 0 to 1, without forget")
+    if tables is not None and tables.factored is not None and not found.demonstrator and not label_error:
         return FactoredPlanner(tables.factored, beliefs_of(tables.factored.summary), decode)
     _require_few(scene, "'exact' enumerates joint subgoals unless the world factors them and evidence=environment")
-    return forgetting(scene.beliefs, forget, decode) if forget else ExactPlanner(scene.beliefs, found, decode)
+    return (
+        forgetting(scene.beliefs, forget, decode) if forget else ExactPlanner(scene.beliefs, found, decode, label_error)
+    )
 
 
 def _require_few(scene: Scene, enumerates: str) -> None:

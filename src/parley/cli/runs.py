@@ -11,6 +11,7 @@ from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.execute import RunConfig, resume, run
+from parley.experiments.diagnosis import diagnosed
 from parley.experiments.quickstart import SENTENCE, quickstart
 from parley.planners.world_model import WorldModelPlanner
 from parley.report.bars import Bars
@@ -19,7 +20,15 @@ from parley.report.page import by_world, report_page
 from parley.report.plots import regret_figure, save_png
 from parley.report.searches import shown_search
 from parley.report.summary import Curves, readable_manifest, reading
-from parley.report.tables import calls_line, names_table, plain, proposal_lines, runs_table, summary_table
+from parley.report.tables import (
+    calls_line,
+    diagnoses_table,
+    names_table,
+    plain,
+    proposal_lines,
+    runs_table,
+    summary_table,
+)
 from parley.runs.directory import read_manifest, write_whole
 from parley.runs.ledger import Limits, Prices
 
@@ -62,6 +71,10 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument(
         "--tree", metavar="RUN:EPISODE:STEP,...", help="show what planner world-model imagined there (first directory)"
     )
+
+    c = command("diagnose", _diagnose, "what goes wrong in runs: which failure signature, why, where, and what to try")
+    c.add_argument("run", type=Path, nargs="+")
+    c.add_argument("--without-tables", action="store_true", help="decide from the log alone, tables or not")
 
     c = command("list", _list, "what there is: worlds, planners, explorers, or runs below a directory")
     c.add_argument("what", choices=["worlds", "planners", "explorers", "runs"])
@@ -157,6 +170,17 @@ def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: list[tup
     return {"out": str(args.out), "record": kept, **curves.summary().as_dict(), **calls, **filmed}
 
 
+def _diagnose(args: argparse.Namespace) -> Any:
+    found = {out: diagnosed(out, not args.without_tables) for out in args.run}
+    if not args.json:
+        OUT.print(diagnoses_table(found))
+        for out, one in found.items():
+            OUT.print(f"{plain(str(out))}: try next: {one.try_next}", soft_wrap=True, highlight=False)
+            for run, episode in one.look_at:
+                OUT.print(f"look at: parley show {plain(str(out))} --of-run {run} --episode {episode}", soft_wrap=True)
+    return [{"out": str(out), **one.as_dict()} for out, one in found.items()]
+
+
 def _show(args: argparse.Namespace) -> Any:
     if args.episode is not None:
         return _show_episode(args)
@@ -192,11 +216,19 @@ def _report(args: argparse.Namespace) -> Any:
     page = args.out or args.run[0] / "report.html"
     picture = args.figure or page.with_name("regret.png")
     searches = [_search(args.run[0], part) for part in args.tree.split(",")] if args.tree else []
-    write_whole(page, report_page(args.run, searches).encode())
+    write_whole(page, report_page(args.run, searches, [_judged(out) for out in args.run]).encode())
     save_png(regret_figure(by_world([Curves.read(out) for out in args.run])), picture)
     if not args.json:
         OUT.print(f"{plain(str(page))}\n{plain(str(picture))}", soft_wrap=True, highlight=False)
     return {"page": str(page), "figure": str(picture)}
+
+
+def _judged(out: Path) -> dict[str, Any]:
+    """The diagnosis of a run for its page, or why there is none."""
+    try:
+        return diagnosed(out).as_dict()
+    except BadInput as refused:
+        return {"because": str(refused)}
 
 
 def _search(out: Path, where: str) -> dict[str, Any]:

@@ -16,15 +16,23 @@ class ExactPlanner:
     """What a perfectly pretrained model computes: BAIL, pi(g) = sum_z P(z given pt) pi*_z(g given tau_h, w).
 
     Keeps log P(z) of the settled past (B, Z), and within the episode the place of each latent's filter and the
-    log-likelihood of what was seen; see `theory.posterior.Evidence` for what counts as evidence.
+    log-likelihood of what was seen; see `theory.posterior.Evidence` for what counts as evidence. `label_error` is the
+    share of corrupted labels that such a model was trained on.
     """
 
     log_environment: np.ndarray  # (B, Z), of the current episode, as are the next two
     _log_expert: np.ndarray  # (B, Z)
     _log_behaviour: np.ndarray  # (B,)
 
-    def __init__(self, beliefs: Beliefs, evidence: Evidence | None = None, decode: str = "sample") -> None:
+    def __init__(
+        self,
+        beliefs: Beliefs,
+        evidence: Evidence | None = None,
+        decode: str = "sample",
+        label_error: float = 0.0,
+    ) -> None:
         self.beliefs, self.evidence, self.decode = beliefs, evidence or Evidence(), decode
+        self.label_error = label_error
         self.tables = beliefs.tables
         self.all_latents = np.arange(self.tables.num_latents)[None, :]
         self._joint: np.ndarray | None = None
@@ -128,7 +136,7 @@ class ExactPlanner:
     def joint_proposal(self) -> Float[np.ndarray, "B G"]:
         """The distribution over joint subgoals."""
         experts = self.beliefs.policy(self.step, self.place, self.latent, self.instruction)
-        return bail(self.posterior, experts)
+        return bail(self.posterior, corrupted(experts, self.label_error) if self.label_error else experts)
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         """One Actor's conditional distribution, given the parts already chosen for the Actors before it."""
@@ -158,6 +166,13 @@ class ExactPlanner:
 
     def restore(self, state: State) -> None:
         self.settled, self.step = state["settled"], 0
+
+
+def corrupted(experts: Float[np.ndarray, "*B G"], share: float) -> Float[np.ndarray, "*B G"]:
+    """What a model learns whose labels are, a share of them, the subgoals that are not optimal, all alike."""
+    wrong = (experts == 0).astype(float)
+    total = wrong.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, (1 - share) * experts + share * wrong / np.maximum(total, 1), experts)
 
 
 class ExpertPlanner(ExactPlanner):

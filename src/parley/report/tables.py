@@ -1,6 +1,7 @@
 """Tables for the terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
@@ -8,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from parley.core.text import inert
+from parley.report.diagnosis import Diagnosis
 from parley.report.summary import Summary
 
 
@@ -148,4 +150,16 @@ def findings_table(findings: Sequence[Mapping[str, Any]]) -> Table:
         interval = plain(f"[{low:.3g}, {high:.3g}]")
         verdict, name = plain(found["verdict"]), plain(found["experiment"])
         table.add_row(name, verdict, f"{found['estimate']:.3g}", interval, plain(found["quantity"]))
+    return table
+
+
+def diagnoses_table(found: Mapping[Path, Diagnosis]) -> Table:
+    """What is wrong with each run, and why."""
+    table = Table(title="diagnosis", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("run", overflow="fold")
+    table.add_column("signature", no_wrap=True)
+    table.add_column("because", overflow="fold")
+    for out, one in found.items():
+        numbers = ", ".join(f"{name} {value:.3g}" for name, value in one.statistics.items())
+        table.add_row(plain(str(out)), one.signature, plain(f"{one.because} ({numbers})"))
     return table
