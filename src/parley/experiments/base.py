@@ -60,8 +60,8 @@ class Experiment(Protocol):
 
 
 def shipped() -> list[Path]:
-    """The checkpoints that ship for tabular worlds, by name; those of physical ones are `continuous-control`'s."""
-    paths = sorted(p for p in assemble.CHECKPOINTS.iterdir() if p.is_dir())
+    """The checkpoints that ship for one tabular world, by name; those of physical ones are `continuous-control`'s."""
+    paths = [assemble.CHECKPOINTS / name for name in assemble.shipped_names()]
     return [path for path in paths if not isinstance(assemble.world(path.name), PhysicalWorld)]
 
 

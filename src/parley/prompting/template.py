@@ -18,7 +18,7 @@ from parley.core.errors import BadInput
 from parley.prompting.transcript import one_line
 
 BLOCKS = ("system", "memory", "opening", "subgoal", "observation", "ask", "again", "note")
-SHIPPED = ("chat", "transcript")
+SHIPPED = ("chat", "stated", "transcript")
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,8 @@ class PromptTemplate:
         )
         environment.filters["line"] = one_line
         try:
-            if self.name in SHIPPED:
-                return [environment.get_template(self.name)]
-            source = Path(self.name).read_text(encoding="utf-8")
+            shipped = self.name in SHIPPED
+            source = _Loader().get_source(environment, self.name)[0] if shipped else Path(self.name).read_text("utf-8")
             extended = [name or "" for name in find_referenced_templates(environment.parse(source))]
             layers = [environment.from_string(source), *map(environment.get_template, extended)]
         except TemplateNotFound as wrong:
