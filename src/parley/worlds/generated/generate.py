@@ -1,9 +1,13 @@
 """`generated`: a family of a kind that is drawn, or named, with words, sizes, dynamics and prior of its own.
 
-A family is a function of its kind and seed; nothing else goes into it. The rules that stand in prompts tell what kind
-of thing may be hidden, never the latent.
+Kinds: `find`, `route`, `levers`, `machines`, `order`, `rooms`; `lock` and `ask` are never trained on (see `kinds`).
+Latents: 2 to 6, what the kind hides. Subgoals: 2 to 7, instructions 1 to 4, horizon 1 to 4. The planner sees sentences of
+everyday words; the family's rules, which prompts may begin with, tell what kind of thing is hidden, and never the latent.
+A family is a function of its kind and seed, and of nothing else.
 Why: a planner that is to plan in worlds it has never seen must be trained, and tried, on more than one.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,4 +30,4 @@ def generated(seed: int = EVALUATED, kind: str = "") -> Tables:
         raise BadInput(f"kind={kind!r}: expected one of {', '.join(KINDS)}{suggestion(kind, KINDS)}")
     rng = np.random.default_rng(seed)
     drawn = list(TRAINED)[rng.integers(len(TRAINED))]
-    return tables_of(KINDS[kind or drawn](rng, Words(rng)))
+    return replace(tables_of(KINDS[kind or drawn](rng, Words(rng))), doc=__doc__ or "")
