@@ -11,6 +11,7 @@ LOCKED  = $(1)==$(shell sed -n '/^name = "$(1)"/{n;s/version = "\(.*\)"/\1/p;}' 
 TORCH   = $(foreach name,torch peft trl,$(call LOCKED,$(name)))
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+export UV_SYSTEM_CERTS ?= 1
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE := 1
 

@@ -119,9 +119,8 @@ def check_kills(tmp_path: Path, runs: int, episodes: int, kills: int, slow_s: fl
     fault = faulty("parse")
     with Talker(fault=slowly) as talker:
         whole, out = tmp_path / "whole", tmp_path / "killed"
-        began = time.monotonic()
         run(config(talker, "parse", runs, episodes, more=",answers=2"), whole)
-        took = time.monotonic() - began
+        calls = len(talker.said)
         talker.said.clear()
         spec = config(talker, "parse", more=",answers=2").planner
         about = ["--world", "shortcut", "--planner", spec, "--runs", str(runs), "--episodes", str(episodes)]
@@ -129,16 +128,13 @@ def check_kills(tmp_path: Path, runs: int, episodes: int, kills: int, slow_s: fl
         done = 0
         while True:
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ)
-            while not talker.said and process.poll() is None:
-                time.sleep(0.01)
             if done == kills:
                 _, said = process.communicate(timeout=600)
                 assert process.returncode == 0, said.decode()
                 break
-            before = len(talker.said)
-            while len(talker.said) == before and process.poll() is None:
-                time.sleep(0.005)
-            time.sleep(rng.random() * took / kills)
+            fatal = len(talker.said) + rng.randint(1, calls // (2 * kills))  # so that calls are left for the last kill
+            while len(talker.said) < fatal and process.poll() is None:
+                time.sleep(0.002)
             process.send_signal(signal.SIGKILL)
             process.communicate()
             done += process.returncode == -signal.SIGKILL
@@ -237,10 +233,11 @@ def test_answers_that_choose_nothing_are_told_back_and_then_logged_as_invalid(tm
     assert rows(tmp_path / "run", "SELECT DISTINCT proposal_source, proposal, answers FROM steps") == [
         ("invalid", None, "[0.5,0.5]")
     ]
-    assert asked[1][-2:] == [
+    told_back = [
         {"role": "assistant", "content": "fly to the moon"},
         {"role": "user", "content": "That is none of the choices. Answer with one of them: A, B."},
     ]
+    assert sum(messages[-2:] == told_back for messages in asked) == len(asked) / 2 == 12  # the runs ask at once
     purposes = dict(
         rows(tmp_path / "run", "SELECT purpose, count(*) FROM calls WHERE purpose LIKE 'propose%' GROUP BY 1")
     )

@@ -19,7 +19,7 @@ from parley import assemble
 from parley.core.calls import RunPaused
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, RunDamaged
-from parley.core.roles import World
+from parley.core.roles import World, forbidden_in
 from parley.core.said import EpisodeRecord
 from parley.core.spec import parse_spec
 from parley.loop import Cohort, Log, run_cohort
@@ -190,8 +190,8 @@ def _cohorts(
                 instructions=assemble.Schedule(config.instructions, world.instructions, draws),
                 num_episodes=config.episodes,
                 horizon=world.horizon,
-                meter=regret_meter(scene.beliefs, mine, getattr(world, "altered", False)) if world.tables else None,
-                forbidden=world.tables.forbidden if world.tables else (),
+                meter=regret_meter(scene.beliefs, mine, world, draws) if world.tables else None,
+                forbidden=forbidden_in(world),
             )
         )
     return cohorts

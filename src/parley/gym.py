@@ -1,7 +1,7 @@
 """Concrete worlds put together from their parts, and the Gymnasium environments made of them."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from parley.actors.cloned import ClonedActor, ClonedPolicy, clone
 from parley.actors.foragers import Foragers
@@ -12,7 +12,8 @@ from parley.actors.pushing import PushActor
 from parley.actors.reaching import SHIPPED, ReachPolicy
 from parley.actors.typist import TypistActor
 from parley.actors.waypoints import WaypointActor
-from parley.core.errors import BadInput
+from parley.core.errors import BadInput, MissingExtra
+from parley.core.roles import World
 from parley.core.tables import Tables
 from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
 from parley.reporters.forage import ForageReporter, basket
@@ -46,6 +47,9 @@ from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.reported import ReportedWorld, mixed
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.treasure import treasure
+
+if TYPE_CHECKING:
+    from parley.worlds.parallel_run import ParallelRun
 
 
 def household_low_level(
@@ -237,3 +241,17 @@ def forage_world() -> PhysicalWorld:
         return TextEnv(ForageGrid(TAKES[latent]), Foragers(), ForageReporter(), script, max_actions=200)
 
     return PhysicalWorld.of(tables, text_env, abstraction)
+
+
+def parallel_env(world: World, latent: str | int | None = None) -> "ParallelRun":
+    """One run of a world with tables as a PettingZoo `ParallelEnv`, an agent for each Actor (extra `pettingzoo`).
+
+    `latent` is a name, an index, or None, as in `SingleRun`.
+    """
+    try:
+        from parley.worlds.parallel_run import ParallelRun
+    except ImportError:
+        raise MissingExtra("a PettingZoo environment", "pettingzoo") from None
+    run = SingleRun(world, latent)
+    assert world.tables is not None  # or else SingleRun had raised
+    return ParallelRun(run, world.tables)

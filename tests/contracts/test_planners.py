@@ -36,6 +36,12 @@ CASES = [
     ("team:actors=3,late=1", "exact"),
     ("team", "posterior-sampling"),
     ("team", "decentralised"),
+    ("team", "world-model:model=exact,budget=8"),
+    ("team:actors=3", "world-model:model=exact,budget=8"),
+    ("team", "hf"),
+    ("team", "endpoint:way=letters"),
+    ("team", "endpoint:way=parse"),
+    ("team", "endpoint:way=echo,memory=window,size=2"),
     ("team:actors=3", "with-expert:actor=2"),
     ("treasure", "scripted:script=open chest 3|open chest 1"),
     ("treasure:n=4", "exact:evidence=environment+demonstrator,rho=0.5"),
@@ -89,9 +95,12 @@ def case(request, tmp_path_factory):
 
 
 def test_proposals_are_distributions_over_the_legal_menu(case):
+    forbidden = assemble.world(case[0]).tables.forbidden
     for record in play(case, 5).steps:
-        for proposal, menu in zip(record.proposals, record.menus, strict=True):
-            assert (proposal.probs >= 0).all() and not proposal.probs[:, ~menu.legal[0]].any()
+        for k, (proposal, whole) in enumerate(zip(record.proposals, record.menus, strict=True)):
+            menu = whole.given(record.subgoals[:, :k], forbidden)
+            legal = np.broadcast_to(menu.legal, proposal.probs.shape)
+            assert (proposal.probs >= 0).all() and not proposal.probs[~legal].any()
             np.testing.assert_allclose(proposal.probs.sum(axis=1), 1, atol=1e-6)
 
 
@@ -118,7 +127,8 @@ def test_hearing_the_log_again_gives_the_same_proposals(case, closing):
         if record.step == 1:
             instructions = kept.episodes[record.episode].instructions
             planner.hear(Opening(record.episode, instructions, record.observations))
-        for k, (menu, proposal) in enumerate(zip(record.menus, record.proposals, strict=True)):
+        for k, (whole, proposal) in enumerate(zip(record.menus, record.proposals, strict=True)):
+            menu = whole.given(record.subgoals[:, :k], world.tables.forbidden)
             again = planner.propose(menu, record.subgoals[:, :k]).probs
             np.testing.assert_array_equal(again, proposal.probs)
         planner.hear(
@@ -146,7 +156,8 @@ def test_a_snapshot_continues_bit_identically(case, closing):
             for planner in planners[: 1 if states is None else 2]:
                 planner.hear(said)
         live = planners[: 1 if states is None else 2]
-        for k, menu in enumerate(record.menus):
+        for k, whole in enumerate(record.menus):
+            menu = whole.given(record.subgoals[:, :k], world.tables.forbidden)
             proposals = [planner.propose(menu, record.subgoals[:, :k]).probs for planner in live]
             np.testing.assert_array_equal(proposals[0], proposals[-1])
         said = Outcome(

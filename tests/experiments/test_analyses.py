@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from parley import assemble
+from parley.core.errors import BadInput
+from parley.execute import RunConfig
 from parley.experiments import (
     adaptive_exploration,
     adaptive_proposals,
@@ -13,15 +15,19 @@ from parley.experiments import (
     continuous_control,
     demo_ratio,
     epsilon_greedy,
+    jump,
     multi_agent,
     pretraining_error,
     prior_coverage,
     traps_measured,
+    unseen_worlds,
     world_model,
     world_model_regret,
 )
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from parley.pretraining.dataset import world_digest
 from parley.theory.bounds import theory_epsilon
+from parley.worlds.generated.generate import EVALUATED, generated
 
 
 def verdict(experiment, make, seed=0):
@@ -222,8 +228,9 @@ def test_demo_ratio():
 
 def test_world_model():
     def make(excess, half, calibration):
-        row = [excess, half, 0.3, 0.01, calibration, 0.8, excess, excess, *np.full(30, 0.1)]
-        return lambda c, rng: np.array([row, [9.0, 0.1, *row[2:]]])  # what is deeper is reported only
+        row = [excess, half, 0.3, 0.01, calibration, 0.8, *np.full(30, 0.1)]
+        other = [9.0, 0.1, *row[2:]]  # what is deeper, or of an episode, is reported only
+        return lambda c, rng: np.array([row, other, *[other] * c.episodes])
 
     assert verdict(world_model, make(0.005, 0.002, 0.01)) == SUPPORTED
     assert verdict(world_model, make(0.05, 0.002, 0.01)) == NOT_SUPPORTED
@@ -232,13 +239,93 @@ def test_world_model():
 
 
 def test_world_model_regret():
-    def make(factor, noise):
+    def make(factor, noise, clone=40.0, alone=1.0):
         def made(c, rng):
             mine = c.planner == world_model_regret.MODEL
-            return spread(c, 4.0 * (factor if mine else 1.0), noise, rng)
+            without = isinstance(c, world_model_regret.Unlabelled)
+            mean = clone if c.planner == "random" else 4.0 * (alone if without else factor if mine else 1.0)
+            return spread(c, mean, noise, rng)
 
         return made
 
     assert verdict(world_model_regret, make(1.0, 0.05)) == SUPPORTED
     assert verdict(world_model_regret, make(1.5, 0.05)) == NOT_SUPPORTED
     assert verdict(world_model_regret, make(1.1, 2.0)) == UNDECIDED
+    assert verdict(world_model_regret, make(1.0, 0.05, alone=1.5)) == NOT_SUPPORTED  # than in the exact model
+    assert verdict(world_model_regret, make(1.0, 0.05, clone=5.0)) == NOT_SUPPORTED  # than half of the clone
+
+
+def test_what_regret_is_due_to_adds_up():
+    cells = world_model_regret.cells(False)
+    worth = {world_model_regret.MODEL: 8.0, world_model_regret.EXACT_MODEL: 6.0}
+    worth |= {world_model_regret.ALL_HISTORIES: 5.0, world_model_regret.LEARNING[0]: 2.0}
+    made = [np.full((c.runs, c.episodes), worth.get(c.planner, 9.0) / c.episodes) for c in cells]
+    for row in world_model_regret.analyse(cells, made).rows:
+        parts = [row[f"due_to_{name}"] for name in ("model", "search", "exploration", "learning")]
+        np.testing.assert_allclose(parts, [2.0, 1.0, 3.0, 2.0])
+        assert row["share_exploration"] == pytest.approx(3 / 8)
+
+
+def test_jump():
+    def make(delay, spread, alarms):
+        def made(c, rng):
+            regret, alarm = np.full((2, c.runs, c.episodes), 0.01)
+            alarm = np.zeros_like(regret)
+            if "jump" not in c.world:
+                alarm = (rng.random(alarm.shape) < alarms).astype(float)
+            elif c.planner == jump.RESTART:
+                at = np.minimum(jump.JUMP + delay + rng.integers(0, spread, c.runs), c.episodes - 1)
+                alarm[np.arange(c.runs), at] = 1
+            elif c.world == jump.MOVED:
+                regret[:, jump.JUMP + 2 :] = np.nan  # the exact planner had to stop
+            return np.stack([regret, alarm])
+
+        return made
+
+    assert verdict(jump, make(1, 10, 1e-4)) == SUPPORTED
+    assert verdict(jump, make(1, 40, 1e-4)) == NOT_SUPPORTED  # too late
+    assert verdict(jump, make(1, 10, 3e-3)) == NOT_SUPPORTED  # too often
+    assert verdict(jump, make(0, 22, 1e-4)) == UNDECIDED
+
+
+def test_unseen_worlds():
+    """Memory that saves, exploration that saves where there are traps, and regret that falls: each must hold."""
+
+    def make(saved, explored, left):
+        def made(c, rng):
+            if isinstance(c, unseen_worlds.Property):
+                return np.array([[float((c.seed + i) % 2)] for i in range(c.runs)])
+            total = 10.0 + saved * ("memory=none" in c.planner) - explored * (c.explore == "adaptive-proposals")
+            falls = np.linspace(1.0, left, c.episodes)
+            return (total * falls / falls.sum())[None] * rng.uniform(0.9, 1.1, size=(c.runs, 1))
+
+        return made
+
+    for saved, explored, left, expected in (
+        (3.0, 3.0, 0.2, SUPPORTED),
+        (-3.0, 3.0, 0.2, NOT_SUPPORTED),
+        (3.0, -3.0, 0.2, NOT_SUPPORTED),
+        (3.0, 3.0, 0.9, NOT_SUPPORTED),
+        (0.02, 3.0, 0.2, UNDECIDED),
+    ):
+        assert verdict(unseen_worlds, make(saved, explored, left)) == expected
+
+
+def test_unseen_worlds_refuses_families_that_were_trained_on(monkeypatch):
+    monkeypatch.setattr(unseen_worlds, "_DIGESTS", {world_digest(generated(EVALUATED + 3))})
+    unseen_worlds.unseen("generated", 4, 4)
+    with pytest.raises(BadInput, match="1 of its families"):
+        unseen_worlds.unseen("generated", 0, 4)
+
+
+def test_unseen_worlds_in_small(monkeypatch):
+    """A chunk of families is run by every planner; the exact one loses least; traps are found."""
+    monkeypatch.setattr(unseen_worlds, "_DIGESTS", {"none"})
+    few = dict(episodes=4, runs=3)
+    regret = {}
+    for title in ("exact", "at random"):
+        cell = RunConfig("generated", *unseen_worlds.ARMS[title], **few)
+        regret[title] = unseen_worlds.measure(cell, lambda *said: None)
+    assert regret["exact"].shape == (3, 4) and regret["exact"].sum() < regret["at random"].sum()
+    trapped = unseen_worlds.measure(unseen_worlds.Property("generated:kind=ask", **few), lambda *said: None)
+    assert trapped.shape == (3, 1) and set(trapped.ravel()) <= {0.0, 1.0}

@@ -7,6 +7,7 @@ from parley.planners.exact import ExactPlanner
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import classes_of
 from parley.theory.trials import Trials
+from parley.worlds.forage import forage
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.traps import traps
 from parley.worlds.tabular.treasure import treasure
@@ -50,6 +51,14 @@ def test_prudence_keeps_trying_for_the_worst_case():
     tables = shortcut()
     little, much = (totals(tables, 0, adaptive(tables, prudence)).mean() for prudence in (0.1, 1000.0))
     assert little < much
+
+
+def test_a_trial_that_was_put_off_is_made_when_its_instruction_comes():
+    """In `forage` trials of the plum are cheaper under some instructions; beliefs do not move until these come."""
+    tables = forage()
+    latents = [tables.latents.index(f"apple takes {a}, plum takes 1, cherry takes {c}") for a, c in ((2, 2), (2, 3))]
+    kept = run(tables, ExactPlanner(Beliefs(tables), decode="greedy"), latents, 30, adaptive(tables, 2.0))
+    assert kept.expected()[:, :2].sum() > 0 and (kept.expected()[:, 12:] < 1e-9).all()
 
 
 def test_a_trial_stops_where_what_is_tried_is_refuted():

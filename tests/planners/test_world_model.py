@@ -15,6 +15,7 @@ from parley.planners.world_model import Search, WorldModelPlanner
 from parley.theory.beliefs import Beliefs
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.shortcut import shortcut
+from parley.worlds.tabular.team import LIFT, MENU, team
 from tests.helpers import run
 from tests.theory import brute_force
 
@@ -126,10 +127,36 @@ def test_an_exact_model_learns_from_episode_to_episode(search):
     assert (kept.expected()[:, 5:] < 1e-9).all()
 
 
+def test_several_actors_say_the_parts_of_the_best_joint_subgoal():
+    """Part after part, each the best completion of the parts before; and an Actor led astray is made the best of."""
+    tables = random_family(actors=2, subgoals=3, latents=3, seed=4)
+    planner = WorldModelPlanner(ExactWorldModel(Beliefs(tables)), tables, Search("expectimax"))
+    told(planner.model, tables, 0, 0)
+    first = [np.array(names[:1], dtype=object) for names in (tables.instructions, tables.observations)]
+    planner.start(Draws(0, 1))
+    planner.hear(Opening(0, *first))
+    q = expectimax(planner.model, Question(tables.reward.T[:1], tables.horizon)).reshape(3, 3)
+    menus = [Menu.shared(menu) for menu in tables.menus]
+    one = planner.propose(menus[0], np.empty((1, 0), dtype=object)).probs[0]
+    assert one.argmax() == q.max(axis=1).argmax() and one.max() == 1
+    for m, part in enumerate(tables.menus[0]):
+        then = planner.propose(menus[1], np.array([[part]], dtype=object)).probs[0]
+        assert then.argmax() == q[m].argmax() and then.max() == 1
+
+
+def test_forbidden_joint_subgoals_are_not_searched_for():
+    tables = team()
+    kept = run(
+        tables, lambda b, z: WorldModelPlanner(ExactWorldModel(b), tables, Search("expectimax")), np.arange(6), 4
+    )
+    assert max(((record.subgoals == MENU[LIFT]).sum(axis=1)).max() for record in kept.steps) <= 1
+
+
 def test_bad_input():
-    world = assemble.world("random:actors=2")
-    with pytest.raises(BadInput, match="2 Actors"):
-        WorldModelPlanner(ExactWorldModel(assemble.beliefs_of(world.tables)), world.tables)
+    spec = "random:actors=4,subgoals=2"
+    scene = assemble.Scene(spec, assemble.world(spec), np.zeros(1, dtype=int), 5)
+    with pytest.raises(BadInput, match="4 Actors: planner 'world-model' searches over joint subgoals"):
+        assemble.planner("world-model:model=exact", scene)
     with pytest.raises(BadInput, match="one model call"):
         Search(budget=0)
     with pytest.raises(BadInput, match="expectimax or tree"):

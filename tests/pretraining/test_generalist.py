@@ -115,7 +115,7 @@ def test_the_loss_is_the_cross_entropy_of_what_is_to_be_predicted(tokenizer):
 def test_training_learns_and_says_what_it_was(trained):
     out, losses = trained
     about = about_of(out)
-    assert np.mean(losses[-3:]) < 0.5 * np.mean(losses[:3])  # of one family, read again and again
+    assert np.mean(losses[-3:]) < 0.6 * np.mean(losses[:3])  # of one family, read again and again
     assert about["families_seen"] == 1 and set(about["error"]) == set(KINDS)
     card = (out / "README.md").read_text()
     assert "--world generated --out DIR" in card and "`lock` and `ask`" in card and "lock (held out)" in card

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from parley import assemble, cli
 from parley.core.errors import RunDamaged
 from parley.core.said import EpisodeRecord
 from parley.core.text import inert
 from parley.execute import RunConfig, run
 from parley.report.bars import Bars
 from parley.report.page import report_page
+from parley.report.searches import shown_search
 from parley.report.summary import Curves, late_slope, reading
 from parley.report.tables import proposal_lines, summary_table
 from parley.worlds.tabular.shortcut import shortcut
@@ -165,3 +167,30 @@ def test_a_run_that_has_finished_nothing_yet(tmp_path):
 def test_a_run_without_steps_still_has_a_page(tmp_path):
     run(RunConfig("treasure", "exact", episodes=10, runs=4, record="episodes"), tmp_path / "r")
     assert '"episodes": []' in report_page([tmp_path / "r"])
+
+
+def test_a_search_tree_on_the_page(tmp_path, capsys):
+    """The same search again, from the log: its best subgoal is what was done, and text of the world stays text."""
+    nasty_world(tmp_path / "w.json")
+    out = tmp_path / "r"
+    run(RunConfig(str(tmp_path / "w.json"), "world-model:model=exact,budget=20", episodes=3, runs=2), out)
+    assert cli.main(["report", str(out), "--tree", "1:2:2,0:0:1", "--json"]) == 0
+    page = (out / "report.html").read_text()
+    assert page.count("<script") == 2 and "What the planner imagined: run 1, episode 2, step 2" in page
+    with assemble.retold(out, 1, 2, 2) as planner:
+        shown = shown_search(planner, "here")
+    with reading(out) as reader:
+        step = reader.trace(1, 2)[1]
+    best = max(shown["subgoals"], key=lambda g: g["value"])
+    assert step["proposal"][step["menu"].index(step["subgoal"])] > 0 and best["said"] in map(inert, step["menu"])
+    top = [g["value"] for g in shown["subgoals"]]
+    assert np.isclose(max(top), top[[g["said"] for g in shown["subgoals"]].index(inert(step["subgoal"]))])
+    total = sum(o["probability"] for o in best["heard"]) + best["rest"]
+    assert total == pytest.approx(1) and 1 < shown["calls"] <= 20
+    assert sum(g["visits"] for g in shown["subgoals"]) == shown["calls"] - 1
+    capsys.readouterr()
+    for wrong in ("1:2", "1:2:9", "7:0:1", "a:b:c"):
+        assert cli.main(["report", str(out), "--tree", wrong]) == 2
+    run(RunConfig("shortcut", "exact", episodes=2, runs=1), tmp_path / "other")
+    assert cli.main(["report", str(tmp_path / "other"), "--tree", "0:0:1"]) == 2
+    assert "does not search" in capsys.readouterr().err

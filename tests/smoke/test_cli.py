@@ -100,6 +100,10 @@ def test_world_files(capsys, tmp_path):
         ("run --world shortcut --plan exact --out {}/r", 2, "--plan"),
         ("list runs --under {}/nowhere", 2, "no such directory"),
         ("show {}/a {}/b --episode 1", 2, "one run directory"),
+        ("run --world team:actors=5 --out {}/r", 2, "2 to 4 Actors"),
+        ("run --world forage:actors=4 --out {}/r", 2, "no argument 'actors'"),
+        ("run --world team --planner with-expert:actor=3 --out {}/r", 2, "Actors 1 to 2"),
+        ("run --world random:actors=4,subgoals=2 --planner exact --out {}/r", 2, "up to 3 Actors"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_leaves_nothing(capsys, tmp_path, arguments, code, said):

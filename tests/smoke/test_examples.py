@@ -11,6 +11,7 @@ from parley.worlds.conformance import check_world
 
 SPEC = "examples.bring_your_own_world:lake"
 FILE = Path(__file__).parents[2] / "examples" / "bring_your_own_world.py"
+SEVERAL = FILE.with_name("several_agents.py")
 
 
 def test_bring_your_own_world_is_short_and_conforms(capsys):
@@ -36,6 +37,14 @@ def test_bring_your_own_world_runs_is_shown_and_reported(tmp_path, capsys):
 def test_bring_your_own_world_as_a_program():
     done = subprocess.run([sys.executable, FILE], cwd=FILE.parents[1], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_several_agents_as_a_program(capsys):
+    done = subprocess.run([sys.executable, SEVERAL], cwd=SEVERAL.parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for world in ("porters", "out_of_earshot"):
+        assert main(["world", "check", f"examples.several_agents:{world}"]) == 0
+        assert "conforms; 2 latents" in capsys.readouterr().out
 
 
 def test_planners_that_need_tables_say_so(tmp_path, capsys):

@@ -49,7 +49,7 @@ def test_families_differ_from_each_other():
 
 
 def test_what_is_hidden_matters_and_some_kinds_have_traps():
-    """The expert of the likeliest latent loses under another one; `route` has traps, `levers` without a safe way none."""
+    """Experts of latents differ at the first step; `route` has traps nearly always, `levers` hardly ever."""
     losing, trapped = dict.fromkeys(TRAINED, 0), dict.fromkeys(("route", "levers"), 0)
     for kind in TRAINED:
         for seed in range(12):

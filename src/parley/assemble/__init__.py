@@ -4,6 +4,7 @@ from parley.assemble.endpoint import prompt_of
 from parley.assemble.exploration import designs_of, epsilon_of_theory
 from parley.assemble.explorers import EXPLORERS, explorer, optimum_of
 from parley.assemble.planners import CHECKPOINTS, GENERALIST, PLANNERS, planner, planner_spec, shipped_names
+from parley.assemble.retold import retold
 from parley.assemble.scene import Kind, Scene, beliefs_of
 from parley.assemble.schedule import Schedule, draw_latents, index_of
 from parley.assemble.worlds import WORLDS, world
@@ -29,6 +30,7 @@ __all__ = [
     "planner",
     "planner_spec",
     "prompt_of",
+    "retold",
     "shipped_names",
     "world",
 ]

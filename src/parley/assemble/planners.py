@@ -12,6 +12,7 @@ from parley.models.language_model import LanguageModel
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
+from parley.planners.forgetting import forgetting
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
@@ -27,17 +28,29 @@ GENERALIST = "generated"  # the one that is for no world alone
 
 
 def exact(
-    scene: Scene, evidence: str = "environment", rho: float = 0.0, mixture: str = "episode", decode: str = "sample"
+    scene: Scene,
+    evidence: str = "environment",
+    rho: float = 0.0,
+    mixture: str = "episode",
+    forget: str = "",
+    decode: str = "sample",
 ) -> Planner:
-    tables, found = scene.beliefs.tables, Evidence(evidence, rho, mixture)
-    if tables.factored is not None and not found.demonstrator:
+    tables, found = scene.world.tables, Evidence(evidence, rho, mixture)
+    if forget and (found.demonstrator or scene.world.num_actors > 1):
+        raise BadInput(f"forget={forget!r}: goes with one Actor, and with evidence=environment")
+    if tables is not None and tables.factored is not None and not found.demonstrator:
         return FactoredPlanner(tables.factored, beliefs_of(tables.factored.summary), decode)
-    if tables.num_actors > ENUMERATED:
+    _require_few(scene, "'exact' enumerates joint subgoals unless the world factors them and evidence=environment")
+    return forgetting(scene.beliefs, forget, decode) if forget else ExactPlanner(scene.beliefs, found, decode)
+
+
+def _require_few(scene: Scene, enumerates: str) -> None:
+    """Raise `BadInput` where the product of the menus is not for enumerating."""
+    if scene.world.num_actors > ENUMERATED:
         raise BadInput(
-            f"world {scene.spec!r} has {tables.num_actors} Actors: planner 'exact' enumerates joint subgoals, up to "
-            f"{ENUMERATED} Actors, unless the world factors them and evidence=environment; use a learned planner"
+            f"world {scene.spec!r} has {scene.world.num_actors} Actors: planner {enumerates}, which is done for up to "
+            f"{ENUMERATED} Actors; use a learned planner"
         )
-    return ExactPlanner(scene.beliefs, found, decode)
 
 
 def expert(scene: Scene, decode: str = "sample") -> Planner:
@@ -99,6 +112,7 @@ def world_model(
     cut: float = 1e-3,
     decode: str = "sample",
 ) -> Planner:
+    _require_few(scene, "'world-model' searches over joint subgoals")
     tables = scene.beliefs.tables
     if model not in ("exact", "transformer") or (checkpoint and model == "exact"):
         raise BadInput(f"model={model!r}: expected exact, or transformer (which may have a checkpoint)")

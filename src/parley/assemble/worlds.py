@@ -20,12 +20,14 @@ from parley.worlds.quest import quest
 from parley.worlds.sorter import sorter
 from parley.worlds.sorter_floor import sorter_floor
 from parley.worlds.tabular.env import TabularWorld
+from parley.worlds.tabular.jumping import JumpingWorld
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.reported import with_floor
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.team import team
 from parley.worlds.tabular.traps import traps
 from parley.worlds.tabular.treasure import treasure
+from parley.worlds.tabular.weather import weather
 from parley.worlds.tabular.world_file import load_world
 from parley.worlds.workers import WorkersWorld
 
@@ -44,6 +46,7 @@ WORLDS: dict[str, Kind] = {
     "generated": Kind(generated, "a family of a kind, words and rules of its own, by seed: generated:seed=1,kind=find"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "team": Kind(team, "K Actors (actors=2) before two doors: who can do what, and what takes two at once, is hidden"),
+    "weather": Kind(weather, "mail over a ridge: a hidden path, and weather that turns within an episode"),
     "traps": Kind(traps, "random families with a planted trap, or their twins without"),
 }
 
@@ -68,6 +71,8 @@ def world(spec: str) -> World:
         return _in_processes(spec)
     if "cap=" in spec:
         return _capped(spec)
+    if "jump=" in spec:
+        return _jumping(spec)
     if is_reference(spec) and spec.partition(":")[0] not in (*WORLDS, *plugin_worlds()):
         return load_reference(spec)
     kind, arguments = parse_spec(spec, "world")
@@ -93,26 +98,40 @@ def world(spec: str) -> World:
 
 def _in_processes(spec: str) -> World:
     """A physical world with `workers=N`: its environments run in N processes."""
-    kind, arguments = parse_spec(spec, "world")
-    workers = arguments.pop("workers", "")
-    rest = ",".join(f"{key}={value}" for key, value in arguments.items())
-    inner = f"{kind}:{rest}" if rest else kind
+    inner, workers = _without(spec, "workers")
     made = world(inner)
     if not workers.isdigit():
         raise BadInput(f"world {spec!r}: workers={workers!r}: expected a number of processes")
     if not isinstance(made, PhysicalWorld):
-        raise BadInput(f"world {spec!r}: workers={workers} needs a physical world; {kind!r} is arithmetic here")
+        raise BadInput(f"world {spec!r}: workers={workers} needs a physical world; {inner!r} is arithmetic here")
     return WorkersWorld(made, partial(world, inner), int(workers))
 
 
 def _capped(spec: str) -> World:
     """A world with `cap=N`: its subgoals end after N low-level actions at the latest."""
-    kind, arguments = parse_spec(spec, "world")
-    most = arguments.pop("cap", "")
+    inner, most = _without(spec, "cap")
     if not most.isdigit():
         raise BadInput(f"world {spec!r}: cap={most!r}: expected a number of low-level actions")
+    return capped(world(inner), int(most))
+
+
+def _jumping(spec: str) -> World:
+    """A world with `jump=T`: from episode T on its latent is another one."""
+    inner, jump = _without(spec, "jump")
+    made = world(inner)
+    if not jump.isdigit():
+        raise BadInput(f"world {spec!r}: jump={jump!r}: expected an episode, counted from 0")
+    if type(made) is not TabularWorld:
+        raise BadInput(f"world {spec!r}: jump={jump} needs a world that is tables and nothing else")
+    return JumpingWorld(made.tables, int(jump))
+
+
+def _without(spec: str, name: str) -> tuple[str, str]:
+    """A world's spec without one of its arguments, and that argument."""
+    kind, arguments = parse_spec(spec, "world")
+    value = arguments.pop(name, "")
     rest = ",".join(f"{key}={value}" for key, value in arguments.items())
-    return capped(world(f"{kind}:{rest}" if rest else kind), int(most))
+    return f"{kind}:{rest}" if rest else kind, value
 
 
 def _low_level(kind: str, arguments: dict[str, str]) -> bool:

@@ -12,10 +12,12 @@ from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.execute import RunConfig, resume, run
 from parley.experiments.quickstart import SENTENCE, quickstart
+from parley.planners.world_model import WorldModelPlanner
 from parley.report.bars import Bars
 from parley.report.films import chosen, physical_of, render
 from parley.report.page import by_world, report_page
 from parley.report.plots import regret_figure, save_png
+from parley.report.searches import shown_search
 from parley.report.summary import Curves, readable_manifest, reading
 from parley.report.tables import calls_line, names_table, plain, proposal_lines, runs_table, summary_table
 from parley.runs.directory import read_manifest, write_whole
@@ -57,6 +59,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("run", type=Path, nargs="+")
     c.add_argument("--out", type=Path, help="where to write the page (default: report.html in the first run directory)")
     c.add_argument("--figure", type=Path, help="where to write the figure (default: regret.png beside the page)")
+    c.add_argument(
+        "--tree", metavar="RUN:EPISODE:STEP,...", help="show what planner world-model imagined there (first directory)"
+    )
 
     c = command("list", _list, "what there is: worlds, planners, explorers, or runs below a directory")
     c.add_argument("what", choices=["worlds", "planners", "explorers", "runs"])
@@ -186,11 +191,24 @@ def _show_episode(args: argparse.Namespace) -> Any:
 def _report(args: argparse.Namespace) -> Any:
     page = args.out or args.run[0] / "report.html"
     picture = args.figure or page.with_name("regret.png")
-    write_whole(page, report_page(args.run).encode())
+    searches = [_search(args.run[0], part) for part in args.tree.split(",")] if args.tree else []
+    write_whole(page, report_page(args.run, searches).encode())
     save_png(regret_figure(by_world([Curves.read(out) for out in args.run])), picture)
     if not args.json:
         OUT.print(f"{plain(str(page))}\n{plain(str(picture))}", soft_wrap=True, highlight=False)
     return {"page": str(page), "figure": str(picture)}
+
+
+def _search(out: Path, where: str) -> dict[str, Any]:
+    """The search tree of one decision, grown again: the log has all that the planner heard before it."""
+    numbers = where.split(":")
+    if len(numbers) != 3 or not all(n.strip().isdigit() for n in numbers):
+        raise BadInput(f"--tree {where!r}: expected RUN:EPISODE:STEP, runs and episodes from 0, steps from 1")
+    run, episode, step = map(int, numbers)
+    with assemble.retold(out, run, episode, step) as planner:
+        if not isinstance(planner, WorldModelPlanner):
+            raise BadInput(f"--tree {where!r}: the planner of {out} does not search: only `world-model` does")
+        return shown_search(planner, f"run {run}, episode {episode}, step {step}")
 
 
 def _list(args: argparse.Namespace) -> Any:

@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     DOCUMENT = 7
     BEHAVIOUR = 8
     ENVIRONMENT = 9
+    JUMP = 10
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,12 @@ class World(Protocol):
         """The vectorised text environment of the runs of `draws`, run i in the world of latent `latents[i]`."""
 
 
+def forbidden_in(world: World) -> tuple[tuple[str, str], ...]:
+    """Pairs of sentences that may not be told to two Actors in one step, by a world's tables or by its own word."""
+    found = world.tables.forbidden if world.tables else getattr(world, "forbidden", ())
+    return tuple(found)
+
+
 class Recorder(Protocol):
     """Keeps what the loop reports, for one cohort."""
 

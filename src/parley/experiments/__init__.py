@@ -10,6 +10,7 @@ from parley.experiments import (
     demo_ratio,
     designed_exploration,
     epsilon_greedy,
+    jump,
     linear_regret,
     memory,
     multi_agent,
@@ -18,6 +19,7 @@ from parley.experiments import (
     prompts,
     reporter_error,
     traps_measured,
+    unseen_worlds,
     world_model,
     world_model_regret,
 )
@@ -41,9 +43,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         actor_error,
         world_model,
         world_model_regret,
+        jump,
         memory,
         prompts,
         continuous_control,
         multi_agent,
+        unseen_worlds,
     )
 }

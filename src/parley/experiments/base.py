@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from parley import assemble
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
+from parley.core.roles import Planner
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
@@ -60,9 +61,12 @@ class Experiment(Protocol):
 
 
 def shipped() -> list[Path]:
-    """The checkpoints that ship for one tabular world, by name; those of physical ones are `continuous-control`'s."""
-    paths = [assemble.CHECKPOINTS / name for name in assemble.shipped_names()]
-    return [path for path in paths if not isinstance(assemble.world(path.name), PhysicalWorld)]
+    """The checkpoints that ship for tabular worlds of one Actor, by name.
+
+    Those of physical worlds are `continuous-control`'s, those of several Actors `multi-agent`'s.
+    """
+    worlds = {assemble.CHECKPOINTS / name: assemble.world(name) for name in assemble.shipped_names()}
+    return [path for path, w in worlds.items() if w.num_actors == 1 and not isinstance(w, PhysicalWorld)]
 
 
 def at_most(low: float, high: float, bound: float) -> str:
@@ -88,10 +92,14 @@ def above(low: float, high: float, bound: float) -> str:
 
 
 class InMemory:
-    """A recorder that keeps expected regret, or what was realised where there is no expected one."""
+    """A recorder that keeps expected regret, or what was realised where there is no expected one.
+
+    It is shown the planner, for those that keep something of it.
+    """
 
     def __init__(self) -> None:
         self.regret: list[np.ndarray] = []
+        self.planner: Planner | None = None
 
     def step(self, record: object) -> None: ...
 
@@ -128,7 +136,7 @@ def expected_regret(
         raise BadInput(f"world {config.world!r} has no exact tables: this experiment needs them")
     latents = assemble.draw_latents(world, draws, config.latent) if turns is None else np.resize(turns, config.runs)
     scene = assemble.Scene(config.world, world, latents, config.episodes)
-    planner = assemble.planner(config.planner, scene)
+    planner = kept.planner = assemble.planner(config.planner, scene)
 
     def after(record: EpisodeRecord) -> None:
         bar(record, config.runs)
@@ -145,7 +153,7 @@ def expected_regret(
         instructions=assemble.Schedule(config.instructions, world.instructions, draws),
         num_episodes=config.episodes,
         horizon=world.horizon,
-        meter=regret_meter(scene.beliefs, latents, getattr(world, "altered", False)),
+        meter=regret_meter(scene.beliefs, latents, world, draws),
         forbidden=world.tables.forbidden,
         on_episode=after,
     )

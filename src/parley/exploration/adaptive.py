@@ -75,10 +75,10 @@ class Doubt:
 
     def gain(
         self, trials: Trials, c: Int[np.ndarray, " R"], tilt: float, prudence: float
-    ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, "R C"]]:
-        """What a trial of class c (one a run) gains, and the weights it is played on; -inf where one had better wait.
+    ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, "R C"], Bool[np.ndarray, " R"]]:
+        """What a trial of class c (one a run) gains, the weights it is played on, and whether it had better wait.
 
-        A trial is better put off where the instruction that would make it cheaper comes soon enough.
+        A trial is better put off where the instruction that would make it cheaper comes soon enough: gain -inf.
         """
         b, r = self.belief, np.arange(len(c))
         mine = np.eye(b.shape[1])[c]
@@ -93,8 +93,8 @@ class Doubt:
             cost = (others * np.maximum(told.loss - exploit.loss, 0)).sum(axis=1) + b[r, c] * told.loss[r, c]
             gains[:, v] = np.where(nats > TINY, prudence * self.without[r, c] - cost * number, -np.inf)
         later = gains - (b[r, c] * self.loss[r, c])[:, None] / self.often
-        now = gains[r, self.instruction]
-        return np.where(now >= later.max(axis=1), now, -np.inf), weights
+        now, soon = gains[r, self.instruction], later.max(axis=1)
+        return np.where(now >= soon, now, -np.inf), weights, (soon > now) & (soon > IDLE)
 
 
 class AdaptiveExplorer:
@@ -156,20 +156,20 @@ class AdaptiveExplorer:
     def _weigh(
         self, rows: Int[np.ndarray, " R"], b: Float[np.ndarray, "R C"], w: Int[np.ndarray, " R"], remaining: int
     ) -> None:
-        """Decide on a trial in these runs; those not worth one are dismissed until their posterior moves."""
+        """Decide on a trial in these runs; not worth one, now or soon, they rest until their posterior moves."""
         often = self.asked[rows] + 1 / self.asked.shape[1]
         doubt = Doubt.of(self.trials, b, w, often / often.sum(axis=1, keepdims=True), remaining)
-        best, weights = np.full(len(rows), IDLE), b
+        best, weights, waits = np.full(len(rows), IDLE), b, np.zeros(len(rows), dtype=bool)
         for c in np.argsort(-doubt.without, axis=1)[:, :CANDIDATES].T:
             for tilt in TILTS:
-                gain, tilted = doubt.gain(self.trials, c, tilt, self.prudence)
-                better = gain > best
+                gain, tilted, puts_off = doubt.gain(self.trials, c, tilt, self.prudence)
+                better, waits = gain > best, waits | puts_off
                 best, weights = np.where(better, gain, best), np.where(better[:, None], tilted, weights)
         chosen = best > IDLE
         ratio = np.where(b > 0, weights / np.where(b > 0, b, 1.0), 0.0)
         self.tilt[rows] = np.where(chosen[:, None], ratio, 1.0) @ self.home
         self.trial[rows] = chosen
-        self.dismissed[rows] = np.where(chosen[:, None], -1.0, b)
+        self.dismissed[rows] = np.where((chosen | waits)[:, None], -1.0, b)
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
         if moment.actor == 0:

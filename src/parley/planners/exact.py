@@ -72,9 +72,13 @@ class ExactPlanner:
     def _settle(self) -> None:
         """An episode is over: what it said joins the past."""
         if self.step:
-            weights = self._log_weights()
-            self.settled = weights - weights.max(axis=1, keepdims=True)
+            self.settled = self._past()
         self._begin_episode()
+
+    def _past(self) -> Float[np.ndarray, "B Z"]:
+        """Log weights of the latents after the current episode."""
+        weights = self._log_weights()
+        return weights - weights.max(axis=1, keepdims=True)
 
     def _begin_episode(self) -> None:
         """Nothing has been seen and no subgoal heard yet."""
@@ -150,8 +154,7 @@ class ExactPlanner:
 
     def snapshot(self) -> State:
         """Settled log weights, with the episode just finished counted in."""
-        weights = self._log_weights() if self.step else self.settled
-        return {"settled": weights - weights.max(axis=1, keepdims=True)}
+        return {"settled": self._past() if self.step else self.settled}
 
     def restore(self, state: State) -> None:
         self.settled, self.step = state["settled"], 0

@@ -48,17 +48,23 @@ class ExactWorldModel:
 class TransformerWorldModel:
     """The checkpoint that plans, asked for the next observation instead: softmax over the world's observations.
 
-    One pass predicts for all subgoals at an imagined history: they stand side by side behind it, unseen by each other.
+    One pass predicts for all subgoals at an imagined history: they stand side by side behind it, unseen by each other
+    (with several Actors all joint subgoals, the parts of each one after another).
     """
 
     def __init__(self, path: Path, tables: Tables) -> None:
         self.reader = TransformerPlanner(path)
         self.reader.require(tables)
-        if tables.num_actors > 1 or not isinstance(self.reader.model, Llama):
-            raise BadInput(f"checkpoint={str(path)!r}: a world model takes a plain Llama of a world with one Actor")
+        if not isinstance(self.reader.model, Llama):
+            raise BadInput(f"checkpoint={str(path)!r}: a world model takes a plain Llama")
         token = self.reader.checkpoint.encode
-        self._subgoals = token([subgoal_line(g) for g in tables.subgoals])
+        self._menus = [token([subgoal_line(g) for g in menu]) for menu in tables.menus]
+        index = np.unravel_index(np.arange(tables.num_subgoals), [len(menu) for menu in tables.menus])
+        self._parts: Int[np.ndarray, "G K"] = np.stack(index, axis=1)
+        self._subgoals = np.stack([menu[part] for menu, part in zip(self._menus, index, strict=True)], axis=1)
         self._observations = token([observation_line(o) for o in tables.observations])
+        recipe = self.reader.checkpoint.about.get("recipe", {})
+        self._proposes = recipe.get("label_weight", 1.0) > 0  # else its subgoals were never trained
         self.snapshot, self.restore = self.reader.snapshot, self.reader.restore
 
     def start(self, draws: Draws) -> None:
@@ -71,17 +77,25 @@ class TransformerWorldModel:
         self, rows: Int[np.ndarray, " n"], subgoals: Int[np.ndarray, "n d"], observations: Int[np.ndarray, "n d"]
     ) -> Prediction:
         n, d = subgoals.shape
-        num = len(self._subgoals)
-        path = np.stack([self._subgoals[subgoals], self._observations[observations]], axis=2).reshape(n, 2 * d)
-        tokens = np.concatenate([path, np.broadcast_to(self._subgoals, (n, num))], axis=1)
-        sees = np.tril(np.ones((2 * d + num, 2 * d + num), dtype=bool))
-        sees[2 * d :, 2 * d :] = np.eye(num, dtype=bool)
-        offset = np.concatenate([np.arange(2 * d), np.full(num, 2 * d)])
+        num, actors = self._subgoals.shape
+        told = np.concatenate([self._subgoals[subgoals], self._observations[observations][..., None]], axis=2)
+        behind = d * (actors + 1)  # the tokens of the imagined history
+        tokens = np.concatenate([told.reshape(n, behind), np.tile(self._subgoals.ravel(), (n, 1))], axis=1)
+        sees = np.tril(np.ones((tokens.shape[1], tokens.shape[1]), dtype=bool))
+        sees[behind:, behind:] = np.kron(np.eye(num), np.tri(actors))
+        offset = np.concatenate([np.arange(behind), behind + np.tile(np.arange(actors), num)])
         assert isinstance(self.reader.cache, Cache)
         logits = self.reader.cache.peek(rows, tokens, sees, offset)
-        heard = _softmax(logits[:, 2 * d :][:, :, self._observations])
-        before = logits[:, 2 * d - 1] if d else self.reader.logits[rows]
-        return Prediction(heard, _softmax(before[:, self._subgoals]))
+        after = logits[:, behind:].reshape(n, num, actors, -1)
+        heard = _softmax(after[:, :, -1][:, :, self._observations])
+        if not self._proposes:
+            return Prediction(heard, None)
+        first = logits[:, behind - 1] if d else self.reader.logits[rows]
+        before = np.concatenate([np.broadcast_to(first[:, None, None], (n, num, 1, first.shape[1])), after], axis=2)
+        proposals = np.ones((n, num))
+        for k, menu in enumerate(self._menus):
+            proposals *= _softmax(before[:, :, k][:, :, menu])[:, np.arange(num), self._parts[:, k]]
+        return Prediction(heard, proposals)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -33,7 +33,10 @@ class RandomPlanner:
 
 
 class ScriptedPlanner(RandomPlanner):
-    """Says the subgoals of a script in turn, in every run and episode; the last one again when the script is over."""
+    """Says the subgoals of a script in turn, in every run and episode; the last one again when the script is over.
+
+    With several Actors one subgoal goes to all of them, or parts joined by " / " to each its own.
+    """
 
     def __init__(self, script: tuple[str, ...], decode: str = "sample") -> None:
         super().__init__(decode)
@@ -45,9 +48,13 @@ class ScriptedPlanner(RandomPlanner):
         self.said = 0 if isinstance(said, Opening) else said.step
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
-        sentence = self.script[min(self.said, len(self.script) - 1)]
+        told = self.script[min(self.said, len(self.script) - 1)].split(" / ")
+        sentence = told[min(parts.shape[1], len(told) - 1)]
         match = (menu.sentences == sentence) & menu.legal
         if not match.any(axis=1).all():
+            if (menu.sentences == sentence).any():
+                said = " / ".join(parts[0])
+                raise BadInput(f"script says {sentence!r}, which is forbidden beside {said!r}: tell that Actor another")
             raise BadInput(f"script says {sentence!r}, which is not in the menu: {', '.join(menu.sentences[0])}")
         probs = np.broadcast_to(match / match.sum(axis=1, keepdims=True), (self.num_runs, match.shape[1]))
         return Proposal(probs, source="scripted")

@@ -45,12 +45,14 @@ class WorldModelPlanner:
     """Proposes the subgoals of the largest expected reward to come, alike where they tie.
 
     `tables` give what is known of the task: the words, the horizon and what each observation pays; not the dynamics.
+    With several Actors it searches over joint subgoals, once a step; an Actor's part is worth its best completion.
     """
 
     def __init__(self, model: WorldModel, tables: Tables, search: Search | None = None, decode: str = "sample") -> None:
-        if tables.num_actors > 1:
-            raise BadInput(f"world {tables.name!r} has {tables.num_actors} Actors: planner world-model serves one")
         self.model, self.search, self.decode = model, search or Search(), decode
+        self._words, self._sizes = tables.menu_words, [len(menu) for menu in tables.menus]
+        self._allowed = tables.at_random > 0
+        self.subgoals, self.observations = tables.subgoals, tables.observations
         self._reward, self._horizon = tables.reward, tables.horizon
         self._instructions = tables.instruction_words
 
@@ -62,10 +64,25 @@ class WorldModelPlanner:
         if isinstance(said, Opening):
             self._pay = self._reward.T[self._instructions.encode(said.instructions)]
         self._remaining = self._horizon - (0 if isinstance(said, Opening) else said.step)
+        self._values: np.ndarray | None = None
+
+    def tree(self) -> Tree:
+        """The tree of this moment, grown by `budget` model calls whatever the kind of search: for whoever looks."""
+        grown = Tree(self.model, self._question(), self.search.budget)
+        grown.grow()
+        return grown
+
+    def _question(self) -> Question:
+        return Question(self._pay, self._remaining, self.search.cut)
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
-        q = self.search.values(self.model, Question(self._pay, self._remaining, self.search.cut))
-        q = np.where(menu.legal, q, -np.inf)
+        if self._values is None:
+            values = self.search.values(self.model, self._question())
+            self._values = np.where(self._allowed, values, -np.inf)
+        q = self._values.reshape(len(parts), *self._sizes)
+        for k in range(parts.shape[1]):
+            q = q[np.arange(len(parts)), self._words[k].encode(parts[:, k])]
+        q = np.where(menu.legal, q.reshape(len(parts), menu.sentences.shape[1], -1).max(axis=2), -np.inf)
         best = q >= q.max(axis=1, keepdims=True) - TIE
         return Proposal(best / best.sum(axis=1, keepdims=True))
 

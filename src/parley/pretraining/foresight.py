@@ -5,7 +5,8 @@ model predicts on its own predictions. Log-loss is of what was heard; the exact 
 is that of the most probable observation: confidence against its exact probability, in ten bins (Guo et al. 2017).
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -33,6 +34,12 @@ class Foresight:
     truth: Float[np.ndarray, "N M"]  # the exact probability of that observation
     correct: Float[np.ndarray, "N M"]  # whether it came
     episode: Int[np.ndarray, " M"]
+
+    def of_episode(self, episode: int) -> "Foresight":
+        """The predictions made in one episode of the documents, counted from 0."""
+        here = self.episode == episode
+        arrays = {f.name: getattr(self, f.name)[..., here] for f in fields(self) if f.name != "depth"}
+        return Foresight(self.depth, **arrays)
 
     def reliability(self) -> Float[np.ndarray, "bins 3"]:
         """Of each bin of confidence: its share of the predictions, their mean confidence and mean exact probability."""
@@ -66,8 +73,13 @@ def ahead(model: WorldModel, subgoals: Int[np.ndarray, "B d"], cut: float = CUT)
     return np.stack(laws, axis=1)
 
 
-def foresight(model: WorldModel, exact: WorldModel, documents: Documents, tables: Tables) -> list[Foresight]:
-    """Both models hear the documents and predict all that is still to come in each episode; one entry a depth."""
+def foresight(
+    model: WorldModel, exact: WorldModel, documents: Documents, tables: Tables, deep: Collection[int] | None = None
+) -> list[Foresight]:
+    """Both models hear the documents and predict all that is still to come in each episode; one entry a depth.
+
+    Beyond depth 1 in the episodes `deep` alone, where they are named: imagined histories are many.
+    """
     n, num_episodes, horizon = documents.subgoals.shape
     words = [np.array(names, dtype=object) for names in (tables.instructions, tables.observations, tables.subgoals)]
     found: list[list[tuple[np.ndarray, ...]]] = [[] for _ in range(horizon)]
@@ -79,8 +91,9 @@ def foresight(model: WorldModel, exact: WorldModel, documents: Documents, tables
         for one in (model, exact):
             one.hear(Opening(e, words[0][documents.instructions[:, e]], words[1][seen[:, 0]]))
         for h in range(horizon):
-            mine, true = ahead(model, given[:, h:]), ahead(exact, given[:, h:], 0.0)
-            for d in range(horizon - h):
+            last = horizon if deep is None or e in deep else h + 1
+            mine, true = ahead(model, given[:, h:last]), ahead(exact, given[:, h:last], 0.0)
+            for d in range(last - h):
                 found[d].append(_compare(mine[:, d], true[:, d], seen[:, h + d + 1]))
                 episodes[d].append(e)
             said = words[2][given[:, h, None]], words[1][seen[:, h + 1]]

@@ -53,6 +53,7 @@ PRESETS: dict[str, Recipe] = {
     "shortcut": Recipe(episodes=64, tokens=10_000_000, width=48, layers=3, heads=3, batch=8),
     "team": Recipe(episodes=24, tokens=12_000_000, width=48, layers=3, heads=3, batch=16),
     "household": Recipe(episodes=24, tokens=18_000_000, width=64, layers=4, heads=4, batch=32),
+    "weather": Recipe(episodes=24, tokens=9_000_000, width=64, layers=4, heads=4, batch=32),
     "house": Recipe(episodes=12, tokens=4_500_000, width=64, layers=4, heads=4, batch=32),
     "generated": Recipe(episodes=32, tokens=24_000_000, width=96, layers=4, heads=4, batch=16, learning_rate=2e-3),
     "keys": Recipe(episodes=12, tokens=3_000_000, width=64, layers=4, heads=4, batch=32),

@@ -18,8 +18,8 @@ from parley.runs.log import RunReader
 MAX_STEPS = 60_000  # steps in a page: about 10 MB
 
 
-def report_page(outs: Sequence[Path]) -> str:
-    """The page of one or more run directories, compared where they are several."""
+def report_page(outs: Sequence[Path], searches: Sequence[dict[str, Any]] = ()) -> str:
+    """The page of one or more run directories, compared where they are several; `searches` are of chosen steps."""
     curves = [Curves.read(out) for out in outs]
     traces = [_traces(out, curve, MAX_STEPS // len(outs)) for out, curve in zip(outs, curves, strict=True)]
     template = files("parley.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
@@ -30,6 +30,7 @@ def report_page(outs: Sequence[Path]) -> str:
         summaries=[curve.summary() for curve in curves],
         worlds=[curve.manifest["config"]["world"] for curve in curves],
         manifests=[_shown(curve.manifest) for curve in curves],
+        searches=searches,
         data=Markup(_script_json(traces)),
     )
 

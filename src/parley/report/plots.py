@@ -76,19 +76,19 @@ def loglog_figure(
     return figure
 
 
-def reliability_figure(title: str, panels: Sequence[tuple[str, Float[np.ndarray, "bins 3"]]]) -> Figure:
+def reliability_figure(panels: Sequence[tuple[str, Sequence[tuple[str, Float[np.ndarray, "bins 3"]]]]]) -> Figure:
     """Mean confidence of each bin against what is true of it; the area of a dot is its share of the predictions."""
-    figure = Figure(figsize=(4.2, 4.0), layout="constrained")
-    ax = figure.subplots()
-    ax.plot([0, 1], [0, 1], ":", color="#515a5a", lw=1)
-    for colour, (label, bins) in zip(COLOURS * len(panels), panels, strict=False):
-        share, confidence, truth = bins[bins[:, 0] > 0].T
-        ax.scatter(confidence, truth, s=10 + 300 * share, color=colour, alpha=0.6, label=_literal(label), lw=0)
-    ax.set_title(_literal(title), fontsize=10)
-    ax.set_xlabel("confidence of the most probable observation")
-    ax.set_ylabel("its exact probability")
-    ax.legend(fontsize=8, frameon=False)
-    ax.spines[["top", "right"]].set_visible(False)
+    figure = Figure(figsize=(4.2 * len(panels), 4.0), layout="constrained")
+    for ax, (title, rows) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        ax.plot([0, 1], [0, 1], ":", color="#515a5a", lw=1)
+        for colour, (label, bins) in zip(COLOURS * len(rows), rows, strict=False):
+            share, confidence, truth = bins[bins[:, 0] > 0].T
+            ax.scatter(confidence, truth, s=10 + 300 * share, color=colour, alpha=0.6, label=_literal(label), lw=0)
+        ax.set_title(_literal(title), fontsize=10)
+        ax.set_xlabel("confidence of the most probable observation")
+        ax.set_ylabel("its exact probability")
+        ax.legend(fontsize=8, frameon=False)
+        ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -7,18 +7,26 @@ far less variance than optimal value minus return. With K Actors each part of a 
 (Q* of a part = the best completion), which is the same lemma in the process whose steps are parts.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float, Int
 
+from parley.core.draws import Draws
 from parley.core.said import Opening, Outcome
 from parley.theory.beliefs import Beliefs
 
+Truth = Callable[[int], np.ndarray]  # the latents (B,) of an episode
+
 
 class RegretMeter:
-    """Follows B runs whose true latents are known to it (and to nobody who plans) and adds up expected regret."""
+    """Follows B runs whose true latents are known to it (and to nobody who plans) and adds up expected regret.
 
-    def __init__(self, beliefs: Beliefs, latents: Int[np.ndarray, " B"]) -> None:
-        self.beliefs, self.latents = beliefs, latents
+    Where latents jump, `truth` tells those of an episode.
+    """
+
+    def __init__(self, beliefs: Beliefs, latents: Int[np.ndarray, " B"], truth: Truth | None = None) -> None:
+        self.beliefs, self.latents, self.truth = beliefs, latents, truth
         self.rows = np.arange(len(latents))
 
     def hear(self, said: Opening | Outcome) -> None:
@@ -26,6 +34,7 @@ class RegretMeter:
         tables = self.beliefs.tables
         observation = tables.observation_words.encode(said.observations)
         if isinstance(said, Opening):
+            self.latents = self.truth(said.episode) if self.truth else self.latents
             self.instruction = tables.instruction_words.encode(said.instructions)
             self.place, _ = self.beliefs.begin(self.latents, observation)
             self.step = 1
@@ -69,6 +78,9 @@ class OptimalValueMeter(RegretMeter):
         """Nothing is added."""
 
 
-def regret_meter(beliefs: Beliefs, latents: Int[np.ndarray, " B"], altered: bool) -> RegretMeter:
-    """The meter of a world that follows its tables, or of one that is `altered`."""
-    return (OptimalValueMeter if altered else RegretMeter)(beliefs, latents)
+def regret_meter(beliefs: Beliefs, latents: Int[np.ndarray, " B"], world: object, draws: Draws) -> RegretMeter:
+    """The meter of a world that follows its tables, of one that is `altered`, or of one whose latents jump."""
+    if getattr(world, "altered", False):
+        return OptimalValueMeter(beliefs, latents)
+    truth = getattr(world, "truth", None)
+    return RegretMeter(beliefs, latents, truth(latents, draws) if truth else None)

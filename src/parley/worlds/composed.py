@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import gymnasium as gym
 import numpy as np
@@ -14,7 +14,7 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput, EnvironmentFailed
 from parley.core.roles import Actor, Reporter
 from parley.core.said import LowLevel, Menu
-from parley.core.tables import Sentences, Tables
+from parley.core.tables import Sentences, Tables, forbids
 from parley.worlds.guarded import GuardedEnv
 from parley.worlds.tabular.env import TabularWorld
 
@@ -45,7 +45,8 @@ class SentenceSpace(gym.spaces.Text):
 class Script:
     """What can be said in a world, and what it pays: `reward(observation, instruction)`.
 
-    With several Actors `subgoals` are joint ones, their parts joined by " / ", and `parts` what each can be told.
+    With several Actors `subgoals` are joint ones, their parts joined by " / ", and `parts` what each can be told;
+    `forbidden` holds pairs of sentences that may not be told to two Actors in one step.
     """
 
     subgoals: tuple[str, ...]
@@ -54,6 +55,7 @@ class Script:
     horizon: int
     reward: Callable[[str, str], float]
     parts: tuple[tuple[str, ...], ...] = ()
+    forbidden: tuple[tuple[str, str], ...] = ()
 
     @property
     def menus(self) -> tuple[tuple[str, ...], ...]:
@@ -69,7 +71,12 @@ class Script:
             for j, w in enumerate(tables.instructions)
         }
         words = (tables.subgoals, tables.observations, tables.instructions, tables.horizon)
-        return cls(*words, lambda o, w: pay[o, w], tables.menus)
+        return cls(*words, lambda o, w: pay[o, w], tables.menus, tables.forbidden)
+
+    def allows(self, subgoal: str) -> bool:
+        """Whether no two parts of a joint subgoal are forbidden together."""
+        parts = tuple(subgoal.split(" / ")) if self.forbidden else ()
+        return not any(forbids(self.forbidden, parts[:k], part) for k, part in enumerate(parts))
 
 
 @runtime_checkable
@@ -78,6 +85,14 @@ class RandomActor(Protocol):
 
     def reseed(self, seed: int) -> None:
         """Begin an episode whose actions are a function of `seed`."""
+
+
+@runtime_checkable
+class EpisodicReporter(Protocol):
+    """A Reporter that remembers something of the episode."""
+
+    def begin(self) -> None:
+        """An episode begins."""
 
 
 class TextEnv(gym.Env[str, str]):
@@ -101,7 +116,7 @@ class TextEnv(gym.Env[str, str]):
     ) -> None:
         self.low, self.actor, self.reporter, self.script, self.voice = low, actor, reporter, script, voice
         self.max_actions = max_actions
-        self.action_space = SentenceSpace(script.subgoals)
+        self.action_space = SentenceSpace(tuple(filter(script.allows, script.subgoals)))
         self.observation_space = SentenceSpace(script.observations)
         self.instruction = script.instructions[0]
         self.num_actions, self.event = 0, ""
@@ -119,6 +134,9 @@ class TextEnv(gym.Env[str, str]):
         self._require_finite(self.raw, 0.0, "reset")
         if isinstance(self.actor, RandomActor):
             self.actor.reseed(int(self.np_random.integers(2**31)))
+        for speaks in (self.reporter, self.voice):
+            if isinstance(speaks, EpisodicReporter):
+                speaks.begin()
         return self._heard(self.reporter.report(self.raw, self.np_random)), self._info()
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -126,7 +144,7 @@ class TextEnv(gym.Env[str, str]):
         if not self._left:
             raise gym.error.ResetNeeded("this episode has reached its horizon: call reset() to begin another one")
         if action not in self.action_space:
-            raise BadInput(f"subgoal {action!r} is not on the menu: expected one of {', '.join(self.script.subgoals)}")
+            self._refuse(action)
         self._left, self.num_actions, self.event, ended = self._left - 1, 0, "", False
         self.actor.begin(action)
         while not ended and (move := self.actor.act(self.raw)) is not None:
@@ -142,6 +160,11 @@ class TextEnv(gym.Env[str, str]):
 
     def close(self) -> None:
         self.low.close()
+
+    def _refuse(self, subgoal: str) -> NoReturn:
+        if subgoal in self.script.subgoals:
+            raise BadInput(f"subgoal {subgoal!r}: two of its parts are forbidden together; tell one Actor another")
+        raise BadInput(f"subgoal {subgoal!r} is not on the menu: expected one of {', '.join(self.script.subgoals)}")
 
     def _require_finite(self, raw: Any, paid: Any, during: str) -> None:
         for what, value in (("an observation", raw), ("a reward", paid)):

@@ -7,7 +7,7 @@ import numpy as np
 
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
-from parley.core.roles import World
+from parley.core.roles import World, forbidden_in
 from parley.core.said import Menu
 
 
@@ -41,7 +41,7 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
             menus: list[Menu] = info["menus"]
             parts = np.empty((num_runs, 0), dtype=object)
             for whole in menus:
-                menu = whole.given(parts, world.tables.forbidden if world.tables else ())
+                menu = whole.given(parts, forbidden_in(world))
                 turn = (np.arange(menu.sentences.shape[1]) - (runs + h)[:, None]) % menu.sentences.shape[1]
                 index = np.where(menu.legal, turn, menu.sentences.shape[1]).argmin(axis=1)  # the next one that is legal
                 parts = np.concatenate([parts, menu.say(index)[:, None]], axis=1)

@@ -66,6 +66,10 @@ class PhysicalWorld:
         return len(self.script.menus)
 
     @property
+    def forbidden(self) -> tuple[tuple[str, str], ...]:
+        return self.script.forbidden
+
+    @property
     def horizon(self) -> int:
         return self.script.horizon
 

@@ -27,8 +27,9 @@ class SingleRun(gym.Env[str, str]):
         self.world = world
         self._latent = None if latent is None else latent_index(world, latent)
         tables = world.tables
-        self._parts = dict(zip(tables.subgoals, product(*tables.menus), strict=True))
-        self.action_space = SentenceSpace(tables.subgoals)
+        joint = zip(tables.subgoals, product(*tables.menus), tables.at_random, strict=True)
+        self._parts = {subgoal: parts for subgoal, parts, share in joint if share > 0}  # without what is forbidden
+        self.action_space = SentenceSpace(tuple(self._parts))
         self.observation_space = SentenceSpace(tables.observations)
         self._envs: TextEnvs | None = None
         self._over = True

@@ -18,7 +18,7 @@ from jaxtyping import Int
 
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, EnvironmentFailed, ParleyError
-from parley.core.roles import TextEnvs, World
+from parley.core.roles import TextEnvs, World, forbidden_in
 from parley.core.said import LowLevel
 from parley.core.tables import Sentences, Tables
 from parley.worlds.physical import PhysicalWorld
@@ -58,6 +58,10 @@ class WorkersWorld:
     @property
     def num_actors(self) -> int:
         return self.world.num_actors
+
+    @property
+    def forbidden(self) -> tuple[tuple[str, str], ...]:
+        return forbidden_in(self.world)
 
     @property
     def horizon(self) -> int:

@@ -1,8 +1,8 @@
 """`generated`: a family of a kind that is drawn, or named, with words, sizes, dynamics and prior of its own.
 
 Kinds: `find`, `route`, `levers`, `machines`, `order`, `rooms`; `lock` and `ask` are never trained on (see `kinds`).
-Latents: 2 to 6, what the kind hides. Subgoals: 2 to 7, instructions 1 to 4, horizon 1 to 4. The planner sees sentences of
-everyday words; the family's rules, which prompts may begin with, tell what kind of thing is hidden, and never the latent.
+Latents: 2 to 6, what the kind hides. Subgoals: 2 to 7, instructions 1 to 4, horizon 1 to 4. The planner sees sentences
+of everyday words; the family's rules, which prompts may begin with, tell what kind of thing is hidden, not the latent.
 A family is a function of its kind and seed, and of nothing else.
 Why: a planner that is to plan in worlds it has never seen must be trained, and tried, on more than one.
 """

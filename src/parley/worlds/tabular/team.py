@@ -8,7 +8,7 @@ door", "push the right door", "go in and lift"; two Actors may not go in at once
 takes open it; an able Actor behind an open one brings out what lies there (pays 1, if it is what the instruction asks
 for); both fail with probability `slip`.
 The planner sees what happened, and Actors 1 and 2 report their doors, the left one and the right one. Communication may
-be limited: `late=A` has Actor A's report come a step late, `mute=A` never.
+be limited: `late=A` has Actor A's report come a step late, `mute=A` never (`late=1+2`: both).
 Why: under the prior working is the better guess, and says nothing about who could do more. To find out, several Actors
 have to do the right thing at once: exploring each for itself hardly ever does.
 """
@@ -39,22 +39,21 @@ STATUSES = tuple(product(range(3), range(3), range(4)))  # Actors at the left do
 
 @dataclass(frozen=True)
 class Crew:
-    """The settings; `late` and `mute` are numbers of Actors, counted from 1, 0 for none."""
+    """The settings; `late` and `mute` are Actors, counted from 1."""
 
     actors: int = 2
     able: float = 0.2
     slip: float = 0.1
-    late: int = 0
-    mute: int = 0
+    late: tuple[int, ...] = ()
+    mute: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not 2 <= self.actors:
             raise BadInput(f"actors={self.actors}: world 'team' is for 2 to 4 Actors")
         if not 0 < self.able < 1 or not 0 <= self.slip < 1:
             raise BadInput(f"able={self.able}, slip={self.slip}: expected probabilities, able above 0, both below 1")
-        for name in ("late", "mute"):
-            if not 0 <= getattr(self, name) <= 2:
-                raise BadInput(f"{name}={getattr(self, name)}: expected 1 or 2, the Actors that report, or 0 for none")
+        if both := set(self.late) & set(self.mute):
+            raise BadInput(f"Actor {min(both)} is both late and mute: expected one of them")
 
     @property
     def latents(self) -> tuple[tuple[int, int | None], ...]:
@@ -62,11 +61,18 @@ class Crew:
         return tuple(product((LEFT, RIGHT), (None, *range(self.actors))))
 
 
-def team(actors: int = 2, able: float = 0.2, slip: float = 0.1, late: int = 0, mute: int = 0) -> Tables:
+def team(actors: int = 2, able: float = 0.2, slip: float = 0.1, late: str = "", mute: str = "") -> Tables:
     """The family with `actors` Actors; see the module's docstring for what the settings mean."""
     if actors > 4:
         raise BadInput(f"actors={actors}: world 'team' is for 2 to 4 Actors")
-    return factored_team(Crew(actors, able, slip, late, mute)).tables()
+    return factored_team(Crew(actors, able, slip, _reporting("late", late), _reporting("mute", mute))).tables()
+
+
+def _reporting(name: str, said: str) -> tuple[int, ...]:
+    """The Actors of "1", "2" or "1+2"."""
+    if said not in ("", "1", "2", "1+2"):
+        raise BadInput(f"{name}={said!r}: expected 1, 2 or 1+2, the Actors that report, or nothing for none")
+    return tuple(map(int, filter(None, said.split("+"))))
 
 
 def factored_team(crew: Crew) -> Factored:
@@ -155,10 +161,10 @@ def _sentence(crew: Crew, state: State) -> str:
     event, now, before = state
     parts = [EVENTS[event]]
     for actor, name in ((1, "left"), (2, "right")):
-        if crew.mute != actor:
-            is_open = DOORS[before if crew.late == actor else now][actor - 1]
-            word = "open" if is_open else "shut"
-            parts.append(f"actor {actor}: the {name} door {'was' if crew.late == actor else 'is'} {word}")
+        if actor not in crew.mute:
+            late = actor in crew.late
+            word = "open" if DOORS[before if late else now][actor - 1] else "shut"
+            parts.append(f"actor {actor}: the {name} door {'was' if late else 'is'} {word}")
     return "; ".join(parts)
 
 
