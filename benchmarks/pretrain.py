@@ -19,7 +19,7 @@ from rich.console import Console
 
 from parley import assemble
 from parley.pretraining.architecture import build_model
-from parley.pretraining.columns import Columns, losses, prepare
+from parley.pretraining.columns import Columns
 from parley.pretraining.documents import sample_documents
 from parley.pretraining.loop import Place, Training, use_bfloat16
 from parley.pretraining.recipe import PRESETS, Recipe, size_of
@@ -46,7 +46,7 @@ def main() -> None:
     model = build_model(transformers, tokenizer, recipe, columns.length(recipe.episodes))
     training = Training(torch, model, columns, recipe, place)
     narrow = use_bfloat16(torch, recipe, place.device)
-    batch = prepare(torch, columns, sample_documents(beliefs, recipe.batch, recipe.episodes, (1,)), place.device)
+    batch = columns.prepare(torch, sample_documents(beliefs, recipe.batch, recipe.episodes, (1,)), place.device)
     kind = place.device.partition(":")[0]
 
     def wait() -> None:
@@ -57,7 +57,7 @@ def main() -> None:
         for _ in range(args.steps):
             training.optimiser.zero_grad(set_to_none=True)
             with torch.autocast(kind, dtype=torch.bfloat16, enabled=narrow):
-                loss = sum(losses(torch, model, columns, batch))
+                loss = sum(columns.losses(torch, model, batch))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             training.optimiser.step()

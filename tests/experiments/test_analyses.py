@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from parley import assemble
+from parley.core.errors import BadInput
+from parley.execute import RunConfig
 from parley.experiments import (
     adaptive_exploration,
     adaptive_proposals,
@@ -19,11 +21,14 @@ from parley.experiments import (
     pretraining_error,
     prior_coverage,
     traps_measured,
+    unseen_worlds,
     world_model,
     world_model_regret,
 )
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from parley.pretraining.dataset import world_digest
 from parley.theory.bounds import theory_epsilon
+from parley.worlds.generated.generate import EVALUATED, generated
 
 
 def verdict(experiment, make, seed=0):
@@ -305,3 +310,46 @@ def test_diagnosis():
         assert diagnosis.analyse(cells, found).verdict == expected
     few = cells[:: len(cells) // 18]
     assert diagnosis.analyse(few, [make(lambda c, true, rng: true)(c, None) for c in few]).verdict == UNDECIDED
+
+
+def test_unseen_worlds():
+    """Memory that saves, exploration that saves where there are traps, and regret that falls: each must hold."""
+
+    def make(saved, explored, left):
+        def made(c, rng):
+            if isinstance(c, unseen_worlds.Property):
+                return np.array([[float((c.seed + i) % 2)] for i in range(c.runs)])
+            total = 10.0 + saved * ("memory=none" in c.planner) - explored * (c.explore == "adaptive-proposals")
+            falls = np.linspace(1.0, left, c.episodes)
+            return (total * falls / falls.sum())[None] * rng.uniform(0.9, 1.1, size=(c.runs, 1))
+
+        return made
+
+    for saved, explored, left, expected in (
+        (3.0, 3.0, 0.2, SUPPORTED),
+        (-3.0, 3.0, 0.2, NOT_SUPPORTED),
+        (3.0, -3.0, 0.2, NOT_SUPPORTED),
+        (3.0, 3.0, 0.9, NOT_SUPPORTED),
+        (0.02, 3.0, 0.2, UNDECIDED),
+    ):
+        assert verdict(unseen_worlds, make(saved, explored, left)) == expected
+
+
+def test_unseen_worlds_refuses_families_that_were_trained_on(monkeypatch):
+    monkeypatch.setattr(unseen_worlds, "_DIGESTS", {world_digest(generated(EVALUATED + 3))})
+    unseen_worlds.unseen("generated", 4, 4)
+    with pytest.raises(BadInput, match="1 of its families"):
+        unseen_worlds.unseen("generated", 0, 4)
+
+
+def test_unseen_worlds_in_small(monkeypatch):
+    """A chunk of families is run by every planner; the exact one loses least; traps are found."""
+    monkeypatch.setattr(unseen_worlds, "_DIGESTS", {"none"})
+    few = dict(episodes=4, runs=3)
+    regret = {}
+    for title in ("exact", "at random"):
+        cell = RunConfig("generated", *unseen_worlds.ARMS[title], **few)
+        regret[title] = unseen_worlds.measure(cell, lambda *said: None)
+    assert regret["exact"].shape == (3, 4) and regret["exact"].sum() < regret["at random"].sum()
+    trapped = unseen_worlds.measure(unseen_worlds.Property("generated:kind=ask", **few), lambda *said: None)
+    assert trapped.shape == (3, 1) and set(trapped.ravel()) <= {0.0, 1.0}

@@ -21,7 +21,7 @@ from parley.models.llama import Llama
 from parley.report.summary import Curves
 from tests.talker import Talker
 
-SHIPPED = sorted(p.name for p in assemble.CHECKPOINTS.iterdir() if p.is_dir())
+SHIPPED = assemble.shipped_names()
 NEW = 24  # tokens
 
 

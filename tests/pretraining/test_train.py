@@ -105,7 +105,7 @@ def test_what_cannot_be_trained_leaves_nothing_behind(tables, tmp_path, monkeypa
 LARGEST = {"household": (0.01, 0.03), "house": (0.05, 0.08), "keys": (0.03, 0.06), "team": (0.035, 0.07)}
 
 
-@pytest.mark.parametrize("world", sorted(p.name for p in assemble.CHECKPOINTS.iterdir() if p.is_dir()))
+@pytest.mark.parametrize("world", assemble.shipped_names())
 @pytest.mark.parametrize("behaviour", ["uniform", "mixed"])
 def test_shipped_checkpoints_are_close_to_the_oracle(world, behaviour):
     folder = assemble.CHECKPOINTS / world

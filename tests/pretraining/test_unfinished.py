@@ -97,14 +97,14 @@ def test_a_full_disk_leaves_the_state_before(tables, tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(tables, tmp_path, monkeypatch):
-    true, count = loop.losses, []
+    true, count = Columns.losses, []
 
     def broken(*args):
         count.append(1)
         label, observation = true(*args)
         return (label * float("nan"), observation) if len(count) == 6 else (label, observation)
 
-    monkeypatch.setattr(loop, "losses", broken)
+    monkeypatch.setattr(Columns, "losses", broken)
     with pytest.raises(ParleyError, match=r"step 6 of .* after step 5 is kept"):
         pretrain(tables, "random", tmp_path / "out", TINY)
     kept = weights(tmp_path / "out.training" / "state-5")

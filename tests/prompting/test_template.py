@@ -82,7 +82,7 @@ def test_a_file_may_extend_a_shipped_template(tmp_path):
     [
         ("{% block opening %}{% endblock %}", "no block"),
         ("{% block opening %}", "no template"),
-        ('{% extends "/etc/passwd" %}', "only chat, foresee, transcript can be extended"),
+        ('{% extends "/etc/passwd" %}', "only chat, foresee, stated, transcript can be extended"),
         ('{% extends "chat" %}{% block opening %}{{ secret }}{% endblock %}', "secret"),
         ('{% extends "chat" %}{% block opening %}{{ "".__class__.__mro__ }}{% endblock %}', "unsafe"),
         ('{% extends "chat" %}{% block opening %}{{ 1 / 0 }}{% endblock %}', "division"),
@@ -95,7 +95,7 @@ def test_templates_that_cannot_be_used(tmp_path, source, says):
 
 
 def test_a_template_that_is_not_there():
-    with pytest.raises(BadInput, match="expected chat, foresee, transcript or a file"):
+    with pytest.raises(BadInput, match="expected chat, foresee, stated, transcript or a file"):
         after_one_step(prompter("nowhere.jinja"))
 
 

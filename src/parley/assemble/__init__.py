@@ -3,7 +3,7 @@
 from parley.assemble.endpoint import prompt_of
 from parley.assemble.exploration import designs_of, epsilon_of_theory
 from parley.assemble.explorers import EXPLORERS, explorer, optimum_of
-from parley.assemble.planners import CHECKPOINTS, PLANNERS, planner, planner_spec
+from parley.assemble.planners import CHECKPOINTS, GENERALIST, PLANNERS, planner, planner_spec, shipped_names
 from parley.assemble.retold import retold
 from parley.assemble.scene import Kind, Scene, beliefs_of
 from parley.assemble.schedule import Schedule, draw_latents, index_of
@@ -13,6 +13,7 @@ from parley.theory.distinguishability import eta_of
 __all__ = [
     "CHECKPOINTS",
     "EXPLORERS",
+    "GENERALIST",
     "PLANNERS",
     "WORLDS",
     "Kind",
@@ -30,5 +31,6 @@ __all__ = [
     "planner_spec",
     "prompt_of",
     "retold",
+    "shipped_names",
     "world",
 ]

@@ -84,8 +84,7 @@ def served_model(scene: Scene, model: str, template: str, **options: Any) -> End
 def _prompting(
     scene: Scene, way: Way, template: str, budget: int, tokenizer: str, demonstrations: str, shots: int
 ) -> Prompting:
-    tables = scene.world.tables
-    said = Words(tuple(map(tuple, tables.menus)) if tables else (), scene.world.horizon)
+    said = Words.of(scene.world)
     counter = token_counter(tokenizer, AROUND if way.chat else 0)
     shown = _shots(scene, demonstrations, shots)
     return Prompting(PromptTemplate(template), said, way.answer, budget, counter, shown)
@@ -104,11 +103,11 @@ def _memory(kind: str, size: int, words: int, embeddings: str) -> Callable[[], M
 
 def prompt_of(world: World, episodes: Sequence[Told], answer: str, template: str, memory: str, size: int) -> list[Turn]:
     """The prompt after `episodes`, the last of which may be going on, for any planner and without a model."""
-    menus = tuple(map(tuple, world.tables.menus)) if world.tables else ()
-    how = Prompting(PromptTemplate(template), Words(menus, world.horizon), answer)
+    words = Words.of(world)
+    how = Prompting(PromptTemplate(template), words, answer)
     prompter = Prompter(how, memory_of(memory, size)())
     prompter.retell(episodes)
-    return prompter.turns((), menus[0] if menus else ())
+    return prompter.turns((), words.menus[0] if words.menus else ())
 
 
 def _shots(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:

@@ -18,11 +18,14 @@ from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
 from parley.planners.world_model import Search, WorldModelPlanner
+from parley.prompting.prompter import Words
+from parley.prompting.transcript import header as rules_and_menu
 from parley.theory.posterior import Evidence
 from parley.worlds.tabular.jumping import JumpingWorld
 
 ENUMERATED = 3  # Actors up to whom joint subgoals are enumerated
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
+GENERALIST = "generated"  # the one that is for no world alone
 
 
 def exact(
@@ -91,11 +94,16 @@ def transformer(scene: Scene, checkpoint: str = "", decode: str = "sample") -> P
     return planner
 
 
+def shipped_names() -> list[str]:
+    """The worlds for which a checkpoint comes with the package; that of generated worlds is asked by `hf`."""
+    return sorted(path.name for path in CHECKPOINTS.iterdir() if path.is_dir() and path.name != GENERALIST)
+
+
 def _checkpoint(scene: Scene, named: str) -> Path:
     """The named checkpoint, or the one that ships for the world."""
     path = Path(named) if named else CHECKPOINTS / parse_spec(scene.spec, "world")[0]
     if not named and not path.is_dir():
-        shipped = ", ".join(sorted(p.name for p in CHECKPOINTS.iterdir() if p.is_dir()))
+        shipped = ", ".join(shipped_names())
         raise BadInput(
             f"no checkpoint ships for world {scene.spec!r} (only for {shipped}): train one with `parley pretrain` "
             "and name it by checkpoint=PATH"
@@ -140,9 +148,20 @@ def world_model(
 
 
 def hf(
-    scene: Scene, path: str, decode: str = "sample", normalise: str = "none", context: int = 0, dtype: str = "float32"
+    scene: Scene,
+    path: str,
+    decode: str = "sample",
+    normalise: str = "none",
+    context: int = 0,
+    dtype: str = "float32",
+    header: bool = False,
+    memory: str = "full",
 ) -> Planner:
-    return LanguageModelPlanner(_language_model(path, dtype), decode, Scoring(normalise, context))
+    scoring = Scoring(normalise, context, header, memory)
+    named = str(CHECKPOINTS / path) if path == GENERALIST and not Path(path).exists() else path
+    known = Words.of(scene.world)
+    words = rules_and_menu(known.rules, known.menus, known.horizon) if header else ""
+    return LanguageModelPlanner(_language_model(named, dtype), decode, scoring, words)
 
 
 @lru_cache(maxsize=1)

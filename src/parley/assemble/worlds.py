@@ -11,6 +11,7 @@ from parley.core.spec import bind, parse_spec, suggestion
 from parley.core.tables import Tables
 from parley.worlds.capped import capped
 from parley.worlds.forage import forage
+from parley.worlds.generated.generate import generated
 from parley.worlds.house import house
 from parley.worlds.household import House, household
 from parley.worlds.keys import keys
@@ -42,6 +43,7 @@ WORLDS: dict[str, Kind] = {
     "quest": Kind(quest, "TextWorld (extra text): which of three keys fits the iron door, in the game's own words"),
     "sorter-floor": Kind(sorter_floor, "MuJoCo (extra mujoco): the arm again; pushing works unless the table is icy"),
     "forage": Kind(forage, "three foragers (extra forage): how many it takes for each kind of fruit is hidden"),
+    "generated": Kind(generated, "a family of a kind, words and rules of its own, by seed: generated:seed=1,kind=find"),
     "random": Kind(random_family, "a random family of given sizes and seed"),
     "team": Kind(team, "K Actors (actors=2) before two doors: who can do what, and what takes two at once, is hidden"),
     "weather": Kind(weather, "mail over a ridge: a hidden path, and weather that turns within an episode"),

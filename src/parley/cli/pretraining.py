@@ -9,6 +9,7 @@ from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
 from parley.pretraining.finetune import Tuning, finetune
+from parley.pretraining.generalist import pretrain_generated
 from parley.pretraining.recipe import PRESETS, SIZES, Recipe, size_of
 from parley.pretraining.train import pretrain
 from parley.pretraining.watch import Watch
@@ -23,6 +24,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--start", type=Path, help="begin with the weights of this checkpoint (same lines, same shape)")
     c.add_argument("--data", type=Path, help="documents of `parley data make` (default: a stream, drawn as it is read)")
     c.add_argument("--size", help=f"width, layers and heads by the number of parameters: {', '.join(SIZES)}")
+    c.add_argument("--families", type=int, default=0, help="of --world generated: how many (default: always new ones)")
     c.add_argument("--evaluate-every", type=int, default=0, metavar="STEPS", help="distance to the oracle as it goes")
     c.add_argument("--keep-s", type=float, default=60.0, help="seconds from one kept state to the next (default 60)")
     c.add_argument("--tensorboard", type=Path, metavar="DIR", help="logs for TensorBoard (needs the extra tensorboard)")
@@ -47,9 +49,14 @@ def _finetune(args: argparse.Namespace) -> Any:
 
 
 def _pretrain(args: argparse.Namespace) -> Any:
+    generated = args.world == "generated"  # named without a seed: the whole distribution
     tables = assemble.world(args.world).tables
     if tables is None:
         raise BadInput(f"world {args.world!r} has no exact tables: pretraining needs its expert")
+    if generated and (args.data or args.evaluate_every):
+        raise BadInput("--world generated: documents are drawn as they are read, and measured at the end")
+    if args.families and not generated:
+        raise BadInput(f"--families {args.families}: is an option of --world generated")
     if args.evaluate_every < 0:
         raise BadInput(f"--evaluate-every {args.evaluate_every}: expected a number of steps, or 0 for never")
     given = {f.name: getattr(args, f.name) for f in fields(Recipe) if getattr(args, f.name) is not None}
@@ -58,7 +65,10 @@ def _pretrain(args: argparse.Namespace) -> Any:
     watch = Watch(args.evaluate_every, args.keep_s, args.tensorboard)
     with Bars(ERR) as bars:
         bar = bars.training(f"pretraining on {args.world}")
-        about = pretrain(tables, args.world, args.out, recipe, bar, args.start, args.data, watch)
+        if generated:
+            about = pretrain_generated(args.out, recipe, args.families, bar, args.start, watch)
+        else:
+            about = pretrain(tables, args.world, args.out, recipe, bar, args.start, args.data, watch)
     if about and not args.json:
         OUT.print(f"{args.out}: {about['parameters']:,} parameters, loss {about['loss']:.4f}", markup=False)
     return {"out": str(args.out), **about}

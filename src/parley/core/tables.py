@@ -69,7 +69,7 @@ class Tables:
     `menus[k]` lists what Actor k can be told; the subgoal axis G of the tables runs over the product of the menus in
     row-major order (one Actor: G = len(menus[0])). `preference` shares the expert of z among equally good subgoals.
     `forbidden` holds pairs of sentences that may not be told to two Actors in one step; `factored`, where there is
-    one, says the same for any number of Actors without the product.
+    one, says the same for any number of Actors without the product. `rules` tell a newcomer what may be hidden.
     """
 
     name: str
@@ -88,6 +88,7 @@ class Tables:
     forbidden: tuple[tuple[str, str], ...] = ()
     factored: "Factored | None" = field(default=None, compare=False)
     doc: str = field(default="", compare=False)
+    rules: str = field(default="", compare=False)
 
     @property
     def num_actors(self) -> int:

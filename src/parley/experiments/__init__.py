@@ -20,6 +20,7 @@ from parley.experiments import (
     prompts,
     reporter_error,
     traps_measured,
+    unseen_worlds,
     world_model,
     world_model_regret,
 )
@@ -49,5 +50,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         prompts,
         continuous_control,
         multi_agent,
+        unseen_worlds,
     )
 }

@@ -65,8 +65,7 @@ def shipped() -> list[Path]:
 
     Those of physical worlds are `continuous-control`'s, those of several Actors `multi-agent`'s.
     """
-    paths = sorted(p for p in assemble.CHECKPOINTS.iterdir() if p.is_dir())
-    worlds = {path: assemble.world(path.name) for path in paths}
+    worlds = {assemble.CHECKPOINTS / name: assemble.world(name) for name in assemble.shipped_names()}
     return [path for path, w in worlds.items() if w.num_actors == 1 and not isinstance(w, PhysicalWorld)]
 
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from parley.core.errors import BadInput, MissingExtra
 from parley.models.scoring import sequential_scores, tree_scores
 
+TAIL = 64  # characters at the end of a prompt, at least, that are looked at with a line that follows
 PROBE = "task: a\nb\n> "
 FAULTS = (TypeError, ValueError, RuntimeError, AttributeError, IndexError)
 DTYPES = ("float32", "bfloat16", "float16", "auto")
@@ -65,7 +66,7 @@ class LanguageModel:
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a whole prompt, after a begin-of-text token where the tokenizer has one; text makes none."""
-        return self._begin + self._plain(text)
+        return self._begin + self.plain(text)
 
     def continuation(self, prompt: str, line: str) -> list[int]:
         """Tokens of `line` after `prompt`.
@@ -76,9 +77,10 @@ class LanguageModel:
         before, both = self.encode(prompt), self.encode(prompt + line)
         if both[: len(before)] == before and len(both) > len(before):
             return both[len(before) :]
-        return self._plain(line)
+        return self.plain(line)
 
-    def _plain(self, text: str) -> list[int]:
+    def plain(self, text: str) -> list[int]:
+        """Tokens of a text by itself; it makes no special ones."""
         return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
 
     def prompt(self) -> "Prompt":
@@ -141,6 +143,16 @@ class Prompt:
             ids = torch.tensor([tokens[keep:]], device=model.device)
             out = model(input_ids=ids, past_key_values=self.past, use_cache=True)
         self.tokens, self.after = tokens, out.logits[0, -1]
+
+    def continuations(self, said: str, lines: Sequence[str]) -> list[list[int]]:
+        """Tokens of each line after this prompt and what is `said` beyond it, as `LanguageModel.continuation` has them.
+
+        Only the end of the prompt is cut into tokens again, where that gives the tokens that it has.
+        """
+        tail = self.text[self.text.rfind("\n", 0, -TAIL) + 1 :] if len(self.text) > TAIL else self.text
+        found = self.model.encode(tail) if tail == self.text else self.model.plain(tail)
+        before = tail if found == self.tokens[-len(found) :] else self.text
+        return [self.model.continuation(before + said, line) for line in lines]
 
     def scores(self, continuations: Sequence[Sequence[int]]) -> Float[np.ndarray, " M"]:
         """Summed log-probability (nats) of each continuation of the prompt; nothing of them is kept."""

@@ -16,14 +16,22 @@ from parley.prompting.transcript import observation_line, subgoal_line, task_lin
 
 @dataclass(frozen=True)
 class Scoring:
-    """`normalise` is `none` or `length` (mean log-probability of a token); `context` in tokens, 0 for the model's."""
+    """How a model is asked.
+
+    `normalise` is `none` or `length` (mean log-probability of a token); `context` in tokens, 0 for the model's; with
+    `header` the prompt begins with the world's rules and menu; `memory` is `full`, or `none`: this episode alone.
+    """
 
     normalise: str = "none"
     context: int = 0
+    header: bool = False
+    memory: str = "full"
 
     def __post_init__(self) -> None:
         if self.normalise not in ("none", "length"):
             raise BadInput(f"normalise={self.normalise!r}: expected none or length")
+        if self.memory not in ("full", "none"):
+            raise BadInput(f"memory={self.memory!r}: expected full or none")
         if self.context < 0:
             raise BadInput(
                 f"context={self.context}: expected a number of tokens, or 0 for all of the model's positions"
@@ -36,11 +44,13 @@ class LanguageModelPlanner:
     Each run has a prompt and a cache of its own. What has been read is a function of what was heard alone: parts of
     a joint subgoal that are being chosen begin the continuations, and are read when the subgoal has been carried out.
     The prompt is cut by rule: where it would leave less than an eighth of the positions for continuations, the oldest
-    half of the episodes is dropped and the rest is read again.
+    half of the episodes is dropped and the rest is read again. `words` are what a header says of the world.
     """
 
-    def __init__(self, model: LanguageModel, decode: str = "sample", scoring: Scoring | None = None) -> None:
-        self.model, self.decode, self.options = model, decode, scoring or Scoring()
+    def __init__(
+        self, model: LanguageModel, decode: str = "sample", scoring: Scoring | None = None, words: str = ""
+    ) -> None:
+        self.model, self.decode, self.options, self.words = model, decode, scoring or Scoring(), words
         self.positions = min(self.options.context or model.positions, model.positions)
         self.room = self.positions // 8
 
@@ -50,6 +60,10 @@ class LanguageModelPlanner:
     def hear(self, said: Opening | Outcome) -> None:
         for i, run in enumerate(self._runs):
             if isinstance(said, Opening):
+                if self.options.memory == "none" and run.episodes:
+                    run.forget([])
+                if not run.prompt.text and self.words:
+                    run.read(self.words)
                 run.episodes.append(len(run.prompt.text))
                 self._read(run, task_line(said.instructions[i]) + observation_line(said.observations[i]))
             elif said.active[i]:
@@ -63,9 +77,9 @@ class LanguageModelPlanner:
         episodes = run.episodes
         while len(episodes) > 1:
             episodes = episodes[-(len(episodes) // 2) :]
-            if len(self.model.encode(text[episodes[0] :])) <= most:
-                run.forget([start - episodes[0] for start in episodes])
-                run.read(text[episodes[0] :])
+            if len(self.model.encode(self.words + text[episodes[0] :])) <= most:
+                run.forget([start - episodes[0] + len(self.words) for start in episodes])
+                run.read(self.words + text[episodes[0] :])
                 return
         raise BadInput(
             f"{self.model.name!r}: one episode takes more than {most} tokens of its context of {self.positions}, an "
@@ -85,8 +99,8 @@ class LanguageModelPlanner:
 
     def _probs(self, prompt: Prompt, said: str, sentences: Sentences) -> Float[np.ndarray, " M"]:
         """Softmax over lines that follow the prompt and the parts already `said`, which all share."""
-        begin = self.model.continuation(prompt.text, said) if said else []
-        lines = [self.model.continuation(prompt.text + said, subgoal_line(sentence)) for sentence in sentences]
+        begin = prompt.continuations("", [said])[0] if said else []
+        lines = prompt.continuations(said, [subgoal_line(sentence) for sentence in sentences])
         longest = len(begin) + max(map(len, lines))
         if len(prompt.tokens) + longest > self.positions:
             raise BadInput(f"a menu line of {longest} tokens does not fit a context of {self.positions}")

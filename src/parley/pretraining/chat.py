@@ -38,7 +38,7 @@ def transcripts(tables: Tables) -> Rendering:
 
 def templated(tables: Tables, template: str, memory: str, size: int) -> Rendering:
     """What an endpoint planner sends and is answered; with several Actors, for one of them, drawn at random."""
-    how = Prompting(PromptTemplate(template), Words(tuple(map(tuple, tables.menus)), tables.horizon))
+    how = Prompting(PromptTemplate(template), Words(tuple(map(tuple, tables.menus)), tables.horizon, tables.rules))
     remembers = memory_of(memory, size)
 
     def messages(episodes: Sequence[Told], parts: Sequence[str], rng: np.random.Generator) -> Messages:

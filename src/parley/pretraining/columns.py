@@ -10,6 +10,19 @@ from parley.pretraining.documents import Documents
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Documents as tensors: tokens (n, L); of each Actor where its part is predicted and the law (n, T, H, M) there."""
+
+    tokens: Any
+    laws: list[tuple[np.ndarray, Any, Any]]  # positions in an episode, token ids of the menu, law
+    heard: Any  # tokens of the observations, (n, T, H+1)
+
+    @property
+    def num_tokens(self) -> int:
+        return int(self.tokens.numel())
+
+
 class Columns:
     """Documents as token columns: an episode is task, o_1, then (the K parts of g_h, o_{h+1}) for each step."""
 
@@ -55,46 +68,30 @@ class Columns:
             joint = np.take_along_axis(joint, index, axis=3)[:, :, :, 0] * len(self.parts[k])
         return found
 
+    def prepare(self, torch: Any, documents: Documents, device: str = "cpu") -> Batch:
+        """Documents as a batch on a device."""
 
-@dataclass(frozen=True)
-class Batch:
-    """Documents as tensors: tokens (n, L); of each Actor where its part is predicted and the law (n, T, H, M) there."""
+        def tensor(values: np.ndarray) -> Any:
+            return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
-    tokens: Any
-    laws: list[tuple[np.ndarray, Any, Any]]  # positions in an episode, token ids of the menu, law
-    heard: Any  # tokens of the observations, (n, T, H+1)
+        laws = []
+        for k, (positions, law) in enumerate(self.labels(documents)):
+            laws.append((positions, tensor(self.parts[k]), tensor(law.astype(np.float32))))
+        return Batch(tensor(self.tokens(documents)), laws, tensor(self.observation[documents.observations]))
 
-    @property
-    def num_tokens(self) -> int:
-        return int(self.tokens.numel())
+    def losses(self, torch: Any, model: Any, batch: Batch) -> tuple[Any, Any]:
+        """Mean cross-entropy on the expert's law at subgoal positions, and on the observations that followed."""
+        log_probs = self.log_law(torch, model, batch)
+        label_loss = log_probs.new_zeros(())
+        for positions, menu, law in batch.laws:
+            label_loss = label_loss - (law * log_probs[:, :, positions][..., menu]).sum(dim=-1).mean()
+        horizon = batch.heard.shape[2] - 1
+        before = np.concatenate([[0], self.per_step * np.arange(1, horizon + 1)])  # the token before each observation
+        observation_loss = -log_probs[:, :, before].gather(-1, batch.heard[..., None]).mean()
+        return label_loss, observation_loss
 
-
-def prepare(torch: Any, columns: Columns, documents: Documents, device: str = "cpu") -> Batch:
-    """Documents as a batch on a device."""
-
-    def tensor(values: np.ndarray) -> Any:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(device)
-
-    laws = []
-    for k, (positions, law) in enumerate(columns.labels(documents)):
-        laws.append((positions, tensor(columns.parts[k]), tensor(law.astype(np.float32))))
-    return Batch(tensor(columns.tokens(documents)), laws, tensor(columns.observation[documents.observations]))
-
-
-def losses(torch: Any, model: Any, columns: Columns, batch: Batch) -> tuple[Any, Any]:
-    """Mean cross-entropy on the expert's law at subgoal positions, and on the observations that followed."""
-    log_probs = log_law(torch, model, columns, batch)
-    label_loss = log_probs.new_zeros(())
-    for positions, menu, law in batch.laws:
-        label_loss = label_loss - (law * log_probs[:, :, positions][..., menu]).sum(dim=-1).mean()
-    horizon = batch.heard.shape[2] - 1
-    before = np.concatenate([[0], columns.per_step * np.arange(1, horizon + 1)])  # the token before each observation
-    observation_loss = -log_probs[:, :, before].gather(-1, batch.heard[..., None]).mean()
-    return label_loss, observation_loss
-
-
-def log_law(torch: Any, model: Any, columns: Columns, batch: Batch) -> Any:
-    """log P(next token) after every token, (n, T, tokens of an episode, V)."""
-    logits = model(input_ids=batch.tokens, use_cache=False).logits
-    n, num_episodes = batch.heard.shape[:2]
-    return torch.log_softmax(logits.float().reshape(n, num_episodes, columns.per_episode, -1), dim=-1)
+    def log_law(self, torch: Any, model: Any, batch: Batch) -> Any:
+        """log P(next token) after every token, (n, T, tokens of an episode, V)."""
+        logits = model(input_ids=batch.tokens, use_cache=False).logits
+        n, num_episodes = batch.heard.shape[:2]
+        return torch.log_softmax(logits.float().reshape(n, num_episodes, self.per_episode, -1), dim=-1)

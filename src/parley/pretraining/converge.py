@@ -15,11 +15,11 @@ import numpy as np
 from parley.core.errors import BadInput, ParleyError
 from parley.models.checkpoint import FORMAT
 from parley.pretraining.architecture import build_model, require_torch
-from parley.pretraining.columns import Columns, losses, prepare
+from parley.pretraining.columns import Columns
 from parley.pretraining.documents import Documents, corrupt, sample_documents
 from parley.pretraining.recipe import Recipe
 from parley.pretraining.tokenizer import world_tokenizer
-from parley.pretraining.train import save
+from parley.pretraining.train import measured_by, save
 from parley.theory.beliefs import Beliefs
 
 NUM_HELD_OUT = 256
@@ -81,7 +81,7 @@ def converge(
         "trained_s": 0.0,
         "loss": loss,
     }
-    return Converged(loss, steps, save(model, tokenizer, about, out, beliefs))
+    return Converged(loss, steps, save(model, tokenizer, about, out, measured_by(beliefs)))
 
 
 def _descend(
@@ -96,12 +96,12 @@ def _descend(
 ) -> tuple[float, int]:
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     order = np.random.default_rng((recipe.seed, 4))
-    ready = prepare(torch, columns, held_out)
+    ready = columns.prepare(torch, held_out)
     best, kept, since, halved, step = np.inf, _weights(torch, model), 0, 0, 0
     while halved <= HALVINGS and step < most_steps:
         for _ in range(STEPS):
             mine = documents[order.integers(len(documents), size=min(recipe.batch, len(documents)))]
-            label_loss, observation_loss = losses(torch, model, columns, prepare(torch, columns, mine))
+            label_loss, observation_loss = columns.losses(torch, model, columns.prepare(torch, mine))
             loss = label_loss + recipe.observation_weight * observation_loss
             if not bool(torch.isfinite(loss)):
                 raise ParleyError(f"the loss is not a number at step {step}: lower the learning rate")
@@ -112,7 +112,7 @@ def _descend(
             step += 1
         model.eval()
         with torch.no_grad():
-            now = float(losses(torch, model, columns, ready)[0])
+            now = float(columns.losses(torch, model, ready)[0])
         model.train()
         if report:
             report(step, now)

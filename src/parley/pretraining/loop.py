@@ -11,14 +11,37 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from parley.core.errors import BadInput, ParleyError
-from parley.pretraining.columns import Columns, losses, prepare
-from parley.pretraining.documents import Documents
 from parley.pretraining.recipe import Recipe
+
+
+class Documents(Protocol):
+    """A batch of documents, of which parts can be taken."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: np.ndarray, /) -> Any: ...
+
+
+class Columns(Protocol):
+    """How documents become tokens, and what is to be predicted of them."""
+
+    def length(self, num_episodes: int) -> int:
+        """Tokens of a document."""
+        ...
+
+    def prepare(self, torch: Any, documents: Any, device: str) -> Any:
+        """Documents as tensors."""
+        ...
+
+    def losses(self, torch: Any, model: Any, batch: Any) -> tuple[Any, Any]:
+        """Mean cross-entropy on the expert's law at subgoals, and on what was heard."""
+        ...
+
 
 Source = Callable[[int], Documents]  # the batch of a step, from 0
 
@@ -115,7 +138,7 @@ class Training:
 
     def _batch(self, source: Source, step: int) -> list[Any]:
         parts = self.place.mine(source(step), self.recipe.accumulate)
-        return [prepare(self.torch, self.columns, part, self.place.device) for part in parts]
+        return [self.columns.prepare(self.torch, part, self.place.device) for part in parts]
 
     def _descend(self, model: Any, batches: list[Any]) -> dict[str, float]:
         torch, recipe, rate = self.torch, self.recipe, learning_rate(self.recipe, self.step, self.steps)
@@ -130,7 +153,7 @@ class Training:
             alone = nullcontext() if last or self.place.processes == 1 else model.no_sync()
             with alone:
                 with torch.autocast(kind, dtype=torch.bfloat16) if narrow else nullcontext():
-                    label_loss, observation_loss = losses(torch, model, self.columns, batch)
+                    label_loss, observation_loss = self.columns.losses(torch, model, batch)
                 loss = recipe.label_weight * label_loss + recipe.observation_weight * observation_loss
                 (loss / len(batches)).backward()
             total += torch.stack([label_loss.detach(), observation_loss.detach()]) / len(batches)

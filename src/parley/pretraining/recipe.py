@@ -55,6 +55,7 @@ PRESETS: dict[str, Recipe] = {
     "household": Recipe(episodes=24, tokens=18_000_000, width=64, layers=4, heads=4, batch=32),
     "weather": Recipe(episodes=24, tokens=14_000_000, width=64, layers=4, heads=4, batch=8),
     "house": Recipe(episodes=12, tokens=4_500_000, width=64, layers=4, heads=4, batch=32),
+    "generated": Recipe(episodes=32, tokens=24_000_000, width=96, layers=4, heads=4, batch=16, learning_rate=2e-3),
     "keys": Recipe(episodes=12, tokens=3_000_000, width=64, layers=4, heads=4, batch=32),
 }
 

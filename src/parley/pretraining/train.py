@@ -63,7 +63,7 @@ def pretrain(
     unfinished.restore(training)
     distance = DistanceToOracle(torch, beliefs, columns, recipe, place.device) if watch.evaluate_every else None
     began = time.perf_counter()
-    last = _watched(training, source, unfinished, watch, distance, report or (lambda found: None))
+    last = watched(training, source, unfinished, watch, distance, report or (lambda found: None))
     if place.rank:
         return {}
     about = {
@@ -80,7 +80,7 @@ def pretrain(
         "trained_s": round(time.perf_counter() - began, 1),
         "loss": last.get("loss"),
     }
-    found = save(model.to("cpu"), tokenizer, about, out, beliefs)
+    found = save(model.to("cpu"), tokenizer, about, out, measured_by(beliefs))
     unfinished.finish(out)
     return found
 
@@ -109,7 +109,7 @@ def _source(beliefs: Beliefs, recipe: Recipe, data: Path | None) -> tuple[Source
     return lambda step: dataset.batch(step, recipe.batch, recipe.seed).first(recipe.episodes), {"documents": config}
 
 
-def _watched(
+def watched(
     training: Training,
     source: Source,
     unfinished: Unfinished,
@@ -164,7 +164,21 @@ def _begin_with(model: Any, columns: Columns, start: Path) -> dict[str, Any]:
     return {name: checkpoint.about.get(name) for name in ("world", "recipe", "start")}
 
 
-def save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, beliefs: Beliefs) -> dict[str, Any]:
+# What a checkpoint says of itself, and its directory -> the same with its error, and its card.
+Measure = Callable[[dict[str, Any], Path], tuple[dict[str, Any], str]]
+
+
+def measured_by(beliefs: Beliefs) -> Measure:
+    """The distance to the exact oracle of a world."""
+
+    def found(about: dict[str, Any], draft: Path) -> tuple[dict[str, Any], str]:
+        about = {**about, "error": measure(draft, beliefs, about["recipe"])}
+        return about, card(about, beliefs.tables, lambda world: asdict(PRESETS.get(world, Recipe())))
+
+    return found
+
+
+def save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, measured: Measure) -> dict[str, Any]:
     """Write the checkpoint beside its place, measure it, then move it there: it is whole or not there at all."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -176,9 +190,8 @@ def save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, beliefs: 
         model.save_pretrained(draft)
         tokenizer.save_pretrained(draft)
         _write(draft / ABOUT, about)
-        about = {**about, "error": measure(draft, beliefs, about["recipe"])}
+        about, text = measured(about, draft)
         _write(draft / ABOUT, about)
-        text = card(about, beliefs.tables, lambda world: asdict(PRESETS.get(world, Recipe())))
         (draft / "README.md").write_text(text, encoding="utf-8")
         draft.chmod(0o755)
         for file in draft.iterdir():

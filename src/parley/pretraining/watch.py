@@ -10,7 +10,7 @@ from parley.core.draws import Draws
 from parley.core.errors import MissingExtra
 from parley.core.said import Opening, Outcome
 from parley.planners.exact import ExactPlanner
-from parley.pretraining.columns import Columns, log_law, prepare
+from parley.pretraining.columns import Columns
 from parley.pretraining.documents import Documents, sample_documents
 from parley.pretraining.evaluate import matching
 from parley.pretraining.held_out import HELD_OUT
@@ -37,14 +37,14 @@ class DistanceToOracle:
         drawn = sample_documents(beliefs, NUM_DOCUMENTS, recipe.episodes, seed, recipe.rho, recipe.behaviour)
         oracle = replace(drawn, labels=_oracle_laws(beliefs, drawn, recipe.rho))
         self._torch, self._columns = torch, columns
-        self._batch = prepare(torch, columns, oracle, device)
+        self._batch = columns.prepare(torch, oracle, device)
 
     def __call__(self, model: Any) -> float:
         """Of several Actors the distances of their conditionals add up."""
         torch, was = self._torch, model.training
         model.eval()
         with torch.no_grad():
-            log_probs = log_law(torch, model, self._columns, self._batch)
+            log_probs = self._columns.log_law(torch, model, self._batch)
         model.train(was)
         total = 0.0
         for positions, menu, law in self._batch.laws:

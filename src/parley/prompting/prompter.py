@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from parley.core.errors import BadInput
+from parley.core.roles import World
 from parley.core.said import Opening, Outcome
 from parley.prompting.answers import letters
 from parley.prompting.history import Told
@@ -15,10 +16,18 @@ from parley.prompting.template import PromptTemplate, Turn
 
 @dataclass(frozen=True)
 class Words:
-    """What a prompt says of the world before anything has happened: each Actor's menu, and the horizon."""
+    """What a prompt says of the world before anything has happened: each Actor's menu, the horizon, and its rules."""
 
     menus: tuple[tuple[str, ...], ...]
     horizon: int
+    rules: str = ""
+
+    @classmethod
+    def of(cls, world: World) -> "Words":
+        """What is fixed of a world's words; a world whose menus change from step to step has none."""
+        tables, script = world.tables, getattr(world, "script", None)  # physical worlds have a script
+        menus = tables.menus if tables else script.menus if script else ()
+        return cls(tuple(map(tuple, menus)), world.horizon, tables.rules if tables else "")
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,8 @@ class Prompter:
     def _opening(self, recalled: Recalled) -> list[Turn]:
         shots, words = self.how.shots, self.how.words
         menus = [entries(menu) for menu in words.menus]
-        system = self._render("system", menus=menus, horizon=words.horizon, answer=self.how.answer, shots=len(shots))
+        about = {"rules": words.rules, "menus": menus, "horizon": words.horizon}
+        system = self._render("system", **about, answer=self.how.answer, shots=len(shots))
         turns = [Turn("system", system), *(turn for told in shots for turn in self._episode(told, -1))]
         turns.append(Turn("user", self._render("memory", notes=recalled.notes)))
         number = {id(told): i for i, told in enumerate(self.episodes)}

@@ -18,7 +18,7 @@ from parley.core.errors import BadInput
 from parley.prompting.transcript import one_line
 
 BLOCKS = ("system", "memory", "opening", "subgoal", "observation", "ask", "again", "note")
-SHIPPED = ("chat", "foresee", "transcript")
+SHIPPED = ("chat", "foresee", "stated", "transcript")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,21 @@
     > look in the cupboard
     at the cupboard, empty hand, you see the mug
 
-Episodes follow one another; with several Actors each part of a subgoal has a line of its own, in order.
+Episodes follow one another; with several Actors each part of a subgoal has a line of its own, in order. Where the world
+is not one that the model knows, two lines come first:
+
+    rules: each thing lies in one place, always the same; 2 choices
+    choices: look in the cupboard | look in the drawer
 """
+
+from collections.abc import Sequence
+
+
+def header(rules: str, menus: Sequence[Sequence[str]], horizon: int) -> str:
+    """What a newcomer is told about a world: its rules, how long an episode is, and each Actor's menu."""
+    told = f"{one_line(rules)}; " if rules else ""
+    lines = [f"rules: {told}{horizon} choices\n"]
+    return "".join([*lines, *(f"choices: {' | '.join(map(one_line, menu))}\n" for menu in menus)])
 
 
 def task_line(instruction: str) -> str:

@@ -22,6 +22,7 @@ from parley.exploration.rejection import Bets
 from parley.planners.exact import ExactPlanner
 from parley.planners.world_model import WorldModelPlanner
 from parley.report.summary import readable_manifest
+from parley.runs.directory import storage
 from parley.runs.log import LoggedEpisode, StepsLog
 from parley.theory.beliefs import Beliefs
 from parley.theory.regret import RegretMeter
@@ -83,8 +84,8 @@ def diagnose(
     if len(manifest["menus"] or [[]]) > 1:
         raise BadInput(f"{out}: runs of several Actors are not diagnosed")
     num = len(manifest["latents"])
-    log = StepsLog(out / "run.sqlite", 0, num)
-    told = list(_episodes(log))
+    with storage(out):
+        told = list(_episodes(StepsLog(out / "run.sqlite", 0, num)))
     if len(told) < 8:
         raise BadInput(f"{out}: {len(told)} whole episodes: a diagnosis takes 8 at least")
     unusable = _unusable(told)

@@ -1,0 +1,278 @@
+"""Pretraining on generated worlds: every few documents are of a family of their own; one model for all of them.
+
+The model reads rules, menu and transcript as words, and every family's expert labels its documents. What it is to learn
+is not a world but how to find out about one (He et al. 2024, section 4, with the family drawn as well as its latent).
+"""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput, MissingExtra
+from parley.core.said import Menu, Opening, Outcome
+from parley.planners.exact import ExactPlanner
+from parley.planners.language_model import LanguageModelPlanner
+from parley.pretraining.architecture import build_model, require_torch
+from parley.pretraining.card import chain
+from parley.pretraining.documents import sample_documents
+from parley.pretraining.loop import Place, Training
+from parley.pretraining.pages import LENGTH, PageColumns, Pages, length, pages_of
+from parley.pretraining.recipe import PRESETS, Recipe
+from parley.pretraining.tokenizer import CHAT_TEMPLATE, END
+from parley.pretraining.train import ABOUT, Report, save, watched
+from parley.pretraining.unfinished import Unfinished
+from parley.pretraining.watch import Watch
+from parley.prompting.transcript import header
+from parley.theory.beliefs import Beliefs
+from parley.worlds.generated.generate import EVALUATED, HELD_OUT, TRAINED, generated
+from parley.worlds.generated.words import lexicon
+
+FORMAT = "parley-generalist/1"
+MARKS = ("task: ", "rules: ", "choices: ", "> ", " | ", " - ", ": ", ", ", "; ")
+BETWEEN = (" and ", " for ", " in ", " is ", " of ", " on ", " the ", " to ")
+TOGETHER = 2  # documents of one family in a batch
+MEASURED = 8  # families of each kind on the card
+
+CARD = """---
+library_name: transformers
+license: apache-2.0
+pipeline_tag: text-generation
+---
+
+# A planner for worlds it has never seen
+
+A Llama-architecture language model of {parameters:,} parameters, trained on generated families of worlds of the kinds
+{trained}; never on the kinds {held_out}. It reads a world's rules and menu, then the transcript of a run:
+
+    {example}
+
+A menu's sentences are scored whole: `--planner hf:generated,header=true`. Made by
+
+    {commands}
+
+that is{last}: {tokens:,} tokens in pages of at most {length}, {families} families, {trained_s:.0f} seconds on one core
+that was shared with other work. Families of seeds from {evaluated} on are kept for evaluation.
+
+## Distance to the exact planner
+
+Total variation between its law over subgoals and that of the exact planner which knows the family and not its latent,
+on documents of uniformly drawn subgoals, {measured} families of each kind that were not trained on:
+
+| kind | mean (95% interval over families) | first episode | last quarter |
+|---|---|---|---|
+{rows}
+
+## Limits
+
+Kinds of world that were not trained on are planned badly; it knows {words} English words, all others in pieces.
+Positions beyond {longest} were not trained, and are not used: the prompt is cut.
+"""
+
+
+def word_tokenizer() -> Any:
+    """A `PreTrainedTokenizerFast` of everyday words; other words fall into pieces.
+
+    A space is a token of its own, so that a word is the same token wherever it stands: what is copied needs no second
+    name to be learned for it.
+    """
+    try:
+        from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+        from transformers import PreTrainedTokenizerFast
+    except ImportError:
+        raise MissingExtra("a tokenizer", "torch") from None
+    words = [word for group in lexicon().values() for word in group]
+    tokenizer = Tokenizer(models.BPE())
+    by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(" ", "isolated"), by_bytes])
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=100_000,  # merges go on until every word is whole
+        min_frequency=1,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(words * 2, trainer)
+    tokenizer.add_tokens([AddedToken(mark, normalized=False) for mark in (*MARKS, *BETWEEN)])
+    found = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+    found.chat_template = CHAT_TEMPLATE
+    return found
+
+
+def family_seed(recipe: Recipe, families: int, number: int) -> int:
+    """The seed of the family that is the `number`-th to be read; with `families` given they come again in turn."""
+    return (recipe.seed * 10**8 + (number % families if families else number)) % EVALUATED
+
+
+def pretrain_generated(
+    out: Path,
+    recipe: Recipe,
+    families: int = 0,
+    report: Report | None = None,
+    start: Path | None = None,
+    watch: Watch | None = None,
+) -> dict[str, Any]:
+    """Train a checkpoint on generated families into the new directory `out`; returns what it says of itself.
+
+    `families` is their number, 0 for new ones all the time; `start` is a checkpoint of the same shape whose weights it
+    begins with (on fewer episodes, say). Killed, the same call goes on where it was.
+    """
+    torch, transformers = require_torch()
+    if out.exists() and any(out.iterdir()):
+        raise BadInput(f"out={str(out)!r} is not empty: name a new directory for the checkpoint")
+    if families < 0 or recipe.batch % TOGETHER:
+        raise BadInput(
+            f"families={families}, batch={recipe.batch}: expected a number of families (0: always new ones) and a "
+            f"multiple of {TOGETHER} documents"
+        )
+    if recipe.rho:
+        raise BadInput(f"rho={recipe.rho}: generated worlds are labelled by experts, not demonstrated; leave it at 0")
+    tokenizer, place, watch = word_tokenizer(), Place.here(torch), watch or Watch()
+
+    def source(step: int) -> Pages:
+        found = []
+        for i in range(recipe.batch // TOGETHER):
+            number = step * (recipe.batch // TOGETHER) + i
+            tables, seed = generated(family_seed(recipe, families, number)), (recipe.seed, 0, number)
+            documents = sample_documents(Beliefs(tables), TOGETHER, recipe.episodes, seed, 0.0, recipe.behaviour)
+            found += pages_of(tables, documents, tokenizer)
+        return Pages(tuple(found))
+
+    torch.manual_seed(recipe.seed)
+    torch.set_num_threads(recipe.threads)
+    model = build_model(transformers, tokenizer, recipe, LENGTH)
+    _widen(torch, model)
+    before = _begin_with(model, start) if start else None
+    training = Training(torch, model, PageColumns(), recipe, place)
+    config = {"world": "generated", "families": families, "recipe": asdict(recipe), "start": before}
+    unfinished = Unfinished(out, {**config, "processes": place.processes})
+    unfinished.restore(training)
+    began = time.perf_counter()
+    last = watched(training, source, unfinished, watch, None, report or (lambda found: None))
+    if place.rank:
+        return {}
+    seen = training.steps * (recipe.batch // TOGETHER)
+    about = {
+        "format": FORMAT,
+        **config,
+        "families_seen": min(families, seen) if families else seen,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trained_s": round(time.perf_counter() - began, 1),
+        "loss": last.get("loss"),
+    }
+    found = save(model.to("cpu"), tokenizer, about, out, _measured)
+    unfinished.finish(out)
+    return found
+
+
+def _widen(torch: Any, model: Any) -> None:
+    """Begin with larger weights than transformers': theirs are for models ten times as wide, and copy words late."""
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            if weights.ndim > 1:
+                weights.mul_(8.0 if "embed" in name else 2.5)
+
+
+def _begin_with(model: Any, start: Path) -> dict[str, Any]:
+    """Load the weights of a checkpoint; returns what it was trained on."""
+    from safetensors.torch import load_file
+
+    about = about_of(start)
+    try:
+        model.load_state_dict(load_file(start / "model.safetensors"), strict=False)
+    except (OSError, RuntimeError) as wrong:
+        raise BadInput(f"start={str(start)!r} is of another shape: use its width, layers and heads") from wrong
+    return {name: about.get(name) for name in ("world", "families", "families_seen", "recipe", "start")}
+
+
+def _measured(about: dict[str, Any], draft: Path) -> tuple[dict[str, Any], str]:
+    episodes = about["recipe"]["episodes"]
+    about = {**about, "error": {kind: error_of(draft, kind, MEASURED, episodes) for kind in (*TRAINED, *HELD_OUT)}}
+    return about, card(about)
+
+
+def about_of(folder: Path) -> dict[str, Any]:
+    """What a checkpoint of this kind says of itself; raises `BadInput` where it is none."""
+    try:
+        about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if about["format"] == FORMAT:
+            return about
+    except (OSError, ValueError, KeyError, TypeError) as wrong:
+        raise BadInput(f"{str(folder)!r} is no checkpoint of parley's: {wrong!r}") from None
+    raise BadInput(f"{str(folder)!r} was not trained on generated worlds, but has format {about['format']!r}")
+
+
+def error_of(folder: Path, kind: str, families: int, episodes: int) -> dict[str, float]:
+    """Total variation to the exact planner on documents of families of a kind, one each, that were not trained on."""
+    from parley.models.language_model import LanguageModel
+
+    model = LanguageModel(str(folder))
+    found = np.array([_distance(model, kind, EVALUATED + 10**6 + i, episodes) for i in range(families)])
+    means = found.mean(axis=1)
+    return {
+        "mean": round(float(means.mean()), 4),
+        "half_width": round(float(1.96 * means.std(ddof=1) / np.sqrt(families)), 4),
+        "first": round(float(found[:, 0].mean()), 4),
+        "last": round(float(found[:, -max(1, episodes // 4) :].mean()), 4),
+    }
+
+
+def _distance(model: Any, kind: str, seed: int, episodes: int) -> Float[np.ndarray, " T"]:
+    """Planner and oracle read the same document; mean total variation of each episode's steps."""
+    tables = generated(seed, kind)
+    beliefs = Beliefs(tables)
+    documents = sample_documents(beliefs, 1, episodes, (seed,), behaviour="uniform")
+    ours = LanguageModelPlanner(model, words=header(tables.rules, tables.menus, tables.horizon))
+    theirs, menu = ExactPlanner(beliefs), Menu.shared(tables.menus[0])
+    names, seen = (np.array(names, dtype=object) for names in (tables.menus[0], tables.observations))
+    tasks, unlike = np.array(tables.instructions, dtype=object), np.zeros(episodes)
+    for reader in (ours, theirs):
+        reader.start(Draws(seed, 1))
+    for t in range(episodes):
+        said: Opening | Outcome = Opening(t, tasks[documents.instructions[:, t]], seen[documents.observations[:, t, 0]])
+        for h in range(tables.horizon):
+            for reader in (ours, theirs):
+                reader.hear(said)
+            laws = [reader.propose(menu, np.empty((1, 0), dtype=object)).probs for reader in (ours, theirs)]
+            unlike[t] += 0.5 * float(np.abs(laws[0] - laws[1]).sum()) / tables.horizon
+            parts, heard = names[documents.subgoals[:, t, h]][:, None], seen[documents.observations[:, t, h + 1]]
+            said = Outcome(t, h + 1, parts, heard, np.zeros(1), np.ones(1, dtype=bool))
+        for reader in (ours, theirs):
+            reader.hear(said)
+    return unlike
+
+
+def card(about: dict[str, Any]) -> str:
+    """The text of README.md."""
+    recipe, commands = about["recipe"], chain(about, lambda world: asdict(PRESETS[world]))
+    tables = generated(0)
+    lines = [f"rules: {tables.rules}; {tables.horizon} choices", f"choices: {' | '.join(tables.menus[0])}"]
+    lines += [f"task: {tables.instructions[0]}", tables.observations[0], f"> {tables.menus[0][0]}", "..."]
+    rows = [
+        f"| {kind}{' (held out)' if kind in HELD_OUT else ''} | {e['mean']:.3f} ± {e['half_width']:.3f} "
+        f"| {e['first']:.3f} | {e['last']:.3f} |"
+        for kind, e in about["error"].items()
+    ]
+    return CARD.format(
+        parameters=about["parameters"],
+        trained=", ".join(f"`{kind}`" for kind in TRAINED),
+        held_out=" and ".join(f"`{kind}`" for kind in HELD_OUT),
+        example="\n    ".join(lines),
+        commands="\n    ".join(commands),
+        last=", in the last command" if len(commands) > 1 else "",
+        longest=LENGTH,
+        tokens=recipe["tokens"],
+        length=length(recipe["episodes"]),
+        families=f"{about['families_seen']:,}",
+        trained_s=about["trained_s"],
+        evaluated=f"{EVALUATED:,}",
+        measured=MEASURED,
+        rows="\n".join(rows),
+        words=f"{sum(map(len, lexicon().values())):,}",
+    )

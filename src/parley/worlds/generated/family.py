@@ -1,0 +1,72 @@
+"""From a family as a rule of the game, `Sketch`, to its `Tables`: states are those that can be reached."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from parley.core.tables import Tables
+
+State = tuple[Any, ...]  # of each kind another
+START: State = ("start",)
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A family of worlds as functions of the latent's index, the state and the subgoal's index.
+
+    `step` gives the states that may follow, with their probabilities; `say` what is heard in a state; `pay` what
+    hearing it is worth under an instruction. `rules` tell a newcomer what kind of world this is, not its latent.
+    """
+
+    kind: str
+    rules: str
+    menu: tuple[str, ...]
+    instructions: tuple[str, ...]
+    latents: tuple[str, ...]
+    prior: Float[np.ndarray, " Z"]
+    horizon: int
+    step: Callable[[int, State, int], list[tuple[float, State]]]
+    say: Callable[[State], str]
+    pay: Callable[[str, int], float]
+
+
+def tables_of(sketch: Sketch) -> Tables:
+    """The tables of a sketch."""
+    latents, subgoals = range(len(sketch.latents)), range(len(sketch.menu))
+    states, frontier = {START: 0}, [START]
+    for _ in range(sketch.horizon):
+        reached = [s for now in frontier for z in latents for g in subgoals for _, s in sketch.step(z, now, g)]
+        frontier = [s for s in dict.fromkeys(reached) if s not in states]
+        states |= {s: len(states) + i for i, s in enumerate(frontier)}
+    transition = np.zeros((len(latents), len(states), len(subgoals), len(states)))
+    for state, i in states.items():
+        for z in latents:
+            for g in subgoals:
+                for prob, after in sketch.step(z, state, g):
+                    # What is first reached after the last step leads nowhere: it stays.
+                    transition[z, i, g, states.get(after, i)] += prob
+    said = {state: sketch.say(state) for state in states}
+    observations = tuple(dict.fromkeys(said.values()))
+    emission = np.zeros((len(states), len(observations)))
+    for state, i in states.items():
+        emission[i, observations.index(said[state])] = 1
+    initial = np.zeros((len(latents), len(states)))
+    initial[:, 0] = 1
+    return Tables(
+        name="generated",
+        horizon=sketch.horizon,
+        states=tuple(f"{said[state]} ({i})" for state, i in states.items()),
+        observations=observations,
+        menus=(sketch.menu,),
+        latents=sketch.latents,
+        instructions=sketch.instructions,
+        prior=np.asarray(sketch.prior, dtype=float),
+        initial=initial,
+        transition=transition,
+        emission=np.tile(emission, (len(latents), 1, 1)),
+        reward=np.array([[sketch.pay(o, w) for w in range(len(sketch.instructions))] for o in observations]),
+        rules=sketch.rules,
+    )

@@ -1,0 +1,210 @@
+"""Pages of many families and the model of them: what is to be predicted is the expert's law, token by token."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from parley import assemble
+from parley.cli import main
+from parley.core.errors import BadInput
+from parley.execute import RunConfig, run
+from parley.models.language_model import LanguageModel
+from parley.planners.language_model import LanguageModelPlanner, Scoring
+from parley.pretraining import generalist
+from parley.pretraining.documents import sample_documents
+from parley.pretraining.generalist import about_of, error_of, family_seed, pretrain_generated, word_tokenizer
+from parley.pretraining.pages import LENGTH, PageColumns, Pages, length, pages_of
+from parley.pretraining.recipe import Recipe
+from parley.prompting.prompter import Prompter, Prompting, Words
+from parley.prompting.template import PromptTemplate, as_text
+from parley.prompting.transcript import header, observation_line, subgoal_line, task_line
+from parley.theory.beliefs import Beliefs
+from parley.worlds.generated.generate import KINDS, generated
+
+TINY = Recipe(episodes=4, tokens=16_000, width=16, layers=1, heads=1, batch=4, learning_rate=0.01)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return word_tokenizer()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("generalist") / "out"
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generalist, "MEASURED", 2)
+        pretrain_generated(out, TINY, families=1, report=lambda now: found.append(now["loss"]))
+    return out, found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_is_the_text_of_its_document(kind, tokenizer):
+    tables = generated(5, kind)
+    documents = sample_documents(Beliefs(tables), 2, 6, (1,))
+    for i, page in enumerate(pages_of(tables, documents, tokenizer)):
+        text = header(tables.rules, tables.menus, tables.horizon)
+        for t in range(page.decisions // tables.horizon):
+            text += task_line(tables.instructions[documents.instructions[i, t]])
+            text += observation_line(tables.observations[documents.observations[i, t, 0]])
+            for h in range(tables.horizon):
+                text += subgoal_line(tables.menus[0][documents.subgoals[i, t, h]])
+                text += observation_line(tables.observations[documents.observations[i, t, h + 1]])
+        assert page.tokens.tolist() == tokenizer(text, add_special_tokens=False).input_ids
+        assert tokenizer.decode(page.tokens) == text and len(page.tokens) <= length(6)
+        np.testing.assert_allclose(page.law.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("kind", ["rooms", "levers", "lock"])  # menus of several tokens, some with beginnings in common
+def test_laws_of_tokens_multiply_to_the_law_of_sentences(kind, tokenizer):
+    """Over all sentences that the behaviour may say, prefixes shared: the product is the expert's law of each."""
+    tables = generated(11, kind)
+    documents = sample_documents(Beliefs(tables), 40, 1, (2,), behaviour="uniform")
+    said = [tokenizer(subgoal_line(g), add_special_tokens=False).input_ids for g in tables.menus[0]]
+    seen = 0
+    for i, page in enumerate(pages_of(tables, documents, tokenizer)):
+        g = documents.subgoals[i, 0, 0]
+        label, line = documents.labels[i, 0, 0, g], said[g]
+        if label == 0:
+            continue
+        first = int(np.flatnonzero(~page.heard.astype(bool))[0])
+        product = 1.0
+        for j, token in enumerate(line[1:]):
+            row = first + j
+            assert page.tokens[page.before[row] + 1] == token
+            product *= page.law[row][page.target[row] == token].sum()
+        assert product == pytest.approx(label)
+        seen += 1
+    assert seen >= 5
+
+
+def test_pages_end_with_a_whole_episode(tokenizer):
+    tables = generated(0, "rooms")
+    page = pages_of(tables, sample_documents(Beliefs(tables), 1, 64, (0,)), tokenizer)[0]
+    assert LENGTH - 60 < len(page.tokens) <= LENGTH and page.decisions % tables.horizon == 0
+    assert page.before.max() == len(page.tokens) - 2
+
+
+def test_the_loss_is_the_cross_entropy_of_what_is_to_be_predicted(tokenizer):
+    """With a model that holds all tokens alike every prediction costs log V nats."""
+    tables = generated(2, "find")
+    pages = Pages(tuple(pages_of(tables, sample_documents(Beliefs(tables), 3, 4, (0,)), tokenizer)))
+    columns, size = PageColumns(), len(tokenizer)
+    batch = columns.prepare(torch, pages)
+
+    class Flat:
+        def base_model(self, input_ids, use_cache):
+            return SimpleNamespace(last_hidden_state=torch.zeros(*input_ids.shape, 4))
+
+        def get_output_embeddings(self):
+            return torch.nn.Linear(4, size, bias=False)
+
+    with torch.no_grad():
+        label, heard = columns.losses(torch, Flat(), batch)
+    told = sum(int(page.heard.sum()) for page in pages.pages)
+    chosen = sum(len(page.heard) for page in pages.pages) - told
+    assert float(heard) == pytest.approx(np.log(size) * told / batch.decisions, rel=1e-5)
+    assert float(label) == pytest.approx(np.log(size) * chosen / batch.decisions, rel=1e-5)
+    assert len(pages[np.array([2, 0])]) == 2 and pages[np.array([2])].pages[0] is pages.pages[2]
+
+
+def test_training_learns_and_says_what_it_was(trained):
+    out, losses = trained
+    about = about_of(out)
+    assert np.mean(losses[-3:]) < 0.6 * np.mean(losses[:3])  # of one family, read again and again
+    assert about["families_seen"] == 1 and set(about["error"]) == set(KINDS)
+    card = (out / "README.md").read_text()
+    assert "--world generated --out DIR" in card and "`lock` and `ask`" in card and "lock (held out)" in card
+    json.dumps(about)
+
+
+def test_it_may_begin_with_another_one(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(generalist, "MEASURED", 2)
+    start, _ = trained
+    arguments = ["pretrain", "--world", "generated", "--out", str(tmp_path / "b"), "--start", str(start), "--json"]
+    arguments += ["--episodes", "6", "--tokens", "2000", "--width", "16", "--layers", "1", "--heads", "1"]
+    assert main([*arguments, "--batch", "4", "--families", "3"]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["families_seen"] <= 3 and about["start"]["recipe"]["episodes"] == 4
+    assert "STAGE1" in (tmp_path / "b" / "README.md").read_text()
+
+
+def test_families_come_again_in_turn_where_their_number_is_given():
+    assert [family_seed(TINY, 3, n) for n in range(5)] == [0, 1, 2, 0, 1]
+    assert family_seed(TINY, 0, 5) == 5
+
+
+def test_the_planner_reads_the_header_of_training(trained, tmp_path):
+    """The same first lines in training, by `hf:...,header=true`, and by the template `stated` of endpoint planners."""
+    out, _ = trained
+    world = assemble.world("generated:seed=5,kind=find")
+    t = world.tables
+    scene = assemble.Scene("generated:seed=5,kind=find", world, np.zeros(2, dtype=int), 4)
+    planner = assemble.planner(f"hf:{out},header=true", scene)
+    assert planner.words == header(t.rules, t.menus, t.horizon)
+    prompter = Prompter(Prompting(PromptTemplate("stated"), Words.of(world)))
+    prompter.begin(t.instructions[0], t.observations[0])
+    text = planner.words + task_line(t.instructions[0]) + observation_line(t.observations[0])
+    assert as_text(prompter.turns()) == text
+    run(RunConfig("generated:seed=5,kind=find", f"hf:{out},header=true", runs=2, episodes=3), tmp_path / "run")
+
+
+def test_without_memory_an_episode_is_read_as_if_it_were_the_first(trained):
+    out, _ = trained
+    model, t = LanguageModel(str(out)), generated(5, "find")
+    words = header(t.rules, t.menus, t.horizon)
+    without, fresh = (
+        LanguageModelPlanner(model, scoring=Scoring(memory=memory), words=words) for memory in ("none", "full")
+    )
+    from parley.core.draws import Draws
+    from parley.core.said import Menu, Opening
+
+    menu, parts = Menu.shared(t.menus[0]), np.empty((1, 0), dtype=object)
+    without.start(Draws(0, 1))
+    for episode in range(3):
+        w = t.instructions[episode % len(t.instructions)]
+        opening = Opening(episode, np.array([w], dtype=object), np.array([t.observations[0]], dtype=object))
+        without.hear(opening)
+        fresh.start(Draws(0, 1))
+        fresh.hear(opening)
+        probs = without.propose(menu, parts).probs
+        np.testing.assert_allclose(probs, fresh.propose(menu, parts).probs, rtol=1e-5)
+    state = without.snapshot()
+    without.restore(state)
+    np.testing.assert_allclose(without.propose(menu, parts).probs, probs, rtol=1e-5)
+
+
+def test_the_error_is_a_distance(trained):
+    out, _ = trained
+    found = error_of(out, "levers", families=2, episodes=3)
+    assert 0 <= found["mean"] <= 1 and 0 <= found["first"] <= 1 and found["half_width"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--families", "-1"], "families=-1"),
+        (["--batch", "3"], "multiple of 2"),
+        (["--rho", "0.5", "--behaviour", "uniform"], "rho=0.5"),
+        (["--data", "x"], "drawn as they are read"),
+        (["--start", "src"], "no checkpoint of parley's"),
+    ],
+)
+def test_bad_input(arguments, said, tmp_path, capsys):
+    command = ["pretrain", "--world", "generated", "--out", str(tmp_path / "x"), "--tokens", "1000"]
+    assert main([*command, *arguments]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_options_of_the_planner_and_families_of_one_world(tmp_path, capsys, trained):
+    out, _ = trained
+    with pytest.raises(BadInput, match="memory='short'"):
+        Scoring(memory="short")
+    assert main(["pretrain", "--world", "shortcut", "--families", "2", "--out", str(tmp_path / "x")]) == 2
+    assert "--world generated" in capsys.readouterr().err
+    with pytest.raises(BadInput, match="not trained on generated worlds"):
+        about_of(assemble.CHECKPOINTS / "shortcut")
