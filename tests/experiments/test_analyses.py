@@ -319,6 +319,8 @@ def test_unseen_worlds():
         def made(c, rng):
             if isinstance(c, unseen_worlds.Property):
                 return np.array([[float((c.seed + i) % 2)] for i in range(c.runs)])
+            if isinstance(c, unseen_worlds.Seen):
+                return np.zeros((1, 1))
             total = 10.0 + saved * ("memory=none" in c.planner) - explored * (c.explore == "adaptive-proposals")
             falls = np.linspace(1.0, left, c.episodes)
             return (total * falls / falls.sum())[None] * rng.uniform(0.9, 1.1, size=(c.runs, 1))
@@ -337,9 +339,11 @@ def test_unseen_worlds():
 
 def test_unseen_worlds_refuses_families_that_were_trained_on(monkeypatch):
     monkeypatch.setattr(unseen_worlds, "_DIGESTS", {world_digest(generated(EVALUATED + 3))})
-    unseen_worlds.unseen("generated", 4, 4)
+    cells = [unseen_worlds.Seen("generated", runs=4, seed=first) for first in (4, 0)]
+    none, one = [unseen_worlds.measure(cell, lambda *said: None) for cell in cells]
+    assert none == 0 and one == 1
     with pytest.raises(BadInput, match="1 of its families"):
-        unseen_worlds.unseen("generated", 0, 4)
+        unseen_worlds.gathered(cells[1:], [one])
 
 
 def test_unseen_worlds_in_small(monkeypatch):

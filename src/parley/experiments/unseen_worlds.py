@@ -62,6 +62,11 @@ class Property(RunConfig):
 
 
 @dataclass(frozen=True)
+class Seen(RunConfig):
+    """A cell that counts the families of the evaluation, by hash of tables and words, that were trained on."""
+
+
+@dataclass(frozen=True)
 class Grown(RunConfig):
     """A cell that trains a checkpoint on `families` families and runs it on held-out seeds."""
 
@@ -79,6 +84,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     """Every set in chunks, every planner on it; the property of having a trap; in full, the curves."""
     found: list[RunConfig] = []
     sizes = {SEEDS: 64 if quick else 256, **{f"{SEEDS}:kind={kind}": 32 if quick else 64 for kind in HELD_OUT}}
+    found += [Seen(world, runs=families) for world, families in sizes.items()]
     for world, families in sizes.items():
         for first in range(0, families, CHUNK):
             chunk = dict(episodes=EPISODES, runs=CHUNK, seed=first)
@@ -104,8 +110,9 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Flo
     specs = [_family(config.world, config.seed + i) for i in range(config.runs)]
     if isinstance(config, Property):
         return np.array([[float(_trapped(spec))] for spec in specs])
-    if config.planner.startswith(LEARNED):
-        unseen(config.world, config.seed, config.runs)
+    if isinstance(config, Seen):
+        both = {world_digest(_tables(spec)) for spec in specs} & _trained_on()
+        return np.array([[float(len(both))]])
     one = replace(config, runs=1)
     rows = [regret_of(replace(one, world=spec, seed=config.seed + i), bar) for i, spec in enumerate(specs)]
     return np.concatenate(rows)
@@ -141,12 +148,13 @@ _DIGESTS: set[str] = set()
 
 
 def _trained_on() -> set[str]:
-    """Hashes of all families that the checkpoint was trained on, made again from their seeds."""
-    if not _DIGESTS:
-        about = about_of(assemble.CHECKPOINTS / "generated")
-        recipe = Recipe(**about["recipe"])
-        seeds = [family_seed(recipe, about["families"], number) for number in range(about["families_seen"])]
+    """Hashes of all families that the checkpoint was trained on, in all its stages, made again from their seeds."""
+    stage = None if _DIGESTS else about_of(assemble.CHECKPOINTS / assemble.GENERALIST)
+    while stage:
+        recipe = Recipe(**stage["recipe"])
+        seeds = {family_seed(recipe, stage["families"], number) for number in range(stage["families_seen"])}
         _DIGESTS.update(world_digest(generated(seed)) for seed in seeds)
+        stage = stage["start"]
     return _DIGESTS
 
 
@@ -166,11 +174,14 @@ Regrets = dict[tuple[str, str], Float[np.ndarray, "R T"]]
 
 
 def gathered(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Regrets:
-    """Regret by set and arm, chunks joined; the arm `trap` holds the property."""
+    """Regret by set and arm, chunks joined; the arm `trap` holds the property. Raises `BadInput` for seen families."""
     name = {arm: title for title, arm in ARMS.items()}
     chunks: dict[tuple[str, str], list[np.ndarray]] = {}
     for config, regret in zip(configs, regrets, strict=True):
-        if not isinstance(config, Grown):
+        if isinstance(config, Seen) and regret.any():
+            number = int(regret[0, 0])
+            raise BadInput(f"world {config.world!r}: {number} of its families are among those that were trained on")
+        if not isinstance(config, (Grown, Seen)):
             title = "trap" if isinstance(config, Property) else name[config.planner, config.explore]
             chunks.setdefault((config.world, title), []).append(regret)
     return {key: np.concatenate(parts) for key, parts in chunks.items()}
