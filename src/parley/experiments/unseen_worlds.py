@@ -131,15 +131,6 @@ def _trapped(spec: str) -> bool:
     return not traps(beliefs, classes_of(beliefs), EPISODES).reveals("greedy")
 
 
-def unseen(world: str, first: int, count: int) -> None:
-    """Raise `BadInput` where a family of the evaluation, by hash of tables and words, is one that was trained on."""
-    evaluated = {world_digest(_tables(_family(world, first + i))) for i in range(count)}
-    if both := evaluated & _trained_on():
-        raise BadInput(
-            f"world {world!r}: {len(both)} of its families are among those that the checkpoint was trained on"
-        )
-
-
 def _tables(spec: str) -> Any:
     return assemble.world(spec).tables
 
