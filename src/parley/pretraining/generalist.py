@@ -70,8 +70,8 @@ on documents of uniformly drawn subgoals, {measured} families of each kind that 
 
 ## Limits
 
-The table says how well it plans; a law that is the same for all subgoals is at about 0.6 to 0.8. It knows {words} English
-words, all others in pieces. Positions beyond {longest} were not trained, and are not used: the prompt is cut.
+The table says how well it plans; a law that is the same for all subgoals is at about 0.6 to 0.8. It knows {words}
+English words, all others in pieces. Positions beyond {longest} were not trained, and are not used: the prompt is cut.
 """
 
 
