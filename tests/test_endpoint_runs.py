@@ -182,10 +182,10 @@ def test_the_same_checkpoint_behind_the_server_proposes_the_same(tmp_path):
 def test_regret_is_that_of_the_local_planner_and_prefixes_are_cached(tmp_path):
     path = assemble.CHECKPOINTS / "shortcut"
     explore = "epsilon-greedy:epsilon=0.2"
-    run(RunConfig("shortcut", "transformer", explore, runs=8, episodes=24), tmp_path / "local")
+    run(RunConfig("shortcut", "transformer", explore, runs=8, episodes=12), tmp_path / "local")
     with Running(path) as server:
         spec = f"endpoint:model=parley/shortcut,base_url={server.base_url},tokenizer={path}"
-        manifest = run(RunConfig("shortcut", spec, explore, runs=8, episodes=24), tmp_path / "served")
+        manifest = run(RunConfig("shortcut", spec, explore, runs=8, episodes=12), tmp_path / "served")
     totals = {}
     for name in ("local", "served"):
         reader = RunReader(tmp_path / name)

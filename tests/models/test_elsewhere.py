@@ -49,7 +49,7 @@ def test_the_same_greedy_text_in_plain_transformers(world):
         said = model.generate(**asked, do_sample=False, max_new_tokens=NEW)[0, asked.input_ids.shape[1] :].tolist()
     expected = continued(path, asked.input_ids[0].tolist())
     assert said == expected[: len(said)] and len(said) > 3
-    assert tokenizer.decode(said).splitlines()[0] in {f"> {g}" for g in assemble.world(world).tables.subgoals}
+    assert tokenizer.decode(said).splitlines()[0] in {f"> {g}" for g in assemble.world(world).tables.menus[0]}
 
 
 @pytest.fixture

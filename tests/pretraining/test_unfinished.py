@@ -14,6 +14,7 @@ from parley import assemble
 from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.planners.transformer import TransformerPlanner
 from parley.pretraining import loop, unfinished
+from parley.pretraining.columns import Columns
 from parley.pretraining.dataset import DataConfig
 from parley.pretraining.loop import learning_rate
 from parley.pretraining.make import make
@@ -121,6 +122,7 @@ def test_a_batch_in_parts_is_the_same_batch(tables, tmp_path):
         replace(TINY, accumulate=3)
 
 
+@pytest.mark.slow
 def test_processes_share_a_batch(tables, tmp_path):
     """Two processes under torchrun (gloo): the curve of one."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

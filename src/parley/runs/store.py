@@ -3,10 +3,10 @@
 import hashlib
 import io
 import json
-import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,13 @@ INDEXES = (
 SNAPSHOT_S = 20.0  # how often the state of planner and explorer is kept where steps are not
 COMMIT_S = 0.5  # how long finished episodes may wait for their transaction where steps are not kept
 
-GROUP = 64  # transactions that may become one when the writer lags behind
+LAG = 64  # transactions that may wait in memory
 
 Statement = tuple[str, Iterable[tuple[Any, ...]]]
 
 
 class RunStore:
-    """A run directory open for writing. Cohorts hand over statements; one thread owns the connection."""
+    """A run directory open for writing. Cohorts and ledgers hand over statements; one thread at a time commits."""
 
     def __init__(self, out: Path, manifest: dict[str, Any]) -> None:
         self.out, self.manifest = out, manifest
@@ -62,8 +62,11 @@ class RunStore:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(SCHEMA)
-        self._queue: queue.Queue[tuple[list[Statement], threading.Event | None] | None] = queue.Queue(maxsize=64)
+        self._waiting: deque[list[Statement]] = deque()
+        self._given = self._written = 0  # transactions so far
+        self._order, self._committing = threading.Lock(), threading.Lock()
         self._wrong: BaseException | None = None
+        self._more, self._closing = threading.Event(), False
         self._writer = threading.Thread(target=self._write, name="run-store", daemon=True)
         self._writer.start()
         self._recorders: list[CohortRecorder] = []
@@ -110,11 +113,18 @@ class RunStore:
         Raises what kept it, or without waiting an earlier one, from being written.
         """
         self._raise_if_wrong()
-        done = threading.Event() if wait else None
-        self._queue.put((statements, done))
-        if done:
-            done.wait()
-            self._raise_if_wrong()
+        with self._order:
+            self._waiting.append(statements)
+            self._given += 1
+            mine = self._given
+        if not wait and len(self._waiting) <= LAG:
+            self._more.set()
+            return
+        # Who waits commits, for all others that wait as well: cheaper than a change of threads for each.
+        with self._committing:
+            if self._written < mine:
+                self._commit_all()
+        self._raise_if_wrong()
 
     def _raise_if_wrong(self) -> None:
         if self._wrong is not None:
@@ -122,19 +132,19 @@ class RunStore:
                 raise self._wrong
 
     def _write(self) -> None:
-        """Commit what was handed over, in order; what has piled up meanwhile becomes one transaction."""
-        open_ = True
-        while open_:
-            items = [self._queue.get()]
-            while not self._queue.empty() and len(items) < GROUP:
-                items.append(self._queue.get())
-            open_ = None not in items  # nothing comes after it
-            group = [item for item in items if item is not None]
-            if self._wrong is None:
-                self._commit([statement for statements, _ in group for statement in statements])
-            for _, done in group:
-                if done:
-                    done.set()
+        """Commit in the background what nobody waits for."""
+        while not self._closing:
+            self._more.wait()
+            self._more.clear()
+            with self._committing:
+                self._commit_all()
+
+    def _commit_all(self) -> None:
+        """One transaction of all that was handed over, in order; only with `_committing` held."""
+        group = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if group and self._wrong is None:
+            self._commit([statement for statements in group for statement in statements])
+        self._written += len(group)
 
     def _commit(self, statements: list[Statement]) -> None:
         try:
@@ -157,7 +167,8 @@ class RunStore:
                 recorder.flush()
         except ParleyError:
             pass  # raised again below, once the writer has stopped
-        self._queue.put(None)
+        self._closing = True
+        self._more.set()
         self._writer.join()
         try:
             self._raise_if_wrong()
