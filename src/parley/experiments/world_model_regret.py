@@ -67,7 +67,10 @@ def cells(quick: bool) -> Sequence[RunConfig]:
         base = RunConfig(path.name, "", "", episodes=episodes, latent="each", runs=runs)
         found.append(replace(base, planner=LEARNING[0], explore=LEARNING[1]))
         explorers = (RATE,) if quick else (*DECIDING, *REPORTED)
-        found += [replace(base, planner=p, explore=e) for e in explorers for p in (*PLANNERS, CLONE)]
+        small = {ALL_HISTORIES: 16}  # runs at a time: there are as many histories for each
+        found += [
+            replace(base, planner=p, explore=e, cohort=small.get(p, 0)) for e in explorers for p in (*PLANNERS, CLONE)
+        ]
         if path.name in TRAINED_HERE[: 1 if quick else None]:
             plain = {name: getattr(base, name) for name in RunConfig.__dataclass_fields__}
             tokens = PRESETS[path.name].tokens // (10 if quick else 3)

@@ -14,6 +14,7 @@ from parley.core.draws import sample_rows
 from parley.core.errors import BadInput
 from parley.pretraining.behaviour import Acting, Behaviour
 from parley.theory.beliefs import Beliefs
+from parley.theory.posterior import bail, normalised
 
 BEHAVIOURS = ("mixed", "uniform")
 EXPERT = -1  # the behaviour of an episode that the expert of z demonstrates
@@ -150,6 +151,23 @@ def follow(beliefs: Beliefs, documents: Documents) -> Followed:
             place, prob = beliefs.advance(h + 1, place, z, documents.subgoals[:, e, h], seen[:, h + 1])
             likelihood[:, e, h + 1] = prob
     return Followed(labels, likelihood, nodes)
+
+
+def averaged(beliefs: Beliefs, documents: Documents) -> Documents:
+    """The same trajectories, labelled with pi*_z averaged over the posterior of z at each step (BAIL, theory.md 2).
+
+    That is the mean of pi*_z given all that a reader of the document knows, so the loss has the same minimiser, and its
+    gradient is without the noise of which z was drawn. The behaviour must not know z, as in `draw` with rho = 0.
+    """
+    t, n, (num_episodes, horizon) = beliefs.tables, len(documents), documents.subgoals.shape[1:]
+    every = documents[np.repeat(np.arange(n), t.num_latents)]
+    followed = follow(beliefs, replace(every, latents=np.tile(np.arange(t.num_latents), n)))
+    with np.errstate(divide="ignore"):
+        heard = np.log(followed.likelihood).reshape(n, t.num_latents, -1).cumsum(axis=-1)
+        weights = np.log(t.prior)[:, None, None] + heard.reshape(n, t.num_latents, num_episodes, horizon + 1)[..., :-1]
+    posterior = normalised(np.moveaxis(weights, 1, -1))  # N T H Z
+    experts = np.moveaxis(followed.labels.reshape(n, t.num_latents, num_episodes, horizon, -1), 1, -2)
+    return replace(documents, labels=bail(posterior, experts))
 
 
 def row_keys(rows: np.ndarray) -> np.ndarray:
