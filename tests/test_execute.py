@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -126,6 +127,27 @@ def test_killed_in_the_middle_and_resumed(tmp_path, explore, record):
     before = (tmp_path / "killed" / "manifest.json").read_text()
     resume(tmp_path / "killed")  # a finished run is left as it is
     assert (tmp_path / "killed" / "manifest.json").read_text() == before
+
+
+def test_what_is_handed_over_last_is_written(tmp_path, monkeypatch):
+    """The writer may be at work, and then find that it is over, when the last episodes arrive."""
+    commit, arrived = store.RunStore._commit, threading.Event()
+
+    def slow(self, statements):
+        arrived.set()
+        time.sleep(0.2)
+        commit(self, statements)
+
+    monkeypatch.setattr(store.RunStore, "_commit", slow)
+    began = store.RunStore.create(tmp_path / "r", config={"record": "episodes"})
+    row = (0, 0, "go", False, 1.0, 1.0, 0.0, 0.0, 0.1)
+    began.put([(store.EPISODE, [row])])
+    assert arrived.wait(10)
+    began.put([(store.EPISODE, [(0, 1, *row[2:])])])
+    began.close()
+    db = sqlite3.connect(tmp_path / "r" / "run.sqlite")
+    assert db.execute("SELECT COUNT(*) FROM episodes").fetchone() == (2,)
+    db.close()
 
 
 def interrupted(out: Path, after: int = 3, world: str = "shortcut", explore: str = "none") -> RunConfig:

@@ -170,6 +170,7 @@ class RunStore:
         self._closing = True
         self._more.set()
         self._writer.join()
+        self._commit_all()  # the writer may have seen that it is over before it saw what was handed over last
         try:
             self._raise_if_wrong()
             if status == "finished":
