@@ -1,6 +1,7 @@
 """docs/results.md: what the experiments found, written from the findings that they left on disk and nothing else."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,12 +41,22 @@ def read_findings(under: Path) -> dict[str, dict[str, Any]]:
 
 
 def write_results(findings: Mapping[str, Mapping[str, Any]], order: Sequence[str], page: Path) -> None:
-    """The page, and the figures in figures/results/ beside it."""
-    names = [name for name in order if name in findings]
-    text = HEAD + "".join(_line(name, findings[name]) for name in names)
-    for name in names:
-        text += "\n" + _section(name, findings[name], page)
+    """The page, and the figures in figures/results/ beside it.
+
+    What the page says of experiments without a finding stays: some take hours, and need not be carried out together.
+    """
+    said = {**_kept(page), **{name: (_line(name, f), _section(name, f, page)) for name, f in findings.items()}}
+    names = [name for name in order if name in said]
+    text = HEAD + "".join(said[name][0] for name in names) + "".join("\n" + said[name][1] for name in names)
     write_whole(page, text.encode())
+
+
+def _kept(page: Path) -> dict[str, tuple[str, str]]:
+    """Line and section of each experiment on a page that was written before."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    sections = {part.partition("\n")[0]: f"## {part.rstrip()}\n\n" for part in re.split("^## ", text, flags=re.M)[1:]}
+    lines = dict(re.findall(r"^(?=\| \[(.+?)\]\(#)(.*\n)", text, flags=re.M))
+    return {name: (lines[name], section) for name, section in sections.items() if name in lines}
 
 
 def _line(name: str, finding: Mapping[str, Any]) -> str:
