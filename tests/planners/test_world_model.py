@@ -73,7 +73,7 @@ def told(planner, tables, length, seed):
     return seen, done
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sizes, st.integers(0, 10**6))
 def test_exact_model_and_expectimax_equal_enumeration(size, seed):
     tables = random_family(**size)

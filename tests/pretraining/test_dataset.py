@@ -53,7 +53,7 @@ def same(a: Documents, b: Documents) -> None:
 
 
 @given(st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), st.integers(0, 20), st.floats(0, 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_documents_survive_parquet_exactly(actors, subgoals, horizon, episodes, num, rho):
     tables = random_family(actors=actors, subgoals=subgoals, horizon=horizon, seed=num)
     mix = parse_mix("uniform:0.5,noisy-expert(0.2):0.5")

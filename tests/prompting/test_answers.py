@@ -78,7 +78,7 @@ def test_of_megabytes_only_the_end_is_read():
     assert parse("B" + "x" * 5_000_000, MENU) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=300), st.lists(st.text(max_size=20), min_size=1, max_size=6))
 def test_any_text_and_any_menu(answer, menu):
     chosen = parse(answer, menu)

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.core.errors import BadInput
@@ -79,14 +79,12 @@ def test_where_nothing_fits_it_is_said(memory):
         memory.recall([MUG, CUP], NOW, lambda recalled: False)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([MUG, CUP]), max_size=12), st.integers(0, 12))
 def test_every_memory_keeps_to_the_budget(earlier, most):
     for memory in (Full(), Window(5), Summary(2), Retrieval(4, bm25)):
         assert at_most(most)(memory.recall(earlier, NOW, at_most(most)))
 
 
-@settings(deadline=None)
 @given(st.integers(130, 600), st.integers(1, 30), st.sampled_from(["full", "window", "retrieval", "summary"]))
 def test_prompts_stay_within_their_budget_of_tokens(budget, num_episodes, kind):
     memory = {"full": Full(), "window": Window(4), "retrieval": Retrieval(4, bm25), "summary": Summary()}[kind]

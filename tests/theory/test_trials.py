@@ -32,7 +32,7 @@ def belief_policy(t, weights, w):
     return law
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 10**6), weight=st.floats(0, 1), belief=st.floats(0.01, 0.99))
 def test_loss_and_affinity_equal_enumeration(seed, weight, belief):
     t = random_family(latents=2, states=2, observations=2, subgoals=2, instructions=1, horizon=2, seed=seed)

@@ -125,7 +125,7 @@ def test_simulated_frequencies_agree_with_the_tables():
     assert standardised(counts, other) > 3.3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(2, 20),
     st.sampled_from([0.0, 0.1, 0.3]),

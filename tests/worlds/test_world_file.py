@@ -96,7 +96,7 @@ def test_files_that_are_not_world_files(tmp_path):
         dump_world(random_family(actors=2))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_mutations_are_refused_or_still_a_world(data):
     """Any change of one place gives either a valid world or `BadInput`, never another exception."""
