@@ -89,6 +89,19 @@ def test_exact_model_and_expectimax_equal_enumeration(size, seed):
     assert not tree.open.any(axis=(1, 2, 3))[0] or tree.size[0] == 5_000
 
 
+def test_runs_with_too_many_histories_at_once_go_by_halves(monkeypatch):
+    tables = random_family(latents=3, horizon=3, seed=5)
+    model, runs = ExactWorldModel(Beliefs(tables)), 5
+    model.start(Draws(0, runs))
+    first = (np.array([names[0]] * runs, dtype=object) for names in (tables.instructions, tables.observations))
+    model.hear(Opening(0, *first))
+    asked = Question(np.random.default_rng(0).random((runs, len(tables.observations))), tables.horizon)
+    whole = expectimax(model, asked)
+    monkeypatch.setattr("parley.planners.search.MAX_HISTORIES", 1 + (tables.num_subgoals * len(tables.observations)) ** 2)
+    np.testing.assert_array_equal(expectimax(model, asked), whole)
+    assert np.ptp(whole, axis=0).max() > 0.01  # each run its own
+
+
 def test_predictions_are_laws_and_rows_do_not_matter():
     world = assemble.world("household")
     for model in (

@@ -43,7 +43,7 @@ def epsilon_greedy(
     return EpsilonGreedy(schedule(float(epsilon), power), per, found.policy, found.listener)
 
 
-def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5) -> Explorer:
+def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5, between: str = "posterior") -> Explorer:
     beliefs = scene.beliefs
     if not 0 < prudence < inf:
         raise BadInput(
@@ -51,7 +51,13 @@ def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5) -> Explo
         )
     if not 0 <= caution <= 1:
         raise BadInput(f"caution={caution}: expected a number from 0 (the world's prior) to 1 (equal beliefs)")
-    found = AdaptiveExplorer(beliefs, classes_of(beliefs), trials_of(beliefs), ExactPlanner(beliefs), prudence, caution)
+    if between not in ("posterior", "proposals"):
+        raise BadInput(
+            f"between={between!r}: expected what is executed between trials: 'posterior' (greedily on the exact one) or "
+            "'proposals' (the planner's)"
+        )
+    obeys, reader = between == "proposals", ExactPlanner(beliefs)
+    found = AdaptiveExplorer(beliefs, classes_of(beliefs), trials_of(beliefs), reader, prudence, caution, obeys)
     return GuardedExplorer(found, found, uniform_policy)
 
 

@@ -9,6 +9,9 @@ made where doing without, times `prudence`, exceeds what the trials needed cost.
 With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot count on the prior: a latent that
 trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
 prior, 0.5 from their geometric mean; `prudence` asks for more evidence before giving up.
+
+With `obeys` the planner's own proposals are executed between trials, so that planners can be told apart under one and
+the same exploration: what exploiting loses is then still reckoned for the exact posterior.
 """
 
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ from jaxtyping import Bool, Float, Int
 
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.roles import State
-from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal
+from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
 from parley.theory.trials import Told, Trials, greedy
@@ -108,8 +111,10 @@ class AdaptiveExplorer:
         reader: Reader,
         prudence: float = 2.0,
         caution: float = 0.5,
+        obeys: bool = False,
     ) -> None:
         self.beliefs, self.trials, self.reader, self.prudence = beliefs, trials, reader, prudence
+        self.obeys = obeys
         prior = classes.prior
         self.flat = np.where(prior > 0, np.maximum(prior, TINY) ** -caution, 0.0)  # C
         self.possible = np.flatnonzero(beliefs.tables.prior > 0)  # the hypotheses: Y of the Z latents
@@ -177,7 +182,9 @@ class AdaptiveExplorer:
             joint = greedy(self.beliefs, moment.step, r.place, r.latent, r.instruction, weights)
             self._joint = joint.reshape(len(joint), *(len(words) for words in self.beliefs.tables.menus))
         law = self._joint.sum(axis=tuple(range(2, self._joint.ndim)))  # of this Actor, given the parts before
-        law = law / law.sum(axis=1, keepdims=True)
+        law = law / np.maximum(law.sum(axis=1, keepdims=True), TINY)  # 0 only after a part that the planner proposed
+        if self.obeys:
+            law = np.where(self.trial[:, None], law, decode(proposal.probs, how))
         u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
         index = sample_rows(law, u)
         if self._joint.ndim > 2:

@@ -56,19 +56,26 @@ class Question:
         return likely / likely.sum(axis=2, keepdims=True)
 
 
-def expectimax(model: WorldModel, asked: Question) -> Float[np.ndarray, "B G"]:
-    """Expected reward, to the end of the episode, of each subgoal when the best is done thereafter."""
-    rows = np.arange(len(asked.pay))
-    subgoals = observations = np.zeros((len(rows), 0), dtype=np.intp)
+def expectimax(
+    model: WorldModel, asked: Question, runs: Int[np.ndarray, " B"] | None = None
+) -> Float[np.ndarray, "B G"]:
+    """Expected reward, to the end of the episode, of each subgoal when the best is done thereafter.
+
+    Of all runs, or of `runs`; half of them at a time, and half of these, where their histories are too many at once.
+    """
+    rows = runs = np.arange(len(asked.pay)) if runs is None else runs
+    subgoals = observations = np.zeros((len(runs), 0), dtype=np.intp)
     levels = []  # of each depth: runs, predictions, and where in these the next depth's histories come from
     for depth in range(asked.remaining):
         heard = _all(model, asked, rows, subgoals, observations)
         n, g, o = np.nonzero(heard > 0)
         levels.append((rows, heard, (n, g, o)))
         if depth + 1 < asked.remaining and len(n) > MAX_HISTORIES:
+            if len(runs) > 1:
+                return np.concatenate([expectimax(model, asked, half) for half in np.array_split(runs, 2)])
             raise BadInput(
-                f"search=expectimax: {len(n):,} histories at depth {depth + 1} are too many (at most "
-                f"{MAX_HISTORIES:,}): use search=tree, or fewer runs in a cohort"
+                f"search=expectimax: {len(n):,} histories of one run at depth {depth + 1} are too many (at most "
+                f"{MAX_HISTORIES:,}): use search=tree"
             )
         rows = rows[n]
         subgoals = np.concatenate([subgoals[n], g[:, None]], axis=1)
