@@ -69,6 +69,7 @@ def test_no_checkpoint_ships_for_this_world():
         ("adaptive:prudence=inf", "prudence=inf"),
         ("adaptive:caution=1.5", "caution=1.5"),
         ("adaptive:caution=nan", "caution=nan"),
+        ("adaptive:between=times", "between='times'"),
         ("adaptive-proposals:patience=0", "patience=0"),
         ("adaptive-proposals:patience=nan", "patience=nan"),
     ],

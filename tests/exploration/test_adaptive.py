@@ -4,6 +4,7 @@ import numpy as np
 
 from parley.exploration.adaptive import AdaptiveExplorer
 from parley.planners.exact import ExactPlanner
+from parley.planners.scripted import RandomPlanner
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import classes_of
 from parley.theory.trials import Trials
@@ -14,10 +15,10 @@ from parley.worlds.tabular.treasure import treasure
 from tests.helpers import run
 
 
-def adaptive(tables, prudence: float = 3.0) -> AdaptiveExplorer:
+def adaptive(tables, prudence: float = 3.0, obeys: bool = False) -> AdaptiveExplorer:
     beliefs = Beliefs(tables)
     classes = classes_of(beliefs)
-    return AdaptiveExplorer(beliefs, classes, Trials(beliefs, classes), ExactPlanner(beliefs), prudence)
+    return AdaptiveExplorer(beliefs, classes, Trials(beliefs, classes), ExactPlanner(beliefs), prudence, obeys=obeys)
 
 
 def totals(tables, latent: int, explorer=None, how: str = "sample", num_episodes: int = 300) -> np.ndarray:
@@ -35,6 +36,18 @@ def test_the_open_door_is_found():
     tables = shortcut()
     assert totals(tables, 1, adaptive(tables)).mean() <= 0.1 * totals(tables, 1, how="greedy").mean()
     assert totals(tables, 0, adaptive(tables)).max() <= 0.7  # one episode of trying a locked door
+
+
+def test_between_trials_the_planners_own_proposals_are_executed():
+    """A planner of uniform proposals loses as much as ever, but the trial of the rare latent is made for it, too."""
+    tables = treasure(16)
+    latents = np.zeros(48, dtype=int)
+    kept = run(tables, RandomPlanner(), latents, 40, adaptive(tables, obeys=True))
+    explored = np.array([step.explored for step in kept.steps])
+    assert explored.any(axis=0).all() and explored.mean() < 0.1
+    laws = [(step.laws[0], step.explored) for step in kept.steps]
+    assert all(np.allclose(law[~trial], 1 / 16) for law, trial in laws)
+    assert all(law[trial].max(initial=1) == 1 for law, trial in laws)
 
 
 def test_little_is_bought_where_acting_reveals_the_world():

@@ -97,7 +97,9 @@ def test_runs_with_too_many_histories_at_once_go_by_halves(monkeypatch):
     model.hear(Opening(0, *first))
     asked = Question(np.random.default_rng(0).random((runs, len(tables.observations))), tables.horizon)
     whole = expectimax(model, asked)
-    monkeypatch.setattr("parley.planners.search.MAX_HISTORIES", 1 + (tables.num_subgoals * len(tables.observations)) ** 2)
+    monkeypatch.setattr(
+        "parley.planners.search.MAX_HISTORIES", 1 + (tables.num_subgoals * len(tables.observations)) ** 2
+    )
     np.testing.assert_array_equal(expectimax(model, asked), whole)
     assert np.ptp(whole, axis=0).max() > 0.01  # each run its own
 

@@ -2,13 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from parley.cli import main
 from parley.core.errors import BadInput
 from parley.execute import RunConfig, run
 from parley.experiments.diagnosis import DELUDED, diagnosed
-from parley.report.diagnosis import BELIEF, EXPLORE, HEALTHY, MODEL, NEXT, PRETRAINING, UNUSABLE
+from parley.report.signatures import BELIEF, EXPLORE, HEALTHY, MODEL, NEXT, PRETRAINING, UNUSABLE
 from tests.talker import Talker
 
 CASES = [
@@ -29,6 +30,11 @@ def test_planted_failures_are_named(planted, alone, world, planner, explorer, la
     assert found.signature == planted and found.because and found.try_next == NEXT[planted]
     assert bool(found.look_at) == (planted != HEALTHY)
     assert all(0 <= r < 16 and 60 <= t < 80 for r, t in found.look_at)
+    curve = next(iter(found.evidence.curves.values()))
+    late = curve[60:]
+    assert curve.shape == (80,) and np.isfinite(late).any()
+    if planted in (EXPLORE, PRETRAINING):  # what is drawn is what decided
+        assert np.nanmean(late) > found.evidence.limit
     if alone:
         assert diagnosed(out, tables_too=False).signature == alone
 
@@ -67,6 +73,10 @@ def test_command(tmp_path, capsys):
     capsys.readouterr()
     page = (out / "report.html").read_text()
     assert EXPLORE in page and "nothing was tried that could tell" in page
+    assert "BAIL, having heard the same" in page  # the figure of what decided
+    run_, episode = diagnosed(out).look_at[0]
+    assert f'data-run="{run_}" data-episode="{episode}"' in page
+    assert (out / "diagnosis.png").stat().st_size > 5_000
     assert main(["diagnose", str(out), "--json", "--without-tables"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer[0]["signature"] == EXPLORE and answer[0]["statistics"]["in doubt"] == 1

@@ -53,8 +53,8 @@ def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5, between:
         raise BadInput(f"caution={caution}: expected a number from 0 (the world's prior) to 1 (equal beliefs)")
     if between not in ("posterior", "proposals"):
         raise BadInput(
-            f"between={between!r}: expected what is executed between trials: 'posterior' (greedily on the exact one) or "
-            "'proposals' (the planner's)"
+            f"between={between!r}: expected what decides between trials: 'posterior' (greedily on the exact one) or "
+            "'proposals' (the planner's own)"
         )
     obeys, reader = between == "proposals", ExactPlanner(beliefs)
     found = AdaptiveExplorer(beliefs, classes_of(beliefs), trials_of(beliefs), reader, prudence, caution, obeys)

@@ -17,8 +17,9 @@ from parley.planners.world_model import WorldModelPlanner
 from parley.report.bars import Bars
 from parley.report.films import chosen, physical_of, render
 from parley.report.page import by_world, report_page
-from parley.report.plots import regret_figure, save_png
+from parley.report.plots import evidence_figure, regret_figure, save_png
 from parley.report.searches import shown_search
+from parley.report.signatures import Diagnosis
 from parley.report.summary import Curves, readable_manifest, reading
 from parley.report.tables import (
     calls_line,
@@ -75,6 +76,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c = command("diagnose", _diagnose, "what goes wrong in runs: which failure signature, why, where, and what to try")
     c.add_argument("run", type=Path, nargs="+")
     c.add_argument("--without-tables", action="store_true", help="decide from the log alone, tables or not")
+    c.add_argument("--figure", type=Path, help="where to draw what decided (default: diagnosis.png in the first run)")
 
     c = command("list", _list, "what there is: worlds, planners, explorers, or runs below a directory")
     c.add_argument("what", choices=["worlds", "planners", "explorers", "runs"])
@@ -172,13 +174,16 @@ def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: list[tup
 
 def _diagnose(args: argparse.Namespace) -> Any:
     found = {out: diagnosed(out, not args.without_tables) for out in args.run}
+    picture = args.figure or args.run[0] / "diagnosis.png"
+    save_png(evidence_figure([(f"{out.name}: {one.signature}", one.evidence) for out, one in found.items()]), picture)
     if not args.json:
         OUT.print(diagnoses_table(found))
         for out, one in found.items():
             OUT.print(f"{plain(str(out))}: try next: {one.try_next}", soft_wrap=True, highlight=False)
             for run, episode in one.look_at:
                 OUT.print(f"look at: parley show {plain(str(out))} --of-run {run} --episode {episode}", soft_wrap=True)
-    return [{"out": str(out), **one.as_dict()} for out, one in found.items()]
+        OUT.print(f"what decided: {plain(str(picture))}", soft_wrap=True, highlight=False)
+    return [{"out": str(out), **one.as_dict(), "figure": str(picture)} for out, one in found.items()]
 
 
 def _show(args: argparse.Namespace) -> Any:
@@ -223,12 +228,12 @@ def _report(args: argparse.Namespace) -> Any:
     return {"page": str(page), "figure": str(picture)}
 
 
-def _judged(out: Path) -> dict[str, Any]:
+def _judged(out: Path) -> Diagnosis | str:
     """The diagnosis of a run for its page, or why there is none."""
     try:
-        return diagnosed(out).as_dict()
+        return diagnosed(out)
     except BadInput as refused:
-        return {"because": str(refused)}
+        return str(refused)
 
 
 def _search(out: Path, where: str) -> dict[str, Any]:

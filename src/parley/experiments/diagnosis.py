@@ -19,8 +19,9 @@ from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig, run
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
 from parley.planners.world_model import WorldModelPlanner
-from parley.report.diagnosis import BELIEF, EXPLORE, HEALTHY, MODEL, PRETRAINING, UNUSABLE, Diagnosis, diagnose
+from parley.report.diagnosis import diagnose
 from parley.report.plots import dots_figure
+from parley.report.signatures import BELIEF, EXPLORE, HEALTHY, MODEL, PRETRAINING, UNUSABLE, Diagnosis
 from parley.report.summary import readable_manifest
 from parley.serving.app import Running
 from parley.worlds.workers import WorkersWorld

@@ -34,7 +34,7 @@ from parley.report.plots import curves_figure
 
 NAME = "world-model-regret"
 CLAIM = (
-    "With the same checkpoint and explorer, epsilon-greedy or adaptive, planning in the model's predictions has at most "
+    "With the same checkpoint and explorer (epsilon-greedy, adaptive), planning in the model's predictions has at most "
     "1.1 times the regret of imitation, in every tabular world; with no expert anywhere in the pretraining data it has "
     "at most 1.2 times that of planning in the exact model, and at most half of that of a planner cloned from the data"
 )

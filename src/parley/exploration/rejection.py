@@ -62,10 +62,15 @@ class Bets:
     @property
     def rejected(self) -> Bool[np.ndarray, " B"]:
         """Runs in which the wealth against every hypothesis has reached 1 / FALSE_ALARM."""
+        return self.least >= -np.log(FALSE_ALARM)
+
+    @property
+    def least(self) -> Float[np.ndarray, " B"]:
+        """Log wealth against the hypothesis that the bets do least against, with what is kept for bets to come."""
         if self.log_wealth is None:
-            return np.zeros(len(self.rows), dtype=bool)
+            return np.zeros(len(self.rows))
         waiting = -np.log(self.moments + 1.0)[:, None]
-        return np.logaddexp(self.log_wealth, waiting).min(axis=1) >= -np.log(FALSE_ALARM)
+        return np.logaddexp(self.log_wealth, waiting).min(axis=1)
 
     def _grow(self) -> None:
         more = (len(self._places) - self.counts.shape[1], len(self._words) - self.counts.shape[2])

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from parley.core.text import inert
 from parley.report.films import kept_films
-from parley.report.plots import as_svg, regret_figure
+from parley.report.plots import as_svg, evidence_figure, regret_figure
+from parley.report.signatures import Diagnosis
 from parley.report.summary import Curves, reading
 from parley.runs.log import RunReader
 
@@ -19,11 +20,11 @@ MAX_STEPS = 60_000  # steps in a page: about 10 MB
 
 
 def report_page(
-    outs: Sequence[Path], searches: Sequence[dict[str, Any]] = (), diagnoses: Sequence[dict[str, Any]] = ()
+    outs: Sequence[Path], searches: Sequence[dict[str, Any]] = (), diagnoses: Sequence[Diagnosis | str] = ()
 ) -> str:
     """The page of one or more run directories, compared where they are several; `searches` are of chosen steps.
 
-    `diagnoses`, one a directory where given, have what `Diagnosis.as_dict` has, or `because` alone.
+    `diagnoses`, one a directory where given, may be the reason why there is none.
     """
     curves = [Curves.read(out) for out in outs]
     traces = [_traces(out, curve, MAX_STEPS // len(outs)) for out, curve in zip(outs, curves, strict=True)]
@@ -36,9 +37,17 @@ def report_page(
         worlds=[curve.manifest["config"]["world"] for curve in curves],
         manifests=[_shown(curve.manifest) for curve in curves],
         searches=searches,
-        diagnoses=diagnoses,
+        diagnoses=[_diagnosis(one) for one in diagnoses],
         data=Markup(_script_json(traces)),
     )
+
+
+def _diagnosis(one: Diagnosis | str) -> dict[str, Any]:
+    if isinstance(one, str):
+        return {"because": one}
+    numbers = ", ".join(f"{name} {value:.3g}" for name, value in one.statistics.items())
+    drawn = Markup(as_svg(evidence_figure([(one.signature, one.evidence)])))
+    return {**one.as_dict(), "because": f"{one.because} ({numbers})", "figure": drawn}
 
 
 def by_world(curves: Sequence[Curves]) -> list[tuple[str, list[Curves]]]:

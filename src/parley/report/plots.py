@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from parley.core.text import inert
+from parley.report.signatures import Evidence
 from parley.report.summary import Curves, mean_band
 from parley.runs.directory import write_whole
 
@@ -34,6 +35,21 @@ def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[
     """Means over runs of cumulative curves, with their bands, in one panel."""
     figure = Figure(figsize=(5.4, 3.6), layout="constrained")
     _draw(figure.subplots(), title, x, y, [(label, *mean_band(total)) for label, total in curves])
+    return figure
+
+
+def evidence_figure(panels: Sequence[tuple[str, Evidence]]) -> Figure:
+    """What diagnoses were decided by, one panel a run directory; dotted: the limit beyond which something is wrong."""
+    figure = Figure(figsize=(5.4 * len(panels), 3.4), layout="constrained")
+    for ax, (title, evidence) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for colour, (label, curve) in zip(COLOURS, evidence.curves.items(), strict=False):
+            ax.plot(range(len(curve)), curve, "o-", ms=3, lw=1, color=colour, label=_literal(label))
+        ax.axhline(evidence.limit, ls=":", color="#515a5a", label="limit")
+        ax.set_title(_literal(title), fontsize=10)
+        ax.set_xlabel("episode, counted from 0")
+        ax.set_ylabel(evidence.quantity, fontsize=8)
+        ax.legend(fontsize=8, frameon=False)
+        ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 

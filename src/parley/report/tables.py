@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from parley.core.text import inert
-from parley.report.diagnosis import Diagnosis
+from parley.report.signatures import Diagnosis
 from parley.report.summary import Summary
 
 

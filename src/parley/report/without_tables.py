@@ -1,0 +1,108 @@
+"""Failure signatures by a run's own outcomes, for worlds without tables: what it could have known from them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from parley.core.said import decode
+from parley.report.signatures import (
+    BELIEF,
+    DOUBT,
+    EXPLORE,
+    FEWEST,
+    HEALTHY,
+    LATE,
+    PAYS,
+    PRETRAINING,
+    Diagnosis,
+    Evidence,
+    over_runs,
+)
+from parley.runs.log import LoggedEpisode
+
+_Seen = dict[tuple[str, str, str], list[float]]  # returns by instruction, first observation and first subgoal
+
+
+def without_tables(told: list[LoggedEpisode], num: int, how: str) -> Diagnosis:
+    """What a run's own returns show, by instruction, first observation and first subgoal.
+
+    A run *ignores* where late, unexplored episodes give up more than `PAYS` each against another first subgoal, as its
+    own log has it. It is *in doubt* where late proposals keep `DOUBT` for a first subgoal tried once at most: the
+    planner itself thinks that it may be better, and nobody finds out. Beliefs that feed on themselves leave no doubt:
+    they are not seen here.
+    """
+    seen, late = _decisions(told, num, how)
+    judged = [_own(*one) for one in zip(seen, late, strict=True)]
+    ignored, doubt, kept = np.array([rows.mean(axis=0) if len(rows) else np.zeros(3) for rows in judged]).T
+    ignores, doubts = ignored > PAYS, doubt > 0.5
+    statistics = {"ignoring": float(ignores.mean()), "in doubt": float(doubts.mean())}
+    look = [(int(run), late[run][-1].episode) for run in np.flatnonzero(ignores | doubts)[:5] if late[run]]
+    by_episode = np.full((2, num, len(told)), np.nan)
+    for run in range(num):
+        by_episode[:, run, [one.episode for one in late[run]]] = judged[run][:, :2].T
+    if ignores.sum() >= max(FEWEST, doubts.sum()):
+        share = float(kept[ignores].mean())
+        name = PRETRAINING if share > 0.1 else BELIEF
+        said = f"{int(ignores.sum())} of {num} runs choose what their own log shows to be worse"
+        evidence = _given_up(by_episode[0], ignores)
+        return Diagnosis(name, said, statistics | {"for the better one": share}, look, evidence)
+    if doubts.sum() >= FEWEST:
+        said = f"{int(doubts.sum())} of {num} runs keep thinking that something may be better, and do not try it"
+        curves = {"of these runs": over_runs(by_episode[1], doubts)}
+        return Diagnosis(EXPLORE, said, statistics, look, Evidence("share of runs in doubt", curves, 0.5))
+    said = "no run chooses what it has seen to be worse, or leaves its doubts alone"
+    return Diagnosis(HEALTHY, said, statistics, [], _given_up(by_episode[0], np.ones(num, dtype=bool)))
+
+
+def _given_up(lost: Float[np.ndarray, "B T"], runs: Bool[np.ndarray, " B"]) -> Evidence:
+    curves = {"of these runs": over_runs(lost, runs)}
+    return Evidence("given up against the first subgoal that was best so far", curves, PAYS)
+
+
+@dataclass
+class _Decision:
+    """The first decision of a late, unexplored episode: proposals as they were logged, and decoded."""
+
+    episode: int
+    place: tuple[str, str]
+    menu: tuple[str, ...]
+    probs: Float[np.ndarray, " M"]
+    law: Float[np.ndarray, " M"]
+
+
+def _decisions(told: list[LoggedEpisode], num: int, how: str) -> tuple[list[_Seen], list[list[_Decision]]]:
+    """Of every run: the returns that it saw, and its late, unexplored first decisions."""
+    first = int(len(told) * (1 - LATE))
+    seen: list[_Seen] = [{} for _ in range(num)]
+    late: list[list[_Decision]] = [[] for _ in range(num)]
+    for t, episode in enumerate(told):
+        explored = np.any([step.explored for step in episode.steps], axis=0)
+        returns = np.sum([np.where(step.active, step.rewards, 0.0) for step in episode.steps], axis=0)
+        opening = episode.steps[0]
+        menu = np.broadcast_to(opening.menus[0].sentences, (num, opening.menus[0].sentences.shape[1]))
+        probs = opening.proposals[0].probs
+        law = decode(probs, how)
+        for run in range(num):
+            place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
+            seen[run].setdefault((*place, str(opening.subgoals[run, 0])), []).append(float(returns[run]))
+            if t >= first and not explored[run]:
+                late[run].append(_Decision(t, place, tuple(map(str, menu[run])), probs[run], law[run]))
+    return seen, late
+
+
+def _own(seen: _Seen, late: list[_Decision]) -> Float[np.ndarray, "n 3"]:
+    """Of each decision: what it gives up, whether it leaves doubt (0 or 1), its probability of what is known best."""
+    found = np.zeros((len(late), 3))
+    for row, one in zip(found, late, strict=True):
+        tried = {g: seen.get((*one.place, g), []) for g in one.menu}
+        known = {g: values for g, values in tried.items() if len(values) >= 4}
+        if known:
+            mean = {g: float(np.mean(values)) for g, values in known.items()}
+            top = max(mean, key=lambda g: mean[g])
+            error = max(float(np.std(values)) / np.sqrt(len(values)) for values in known.values())
+            value = sum(p * mean.get(g, mean[top]) for g, p in zip(one.menu, one.law, strict=True))
+            row[0] = max(0.0, mean[top] - value - error)
+            row[2] = one.law[one.menu.index(top)]
+        row[1] = any(p > DOUBT and len(tried[g]) < 2 for g, p in zip(one.menu, one.probs, strict=True))
+    return found
