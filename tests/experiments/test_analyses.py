@@ -20,6 +20,7 @@ from parley.experiments import (
     multi_agent,
     pretraining_error,
     prior_coverage,
+    search_budget,
     traps_measured,
     unseen_worlds,
     world_model,
@@ -265,6 +266,20 @@ def test_what_regret_is_due_to_adds_up():
         parts = [row[f"due_to_{name}"] for name in ("model", "search", "exploration", "learning")]
         np.testing.assert_allclose(parts, [2.0, 1.0, 3.0, 2.0])
         assert row["share_exploration"] == pytest.approx(3 / 8)
+
+
+def test_search_budget():
+    def make(found, noise):
+        def made(c, rng):
+            whole = 2.0 + rng.random((c.runs, len(search_budget.HEARD) * 4))
+            share = np.where(np.arange(whole.shape[1]) % 4 == 0, found, 1.0) + noise * rng.normal(size=(c.runs, 1))
+            return np.stack([share * whole, whole, whole], axis=-1)
+
+        return made
+
+    assert verdict(search_budget, make(0.97, 0.001)) == SUPPORTED
+    assert verdict(search_budget, make(0.92, 0.001)) == NOT_SUPPORTED  # enough for 256 calls, not for 1,024
+    assert verdict(search_budget, make(0.96, 0.05)) == UNDECIDED
 
 
 def test_jump():

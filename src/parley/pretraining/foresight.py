@@ -5,7 +5,7 @@ model predicts on its own predictions. Log-loss is of what was heard; the exact 
 is that of the most probable observation: confidence against its exact probability, in ten bins (Guo et al. 2017).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -80,26 +80,34 @@ def foresight(
 
     Beyond depth 1 in the episodes `deep` alone, where they are named: imagined histories are many.
     """
-    n, num_episodes, horizon = documents.subgoals.shape
-    words = [np.array(names, dtype=object) for names in (tables.instructions, tables.observations, tables.subgoals)]
+    horizon = tables.horizon
     found: list[list[tuple[np.ndarray, ...]]] = [[] for _ in range(horizon)]
     episodes: list[list[int]] = [[] for _ in range(horizon)]
-    for one in (model, exact):
+    for e, h in reading((model, exact), documents, tables):
+        given, seen = documents.subgoals[:, e], documents.observations[:, e]
+        last = horizon if deep is None or e in deep else h + 1
+        mine, true = ahead(model, given[:, h:last]), ahead(exact, given[:, h:last], 0.0)
+        for d in range(last - h):
+            found[d].append(_compare(mine[:, d], true[:, d], seen[:, h + d + 1]))
+            episodes[d].append(e)
+    return [_one(d + 1, found[d], episodes[d]) for d in range(horizon)]
+
+
+def reading(models: Collection[WorldModel], documents: Documents, tables: Tables) -> Iterator[tuple[int, int]]:
+    """Have models hear the documents, one a run; before each subgoal: episode and step, both counted from 0."""
+    n, num_episodes, horizon = documents.subgoals.shape
+    words = [np.array(names, dtype=object) for names in (tables.instructions, tables.observations, tables.subgoals)]
+    for one in models:
         one.start(Draws(0, n))
     for e in range(num_episodes):
         seen, given = documents.observations[:, e], documents.subgoals[:, e]
-        for one in (model, exact):
+        for one in models:
             one.hear(Opening(e, words[0][documents.instructions[:, e]], words[1][seen[:, 0]]))
         for h in range(horizon):
-            last = horizon if deep is None or e in deep else h + 1
-            mine, true = ahead(model, given[:, h:last]), ahead(exact, given[:, h:last], 0.0)
-            for d in range(last - h):
-                found[d].append(_compare(mine[:, d], true[:, d], seen[:, h + d + 1]))
-                episodes[d].append(e)
+            yield e, h
             said = words[2][given[:, h, None]], words[1][seen[:, h + 1]]
-            for one in (model, exact):
+            for one in models:
                 one.hear(Outcome(e, h + 1, *said, np.zeros(n), np.ones(n, dtype=bool)))
-    return [_one(d + 1, found[d], episodes[d]) for d in range(horizon)]
 
 
 def _one(depth: int, found: list[tuple[np.ndarray, ...]], episodes: list[int]) -> Foresight:
