@@ -99,7 +99,8 @@ def _follow(
     planner, meter, bets = ExactPlanner(beliefs), RegretMeter(beliefs, truth), Bets()
     planner.start(Draws(0, num))
     bets.start(num)
-    late = _Late(*np.full((3, num, len(told)), np.nan), [])
+    nothing = np.full((num, len(told)), np.nan)
+    late = _Late(nothing, nothing.copy(), nothing.copy(), [])
     for t, episode in enumerate(told):
         explored = np.any([step.explored for step in episode.steps], axis=0)
         losses = np.zeros((2, num))
