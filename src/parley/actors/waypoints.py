@@ -40,13 +40,14 @@ class WaypointActor:
             self._ways = self._ways[1:]
             self._best, self._idle = math.inf, 0
             return self.act(state) if self._ways else None
-        self._idle = 0 if distance < self._best - ADVANCE else self._idle + 1
-        self._best = distance if self._idle == 0 else self._best
-        if self._idle > PATIENCE:
+        if distance < self._best - ADVANCE:
+            self._best, self._idle = distance, 0
+        elif self._idle == PATIENCE:
             return None
-        share = min(GAIN, SPEED / max(distance, 1e-9))
-        forces = (STIFFNESS * (away_x * share - speed_x), STIFFNESS * (away_y * share - speed_y))
-        return np.array([min(max(force, -1.0), 1.0) for force in forces])
+        else:
+            self._idle += 1
+        share = GAIN if distance * GAIN < SPEED else SPEED / distance
+        return np.array((_limited(away_x * share - speed_x), _limited(away_y * share - speed_y)))
 
     def _plan(self, state: Any) -> list[list[float]]:
         room, off = place(np.asarray(state))
@@ -57,3 +58,9 @@ class WaypointActor:
             return [(own + CORNER_AT).tolist()]
         aside = np.abs(off[(goal - own) == 0]).max()
         return [own.tolist(), goal.tolist()] if aside > NEAR else [goal.tolist()]
+
+
+def _limited(missing: float) -> float:
+    """The force for a missing speed; in floats, since numpy takes longer over two numbers than the physics."""
+    force = STIFFNESS * missing
+    return 1.0 if force > 1.0 else -1.0 if force < -1.0 else force

@@ -167,12 +167,13 @@ class TextEnv(gym.Env[str, str]):
         raise BadInput(f"subgoal {subgoal!r} is not on the menu: expected one of {', '.join(self.script.subgoals)}")
 
     def _require_finite(self, raw: Any, paid: Any, during: str) -> None:
-        for what, value in (("an observation", raw), ("a reward", paid)):
-            if not finite(value):
-                raise EnvironmentFailed(
-                    f"the environment gave {what} that is not finite, after {self.num_actions} low-level actions of "
-                    f"{during!r}: mend the environment, or bound what the Actor may do to it"
-                )
+        if finite(raw) and finite(paid):
+            return
+        what = "an observation" if not finite(raw) else "a reward"
+        raise EnvironmentFailed(
+            f"the environment gave {what} that is not finite, after {self.num_actions} low-level actions of "
+            f"{during!r}: mend the environment, or bound what the Actor may do to it"
+        )
 
     def _heard(self, said: str) -> str:
         return said if self.voice is None else self.voice.report(self.raw, self.np_random)
@@ -190,6 +191,8 @@ def finite(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if value.size <= 16:  # so few take numpy longer, and this is asked after every low-level action
+            return all(map(math.isfinite, value.ravel().tolist()))
         return bool(np.isfinite(value).all())
     if isinstance(value, dict):
         return all(map(finite, value.values()))
