@@ -1,99 +1,125 @@
 """Whole subgoals of `house` in worker processes, next to bare loops of `env.step` in as many processes.
 
-    python benchmarks/physical.py [--pairs 5] [--runs 16] [--workers 1 2]
+    python benchmarks/physical.py [--pairs 8] [--runs 64] [--workers 1 2]
 
 One side of a pair is an episode of `house:workers=N`, subgoals drawn at random, through the vectorised text
-environment: Actor, Reporter, processes and all. The other is as many low-level actions as it took, drawn at random
-before the clock starts, spread evenly over N processes, each of which steps one `HouseMaze`. Both are timed
-alternately, environments made and processes warm. Printed: subgoals and low-level actions a second, and the median of
-the ratios of wall times with a 95% bootstrap interval.
+environment: Actor, Reporter, checks, processes and all, with N processes that wait for each other after every subgoal.
+The other is N processes that do the very same low-level actions in the very same mazes from the same places, so that
+the physics is the same: each has recorded, before the clock starts, the actions of its worker's runs, and then
+calls `HouseMaze.step` on them, one after another, waiting for nobody. Both are timed alternately, environments made and
+processes warm; resets are not timed. Printed: subgoals and low-level actions a second, and the median of the ratios
+of wall times with a 95% bootstrap interval.
 """
 
 import argparse
 import multiprocessing
 import time
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
 from parley import assemble
 from parley.core.draws import Draws
-from parley.worlds.house import Mansion
-from parley.worlds.house_env import HouseMaze
 
 SPAWN = multiprocessing.get_context("spawn")
+SEED = 0
 
 
-def bare(pipe) -> None:
-    """A process that steps its environment as often as it is told."""
-    env, rng = HouseMaze(Mansion(), Mansion().plans[0]), np.random.default_rng(0)
-    env.reset(seed=0)
-    while steps := pipe.recv():
-        actions = rng.uniform(-1, 1, (steps, 2))
-        pipe.send("ready")
+class Tape(gym.Wrapper):
+    """Keeps the seed and the actions of an episode, and does them again."""
+
+    def reset(self, **how: Any) -> Any:
+        self.how, self.actions = how, []
+        return self.env.reset(**how)
+
+    def step(self, action: Any) -> Any:
+        self.actions.append(action)
+        return self.env.step(action)
+
+
+def bare(pipe, latents: np.ndarray, first_run: int) -> None:
+    """A process that hears the subgoals of some runs, finds out their actions, and does those alone when it is told."""
+    envs = assemble.world("house").make(latents, Draws(SEED, len(latents), first_run))
+    for one in envs.envs:
+        one.env.low = Tape(one.env.low)
+    tapes = [one.env.low for one in envs.envs]
+    while (told := pipe.recv()) is not None:
+        number, said = told
+        envs.reset(options={"episode": number})
+        for step in said:
+            envs.step(step)
+        mazes = [(tape.env, tape.actions) for tape in tapes]
+        for tape in tapes:
+            tape.env.reset(**tape.how)
+        pipe.send(sum(len(actions) for _, actions in mazes))
         pipe.recv()
-        for action in actions:
-            env.step(action)
+        for maze, actions in mazes:
+            for action in actions:
+                maze.step(action)
         pipe.send("done")
 
 
-def bare_seconds(pipes, actions: int) -> float:
-    """Wall time of `actions` bare steps over the processes behind `pipes`."""
-    for pipe in pipes:
-        pipe.send(max(actions // len(pipes), 1))
-    for pipe in pipes:
-        pipe.recv()
+def bare_seconds(pipes, rows: list[np.ndarray], number: int, said: np.ndarray) -> tuple[float, int]:
+    """Wall time of the bare actions of an episode over the processes behind `pipes`, and how many these are."""
+    for pipe, mine in zip(pipes, rows, strict=True):
+        pipe.send((number, said[:, mine]))
+    actions = sum(pipe.recv() for pipe in pipes)
     began = time.perf_counter()
     for pipe in pipes:
         pipe.send("go")
     for pipe in pipes:
         pipe.recv()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, actions
 
 
-def episode(envs, menu: np.ndarray, number: int, horizon: int) -> tuple[float, int]:
-    """Wall time and low-level actions of one episode of random subgoals; `reset` is not timed."""
-    rng, seconds, actions = np.random.default_rng(number), 0.0, 0
+def seconds(envs, number: int, said: np.ndarray) -> tuple[float, int]:
+    """Wall time and low-level actions of an episode of these subgoals; `reset` is not timed."""
+    taken = actions = 0
     envs.reset(options={"episode": number})
-    for _ in range(horizon):
-        said = menu[rng.integers(len(menu), size=(envs.num_envs, 1))]
+    for step in said:
         began = time.perf_counter()
-        *_, info = envs.step(said)
-        seconds += time.perf_counter() - began
+        *_, info = envs.step(step)
+        taken += time.perf_counter() - began
         actions += int(info["low_level"].actions.sum())
-    return seconds, actions
+    return taken, actions
 
 
 def measure(workers: int, runs: int, pairs: int) -> None:
     world = assemble.world(f"house:workers={workers}")
-    envs = world.make(np.arange(runs) % len(world.latents), Draws(0, runs))
-    menu = np.array(world.tables.subgoals, dtype=object)
-    ends = [SPAWN.Pipe() for _ in range(workers)]
-    for _, theirs in ends:
-        SPAWN.Process(target=bare, args=(theirs,), daemon=True).start()
-    pipes = [ours for ours, _ in ends]
-    episode(envs, menu, 0, world.horizon), bare_seconds(pipes, 1000)  # both sides warm
+    latents = np.arange(runs) % len(world.latents)
+    envs, menu = world.make(latents, Draws(SEED, runs)), np.array(world.tables.subgoals, dtype=object)
+    rows, pipes = np.array_split(np.arange(runs), workers), []
+    for mine in rows:
+        ours, theirs = SPAWN.Pipe()
+        SPAWN.Process(target=bare, args=(theirs, latents[mine], int(mine[0])), daemon=True).start()
+        pipes.append(ours)
     ratios, times, taken = [], 0.0, 0
-    for number in range(1, pairs + 1):
-        seconds, actions = episode(envs, menu, number, world.horizon)
-        ratios.append(seconds / bare_seconds(pipes, actions))
-        times, taken = times + seconds, taken + actions
+    for number in range(pairs + 1):
+        said = menu[np.random.default_rng(number).integers(len(menu), size=(world.horizon, runs, 1))]
+        ours, actions = seconds(envs, number, said)
+        theirs, same = bare_seconds(pipes, rows, number, said)
+        assert actions == same, "a run is a function of its seed and subgoals"
+        if number:  # the first pair warms both sides
+            ratios.append(ours / theirs)
+            times, taken = times + ours, taken + actions
     for pipe in pipes:
-        pipe.send(0)
+        pipe.send(None)
     envs.close()
     medians = [np.median(np.random.default_rng(i).choice(ratios, len(ratios))) for i in range(2000)]
     low, high = np.percentile(medians, [2.5, 97.5])
     subgoals = pairs * world.horizon * runs
     print(
         f"{workers} workers, {runs} runs, {pairs} pairs: {subgoals / times:.0f} subgoals/s, "
-        f"{taken / times:.0f} actions/s; wall time over bare steps {np.median(ratios):.2f} ({low:.2f} to {high:.2f})",
+        f"{taken / times:.0f} actions/s; wall time over bare steps {np.median(ratios):.3f} ({low:.3f} to {high:.3f})",
         flush=True,
     )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--runs", type=int, default=16)
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--runs", type=int, default=64)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     args = parser.parse_args()
     for count in args.workers:

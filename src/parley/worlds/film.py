@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from parley.core.errors import BadInput, MissingExtra, RunDamaged
 from parley.core.text import inert
 from parley.worlds.composed import TextEnv
+from parley.worlds.graphics import no_picture
 
 Frame = tuple[np.ndarray, str]  # a picture and the sentence under it
 LINE, LINES, LETTERS = 16, 3, 66  # pixels of a line of text, lines below a picture, letters a line
@@ -38,9 +39,7 @@ class Camera(gym.Wrapper[Any, Any, Any, Any]):
         try:
             image = self.env.render()
         except Exception as wrong:
-            raise BadInput(
-                f"the environment gives no picture: {type(wrong).__name__}: {inert(str(wrong), 200)}"
-            ) from wrong
+            raise no_picture(wrong) from wrong
         if not isinstance(image, np.ndarray) or image.ndim != 3:
             raise BadInput("the environment gives no picture: make it with render_mode='rgb_array'")
         self.frames.append((image, self.caption))

@@ -1,17 +1,14 @@
 """The low level of `house`: PointMaze (gymnasium-robotics) with doors that may be locked, and a draught."""
 
-import contextlib
-import io
 import os
 import tempfile
 import threading
-import warnings
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from parley.core.errors import MissingExtra
+from parley.worlds.graphics import importing_mujoco
 from parley.worlds.house import DOORS, ROOMS, SIDE, Mansion, Plan
 from parley.worlds.house_picture import picture
 
@@ -98,12 +95,8 @@ def _door_cell(a: int, b: int) -> tuple[int, int]:
 
 def _point_maze() -> Any:
     """The maze with all doors as walls; what it writes into the directory for temporary files is taken away again."""
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")  # the package has news about its other environments
-            from gymnasium_robotics.envs.maze.point_maze import PointMazeEnv
-    except ImportError:
-        raise MissingExtra("world 'house'", "mujoco") from None
+    with importing_mujoco("house"):
+        from gymnasium_robotics.envs.maze.point_maze import PointMazeEnv
     cells: list[list[Any]] = [[1] * CELLS for _ in range(CELLS)]
     for room in range(len(ROOMS)):
         cells[1 + 2 * (room // SIDE)][1 + 2 * (room % SIDE)] = 0

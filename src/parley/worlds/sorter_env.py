@@ -1,14 +1,11 @@
 """The low level of `sorter` as a Gymnasium environment: the arm, the blocks, and mats that drive blocks off."""
 
-import contextlib
-import io
-import warnings
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from parley.core.errors import MissingExtra
+from parley.worlds.graphics import importing_mujoco
 from parley.worlds.sorter import COLOURS, TABLE, Places, Rules
 from parley.worlds.sorter_layout import MAT_AT, beside, on_mat
 from parley.worlds.sorter_picture import picture
@@ -95,10 +92,6 @@ class SorterArm(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
 def make_fetch(world: str, friction: float) -> Any:
     """The arm; raises `MissingExtra` where gymnasium-robotics or MuJoCo is not installed."""
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")  # the package has news about its other environments
-            from parley.worlds.sorter_fetch import SorterFetch
-    except ImportError:
-        raise MissingExtra(f"world {world!r}", "mujoco") from None
+    with importing_mujoco(world):
+        from parley.worlds.sorter_fetch import SorterFetch
     return SorterFetch(friction)

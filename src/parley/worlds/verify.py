@@ -19,7 +19,7 @@ from jaxtyping import Float
 from parley.core.errors import BadInput, MissingExtra
 from parley.core.roles import World
 from parley.worlds.composed import TextEnv
-from parley.worlds.driver import Driver
+from parley.worlds.driver import BEGINNING, Driver
 from parley.worlds.physical import PhysicalWorld
 
 IMPOSSIBLE = -1  # the outcome that the tables rule out
@@ -72,7 +72,7 @@ def verify(
 ) -> list[Verdict]:
     """Run `episodes` of random subgoals for each latent; pooled verdicts first, then those given the subgoal before.
 
-    Subgoals are random, rare mechanisms preferred (`driver.py`).
+    Subgoals are random, rare mechanisms and rare pairs in turn preferred (`driver.py`).
     Raises `BadInput` for a world without tables or without declared mechanisms.
     """
     if not isinstance(world, PhysicalWorld) or world.tables is None or world.abstraction is None:
@@ -107,11 +107,11 @@ def _count(
     assert t is not None and a is not None
     rng, states = np.random.default_rng(seed), {name: i for i, name in enumerate(t.states)}
     env.reset(seed=int(rng.integers(2**31)))
-    now, before = a.state(env.raw), "the beginning"
-    for _ in range(world.horizon):
+    now, before = a.state(env.raw), BEGINNING
+    for left in range(world.horizon, 0, -1):
         if now not in states:
             raise BadInput(f"world {world.name!r}: its tables have no state {now!r}")
-        g, mechanism = driver.choose(z, states[now], rng)
+        g, mechanism = driver.choose(z, states[now], before, left, rng)
         said, *_ = env.step(t.subgoals[g])
         then = a.state(env.raw)
         if then not in states:
