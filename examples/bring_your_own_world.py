@@ -62,10 +62,10 @@ def text_env(latent: int) -> TextEnv:
 
 
 def lake() -> PhysicalWorld:
-    """The family: two latents, of which the first is the usual one."""
-    return PhysicalWorld(
-        "lake", SCRIPT, ("thin ice in the north", "thin ice in the south"), np.array([0.7, 0.3]), text_env
-    )
+    """The family: two latents, of which the first is the usual one; the expert, who knows, takes the other shore."""
+    ways, prior = tuple(ROUTES), np.array([0.7, 0.3])
+    names = ("thin ice in the north", "thin ice in the south")
+    return PhysicalWorld("lake", SCRIPT, names, prior, text_env, expert=lambda z, task, said: ways[1 - z])
 
 
 if __name__ == "__main__":

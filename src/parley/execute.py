@@ -26,7 +26,8 @@ from parley.loop import Cohort, Log, run_cohort
 from parley.runs.directory import read_manifest, versions
 from parley.runs.ledger import CallLedger, Limits
 from parley.runs.store import RunStore
-from parley.theory.regret import regret_meter
+from parley.theory.regret import Meter, regret_meter
+from parley.worlds.expert import ExpertValues, expert_values
 
 MAX_WAITING = 256  # threads that wait for a server
 MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
@@ -92,16 +93,21 @@ def run(config: RunConfig, out: Path, progress: Progress | None = None, limits: 
     calls = CallLedger(limits)
     with ExitStack() as closing:
         # Before anything is written: this finds what is wrong with the configuration.
-        cohorts = _cohorts(config, world, latents, calls, closing)
-        store = RunStore.create(out, **_entries(config, world, latents, cohorts))
+        reached = expert_values(world, latents, config.seed)
+        cohorts = _cohorts(config, world, latents, calls, closing, reached)
+        store = RunStore.create(out, **_entries(config, world, latents, cohorts, reached))
         return _carry_out(store, cohorts, calls, config, progress, resumed=False)
 
 
-def _entries(config: RunConfig, world: World, latents: np.ndarray, cohorts: list[Cohort]) -> dict[str, Any]:
+def _entries(
+    config: RunConfig, world: World, latents: np.ndarray, cohorts: list[Cohort], reached: ExpertValues | None
+) -> dict[str, Any]:
     """What the manifest says besides how the run ended."""
     names = [world.latents[z] for z in latents]
     entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
     entries["inputs"] = _inputs(config)
+    if reached:
+        entries["expert"] = reached.as_dict()
     about = getattr(cohorts[0].planner, "about", None)
     return {**entries, "planner": about} if about else entries
 
@@ -142,7 +148,8 @@ def resume(
     with ExitStack() as closing:
         try:
             calls.open(out)
-            cohorts = _cohorts(config, world, latents, calls, closing)
+            reached = expert_values(world, latents, config.seed)
+            cohorts = _cohorts(config, world, latents, calls, closing, reached)
         except BaseException:
             store.close(manifest["status"])
             raise
@@ -171,7 +178,12 @@ def _menus(world: World) -> list[list[str]] | None:
 
 
 def _cohorts(
-    config: RunConfig, world: World, latents: np.ndarray, calls: CallLedger, closing: ExitStack
+    config: RunConfig,
+    world: World,
+    latents: np.ndarray,
+    calls: CallLedger,
+    closing: ExitStack,
+    reached: ExpertValues | None,
 ) -> list[Cohort]:
     """The parts of every cohort, without their recorders; `closing` closes what they share."""
     cohorts: list[Cohort] = []
@@ -190,11 +202,17 @@ def _cohorts(
                 instructions=assemble.Schedule(config.instructions, world.instructions, draws),
                 num_episodes=config.episodes,
                 horizon=world.horizon,
-                meter=regret_meter(scene.beliefs, mine, world, draws) if world.tables else None,
+                meter=_meter(scene, draws, reached),
                 forbidden=forbidden_in(world),
             )
         )
     return cohorts
+
+
+def _meter(scene: assemble.Scene, draws: Draws, reached: ExpertValues | None) -> Meter | None:
+    if scene.world.tables:
+        return regret_meter(scene.beliefs, scene.latents, scene.world, draws)
+    return reached.meter(scene.latents) if reached else None
 
 
 class _Nowhere:

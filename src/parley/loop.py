@@ -12,7 +12,7 @@ from parley.core.errors import RunDamaged
 from parley.core.roles import Explorer, Planner, Recorder, State, TextEnvs
 from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Opening, Outcome, Proposal, StepRecord
 from parley.core.tables import Sentences
-from parley.theory.regret import RegretMeter
+from parley.theory.regret import Meter
 
 
 class LoggedEpisode(Protocol):
@@ -34,7 +34,7 @@ class Log(Protocol):
 
 @dataclass
 class Cohort:
-    """The parts that move together. `meter` is None where the world has no exact tables."""
+    """The parts that move together. `meter` is None where the world has neither exact tables nor an expert."""
 
     draws: Draws
     envs: TextEnvs
@@ -44,7 +44,7 @@ class Cohort:
     instructions: Callable[[int], Sentences]  # episode -> (B,)
     num_episodes: int
     horizon: int
-    meter: RegretMeter | None = None
+    meter: Meter | None = None
     forbidden: tuple[tuple[str, str], ...] = ()  # sentences that may not be told to two Actors in one step
     on_episode: Callable[[EpisodeRecord], None] | None = None
 

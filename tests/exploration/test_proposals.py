@@ -116,3 +116,28 @@ def test_a_run_that_is_over_makes_no_visit():
     explorer.hear(Outcome(0, 2, said[:, None], here, np.zeros(2), np.array([True, False])))
     np.testing.assert_array_equal(explorer.visits, [[1, 1], [1, 0]])
     assert not np.isnan(explorer.odds[0, 1]).all() and np.isnan(explorer.odds[1, 1]).all()
+
+
+def test_the_parts_of_several_actors_follow_the_latents_on_trial():
+    """After the part on trial the others are drawn as proposed; later the first part that departs is sought by odds."""
+    explorer = ProposalsExplorer()
+    explorer.start(Draws(0, 2), 1000, 2)
+    laws, asked = [], [[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.99, 0.01, 0.0], [0.8, 0.15, 0.05]]
+    for t in range(2):
+        explorer.hear(Opening(t, sentences("task"), sentences("here")))
+        for step in (1, 2):
+            parts = np.empty((2, 0), dtype=object)
+            for actor in (0, 1):
+                probs = asked[2 * (step - 1) + actor] if t else [1.0, 0.0, 0.0]
+                if t == 0 and (step, actor) == (1, 0):
+                    probs = asked[0]  # the same share as in the next episode: it does not move
+                moment = Moment(t, step, actor)
+                choice = explorer.choose(Proposal(np.tile(probs, (2, 1))), "sample", MENU, moment)
+                parts = np.column_stack([parts, MENU.say(choice.index)])
+                laws.append(choice.law[0].tolist())
+            explorer.hear(Outcome(t, step, parts, sentences("there"), np.zeros(2), np.ones(2, dtype=bool)))
+    tried, after, first, then = laws[4:]
+    assert tried == [0, 1, 0], "what does not move is tried"
+    assert after == pytest.approx([0.4, 0.6, 0]), "given that part, the proposal is that of the latents on trial"
+    assert first == pytest.approx([0.9, 0.1, 0]), "of the share of 0.1 that is on trial, 0.01 departs here"
+    assert then == [0, 1, 0], "the last Actor's part: the odds of 0.15 are nearest"

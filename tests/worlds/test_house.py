@@ -1,5 +1,6 @@
 """The house: the physics does what the abstract tables say."""
 
+import tempfile
 from collections import Counter
 from itertools import product
 
@@ -142,6 +143,12 @@ def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "gymnasium_robotics.envs.maze.point_maze", None)
     with pytest.raises(MissingExtra, match=r"parley-rl\[mujoco\]"):
         HouseMaze(Mansion(), Mansion().plans[0])
+
+
+def test_nothing_is_left_among_temporary_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    HouseMaze(Mansion(), Mansion().plans[0]).close()
+    assert tempfile.tempdir == str(tmp_path) and not list(tmp_path.iterdir())
 
 
 def test_coordinates():

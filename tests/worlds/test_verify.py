@@ -9,6 +9,7 @@ import pytest
 from parley.cli import main
 from parley.core.errors import BadInput
 from parley.gym import keys_world
+from parley.worlds.driver import BEGINNING, Ways
 from parley.worlds.physical import PhysicalWorld
 from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.shortcut import shortcut
@@ -31,6 +32,23 @@ def test_right_tables_hold(sound):
     assert all(v.lower < 0.002 for v in found.values())
     assert found["it walks to a room"].visits > 180 and found["it walks to a room"].verdict(0.03) == "holds"
     assert sum(v.visits for v in sound if v.before and not v.mechanism.startswith(SPEECH)) == 9 * 25 * 6
+
+
+def test_every_pair_of_mechanisms_is_met_about_as_often(sound):
+    """Those that can follow each other at all; without a lead towards rare pairs some are not met even once."""
+    visits = [v.visits for v in sound if v.before and not v.mechanism.startswith(SPEECH)]
+    assert len(visits) > 80 and min(visits) >= 5
+
+
+def test_ways_lead_to_a_pair():
+    """Three states in a row; "on" leads on, "wait" stays; after the last "on" comes "end"."""
+    ways = Ways([["wait", "on"], ["wait", "on"], ["wait", "end"]], np.array([[0, 1], [1, 2], [2, 2]]))
+    assert np.isinf(ways.steps(("end", "on"))[:, ways.index[BEGINNING]]).all()  # no way leads back
+    pair = ("on", "end")
+    assert [ways.steps(pair)[s, ways.index[BEGINNING]] for s in range(3)] == [2, 1, np.inf]
+    assert ways.steps(pair)[2, ways.index["on"]] == 0 and ways.towards(pair, 2, "on").tolist() == [1]
+    assert ways.towards(pair, 0, "wait").tolist() == [1]
+    assert ways.towards(("wait", "end"), 2, "on").tolist() == [0]
 
 
 def test_wrong_tables_are_found_out():

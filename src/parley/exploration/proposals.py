@@ -5,7 +5,10 @@ it still leaves a subgoal a share p, acting on the proposal tells nothing more a
 posterior share of the latents in which the subgoal is right, so doing without it costs p for each visit still to come,
 in units of what being wrong costs; a trial costs about one unit. A trial is made where the visits until the planner
 would have learnt it by itself, times p, exceed `patience` trials. Afterwards the episode goes on with the subgoals that
-the same latents would propose: those whose odds are nearest to those of the subgoal tried.
+the same latents would propose: those whose odds are nearest to those of the subgoal tried. Of several Actors' parts
+those after the one on trial are drawn from the proposal, which, given that part, is that of the latents on trial. In
+later steps the first part that departs from the mode may be any Actor's: one is taken in the proportion that all
+departing parts have of the share on trial, the last Actor's by its odds (of all parts together).
 
 A decision is known by the instruction, the step, the last two observations with the subgoal between them, and the parts
 of the subgoal chosen for the Actors before.
@@ -33,7 +36,7 @@ class ProposalsExplorer:
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
         self.draws, self.num_episodes = draws, num_episodes
         self.rows = np.arange(draws.num_runs)
-        self._words, self._decisions = Codes(), Codes()
+        self._words, self._decisions, self._actors = Codes(), Codes(), 1
         shape = (draws.num_runs, 0, 0)  # B, decision, subgoal
         self.odds: Float[np.ndarray, "B D S"] = np.zeros(shape)  # at the last visit; NaN before the first
         self.pace: Float[np.ndarray, "B D S"] = np.zeros(shape)  # nats that the odds moved a visit, lately
@@ -44,14 +47,18 @@ class ProposalsExplorer:
     def hear(self, said: Opening | Outcome) -> None:
         seen = self._words.of(said.observations)
         self._parts: list[np.ndarray] = []  # chosen in this step for the Actors before
+        self._share = np.ones(len(seen))  # of the proposal, that these parts have
+        self._departed = np.zeros(len(seen), dtype=bool)  # whether one of them is on trial
         if isinstance(said, Opening):
             asked, nothing = self._words.of(said.instructions), np.full(len(seen), -1)
             self._where = np.stack([asked, nothing, nothing, seen], axis=1)
             self._trial: Float[np.ndarray, " B"] = np.full(len(seen), np.nan)  # odds of what is tried; NaN: no trial
+            self._next = self._trial  # for the next step
             self._explored = np.zeros(len(seen), dtype=bool)
             self._before: list[tuple[np.ndarray, tuple[np.ndarray, ...], dict[str, np.ndarray]]] = []
         else:
             self._take_back(~said.active)
+            self._trial, self._actors = self._next, said.subgoals.shape[1]
             chosen = self._words.of("\n".join(parts) for parts in said.subgoals)
             where = np.stack([self._where[:, 0], self._where[:, 3], chosen, seen], axis=1)
             self._where = np.where(said.active[:, None], where, self._where)
@@ -66,22 +73,30 @@ class ProposalsExplorer:
         state = {name: getattr(self, name) for name in KEPT}
         noted = {name: array[at] if array.ndim == 3 else array[self.rows, here] for name, array in state.items()}
         self._before.append((here, at, noted))
-        odds = np.log(np.maximum(probs, FLOOR)) - np.log(np.maximum(1 - probs, FLOOR))
-        worth = self._worth(probs, odds, here, at, moment.episode)
+        worth = self._worth(probs, log_odds(probs), here, at, moment.episode)
         law = decode(np.where(menu.legal, probs, 0.0), "greedy")
         trying = ~np.isnan(self._trial)
-        law = np.where(trying[:, None], self._go_on(probs, odds, law, moment.episode), law)
+        seeking, so_far = trying & ~self._departed, self._share[:, None] * probs
+        law = np.where(seeking[:, None], self._go_on(so_far, law, moment), law)
+        law = np.where((trying & self._departed)[:, None], probs / probs.sum(axis=1, keepdims=True), law)
         fresh = np.where(self._stuck(probs, worth, at), probs, 0.0)
         begins = ~trying & (fresh.sum(axis=1) > 0)
         law = np.where(begins[:, None], fresh / np.where(begins, fresh.sum(axis=1), 1.0)[:, None], law)
         u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
         index = sample_rows(law, u)
         self._parts.append(at[2][self.rows, index])
-        mine = odds[self.rows, index]
-        self._trial = np.where(begins | ~np.isnan(self._trial), mine, np.nan)
+        self._share = so_far[self.rows, index]
+        departs = probs[self.rows, index] < probs.max(axis=1) - TIE
+        self._note_trial(begins, seeking, log_odds(self._share), departs)
         self.tried[self.rows, here] = np.where(begins, at[2][self.rows, index], -1)
         self._explored = begins | trying
         return Choice(index, self._explored, law)
+
+    def _note_trial(self, begins: np.ndarray, seeking: np.ndarray, mine: np.ndarray, departs: np.ndarray) -> None:
+        """The odds that the next step looks for are those of the part that departs, or of all parts where none does."""
+        self._trial = np.where(begins, mine, self._trial)
+        self._next = np.where(np.isnan(self._trial), np.nan, np.where(begins | seeking, mine, self._next))
+        self._departed = self._departed | begins | (seeking & departs)
 
     def _take_back(self, over: Bool[np.ndarray, " B"]) -> None:
         """Runs that were over made no visit: only now is it known; that they were asked is due to the others."""
@@ -114,13 +129,20 @@ class ProposalsExplorer:
         alone = modal & (modal.sum(axis=1, keepdims=True) == 1)
         return (worth > self.patience) & ~alone & ~self.futile[at] & (probs > FLOOR)
 
-    def _go_on(self, probs: np.ndarray, odds: np.ndarray, law: np.ndarray, episode: int) -> np.ndarray:
+    def _go_on(self, shares: np.ndarray, law: np.ndarray, moment: Moment) -> np.ndarray:
         """What the latents on trial would propose next; the trial is over where they have become too improbable."""
-        away = np.where(probs > FLOOR, np.abs(odds - np.nan_to_num(self._trial)[:, None]), np.inf)
+        odds = log_odds(shares)
+        away = np.where(shares > FLOOR, np.abs(odds - np.nan_to_num(self._trial)[:, None]), np.inf)
+        if early := moment.actor < self._actors - 1:
+            away = np.where(law > 0, np.inf, away)
         nearest = away <= away.min(axis=1, keepdims=True) + TIE
-        alive = (probs * nearest).max(axis=1) * (self.num_episodes - episode) > self.patience
-        self._trial = np.where(alive, self._trial, np.nan)
         follow = nearest / nearest.sum(axis=1, keepdims=True)
+        if early:  # all that depart here are taken for latents on trial: so large a part of these they are
+            departing = np.where(law > 0, 0.0, shares).sum(axis=1, keepdims=True)
+            part = np.minimum(departing * (1 + np.exp(-np.nan_to_num(self._trial)))[:, None], 1.0)
+            return np.asarray((1 - part) * law + part * follow)
+        alive = (shares * nearest).max(axis=1) * (self.num_episodes - moment.episode) > self.patience
+        self._trial = np.where(alive | self._departed, self._trial, np.nan)
         return np.where(alive[:, None], follow, law)
 
     def _grow(self) -> None:
@@ -143,3 +165,8 @@ class ProposalsExplorer:
             setattr(self, name, state[name].copy())
         self._words.restore(state, "words")
         self._decisions.restore(state, "decisions")
+
+
+def log_odds(probs: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """Of shares; those near 0 and 1 are cut off."""
+    return np.asarray(np.log(np.maximum(probs, FLOOR)) - np.log(np.maximum(1 - probs, FLOOR)))

@@ -47,7 +47,10 @@ def readable_manifest(out: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Summary:
-    """Numbers of one run directory; `regret` is a run's total: expected regret, where the world has exact tables."""
+    """Numbers of one run directory; `regret` is a run's total: expected regret, where the world has exact tables.
+
+    Elsewhere it is what an optimal planner, or the world's expert, reaches, less the return.
+    """
 
     label: str
     status: str
@@ -55,7 +58,7 @@ class Summary:
     episodes: int
     regret: float
     regret_half_width: float | None  # 95%, over runs; None where there is one run
-    measure: str  # "expected regret", or "return" where there is no optimal value
+    measure: str  # "expected regret", "regret", or "return" where there is no optimal value
     mean_return: float
     explored: float  # share of episodes
     slope: float | None  # of log regret against log t over the last half
@@ -65,7 +68,7 @@ class Summary:
     @property
     def regret_text(self) -> str:
         """The regret with its interval, as tables show it."""
-        if self.measure != "expected regret":
+        if self.measure == "return":
             return "unknown"
         return f"{self.regret:.2f}" + ("" if self.regret_half_width is None else f" ± {self.regret_half_width:.2f}")
 
@@ -91,6 +94,7 @@ class Curves:
     values: Float[np.ndarray, "R T"]
     returns: Float[np.ndarray, "R T"]
     explored: Float[np.ndarray, "R T"]
+    doubt: Float[np.ndarray, " T"] | float = 0.0  # standard error of the cumulative optimal value
 
     @classmethod
     def read(cls, out: Path, label: str | None = None) -> "Curves":
@@ -98,16 +102,17 @@ class Curves:
         manifest = readable_manifest(out)
         with reading(out) as reader:
             returns, explored = reader.episodes("return"), reader.episodes("explored")
-            expected = reader.episodes("expected_regret")
-        known = expected.size > 0 and not np.isnan(expected).any()
+            measures = {"expected regret": reader.episodes("expected_regret"), "regret": reader.episodes("regret")}
+            doubt = expert_doubt(manifest, reader.episodes("instruction")) if "expert" in manifest else 0.0
+        known = [name for name, found in measures.items() if found.size > 0 and not np.isnan(found).any()]
+        measure, values = (known[0], measures[known[0]]) if known else ("return", returns)
         label = label or f"{manifest['config']['planner']}, {manifest['config']['explore']}"
-        return cls(
-            label, manifest, "expected regret" if known else "return", expected if known else returns, returns, explored
-        )
+        return cls(label, manifest, measure, values, returns, explored, doubt)
 
     def band(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean cumulative curve and half the width of its pointwise 95% interval over runs."""
-        return mean_band(np.cumsum(self.values, axis=1))
+        mean, half = mean_band(np.cumsum(self.values, axis=1))
+        return mean, np.hypot(half, Z95 * self.doubt)
 
     def summary(self) -> Summary:
         runs, episodes = self.values.shape
@@ -118,6 +123,16 @@ class Curves:
             float(half[-1]) if runs > 1 else None, self.measure,
             float(self.returns.mean()) if episodes else 0.0, float(self.explored.mean()) if episodes else 0.0, *slope,
         )  # fmt: skip
+
+
+def expert_doubt(manifest: dict[str, Any], instructions: np.ndarray) -> Float[np.ndarray, " T"]:
+    """Standard error of the mean cumulative value of the expert, at most: errors of different means are added up."""
+    try:
+        values = [manifest["expert"]["values"][latent] for latent in manifest["latents"]]
+        errors = [[values[i][name][1] for name in row] for i, row in enumerate(instructions.tolist())]
+    except (KeyError, TypeError, IndexError) as wrong:
+        raise RunDamaged(f"the manifest's values of the expert are damaged: {wrong!r}") from wrong
+    return np.cumsum(np.array(errors).reshape(instructions.shape), axis=1).mean(axis=0)
 
 
 def mean_band(total: Float[np.ndarray, "R T"]) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"]]:

@@ -8,15 +8,28 @@ far less variance than optimal value minus return. With K Actors each part of a 
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from parley.core.draws import Draws
 from parley.core.said import Opening, Outcome
+from parley.core.tables import Vocabulary
 from parley.theory.beliefs import Beliefs
 
 Truth = Callable[[int], np.ndarray]  # the latents (B,) of an episode
+
+
+class Meter(Protocol):
+    """What a loop asks of whoever knows the latents: of an episode so far `regret`, and `optimal_value`."""
+
+    regret: Float[np.ndarray, " B"]
+    optimal_value: Float[np.ndarray, " B"]
+
+    def hear(self, said: Opening | Outcome) -> None: ...
+
+    def charge(self, law: Float[np.ndarray, "B M"], index: Int[np.ndarray, " B"], active: np.ndarray) -> None: ...
 
 
 class RegretMeter:
@@ -61,26 +74,31 @@ class RegretMeter:
             self._q = self._q[self.rows, index]
 
 
-class OptimalValueMeter(RegretMeter):
-    """Where what happens does not follow the tables (an Actor or a Reporter with an error): V*_z(w), and no more.
+class OptimalValueMeter:
+    """Where what happens does not follow the tables (an Actor or a Reporter with an error), or where there are none.
 
-    Expected regret follows the history by the tables; here it would be biased, and it is NaN.
+    Then there is `value`, V*_z(w) or what stands for it, and no more. Expected regret follows the history by the
+    tables; here it would be biased, and it is NaN.
     """
+
+    def __init__(
+        self, value: Float[np.ndarray, "Z W"], instructions: Vocabulary, latents: Int[np.ndarray, " B"]
+    ) -> None:
+        self.value, self.instructions, self.latents = value, instructions, latents
 
     def hear(self, said: Opening | Outcome) -> None:
         """Take in the instruction; of what is said after it nothing is made."""
         if isinstance(said, Opening):
-            instruction = self.beliefs.tables.instruction_words.encode(said.instructions)
-            self.regret = np.full(len(self.latents), np.nan)
-            self.optimal_value = self.beliefs.value[self.latents, instruction]
+            self.regret: Float[np.ndarray, " B"] = np.full(len(self.latents), np.nan)
+            self.optimal_value = self.value[self.latents, self.instructions.encode(said.instructions)]
 
     def charge(self, law: Float[np.ndarray, "B M"], index: Int[np.ndarray, " B"], active: np.ndarray) -> None:
         """Nothing is added."""
 
 
-def regret_meter(beliefs: Beliefs, latents: Int[np.ndarray, " B"], world: object, draws: Draws) -> RegretMeter:
+def regret_meter(beliefs: Beliefs, latents: Int[np.ndarray, " B"], world: object, draws: Draws) -> Meter:
     """The meter of a world that follows its tables, of one that is `altered`, or of one whose latents jump."""
     if getattr(world, "altered", False):
-        return OptimalValueMeter(beliefs, latents)
+        return OptimalValueMeter(beliefs.value, beliefs.tables.instruction_words, latents)
     truth = getattr(world, "truth", None)
     return RegretMeter(beliefs, latents, truth(latents, draws) if truth else None)

@@ -38,11 +38,11 @@ class Driver:
             fewest = min(within, key=lambda pair: (self.met[pair], pair))
             g = int(rng.choice(ways.towards(fewest, s, before)))
         else:
-            names = ways.names[s]
-            kinds = sorted(set(names))
+            here = ways.names[s]
+            kinds = sorted(set(here))
             rarity = np.array([1 / (1 + self.tried[kind]) for kind in kinds])
             kind = str(rng.choice(kinds, p=rarity / rarity.sum()))
-            g = int(rng.choice([i for i, name in enumerate(names) if name == kind]))
+            g = int(rng.choice([i for i, name in enumerate(here) if name == kind]))
         mechanism = ways.names[s][g]
         self.tried[mechanism] += 1
         self.met[before, mechanism] += 1
@@ -60,7 +60,7 @@ class Ways:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Those that can be met at all."""
+        """Those that can be tried somewhere, whether a way leads there or not."""
         every = [(before, name) for before in self.index for name in self.index]
         return [pair for pair in every if np.isfinite(self.steps(pair)).any()]
 

@@ -14,6 +14,9 @@ from parley.core.tables import Tables
 from parley.worlds.composed import ComposedVectorEnv, Script, TextEnv
 from parley.worlds.guarded import GuardedEnv
 
+# expert(z, instruction, said): the subgoal of one who knows latent z; `said` holds o_1, g_1, o_2, ... of the episode.
+Expert = Callable[[int, str, tuple[str, ...]], str]
+
 
 @dataclass(frozen=True)
 class Abstraction:
@@ -33,7 +36,8 @@ class PhysicalWorld:
     """A family of physical worlds: `text_env(z)` composes environment, Actor and Reporter for latent z.
 
     `tables`, where there are any, hand exact planners and the regret meter the world's abstract model; `abstraction`
-    lets `parley world verify` hold it against the physics.
+    lets `parley world verify` hold it against the physics. Without tables regret is taken against what `expert`, where
+    there is one, reaches in `expert_episodes` episodes for each latent of the runs and each instruction.
     """
 
     name: str
@@ -44,6 +48,8 @@ class PhysicalWorld:
     tables: Tables | None = None
     abstraction: Abstraction | None = None
     altered: bool = False  # whether what happens does not follow the tables
+    expert: Expert | None = None
+    expert_episodes: int = 50
 
     def __post_init__(self) -> None:
         if len(self.latents) != len(self.prior) or abs(float(np.sum(self.prior)) - 1) > 1e-6 or min(self.prior) < 0:
@@ -51,6 +57,8 @@ class PhysicalWorld:
                 f"world {self.name!r}: expected a prior of {len(self.latents)} probabilities that sum to 1, "
                 f"one for each latent, found {np.asarray(self.prior).tolist()}"
             )
+        if self.expert_episodes < 2:
+            raise BadInput(f"world {self.name!r}: expert_episodes={self.expert_episodes}: expected at least 2")
 
     @classmethod
     def of(cls, tables: Tables, text_env: Callable[[int], TextEnv], abstraction: Abstraction) -> "PhysicalWorld":
