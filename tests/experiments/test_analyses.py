@@ -361,6 +361,22 @@ def test_unseen_worlds_refuses_families_that_were_trained_on(monkeypatch):
         unseen_worlds.gathered(cells[1:], [one])
 
 
+def test_unseen_worlds_fits_how_the_gap_falls():
+    """Gaps that fall by powers of families and width, with noise: the intervals hold the powers."""
+    cells = [c for c in unseen_worlds.cells(False) if isinstance(c, unseen_worlds.Grown)]
+    exact, rng = np.ones((64, 32)), np.random.default_rng(0)
+    regrets = []
+    for c in cells:
+        gap = 40 * c.seen**-0.3 * c.width**-0.5
+        regrets.append(exact + gap / 32 * rng.uniform(0.5, 1.5, size=(64, 1)))
+    rows = unseen_worlds._curve(cells, regrets, {("generated", "exact"): exact})
+    assert len(rows) == len(cells) + 2 and len({row["trained on"] for row in rows[:-2]}) == 4
+    for row, power in zip(rows[-2:], (-0.3, -0.5), strict=True):
+        assert row["low"] < power < row["high"] and row["high"] - row["low"] < 0.5
+    with pytest.raises(BadInput, match="two widths"):
+        unseen_worlds._curve(cells[:4], regrets[:4], {("generated", "exact"): exact})
+
+
 def test_unseen_worlds_in_small(monkeypatch):
     """A chunk of families is run by every planner; the exact one loses least; traps are found."""
     monkeypatch.setattr(unseen_worlds, "_DIGESTS", {"none"})

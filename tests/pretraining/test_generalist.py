@@ -14,9 +14,17 @@ from parley.execute import RunConfig, run
 from parley.models.language_model import LanguageModel
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.pretraining import generalist
+from parley.pretraining.dataset import world_digest
 from parley.pretraining.documents import sample_documents
-from parley.pretraining.generalist import about_of, error_of, family_seed, pretrain_generated, word_tokenizer
-from parley.pretraining.pages import LENGTH, PageColumns, Pages, length, pages_of
+from parley.pretraining.generalist import (
+    about_of,
+    error_of,
+    family,
+    family_seed,
+    pretrain_generated,
+    word_tokenizer,
+)
+from parley.pretraining.pages import LENGTH, NONE, OFF_MENU, Branches, PageColumns, Pages, length, pages_of
 from parley.pretraining.recipe import Recipe
 from parley.prompting.prompter import Prompter, Prompting, Words
 from parley.prompting.template import PromptTemplate, as_text
@@ -24,7 +32,7 @@ from parley.prompting.transcript import header, observation_line, subgoal_line, 
 from parley.theory.beliefs import Beliefs
 from parley.worlds.generated.generate import KINDS, generated
 
-TINY = Recipe(episodes=4, tokens=16_000, width=16, layers=1, heads=1, batch=4, learning_rate=0.01)
+TINY = Recipe(episodes=4, tokens=128_000, width=16, layers=1, heads=1, batch=4, learning_rate=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +64,11 @@ def test_a_page_is_the_text_of_its_document(kind, tokenizer):
                 text += observation_line(tables.observations[documents.observations[i, t, h + 1]])
         assert page.tokens.tolist() == tokenizer(text, add_special_tokens=False).input_ids
         assert tokenizer.decode(page.tokens) == text and len(page.tokens) <= length(6)
-        np.testing.assert_allclose(page.law.sum(axis=1), 1)
+        total = page.law.sum(axis=1)
+        assert ((np.abs(total - 1) < 1e-9) | (total == 0)).all()  # none where the expert would not have said that much
+        heard = page.heard.astype(bool)
+        assert (page.tokens[page.before[heard] + 1] == page.target[heard, 0]).all()
+        assert (page.tokens[page.before + 1][:, None] == page.target).any(axis=1).all()  # all that was said is on offer
 
 
 @pytest.mark.parametrize("kind", ["rooms", "levers", "lock"])  # menus of several tokens, some with beginnings in common
@@ -82,6 +94,16 @@ def test_laws_of_tokens_multiply_to_the_law_of_sentences(kind, tokenizer):
     assert seen >= 5
 
 
+def test_a_tree_of_lines_has_a_node_wherever_they_may_part():
+    """Lines `a b d`, `a b e`, `a c d` (after the mark `0`): the law of each branch is the mass that goes on there."""
+    tree = Branches([[0, 1, 2, 4], [0, 1, 2, 5], [0, 1, 3, 4]])
+    label = np.tile([0.5, 0.25, 0.25], (4, 1))
+    assert [tree.tokens[node].tolist() for node in tree.of[0]] == [[1, NONE], [2, 3], [4, 5]]
+    law = tree.law(np.array([*tree.of[0], tree.of[2][2]]), label)
+    np.testing.assert_allclose(law, [[1, 0], [0.75, 0.25], [2 / 3, 1 / 3], [1, 0]])
+    np.testing.assert_array_equal(tree.law(tree.of[2][2:], np.array([[1.0, 0, 0]])), [[0, 0]])  # `a c` is never said
+
+
 def test_pages_end_with_a_whole_episode(tokenizer):
     tables = generated(0, "rooms")
     page = pages_of(tables, sample_documents(Beliefs(tables), 1, 64, (0,)), tokenizer)[0]
@@ -89,27 +111,51 @@ def test_pages_end_with_a_whole_episode(tokenizer):
     assert page.before.max() == len(page.tokens) - 2
 
 
-def test_the_loss_is_the_cross_entropy_of_what_is_to_be_predicted(tokenizer):
-    """With a model that holds all tokens alike every prediction costs log V nats."""
+class Fixed:
+    """A model whose hidden state is the same everywhere, so that its logits are `scores` at every position."""
+
+    def __init__(self, scores):
+        self.scores = torch.as_tensor(scores, dtype=torch.float32)
+
+    def base_model(self, input_ids, use_cache):
+        return SimpleNamespace(last_hidden_state=torch.ones(*input_ids.shape, 1))
+
+    def get_output_embeddings(self):
+        return SimpleNamespace(weight=self.scores[:, None])
+
+
+def test_the_loss_counts_nats_among_the_menu_and_a_fifth_of_those_off_it(tokenizer):
+    """A model that holds all tokens alike pays log M for a choice among M, and log of the words for all the rest."""
     tables = generated(2, "find")
     pages = Pages(tuple(pages_of(tables, sample_documents(Beliefs(tables), 3, 4, (0,)), tokenizer)))
-    columns, size = PageColumns(), len(tokenizer)
+    columns = PageColumns()
     batch = columns.prepare(torch, pages)
-
-    class Flat:
-        def base_model(self, input_ids, use_cache):
-            return SimpleNamespace(last_hidden_state=torch.zeros(*input_ids.shape, 4))
-
-        def get_output_embeddings(self):
-            return torch.nn.Linear(4, size, bias=False)
-
-    with torch.no_grad():
-        label, heard = columns.losses(torch, Flat(), batch)
-    told = sum(int(page.heard.sum()) for page in pages.pages)
-    chosen = sum(len(page.heard) for page in pages.pages) - told
-    assert float(heard) == pytest.approx(np.log(size) * told / batch.decisions, rel=1e-5)
-    assert float(label) == pytest.approx(np.log(size) * chosen / batch.decisions, rel=1e-5)
+    label, heard = columns.losses(torch, Fixed(np.zeros(len(tokenizer))), batch)
+    words, told, choice, on = len(batch.words), 0.0, 0.0, 0.0
+    for page in pages.pages:
+        offered = (page.target != NONE).sum(axis=1)
+        said = page.heard == 0
+        told += np.log(words) * (~said).sum()
+        choice += float((page.law.sum(axis=1) * np.log(offered))[said].sum())
+        on += float((np.log(words) - np.log(offered))[said].sum())
+    assert float(heard) == pytest.approx(told / batch.decisions, rel=1e-5)
+    assert float(label) == pytest.approx((choice + OFF_MENU * on) / batch.decisions, rel=1e-5)
     assert len(pages[np.array([2, 0])]) == 2 and pages[np.array([2])].pages[0] is pages.pages[2]
+
+
+def test_what_is_off_the_menu_changes_no_choice(tokenizer):
+    """A louder word off the menu costs what it costs to be on the menu, and nothing more."""
+    tables = generated(2, "find")
+    pages = Pages(tuple(pages_of(tables, sample_documents(Beliefs(tables), 1, 2, (0,)), tokenizer)))
+    columns, scores = PageColumns(), np.zeros(len(tokenizer))
+    batch = columns.prepare(torch, pages)
+    offered = set(pages.pages[0].target[pages.pages[0].heard == 0].ravel().tolist())
+    loud = next(int(word) for word in batch.words if int(word) not in offered)
+    quiet = float(columns.losses(torch, Fixed(scores), batch)[0])
+    scores[loud] = 3.0
+    words, said = len(batch.words), int((pages.pages[0].heard == 0).sum())
+    more = OFF_MENU * said * (np.log(words - 1 + np.exp(3.0)) - np.log(words)) / batch.decisions
+    assert float(columns.losses(torch, Fixed(scores), batch)[0]) == pytest.approx(quiet + more, rel=1e-5)
 
 
 def test_training_learns_and_says_what_it_was(trained):
@@ -136,6 +182,24 @@ def test_it_may_begin_with_another_one(trained, tmp_path, capsys, monkeypatch):
 def test_families_come_again_in_turn_where_their_number_is_given():
     assert [family_seed(TINY, 3, n) for n in range(5)] == [0, 1, 2, 0, 1]
     assert family_seed(TINY, 0, 5) == 5
+
+
+def test_plain_families_are_short_and_come_from_seeds_that_are_not_evaluated():
+    drawn = [family(TINY, 0, number, plain=True) for number in range(8)]
+    assert all(t.horizon == 1 and not any(" " in g for g in t.menus[0]) for t in drawn)
+    assert len({world_digest(t) for t in drawn}) == len(drawn)
+    assert world_digest(family(TINY, 3, 5)) == world_digest(generated(2))  # otherwise it is the seed's
+
+
+def test_a_stage_of_plain_families_is_named_in_the_commands(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(generalist, "MEASURED", 2)
+    arguments = ["pretrain", "--world", "generated", "--out", str(tmp_path / "a"), "--json", "--plain"]
+    arguments += ["--episodes", "4", "--tokens", "1500", "--width", "16", "--layers", "1", "--heads", "1"]
+    assert main([*arguments, "--batch", "4"]) == 0
+    assert json.loads(capsys.readouterr().out)["plain"] is True
+    assert " --plain --episodes 4" in (tmp_path / "a" / "README.md").read_text()
+    assert main(["pretrain", "--world", "shortcut", "--plain", "--out", str(tmp_path / "x")]) == 2
+    assert "--world generated" in capsys.readouterr().err
 
 
 def test_the_planner_reads_the_header_of_training(trained, tmp_path):
@@ -188,7 +252,7 @@ def test_the_error_is_a_distance(trained):
     ("arguments", "said"),
     [
         (["--families", "-1"], "families=-1"),
-        (["--batch", "3"], "multiple of 2"),
+        (["--batch", "6"], "multiple of 4"),
         (["--rho", "0.5", "--behaviour", "uniform"], "rho=0.5"),
         (["--data", "x"], "drawn as they are read"),
         (["--start", "src"], "no checkpoint of parley's"),

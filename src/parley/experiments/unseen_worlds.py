@@ -24,13 +24,14 @@ from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, above, at_most, difference
 from parley.experiments.base import expected_regret as regret_of
 from parley.pretraining.dataset import world_digest
-from parley.pretraining.generalist import about_of, family_seed, pretrain_generated
+from parley.pretraining.generalist import TOGETHER, about_of, family, pretrain_generated
+from parley.pretraining.pages import length
 from parley.pretraining.recipe import Recipe
 from parley.report.plots import curves_figure
 from parley.theory.curves import bootstrap
 from parley.theory.distinguishability import classes_of
 from parley.theory.traps import traps
-from parley.worlds.generated.generate import EVALUATED, HELD_OUT, generated
+from parley.worlds.generated.generate import EVALUATED, HELD_OUT
 
 NAME = "unseen-worlds"
 CLAIM = (
@@ -74,9 +75,16 @@ class Grown(RunConfig):
     width: int = 64
     tokens: int = 3_000_000
 
+    @property
+    def seen(self) -> int:
+        """Different families that it is trained on."""
+        recipe = self.recipe()
+        read = self.tokens // (recipe.batch * length(recipe.episodes)) * (recipe.batch // TOGETHER)
+        return min(self.families, read) if self.families else read
+
     def recipe(self) -> Recipe:
         return Recipe(
-            episodes=EPISODES, tokens=self.tokens, width=self.width, layers=4, heads=4, batch=16, learning_rate=2e-3
+            episodes=EPISODES, tokens=self.tokens, width=self.width, layers=3, heads=4, batch=8, learning_rate=3e-3
         )
 
 
@@ -142,9 +150,9 @@ def _trained_on() -> set[str]:
     """Hashes of all families that the checkpoint was trained on, in all its stages, made again from their seeds."""
     stage = None if _DIGESTS else about_of(assemble.CHECKPOINTS / assemble.GENERALIST)
     while stage:
-        recipe = Recipe(**stage["recipe"])
-        seeds = {family_seed(recipe, stage["families"], number) for number in range(stage["families_seen"])}
-        _DIGESTS.update(world_digest(generated(seed)) for seed in seeds)
+        how = Recipe(**stage["recipe"]), stage["families"]
+        seen = (family(*how, number, bool(stage.get("plain"))) for number in range(stage["families_seen"]))
+        _DIGESTS.update(world_digest(tables) for tables in seen)
         stage = stage["start"]
     return _DIGESTS
 
@@ -227,15 +235,35 @@ def _comparisons(of: Regrets, world: str) -> list[dict[str, Any]]:
 def _curve(
     configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]], of: Regrets
 ) -> list[dict[str, Any]]:
-    """The gap to the exact planner of what was trained on few and many families."""
-    rows = []
+    """The gap to the exact planner of what was trained on few and many families, and how it falls."""
+    rows, points, gaps = [], [], []
     for config, regret in zip(configs, regrets, strict=True):
         if isinstance(config, Grown):
-            gap, (low, high) = difference(regret, of[SEEDS, "exact"][: len(regret)])
-            seen = config.families or config.tokens // (16 * 768) * 4
-            row = {"set": SEEDS, "trained on": seen, "width": config.width, "tokens": config.tokens}
+            exact = of[SEEDS, "exact"][: len(regret)]
+            gap, (low, high) = difference(regret, exact)
+            points.append((config.seen, config.width))
+            gaps.append((regret - exact).sum(axis=1))
+            row = {"set": SEEDS, "trained on": config.seen, "width": config.width, "tokens": config.tokens}
             rows.append(row | {"gap to exact": gap, "low": low, "high": high})
-    return rows
+    return rows + _fits(np.array(points), np.array(gaps).T) if points else rows
+
+
+def _fits(points: Float[np.ndarray, "P 2"], gaps: Float[np.ndarray, "R P"]) -> list[dict[str, Any]]:
+    """Least squares of log gap on log families and log width; intervals by resampling the families of the test."""
+    log = np.log(points.astype(float))
+    design = np.column_stack([np.ones(len(log)), log])
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise BadInput(f"trained on {points.tolist()}: a fit needs two numbers of families and two widths at least")
+    found = []
+    for i, name in enumerate(("families", "width")):
+
+        def exponent(means: list[np.ndarray], i: int = i) -> float:
+            return float(np.linalg.lstsq(design, np.log(np.maximum(means[0], 1e-9)), rcond=None)[0][i + 1])
+
+        fit = bootstrap(exponent, [gaps])
+        row = {"set": SEEDS, "fitted": f"exponent of {name} in the gap to exact", "points": len(points)}
+        found.append(row | {"estimate": fit.value, "low": fit.low, "high": fit.high})
+    return found
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:

@@ -95,7 +95,13 @@ def chain(about: dict[str, Any], default: Callable[[str], dict[str, Any]]) -> li
         stages.insert(0, start)
     outs = [f"STAGE{i + 1}" for i in range(len(stages) - 1)] + ["DIR"]
     return [
-        command(stage["world"], stage["recipe"], default(stage["world"]), out, f" --start {outs[i - 1]}" if i else "")
+        command(
+            stage["world"],
+            stage["recipe"],
+            default(stage["world"]),
+            out,
+            (f" --start {outs[i - 1]}" if i else "") + " --plain" * bool(stage.get("plain")),
+        )
         for i, (stage, out) in enumerate(zip(stages, outs, strict=True))
     ]
 

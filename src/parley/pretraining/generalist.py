@@ -16,11 +16,13 @@ from jaxtyping import Float
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, MissingExtra
 from parley.core.said import Menu, Opening, Outcome
+from parley.core.tables import Tables
 from parley.planners.exact import ExactPlanner
 from parley.planners.language_model import LanguageModelPlanner
 from parley.pretraining.architecture import build_model, require_torch
 from parley.pretraining.card import chain
-from parley.pretraining.documents import sample_documents
+from parley.pretraining.documents import averaged, sample_documents
+from parley.pretraining.initial import look_back
 from parley.pretraining.loop import Place, Training
 from parley.pretraining.pages import LENGTH, PageColumns, Pages, length, pages_of
 from parley.pretraining.recipe import PRESETS, Recipe
@@ -36,7 +38,8 @@ from parley.worlds.generated.words import lexicon
 FORMAT = "parley-generalist/1"
 MARKS = ("task: ", "rules: ", "choices: ", "> ", " | ", " - ", ": ", ", ", "; ")
 BETWEEN = (" and ", " for ", " in ", " is ", " of ", " on ", " the ", " to ")
-TOGETHER = 2  # documents of one family in a batch
+TOGETHER = 4  # documents of one family in a batch
+STRIDE = 10**6  # from the seed of one family that is not plain to the next that is tried
 MEASURED = 8  # families of each kind on the card
 
 CARD = """---
@@ -110,6 +113,21 @@ def family_seed(recipe: Recipe, families: int, number: int) -> int:
     return (recipe.seed * 10**8 + (number % families if families else number)) % EVALUATED
 
 
+def family(recipe: Recipe, families: int, number: int, plain: bool = False) -> Tables:
+    """The family that is the `number`-th to be read; with `plain` the first that is plain from its seed on."""
+    seed = family_seed(recipe, families, number)
+    for i in range(EVALUATED // STRIDE):
+        tables = generated((seed + i * STRIDE) % EVALUATED)
+        if not plain or is_plain(tables):
+            return tables
+    raise BadInput(f"plain: none of {EVALUATED // STRIDE} families from seed {seed} on is")
+
+
+def is_plain(tables: Tables) -> bool:
+    """One subgoal an episode, each of one word: where looking things up is most easily learned."""
+    return tables.horizon == 1 and not any(" " in subgoal for subgoal in tables.menus[0])
+
+
 def pretrain_generated(
     out: Path,
     recipe: Recipe,
@@ -117,11 +135,12 @@ def pretrain_generated(
     report: Report | None = None,
     start: Path | None = None,
     watch: Watch | None = None,
+    plain: bool = False,
 ) -> dict[str, Any]:
     """Train a checkpoint on generated families into the new directory `out`; returns what it says of itself.
 
     `families` is their number, 0 for new ones all the time; `start` is a checkpoint of the same shape whose weights it
-    begins with (on fewer episodes, say). Killed, the same call goes on where it was.
+    begins with (on fewer episodes, say, or on `plain` families). Killed, the same call goes on where it was.
     """
     torch, transformers = require_torch()
     if out.exists() and any(out.iterdir()):
@@ -139,18 +158,19 @@ def pretrain_generated(
         found = []
         for i in range(recipe.batch // TOGETHER):
             number = step * (recipe.batch // TOGETHER) + i
-            tables, seed = generated(family_seed(recipe, families, number)), (recipe.seed, 0, number)
-            documents = sample_documents(Beliefs(tables), TOGETHER, recipe.episodes, seed, 0.0, recipe.behaviour)
-            found += pages_of(tables, documents, tokenizer)
+            tables, seed = family(recipe, families, number, plain), (recipe.seed, 0, number)
+            beliefs = Beliefs(tables)
+            documents = sample_documents(beliefs, TOGETHER, recipe.episodes, seed, 0.0, recipe.behaviour)
+            found += pages_of(tables, averaged(beliefs, documents), tokenizer)
         return Pages(tuple(found))
 
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
     model = build_model(transformers, tokenizer, recipe, LENGTH)
-    _widen(torch, model)
+    look_back(torch, model, recipe.seed)
     before = _begin_with(model, start) if start else None
     training = Training(torch, model, PageColumns(), recipe, place)
-    config = {"world": "generated", "families": families, "recipe": asdict(recipe), "start": before}
+    config = {"world": "generated", "families": families, "plain": plain, "recipe": asdict(recipe), "start": before}
     unfinished = Unfinished(out, {**config, "processes": place.processes})
     unfinished.restore(training)
     began = time.perf_counter()
@@ -171,14 +191,6 @@ def pretrain_generated(
     return found
 
 
-def _widen(torch: Any, model: Any) -> None:
-    """Begin with larger weights than transformers': theirs are for models ten times as wide, and copy words late."""
-    with torch.no_grad():
-        for name, weights in model.named_parameters():
-            if weights.ndim > 1:
-                weights.mul_(8.0 if "embed" in name else 2.5)
-
-
 def _begin_with(model: Any, start: Path) -> dict[str, Any]:
     """Load the weights of a checkpoint; returns what it was trained on."""
     from safetensors.torch import load_file
@@ -188,7 +200,7 @@ def _begin_with(model: Any, start: Path) -> dict[str, Any]:
         model.load_state_dict(load_file(start / "model.safetensors"), strict=False)
     except (OSError, RuntimeError) as wrong:
         raise BadInput(f"start={str(start)!r} is of another shape: use its width, layers and heads") from wrong
-    return {name: about.get(name) for name in ("world", "families", "families_seen", "recipe", "start")}
+    return {name: about.get(name) for name in ("world", "families", "plain", "families_seen", "recipe", "start")}
 
 
 def _measured(about: dict[str, Any], draft: Path) -> tuple[dict[str, Any], str]:

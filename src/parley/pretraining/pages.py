@@ -1,8 +1,8 @@
 """Documents of many families as pages of tokens: rules and menu, then the transcript, whole episodes while they fit.
 
-A menu's sentences have several tokens. What is to be predicted at each token of a subgoal is the expert's law over the
-tokens that may follow those said so far; where the behaviour has left what the expert would say, the sentence itself.
-Legend: N pages, L tokens, P predictions, M tokens that one of them shares its probability among.
+A menu's sentences have several tokens, and those that begin alike share them: they are a tree. What is to be predicted
+before each token of a subgoal is the expert's law over the branches there. Legend: N pages, L tokens, P predictions, M
+branches (padded), W tokens that occur in a batch.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,16 @@ from parley.prompting.transcript import header, observation_line, subgoal_line, 
 
 LENGTH = 768  # tokens of a page, at most
 HEADER, EPISODE = 64, 24  # tokens of a page of few episodes: its header, and each of them
+OFF_MENU = 0.2  # weight of the nats that it costs a subgoal's tokens to be on the menu at all
+NONE = -1  # fills rows of branches up
 
 
 @dataclass(frozen=True)
 class Page:
-    """Tokens, and for each prediction the position before it, tokens and their law, and whether it was heard."""
+    """Tokens, and for each prediction the position before it, the tokens that may follow, and their law.
+
+    The law is zero where it is not defined: the expert would never say what the behaviour has begun to say.
+    """
 
     tokens: Int[np.ndarray, " L"]
     before: Int[np.ndarray, " P"]
@@ -50,81 +55,102 @@ def length(num_episodes: int) -> int:
     return min(LENGTH, HEADER + EPISODE * num_episodes)
 
 
+class Branches:
+    """The tree of a menu: `tokens` are the branches of each node, `shares` (nodes, G, M) which subgoals take them."""
+
+    def __init__(self, lines: Sequence[Sequence[int]]) -> None:
+        nodes: dict[tuple[int, ...], dict[int, list[int]]] = {}
+        for g, line in enumerate(lines):
+            for j in range(1, len(line)):
+                nodes.setdefault(tuple(line[:j]), {}).setdefault(line[j], []).append(g)
+        number = {prefix: i for i, prefix in enumerate(nodes)}
+        wide = max(map(len, nodes.values()))
+        self.of = [np.array([number[tuple(line[:j])] for j in range(1, len(line))]) for line in lines]
+        self.tokens = np.full((len(nodes), wide), NONE)
+        self.shares = np.zeros((len(nodes), len(lines), wide))
+        for i, branches in enumerate(nodes.values()):
+            for k, (token, subgoals) in enumerate(branches.items()):
+                self.tokens[i, k], self.shares[i, subgoals, k] = token, 1
+
+    def law(self, node: Int[np.ndarray, " P"], label: Float[np.ndarray, "P G"]) -> Float[np.ndarray, "P M"]:
+        """The law over the branches of each node, given one over subgoals."""
+        law = np.einsum("pg,pgk->pk", label, self.shares[node])
+        total = law.sum(axis=1, keepdims=True)
+        return np.divide(law, total, out=np.zeros_like(law), where=total > 1e-9)
+
+
 def pages_of(tables: Tables, documents: Documents, tokenizer: Any) -> list[Page]:
     """One page for each document of a family of one Actor."""
-    most = length(documents.subgoals.shape[1])
-    menu = tables.menus[0]
+    most, menu = length(documents.subgoals.shape[1]), tables.menus[0]
 
-    def ids(lines: Sequence[str]) -> list[list[int]]:
-        return [list(found) for found in tokenizer(list(lines), add_special_tokens=False).input_ids]
+    def ids(lines: Sequence[str]) -> list[np.ndarray]:
+        return [np.array(found) for found in tokenizer(list(lines), add_special_tokens=False).input_ids]
 
     said, seen = ids([subgoal_line(g) for g in menu]), ids([observation_line(o) for o in tables.observations])
-    tasks, opening = (
-        ids([task_line(w) for w in tables.instructions]),
-        ids([header(tables.rules, [menu], tables.horizon)]),
-    )
-    return [_page(documents, i, opening[0], tasks, said, seen, most) for i in range(len(documents))]
+    tasks = ids([task_line(w) for w in tables.instructions])
+    opening = ids([header(tables.rules, [menu], tables.horizon)])[0]
+    branches = Branches([line.tolist() for line in said])
+    return [_page(documents, i, opening, tasks, said, seen, branches, most) for i in range(len(documents))]
 
 
 def _page(
     documents: Documents,
     i: int,
-    opening: list[int],
-    tasks: list[list[int]],
-    said: list[list[int]],
-    seen: list[list[int]],
+    opening: np.ndarray,
+    tasks: list[np.ndarray],
+    said: list[np.ndarray],
+    seen: list[np.ndarray],
+    branches: Branches,
     most: int,
 ) -> Page:
-    tokens, predictions = list(opening), list[tuple[int, dict[int, float], bool]]()
+    """Lines of an episode: task, o_1, then subgoal and observation at each step; predicted are the last two."""
     episodes, horizon = documents.subgoals.shape[1:]
-    decisions = 0
+    asked, heard, chosen = documents.instructions[i], documents.observations[i], documents.subgoals[i]
+    lines = []
     for t in range(episodes):
-        written, told = len(tokens), len(predictions)
-        tokens += tasks[documents.instructions[i, t]] + seen[documents.observations[i, t, 0]]
+        lines += [tasks[asked[t]], seen[heard[t, 0]]]
         for h in range(horizon):
-            line = said[documents.subgoals[i, t, h]]
-            predictions += _subgoal(line, said, documents.labels[i, t, h], len(tokens))
-            tokens += line
-            heard = seen[documents.observations[i, t, h + 1]]
-            predictions += [(len(tokens) + j - 1, {token: 1.0}, True) for j, token in enumerate(heard)]
-            tokens += heard
-        if len(tokens) > most:
-            del tokens[written:], predictions[told:]
-            break
-        decisions += horizon
-    wide = max((len(law) for _, law, _ in predictions), default=1)
-    target, law = np.zeros((len(predictions), wide), dtype=np.intp), np.zeros((len(predictions), wide))
-    for row, (_, shares, _) in enumerate(predictions):
-        target[row, : len(shares)], law[row, : len(shares)] = list(shares), list(shares.values())
-    before = np.array([at for at, _, _ in predictions], dtype=np.intp)
-    flags = np.array([heard for _, _, heard in predictions], dtype=np.intp)
-    return Page(np.array(tokens), before, target, law, flags, decisions)
+            lines += [said[chosen[t, h]], seen[heard[t, h + 1]]]
+    ends = len(opening) + np.cumsum([len(line) for line in lines])
+    each = 2 + 2 * horizon
+    whole = int((ends[each - 1 :: each] <= most).sum())  # episodes that fit
+    starts = np.concatenate([[len(opening)], ends])[: whole * each].reshape(whole, each)[:, 2:].ravel()
+    lines = lines[: whole * each]
+    steps = [line for k, line in enumerate(lines) if k % each >= 2]  # subgoal, observation, subgoal, ...
+    nodes = [branches.of[g] for g in chosen[:whole].ravel()]
+    told = steps[1::2]
+    before = [starts[0::2][k] + np.arange(len(node)) for k, node in enumerate(nodes)]
+    after = [starts[1::2][k] - 1 + np.arange(len(line)) for k, line in enumerate(told)]
+    labels = documents.labels[i, :whole].reshape(len(nodes), -1)
+    node = _joined(nodes)
+    label = np.repeat(labels, [len(found) for found in nodes], axis=0)
+    words, wide = _joined(told), branches.tokens.shape[1]
+    target = np.full((len(node) + len(words), wide), NONE)
+    law = np.zeros(target.shape)
+    target[: len(node)], law[: len(node)] = branches.tokens[node], branches.law(node, label)
+    target[len(node) :, 0], law[len(node) :, 0] = words, 1
+    tokens = np.concatenate([opening, *lines])
+    flags = np.repeat([0, 1], [len(node), len(words)])
+    return Page(tokens, _joined([*before, *after]), target, law, flags, whole * horizon)
 
 
-def _subgoal(
-    line: list[int], said: list[list[int]], label: Float[np.ndarray, " G"], start: int
-) -> list[tuple[int, dict[int, float], bool]]:
-    """The predictions of a subgoal's tokens after the mark that opens its line."""
-    found = []
-    for j in range(1, len(line)):
-        shares: dict[int, float] = {}
-        for other, probability in zip(said, label, strict=True):
-            if probability > 0 and other[:j] == line[:j]:
-                shares[other[j]] = shares.get(other[j], 0.0) + float(probability)
-        total = sum(shares.values())
-        law = {token: share / total for token, share in shares.items()} if total else {line[j]: 1.0}
-        found.append((start + j - 1, law, False))
-    return found
+def _joined(parts: Sequence[np.ndarray]) -> Int[np.ndarray, " n"]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.intp)
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A batch as tensors: tokens (N, L), and the predictions of all pages in one list."""
+    """A batch as tensors: tokens (N, L), and the predictions of all pages in one list.
+
+    `words` are the tokens that occur, and `target` gives the branches as indices into them.
+    """
 
     tokens: Any
     row: Any
     before: Any
+    words: Any
     target: Any
+    there: Any
     law: Any
     heard: Any
     decisions: int
@@ -149,31 +175,42 @@ class PageColumns:
         for i, page in enumerate(pages):
             tokens[i, : len(page.tokens)] = page.tokens
 
-        def wide(values: np.ndarray) -> np.ndarray:
-            return np.pad(values, ((0, 0), (0, most - values.shape[1])))
+        def wide(values: np.ndarray, fill: float) -> np.ndarray:
+            return np.pad(values, ((0, 0), (0, most - values.shape[1])), constant_values=fill)
 
         def tensor(values: list[np.ndarray] | np.ndarray) -> Any:
             return torch.from_numpy(np.concatenate(values) if isinstance(values, list) else values).to(device)
 
+        target = np.concatenate([wide(page.target, NONE) for page in pages])
+        words = np.unique(np.concatenate([tokens.ravel(), target.ravel()]))
+        words = words[words != NONE]
         return Sheet(
             tensor(tokens),
             tensor([np.full(len(page.before), i) for i, page in enumerate(pages)]),
             tensor([page.before for page in pages]),
-            tensor([wide(page.target) for page in pages]),
-            tensor([wide(page.law).astype(np.float32) for page in pages]),
+            tensor(words),
+            tensor(np.searchsorted(words, np.where(target == NONE, words[0], target))),
+            tensor(target != NONE),
+            tensor([wide(page.law, 0.0).astype(np.float32) for page in pages]),
             tensor([page.heard for page in pages]).bool(),
             sum(page.decisions for page in pages),
         )
 
     def losses(self, torch: Any, model: Any, batch: Sheet) -> tuple[Any, Any]:
-        """Cross-entropy on the expert's law over sentences, a decision, and on what was heard, an observation."""
-        # Logits are wanted at predictions only: the vocabulary is wide.
+        """Nats that the expert's law costs among the menu, a decision, and that what was heard costs, an observation.
+
+        The first is what a planner that scores the menu's sentences is judged by. To be on the menu at all costs nats
+        too: they count a fifth. All are among the tokens of the batch, not of the whole vocabulary: that is wide.
+        """
         hidden = model.base_model(input_ids=batch.tokens, use_cache=False).last_hidden_state
-        logits = model.get_output_embeddings()(hidden[batch.row, batch.before])
-        log_probs = torch.log_softmax(logits.float(), dim=-1).gather(-1, batch.target)
-        nats = -(batch.law * log_probs).sum(dim=-1)
-        zero = torch.zeros_like(nats)
+        logits = hidden[batch.row, batch.before] @ model.get_output_embeddings().weight[batch.words].T
+        every = torch.logsumexp(logits.float(), dim=-1)
+        branches = logits.float().gather(-1, batch.target).masked_fill(~batch.there, -1e9)
+        menu = torch.logsumexp(branches, dim=-1)
+        choice = (batch.law * (menu[:, None] - branches).clamp(max=100.0)).sum(dim=-1)
+        zero = torch.zeros_like(choice)
+        said = choice + OFF_MENU * (every - menu)
         return (
-            torch.where(batch.heard, zero, nats).sum() / batch.decisions,
-            torch.where(batch.heard, nats, zero).sum() / batch.decisions,
+            torch.where(batch.heard, zero, said).sum() / batch.decisions,
+            torch.where(batch.heard, every - menu, zero).sum() / batch.decisions,
         )
