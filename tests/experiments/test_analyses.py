@@ -221,11 +221,16 @@ def test_the_width_that_binds_is_no_evidence_of_the_exponent():
 
 def test_demo_ratio():
     def make(gap, half):
-        return lambda c, rng: np.array([[0.01, 0.01 + gap * bool(c.rho), half, 2.0, 1.9]])
+        return lambda c, rng: np.array([[0.01, 0.01 + gap * bool(c.rho), half, 2.0, 1.9, 1.0]])
 
     assert verdict(demo_ratio, make(0.01, 0.001)) == SUPPORTED
     assert verdict(demo_ratio, make(-0.01, 0.001)) == NOT_SUPPORTED
     assert verdict(demo_ratio, make(0.001, 0.01)) == UNDECIDED
+    cells = demo_ratio.cells(False)
+    assert len({c.world for c in cells}) >= 3 and len({c.width for c in cells}) == 4
+    rows = demo_ratio.analyse(cells, [make(0.01, 0.001)(c, None) for c in cells]).rows
+    assert {row["delusion"] for row in rows} == {1.0}
+    assert {c.matching for c in cells if c.label_error} == {"exact:label_error=0.5", "exact:label_error=1.0"}
 
 
 def test_world_model():

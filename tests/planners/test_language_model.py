@@ -10,6 +10,11 @@ from parley.core.said import Menu, Opening, Outcome
 from parley.models.language_model import LanguageModel
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.transformer import TransformerPlanner
+from parley.pretraining.chat import templated
+from parley.pretraining.finetune import render
+from parley.prompting.history import Told
+from parley.prompting.transcript import subgoal_line
+from parley.worlds.tabular.random_family import random_family
 from tests.tiny import tiny_language_model
 
 SUBGOALS = ("look in the cupboard", "open chest 3", "wait")
@@ -89,7 +94,8 @@ def test_the_oldest_episodes_are_dropped_by_rule(model):
     cut = planner(model, said, context)
     assert len(cut._runs[0].prompt.tokens) < len(long.tokens) and long.text.endswith(cut._runs[0].prompt.text)
     kept = sum(isinstance(one, Opening) for one in said) - len(cut._runs[0].episodes)
-    assert kept == 2 and cut._runs[0].prompt.text.startswith("task: bring me the mug\n")
+    assert kept == 2 and cut.propose(MENU, NONE).left_out.tolist() == [2, 2, 0]
+    assert cut._runs[0].prompt.text.startswith("task: bring me the mug\n")
     fresh = planner(model, [one for one in said if one.episode >= 2])
     np.testing.assert_allclose(cut.propose(MENU, NONE).probs[:2], fresh.propose(MENU, NONE).probs[:2], atol=1e-5)
 
@@ -99,6 +105,43 @@ def test_the_oldest_episodes_are_dropped_by_rule(model):
     for one in last:
         cut.hear(one), again.hear(one)
     np.testing.assert_array_equal(again.propose(MENU, NONE).probs, cut.propose(MENU, NONE).probs)
+
+
+def told_so_far(said, run: int) -> list[Told]:
+    episodes: list[Told] = []
+    for one in said:
+        if isinstance(one, Opening):
+            episodes.append(Told(one.instructions[run], (one.observations[run],)))
+        elif one.active[run]:
+            heard = tuple(one.subgoals[run]), one.observations[run], float(one.rewards[run])
+            episodes[-1] = episodes[-1].after(*heard)
+    return episodes
+
+
+@pytest.mark.parametrize("memory", ["none", "window", "summary", "retrieval"])
+def test_a_memory_shows_what_documents_of_this_memory_show(model, memory):
+    tables, said = random_family(actors=NUM_ACTORS), story(5)
+    made, again = (LanguageModelPlanner(model, scoring=Scoring(memory=memory, size=2)) for _ in range(2))
+    for one in (made, again):
+        one.start(Draws(0, NUM_RUNS))
+    for i, one in enumerate(said):
+        made.hear(one)
+        if i == 8:
+            again.restore(made.snapshot())
+        elif i > 8:
+            again.hear(one)
+        kind, size = ("window", 0) if memory == "none" else (memory, 2)
+        render_document = templated(tables, "transcript", kind, size)
+        rng = np.random.default_rng(0)
+        for r, run in enumerate(made._runs):
+            example = render_document(told_so_far(said[: i + 1], r), tables.subgoals[0].split(" / "), rng)
+            prompt = render({"messages": example}, "transcript")["prompt"]
+            assert prompt.startswith(run.prompt.text) and set(prompt[len(run.prompt.text) :].splitlines()) <= {
+                line.strip() for menu in tables.menus for line in map(subgoal_line, menu)
+            }
+    found = made.propose(MENU, NONE)
+    np.testing.assert_array_equal(found.probs, again.propose(MENU, NONE).probs)
+    assert found.left_out.tolist() == [{"none": 4, "window": 2, "summary": 4, "retrieval": 2}[memory]] * NUM_RUNS
 
 
 def test_illegal_subgoals_are_not_proposed(model):

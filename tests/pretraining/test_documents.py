@@ -2,15 +2,19 @@
 
 import numpy as np
 import pytest
+import torch
+import transformers
 from transformers import AutoTokenizer
 
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.planners.exact import ExactPlanner, ExpertPlanner
+from parley.pretraining.architecture import build_model
 from parley.pretraining.columns import Columns
-from parley.pretraining.documents import BEHAVIOURS, Documents, sample_documents
-from parley.pretraining.tokenizer import world_tokenizer
+from parley.pretraining.documents import BEHAVIOURS, Documents, averaged, sample_documents
+from parley.pretraining.recipe import Recipe
+from parley.pretraining.tokenizer import world_lines, world_tokenizer
 from parley.theory.beliefs import Beliefs
 from parley.worlds.household import household
 from parley.worlds.tabular.random_family import random_family
@@ -40,6 +44,17 @@ def test_labels_are_those_of_the_expert_who_knows_the_latent(behaviour):
     for e, h in told(documents, tables, expert):
         probs = expert.propose(menu, np.empty((20, 0), dtype=object)).probs
         np.testing.assert_allclose(documents.labels[:, e, h], probs)
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_averaged_labels_are_the_proposals_of_the_exact_planner(behaviour):
+    tables = household()
+    beliefs = Beliefs(tables)
+    documents = averaged(beliefs, sample_documents(beliefs, 20, 3, (1,), behaviour=behaviour))
+    oracle, menu = ExactPlanner(beliefs), Menu.shared(tables.menus[0])
+    for e, h in told(documents, tables, oracle):
+        probs = oracle.propose(menu, np.empty((20, 0), dtype=object)).probs
+        np.testing.assert_allclose(documents.labels[:, e, h], probs, atol=1e-9)
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
@@ -133,3 +148,19 @@ def test_labels_of_later_parts_give_the_conditional_of_the_mixture():
     mixture = np.einsum("z,zm->m", tables.prior, shares.reshape(3, 3, 3)[:, first])
     np.testing.assert_allclose(summed / summed.sum(), mixture / mixture.sum())
     assert at_first.tolist() == [1, 4] and at_second.tolist() == [2, 5]
+
+
+def test_a_law_over_lines_only_is_the_whole_one_given_that_a_line_follows():
+    tables = shortcut()
+    tokenizer = world_tokenizer(tables)
+    whole, lines = Columns(tables, tokenizer), Columns(tables, tokenizer, lines_only=True)
+    recipe = Recipe(episodes=3, width=16, layers=1, heads=1)
+    model = build_model(transformers, tokenizer, recipe, whole.length(3))
+    documents = sample_documents(Beliefs(tables), 4, 3, (0,))
+    of_all = whole.log_law(torch, model, whole.prepare(torch, documents)).detach()[..., lines.first :]
+    of_lines = lines.log_law(torch, model, lines.prepare(torch, documents)).detach()
+    torch.testing.assert_close(of_lines, torch.log_softmax(of_all, dim=-1), atol=1e-5, rtol=0)
+    for losses in (c.losses(torch, model, c.prepare(torch, documents)) for c in (whole, lines)):
+        assert all(bool(torch.isfinite(loss)) for loss in losses)
+    batch = lines.prepare(torch, documents)
+    assert of_lines.shape[-1] == len(world_lines(tables)) and int(batch.heard.max()) < of_lines.shape[-1]

@@ -1,6 +1,7 @@
 """LoRA tuning of a tiny language model: what it reads, what it learns, and what it refuses."""
 
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from parley import assemble
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.core.said import Menu, Opening
+from parley.execute import RunConfig, run
 from parley.models.language_model import LanguageModel
 from parley.planners.language_model import LanguageModelPlanner
 from parley.pretraining import finetune as module
 from parley.pretraining.dataset import DataConfig
-from parley.pretraining.finetune import Tuning, finetune, read_examples, render
+from parley.pretraining.finetune import Tuning, finetune, read_examples, render, tokenized
 from parley.pretraining.make import make
 from tests.tiny import tiny_language_model
 
@@ -64,6 +66,43 @@ def test_the_two_renderings():
     ]
     assert render({"messages": messages}, "transcript") == {"prompt": "task: a\nb\n", "completion": "> c\n"}
     assert render({"messages": messages}, "chat") == {"prompt": messages[:2], "completion": messages[2:]}
+
+
+def test_what_the_world_says_makes_no_special_token(tmp_path):
+    from transformers import AutoTokenizer
+
+    model = tiny_language_model(tmp_path / "tiny")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    row = tokenized(tokenizer, {"prompt": "task: a\nit says <end>\n", "completion": "> say <end>\n"})
+    ids, mask = row["input_ids"], row["completion_mask"]
+    assert ids[-1] == tokenizer.eos_token_id and tokenizer.eos_token_id not in ids[:-1]
+    said = [i for i, learned in zip(ids, mask, strict=True) if learned]
+    assert tokenizer.decode(said[:-1]) == "> say <end>\n"
+    planner = LanguageModel(str(model))
+    assert ids[:-1] == planner.encode("task: a\nit says <end>\n> say <end>\n")
+
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}<end>{% endfor %}"
+    tokenizer.save_pretrained(model)
+    (tmp_path / "chat.jsonl").write_text(
+        json.dumps({"messages": [{"role": "user", "content": "an <end>"}, {"role": "assistant", "content": "a"}]})
+    )
+    with pytest.raises(BadInput, match="example 1 says '<end>', which is a special token"):
+        finetune(str(model), tmp_path / "chat.jsonl", tmp_path / "out", Tuning("chat", steps=1))
+
+
+def test_summaries_are_tuned_on_and_run_beyond_the_documents(tmp_path):
+    """Documents of three episodes, rendered with a summary, then a run of twelve whose prompts stay as short."""
+    config = DataConfig("shortcut", documents=10, episodes=3, chat=2, template="transcript", memory="summary")
+    make(assemble.world("shortcut").tables, config, tmp_path / "data")
+    longest = max(len(render(example, "transcript")["prompt"]) for example in read_examples(tmp_path / "data"))
+    model = tiny_language_model(tmp_path / "tiny")
+    finetune(str(model), tmp_path / "data", tmp_path / "out", Tuning(steps=2))
+    asked = RunConfig("shortcut", f"hf:path={tmp_path / 'out'},memory=summary", runs=2, episodes=12, record="steps")
+    run(asked, tmp_path / "run")
+    with sqlite3.connect(tmp_path / "run" / "run.sqlite") as db:
+        cuts = db.execute("SELECT episode, step, left_out FROM cuts WHERE run = 1 ORDER BY 1, 2").fetchall()
+    assert cuts == [(e, h, e) for e in range(1, 12) for h in (1, 2, 3)]  # all that was is in the summary
+    assert longest < 700
 
 
 def test_a_model_with_a_chat_template_is_tuned_on_messages(data, tmp_path):

@@ -156,8 +156,9 @@ def hf(
     dtype: str = "float32",
     header: bool = False,
     memory: str = "full",
+    size: int = 8,
 ) -> Planner:
-    scoring = Scoring(normalise, context, header, memory)
+    scoring = Scoring(normalise, context, header, memory, size)
     named = str(CHECKPOINTS / path) if path == GENERALIST and not Path(path).exists() else path
     known = Words.of(scene.world)
     words = rules_and_menu(known.rules, known.menus, known.horizon) if header else ""

@@ -82,11 +82,13 @@ class Proposal:
 
     `source` is empty where the backend gave a distribution; otherwise it says what it gave instead (for instance
     "parsed from one answer") and the log holds no distribution. `valid` is False where no usable answer came.
+    `left_out` says how many earlier episodes the prompt does not show as they were, cut by rule or by its memory.
     """
 
     probs: Float[np.ndarray, "B M"]
     source: str = ""
     valid: Bool[np.ndarray, " B"] | None = None
+    left_out: Int[np.ndarray, " B"] | None = None
 
 
 @dataclass(frozen=True)

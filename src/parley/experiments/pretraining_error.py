@@ -44,27 +44,28 @@ class Training(RunConfig):
     def recipe(self) -> Recipe:
         heads = max(1, self.width // 16)
         batch = max(4, 1024 // (8 * self.episodes))
-        behaviour = "uniform" if self.rho else "mixed"
         return Recipe(
             episodes=self.episodes,
             width=self.width,
             layers=2,
             heads=heads,
             batch=batch,
+            learning_rate=6e-3,
             rho=self.rho,
-            behaviour=behaviour,
+            behaviour="uniform",
             seed=self.seed,
         )
 
 
 def cells(quick: bool) -> Sequence[Training]:
-    numbers = (16, 64, 256) if quick else (32, 128, 512, 2048)
-    widths, seeds, episodes = ((16,), range(3), 8) if quick else ((8, 16, 32), range(3), 16)
-    base = Training("shortcut", "transformer", "epsilon-greedy:epsilon=0.1", runs=64, episodes=episodes)
-    found = [replace(base, documents=n, width=w, seed=s) for w in widths for n in numbers for s in seeds]
-    if not quick:  # the same product N_p T_p, from shorter and longer documents
-        found += [replace(base, documents=4096 // t, width=32, seed=s, episodes=t) for t in (4, 64) for s in seeds]
-    return found
+    base = Training("shortcut", "transformer", "epsilon-greedy:epsilon=0.1", runs=64, episodes=8)
+    if quick:
+        return [replace(base, documents=n, width=16, seed=s) for n in (16, 64, 256) for s in range(3)]
+    numbers = (32, 128, 512, 2048)
+    found = [replace(base, documents=n, width=32, seed=s) for n in numbers for s in range(3)]
+    found += [replace(base, documents=n, width=8, seed=s) for n in numbers for s in range(2)]
+    # The same product N_p T_p, from shorter and longer documents.
+    return found + [replace(base, documents=4096 // t, width=32, seed=s, episodes=t) for t in (4, 32) for s in range(2)]
 
 
 def measure(config: Training, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "1 K"]:

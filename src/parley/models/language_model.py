@@ -44,6 +44,17 @@ def positions_of(model: Any) -> int:
     return int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**20)
 
 
+def plain_tokens(tokenizer: Any, text: str) -> list[int]:
+    """Tokens of a text by itself; it makes no special ones, whatever it says."""
+    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids)
+
+
+def beginning(tokenizer: Any) -> list[int]:
+    """The begin-of-text token, where the tokenizer puts one before every text."""
+    bos = tokenizer.bos_token_id
+    return [bos] if bos is not None and bos in tokenizer("").input_ids else []
+
+
 class LanguageModel:
     """Model and tokenizer of a directory or a hub id; `scoring` says how lines are scored: `tree`, or why not.
 
@@ -58,8 +69,7 @@ class LanguageModel:
 
         self.name, self.torch, self.positions = name, torch, positions_of(model)
         self.model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-        bos = self.tokenizer.bos_token_id
-        self._begin = [bos] if bos is not None and bos in self.tokenizer("").input_ids else []
+        self._begin = beginning(self.tokenizer)
         self.scoring = self._probe()
         if self.scoring != "tree":
             warnings.warn(f"{name}: candidates are scored {self.scoring}", RuntimeWarning, stacklevel=2)
@@ -81,7 +91,7 @@ class LanguageModel:
 
     def plain(self, text: str) -> list[int]:
         """Tokens of a text by itself; it makes no special ones."""
-        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
+        return plain_tokens(self.tokenizer, text)
 
     def prompt(self) -> "Prompt":
         """An empty prompt."""

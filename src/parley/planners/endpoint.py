@@ -17,7 +17,7 @@ from parley.core.tables import Sentences
 from parley.models.endpoint import Endpoint, Request
 from parley.planners.ways import Question, Way
 from parley.prompting.answers import parse
-from parley.prompting.history import Told
+from parley.prompting.history import Told, packed, unpacked
 from parley.prompting.memory import Memory, Note
 from parley.prompting.prompter import Prompter, Prompting
 from parley.prompting.template import as_messages
@@ -81,7 +81,8 @@ class EndpointPlanner:
                 valid[i] = False
             else:
                 probs[i, legal[i]] = found
-        return Proposal(probs, self.way.source, None if valid.all() else valid)
+        left_out = np.array([prompter.left_out for prompter in self.runs])
+        return Proposal(probs, self.way.source, None if valid.all() else valid, left_out)
 
     def _ask(self, run: int, menu: tuple[str, ...], parts: tuple[str, ...]) -> Float[np.ndarray, " M"] | None:
         if len(menu) == 1:
@@ -127,14 +128,9 @@ class EndpointPlanner:
 
     def snapshot(self) -> State:
         """Everything that was heard, as JSON."""
-        heard = [[vars(told) for told in prompter.episodes] for prompter in self.runs]
-        return {"heard": np.frombuffer(json.dumps(heard).encode(), dtype=np.uint8)}
+        return {"heard": packed([prompter.episodes for prompter in self.runs])}
 
     def restore(self, state: State) -> None:
         """Hear it all again, step by step: memory sees what it saw."""
-        for prompter, episodes in zip(self.runs, json.loads(bytes(state["heard"])), strict=True):
-            prompter.retell([_told(**told) for told in episodes])
-
-
-def _told(instruction: str, observations: list[str], subgoals: list[list[str]], rewards: list[float]) -> Told:
-    return Told(instruction, tuple(observations), tuple(map(tuple, subgoals)), tuple(rewards))
+        for prompter, episodes in zip(self.runs, unpacked(state["heard"]), strict=True):
+            prompter.retell(episodes)

@@ -1,6 +1,8 @@
 """Any causal language model as Planner: reads the transcript as plain text, scores every line of the menu whole."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +13,10 @@ from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.models.language_model import LanguageModel, Prompt
+from parley.prompting.history import packed, unpacked
+from parley.prompting.memory import Memory, memory_of
+from parley.prompting.prompter import Prompter, Prompting, Words
+from parley.prompting.template import PromptTemplate, as_text
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
 
 
@@ -19,23 +25,30 @@ class Scoring:
     """How a model is asked.
 
     `normalise` is `none` or `length` (mean log-probability of a token); `context` in tokens, 0 for the model's; with
-    `header` the prompt begins with the world's rules and menu; `memory` is `full`, or `none`: this episode alone.
+    `header` the prompt begins with the world's rules and menu; `memory` is `full`, `none` (this episode alone), or one
+    of those of `prompting.memory`: a `window` of the last `size` episodes, a `summary`, the `size` best by `retrieval`.
     """
 
     normalise: str = "none"
     context: int = 0
     header: bool = False
     memory: str = "full"
+    size: int = 8
 
     def __post_init__(self) -> None:
         if self.normalise not in ("none", "length"):
             raise BadInput(f"normalise={self.normalise!r}: expected none or length")
-        if self.memory not in ("full", "none"):
-            raise BadInput(f"memory={self.memory!r}: expected full or none")
+        self.remembers()
         if self.context < 0:
             raise BadInput(
                 f"context={self.context}: expected a number of tokens, or 0 for all of the model's positions"
             )
+
+    def remembers(self) -> Callable[[], Memory] | None:
+        """Makes the memory of a run; None for all that fits."""
+        if self.memory == "full":
+            return None
+        return memory_of("window", 0) if self.memory == "none" else memory_of(self.memory, self.size)
 
 
 class LanguageModelPlanner:
@@ -44,7 +57,8 @@ class LanguageModelPlanner:
     Each run has a prompt and a cache of its own. What has been read is a function of what was heard alone: parts of
     a joint subgoal that are being chosen begin the continuations, and are read when the subgoal has been carried out.
     The prompt is cut by rule: where it would leave less than an eighth of the positions for continuations, the oldest
-    half of the episodes is dropped and the rest is read again. `words` are what a header says of the world.
+    half of the episodes is dropped and the rest is read again. With another memory than `full` the prompt is what the
+    template `transcript` makes of it, read again where it does not go on. `words` are what a header says of the world.
     """
 
     def __init__(
@@ -53,15 +67,22 @@ class LanguageModelPlanner:
         self.model, self.decode, self.options, self.words = model, decode, scoring or Scoring(), words
         self.positions = min(self.options.context or model.positions, model.positions)
         self.room = self.positions // 8
+        budget = max(1, self.positions - self.room - len(model.encode(words)))
+        count = lru_cache(maxsize=1 << 14)(lambda text: len(model.plain(text)))
+        self._how = Prompting(PromptTemplate("transcript"), Words((), 0), budget=budget, count=count)
 
     def start(self, draws: Draws) -> None:
-        self._runs = [_Run(self.model.prompt()) for _ in range(draws.num_runs)]
+        memory, self._episode = self.options.remembers(), 0
+        made = [Prompter(self._how, memory()) if memory else None for _ in range(draws.num_runs)]
+        self._runs = [_Run(self.model.prompt(), prompter) for prompter in made]
 
     def hear(self, said: Opening | Outcome) -> None:
+        self._episode = said.episode
         for i, run in enumerate(self._runs):
-            if isinstance(said, Opening):
-                if self.options.memory == "none" and run.episodes:
-                    run.forget([])
+            if run.prompter:
+                run.prompter.hear(said, i)
+                run.show(self.words + as_text(run.prompter.turns()))
+            elif isinstance(said, Opening):
                 if not run.prompt.text and self.words:
                     run.read(self.words)
                 run.episodes.append(len(run.prompt.text))
@@ -95,7 +116,8 @@ class LanguageModelPlanner:
         probs = np.zeros(sentences.shape)
         for i, run in enumerate(self._runs):
             probs[i, legal[i]] = self._probs(run.prompt, "".join(map(subgoal_line, parts[i])), sentences[i, legal[i]])
-        return Proposal(probs)
+        shown = [run.prompter.left_out if run.prompter else self._episode + 1 - len(run.episodes) for run in self._runs]
+        return Proposal(probs, left_out=np.array(shown))
 
     def _probs(self, prompt: Prompt, said: str, sentences: Sentences) -> Float[np.ndarray, " M"]:
         """Softmax over lines that follow the prompt and the parts already `said`, which all share."""
@@ -112,8 +134,9 @@ class LanguageModelPlanner:
         return probs / probs.sum()
 
     def snapshot(self) -> State:
-        """The text since the last cut, where its episodes begin, and the pieces in which it was read."""
+        """The text since the last cut, its episodes and the pieces in which it was read, and what memories hold."""
         return {
+            "heard": packed([run.prompter.episodes if run.prompter else [] for run in self._runs]),
             "text": np.frombuffer("".join(run.prompt.text for run in self._runs).encode(), dtype=np.uint8),
             "counts": np.array([(len(run.episodes), len(run.pieces)) for run in self._runs], dtype=np.intp),
             "episodes": np.array([start for run in self._runs for start in run.episodes], dtype=np.intp),
@@ -123,9 +146,12 @@ class LanguageModelPlanner:
     def restore(self, state: State) -> None:
         """Read the same pieces again: bit-identical on the same machine and threads."""
         text, at = bytes(state["text"]).decode(), 0
+        heard = iter(unpacked(state["heard"]))
         episodes, pieces = iter(state["episodes"].tolist()), iter(state["pieces"].tolist())
         for run, (num_episodes, num_pieces) in zip(self._runs, state["counts"].tolist(), strict=True):
             run.forget([next(episodes) for _ in range(num_episodes)])
+            if run.prompter:
+                run.prompter.retell(next(heard))
             for _ in range(num_pieces):
                 length = next(pieces)
                 run.read(text[at : at + length])
@@ -137,12 +163,20 @@ class _Run:
     """A run's prompt, where each episode begins in its text, and the lengths of the pieces in which it was read."""
 
     prompt: Prompt
+    prompter: Prompter | None = None
     episodes: list[int] = field(default_factory=list)
     pieces: list[int] = field(default_factory=list)
 
     def read(self, more: str) -> None:
         self.prompt.read(more)
         self.pieces.append(len(more))
+
+    def show(self, text: str) -> None:
+        """Have the prompt say this, reading on where it begins so."""
+        if not text.startswith(self.prompt.text):
+            self.forget([])
+        if more := text[len(self.prompt.text) :]:
+            self.read(more)
 
     def forget(self, episodes: list[int]) -> None:
         self.prompt.clear()

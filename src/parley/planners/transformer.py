@@ -50,9 +50,11 @@ class TransformerPlanner:
         self._episodes: list[list[tuple[np.ndarray, np.ndarray]]] = []  # pieces (tokens, counts) of each episode kept
         self.cache = self.model.cache(self.num_runs)
         self.logits: np.ndarray = np.zeros((self.num_runs, 0))
+        self._episode = 0
         self._fed = 0  # parts of the current joint subgoal that `propose` has already fed
 
     def hear(self, said: Opening | Outcome) -> None:
+        self._episode = said.episode
         if isinstance(said, Opening):
             if self._is_full():
                 self._restart(self._episodes[-(len(self._episodes) // 2) :] if len(self._episodes) > 1 else [])
@@ -111,7 +113,8 @@ class TransformerPlanner:
         logits = np.take_along_axis(self.logits, tokens, axis=1).astype(np.float64)
         logits = np.where(menu.legal, logits, -np.inf)
         probs = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return Proposal(probs / probs.sum(axis=1, keepdims=True))
+        left_out = np.full(self.num_runs, self._episode + 1 - len(self._episodes))
+        return Proposal(probs / probs.sum(axis=1, keepdims=True), left_out=left_out)
 
     def snapshot(self) -> State:
         """The tokens since the last cut, with the boundaries of pieces and episodes."""

@@ -9,6 +9,8 @@ from parley.pretraining.evaluate import pretraining_error
 from parley.theory.beliefs import Beliefs
 
 NUM_DOCUMENTS = 128
+AVERAGED = """,
+averaged over the exact posterior of the latent (its mean given the transcript: the same minimiser with less noise)"""
 
 CARD = """---
 library_name: transformers
@@ -31,7 +33,8 @@ It holds {episodes} episodes of {horizon} steps. Made by
     {commands}
 
 that is{last}: {tokens:,} tokens of fresh documents in which subgoals are chosen without regard to the latent (behaviour
-`{behaviour}`{rho}), each step labelled with the law of the expert who knows it; {trained_s:.0f} seconds on one core.
+`{behaviour}`{rho}), each step labelled with the law of the expert who knows it{labels};
+{trained_s:.0f} seconds on one core.
 
 ## Distance to the exact oracle
 
@@ -80,6 +83,7 @@ def card(about: dict[str, Any], tables: Tables, default: Callable[[str], dict[st
         tokens=recipe["tokens"],
         behaviour=recipe["behaviour"],
         rho=f", a share {recipe['rho']} of episodes the expert's own" if recipe["rho"] else "",
+        labels=AVERAGED if recipe.get("labels") == "averaged" else "",
         commands="\n    ".join(commands),
         last=", in the last command" if len(commands) > 1 else "",
         documents=error["documents"],

@@ -12,7 +12,10 @@ from parley.prompting.transcript import observation_line, subgoal_line, task_lin
 
 @dataclass(frozen=True)
 class Batch:
-    """Documents as tensors: tokens (n, L); of each Actor where its part is predicted and the law (n, T, H, M) there."""
+    """Documents as tensors: tokens (n, L); of each Actor where its part is predicted and the law (n, T, H, M) there.
+
+    What is to be predicted is counted from the `first` token of `Columns`.
+    """
 
     tokens: Any
     laws: list[tuple[np.ndarray, Any, Any]]  # positions in an episode, token ids of the menu, law
@@ -24,15 +27,21 @@ class Batch:
 
 
 class Columns:
-    """Documents as token columns: an episode is task, o_1, then (the K parts of g_h, o_{h+1}) for each step."""
+    """Documents as token columns: an episode is task, o_1, then (the K parts of g_h, o_{h+1}) for each step.
 
-    def __init__(self, tables: Tables, tokenizer: Any) -> None:
+    With `lines_only` the model's law is one over the world's lines, not over words and bytes too: those are most of a
+    small vocabulary, and half of the cost of a small model. Its law over any other token is then not trained.
+    """
+
+    def __init__(self, tables: Tables, tokenizer: Any, lines_only: bool = False) -> None:
         token = tokenizer.get_vocab()
         self.tables = tables
         self.token_of = {entry.content: i for i, entry in tokenizer.added_tokens_decoder.items()}
         self.task = np.array([token[task_line(w)] for w in tables.instructions])
         self.observation = np.array([token[observation_line(o)] for o in tables.observations])
         self.parts = [np.array([token[subgoal_line(g)] for g in menu]) for menu in tables.menus]
+        lines = np.concatenate([self.task, self.observation, *self.parts])
+        self.first = int(lines.min()) if lines_only else 0  # lines come last in a world's tokenizer
         self.per_step = len(self.parts) + 1
         self.per_episode = 2 + tables.horizon * self.per_step
 
@@ -76,8 +85,9 @@ class Columns:
 
         laws = []
         for k, (positions, law) in enumerate(self.labels(documents)):
-            laws.append((positions, tensor(self.parts[k]), tensor(law.astype(np.float32))))
-        return Batch(tensor(self.tokens(documents)), laws, tensor(self.observation[documents.observations]))
+            laws.append((positions, tensor(self.parts[k] - self.first), tensor(law.astype(np.float32))))
+        heard = tensor(self.observation[documents.observations] - self.first)
+        return Batch(tensor(self.tokens(documents)), laws, heard)
 
     def losses(self, torch: Any, model: Any, batch: Batch) -> tuple[Any, Any]:
         """Mean cross-entropy on the expert's law at subgoal positions, and on the observations that followed."""
@@ -91,7 +101,11 @@ class Columns:
         return label_loss, observation_loss
 
     def log_law(self, torch: Any, model: Any, batch: Batch) -> Any:
-        """log P(next token) after every token, (n, T, tokens of an episode, V)."""
-        logits = model(input_ids=batch.tokens, use_cache=False).logits
+        """log P(next token) after every token, (n, T, tokens of an episode, V), V from the `first` one on."""
+        if self.first:
+            hidden = model.base_model(input_ids=batch.tokens, use_cache=False).last_hidden_state
+            logits = hidden @ model.get_output_embeddings().weight[self.first :].T
+        else:
+            logits = model(input_ids=batch.tokens, use_cache=False).logits
         n, num_episodes = batch.heard.shape[:2]
         return torch.log_softmax(logits.float().reshape(n, num_episodes, self.per_episode, -1), dim=-1)

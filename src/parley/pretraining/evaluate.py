@@ -97,12 +97,14 @@ def pretraining_error(
     behaviour: str = "uniform",
     implied: bool = False,
     evidence: Evidence | None = None,
+    label_error: float = 0.0,
 ) -> PretrainingError:
     """Measure a checkpoint on held-out documents of a `behaviour` (see `held_out`); `implied` posteriors need scipy.
 
     With several Actors the errors of their conditionals add up, weighted by the oracle's law of the earlier parts: a
     bound on the total variation of the joint subgoal (for documents whose `behaviour` is uniform).
-    The oracle counts the evidence that matches the checkpoint's training, unless told which.
+    The oracle counts the evidence that matches the checkpoint's training, unless told which, and imitates experts who
+    err with probability `label_error`, as labels in training may have done.
     Raises `BadInput` where the checkpoint is of another world.
     """
     if num_documents < 2 or (num_episodes is not None and num_episodes < 1):
@@ -110,7 +112,7 @@ def pretraining_error(
     planner = Reader(path)
     planner.require(beliefs.tables)
     rho = float(planner.checkpoint.about["recipe"]["rho"])
-    oracle = ExactPlanner(beliefs, evidence or matching(rho))
+    oracle = ExactPlanner(beliefs, evidence or matching(rho), label_error=label_error)
     shape = (num_documents, num_episodes or planner.window)
     documents = held_out(beliefs, planner, behaviour, *shape, seed, rho)
     side = _SideBySide(planner, oracle, documents, implied)

@@ -20,7 +20,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from parley.core.errors import BadInput, MissingExtra, ParleyError
-from parley.models.language_model import load, positions_of
+from parley.models.language_model import beginning, load, plain_tokens, positions_of
 from parley.pretraining.dataset import MANIFEST, read_bytes, read_manifest, verify
 
 TEMPLATES = ("transcript", "chat")
@@ -69,6 +69,10 @@ def finetune(
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     rows = [render(example, tuning.template) for example in examples]
+    if tuning.template == "transcript":
+        rows = [tokenized(tokenizer, row) for row in rows]
+    else:
+        _refuse_special(tokenizer, rows)
     _refuse_long(tokenizer, rows, tuning, positions_of(network))
     merged, losses = _train(network, tokenizer, rows, tuning, report)
     about = {"model": model, "data": str(data), "examples": len(rows), "tuning": asdict(tuning), "losses": losses}
@@ -166,11 +170,39 @@ def read_examples(data: Path) -> list[dict[str, Any]]:
 
 
 def render(example: dict[str, Any], template: str) -> dict[str, Any]:
-    """Prompt and completion: messages, or the plain transcript of what the user says and the line that answers it."""
+    """Prompt and completion: messages, or plain text, what was said with a line break after each turn.
+
+    Of a transcript no system message is a part, as `--planner hf` reads none.
+    """
     *before, answer = example["messages"]
     if template == "chat":
         return {"prompt": before, "completion": [answer]}
-    return {"prompt": before[-1]["content"] + "\n", "completion": answer["content"] + "\n"}
+    said = [message["content"] + "\n" for message in before if message["role"] != "system"]
+    return {"prompt": "".join(said), "completion": answer["content"] + "\n"}
+
+
+def tokenized(tokenizer: Any, row: dict[str, str]) -> dict[str, list[int]]:
+    """Tokens of prompt and completion, as `--planner hf` cuts them, and which of them the loss is on.
+
+    What the world says makes no special token, or a sentence that says `<end>` would teach that a text ends there.
+    """
+    begin = beginning(tokenizer)
+    prompt = begin + plain_tokens(tokenizer, row["prompt"])
+    both = begin + plain_tokens(tokenizer, row["prompt"] + row["completion"])
+    same = next((i for i, (a, b) in enumerate(zip(prompt, both, strict=False)) if a != b), len(prompt))
+    ids = [*both, tokenizer.eos_token_id]
+    return {"input_ids": ids, "completion_mask": [0] * same + [1] * (len(ids) - same)}
+
+
+def _refuse_special(tokenizer: Any, rows: list[dict[str, Any]]) -> None:
+    """A chat template is text, with which the messages become tokens: there a special one cannot be told from words."""
+    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    for i, row in enumerate(rows):
+        for message in row["prompt"] + row["completion"]:
+            if found := sorted(token for token in special if token in message["content"]):
+                raise BadInput(
+                    f"example {i + 1} says {found[0]!r}, which is a special token of the model: use template=transcript"
+                )
 
 
 def _refuse_long(tokenizer: Any, rows: list[dict[str, Any]], tuning: Tuning, positions: int) -> None:
@@ -178,18 +210,21 @@ def _refuse_long(tokenizer: Any, rows: list[dict[str, Any]], tuning: Tuning, pos
     most = min(tuning.max_tokens, positions)
     limit = f"max_tokens={most}" if most == tuning.max_tokens else f"the {positions} positions of the model"
     for i, row in enumerate(rows):
-        text = row["prompt"] + row["completion"]
-        try:
-            ids = tokenizer(text).input_ids if tuning.template == "transcript" else tokenizer.apply_chat_template(text)
-        except TemplateError as wrong:
-            raise BadInput(
-                f"the model's chat template refuses example {i + 1}: {wrong}; use template=transcript"
-            ) from None
-        num = len(ids["input_ids"] if hasattr(ids, "keys") else ids)
-        if num > most:
+        if (num := _length(tokenizer, row, i)) > most:
             raise BadInput(
                 f"example {i + 1} has {num} tokens, more than {limit}: allow more, or make data of fewer episodes"
             )
+
+
+def _length(tokenizer: Any, row: dict[str, Any], i: int) -> int:
+    """Tokens of an example; raises `BadInput` where the model's chat template refuses it."""
+    if "input_ids" in row:
+        return len(row["input_ids"])
+    try:
+        ids = tokenizer.apply_chat_template(row["prompt"] + row["completion"])
+    except TemplateError as wrong:
+        raise BadInput(f"the model's chat template refuses example {i + 1}: {wrong}; use template=transcript") from None
+    return len(ids["input_ids"] if hasattr(ids, "keys") else ids)
 
 
 def _told(report: Callable[[dict[str, float]], None] | None, tuning: Tuning) -> Any:

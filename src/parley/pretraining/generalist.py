@@ -150,8 +150,11 @@ def pretrain_generated(
             f"families={families}, batch={recipe.batch}: expected a number of families (0: always new ones) and a "
             f"multiple of {TOGETHER} documents"
         )
-    if recipe.rho:
-        raise BadInput(f"rho={recipe.rho}: generated worlds are labelled by experts, not demonstrated; leave it at 0")
+    if recipe.rho or recipe.labels != "expert":
+        raise BadInput(
+            f"rho={recipe.rho}, labels={recipe.labels!r}: generated worlds are labelled by experts, not demonstrated; "
+            "leave them at 0 and expert"
+        )
     tokenizer, place, watch = word_tokenizer(), Place.here(torch), watch or Watch()
 
     def source(step: int) -> Pages:

@@ -6,6 +6,7 @@ from parley.core.errors import BadInput
 from parley.core.spec import suggestion
 
 PRECISIONS = ("float32", "bfloat16", "auto")
+LABELS = ("expert", "averaged")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Recipe:
     accumulate: int = 1  # parts in which a batch goes through the model, where it does not fit at once
     architecture: str = "llama"  # any causal language model of transformers, by its model type
     precision: str = "auto"  # of matrix products; auto: bfloat16 on a GPU that has it, else float32
+    labels: str = "expert"  # pi*_z of the document's z; averaged: over the posterior of z, see `documents.averaged`
 
     def __post_init__(self) -> None:
         for name in ("episodes", "tokens", "width", "layers", "heads", "batch", "threads", "accumulate"):
@@ -46,6 +48,10 @@ class Recipe:
             raise BadInput(f"accumulate={self.accumulate}: expected a divisor of batch={self.batch}")
         if self.precision not in PRECISIONS:
             raise BadInput(f"precision={self.precision!r}: expected {', '.join(PRECISIONS)}")
+        if self.labels not in LABELS:
+            raise BadInput(f"labels={self.labels!r}: expected {' or '.join(LABELS)}")
+        if self.labels == "averaged" and self.rho:
+            raise BadInput(f"labels='averaged', rho={self.rho}: the posterior is exact only where nobody acts on z")
 
 
 PRESETS: dict[str, Recipe] = {

@@ -17,7 +17,7 @@ from parley.pretraining.architecture import build_model, require_torch
 from parley.pretraining.card import card, measure
 from parley.pretraining.columns import Columns
 from parley.pretraining.dataset import Dataset, world_digest
-from parley.pretraining.documents import sample_documents
+from parley.pretraining.documents import averaged, sample_documents
 from parley.pretraining.loop import NotANumber, Place, Source, Training
 from parley.pretraining.recipe import PRESETS, Recipe
 from parley.pretraining.tokenizer import world_tokenizer
@@ -91,9 +91,12 @@ def _source(beliefs: Beliefs, recipe: Recipe, data: Path | None) -> tuple[Source
 
         def stream(step: int) -> Any:
             seed = (recipe.seed, 0, step)
-            return sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour, True)
+            drawn = sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour, True)
+            return averaged(beliefs, drawn) if recipe.labels == "averaged" else drawn
 
         return stream, {}
+    if recipe.labels != "expert":
+        raise BadInput(f"labels={recipe.labels!r}: those of the data in {str(data)!r} are the expert's; leave it out")
     dataset = Dataset(data, beliefs.tables)
     if dataset.config.episodes < recipe.episodes:
         raise BadInput(

@@ -1,6 +1,11 @@
 """What one run has been told, episode by episode: what prompts are made of."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
 
 
 @dataclass(frozen=True)
@@ -16,3 +21,17 @@ class Told:
         """The same episode, one step later."""
         observations = (*self.observations, observation)
         return Told(self.instruction, observations, (*self.subgoals, subgoal), (*self.rewards, reward))
+
+
+def packed(runs: Sequence[Sequence[Told]]) -> UInt8[np.ndarray, " n"]:
+    """Everything that some runs have been told, as JSON in bytes."""
+    return np.frombuffer(json.dumps([[vars(told) for told in run] for run in runs]).encode(), dtype=np.uint8)
+
+
+def unpacked(heard: UInt8[np.ndarray, " n"]) -> list[list[Told]]:
+    """What `packed` holds."""
+    return [[_told(**told) for told in run] for run in json.loads(bytes(heard))]
+
+
+def _told(instruction: str, observations: list[str], subgoals: list[list[str]], rewards: list[float]) -> Told:
+    return Told(instruction, tuple(observations), tuple(map(tuple, subgoals)), tuple(rewards))

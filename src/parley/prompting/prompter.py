@@ -50,6 +50,7 @@ class Prompter:
     memory: Memory = field(default_factory=Full)
     thought: Callable[[int, int], str] | None = None  # episode, step -> the answer by which the subgoal was chosen
     episodes: list[Told] = field(default_factory=list)
+    left_out: int = 0  # earlier episodes that prompts do not show as they were
     _rendered: dict[int, tuple[Told, list[Turn]]] = field(default_factory=dict)
 
     def hear(self, said: Opening | Outcome, run: int) -> None:
@@ -110,7 +111,9 @@ class Prompter:
         def fits(recalled: Recalled) -> bool:
             return self._fits([*self._opening(recalled), *self._told(len(earlier))], room)
 
-        self._before = self._opening(self.memory.recall(earlier, now, fits))
+        recalled = self.memory.recall(earlier, now, fits)
+        self.left_out = len(earlier) - len(recalled.episodes)
+        self._before = self._opening(recalled)
 
     def _fits(self, turns: Sequence[Turn], room: int = 0) -> bool:
         return not self.how.budget or self._size(turns) + room <= self.how.budget

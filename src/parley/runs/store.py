@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS steps(run INTEGER, episode INTEGER, step INTEGER, obs
     explored INTEGER, proposal TEXT, proposal_source TEXT, answers TEXT, law TEXT, menu TEXT, next_observation TEXT,
     reward REAL);
 CREATE TABLE IF NOT EXISTS low_level(run INTEGER, episode INTEGER, step INTEGER, actions INTEGER, event TEXT);
+CREATE TABLE IF NOT EXISTS cuts(run INTEGER, episode INTEGER, step INTEGER, left_out INTEGER);
 CREATE TABLE IF NOT EXISTS menus(menu TEXT PRIMARY KEY, subgoals TEXT);
 CREATE TABLE IF NOT EXISTS calls(run INTEGER, episode INTEGER, step INTEGER, model TEXT, purpose TEXT,
     prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER, latency_s REAL, attempts INTEGER,
@@ -37,6 +38,7 @@ CREATE TABLE IF NOT EXISTS snapshots(cohort INTEGER PRIMARY KEY, episode INTEGER
 EPISODE = "INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 STEP = "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOW_LEVEL = "INSERT INTO low_level VALUES (?, ?, ?, ?, ?)"
+CUT = "INSERT INTO cuts VALUES (?, ?, ?, ?)"
 MENU = "INSERT OR IGNORE INTO menus VALUES (?, ?)"
 SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
 INDEXES = (
@@ -227,7 +229,16 @@ class CohortRecorder:
         )
         if not record.active.all():
             rows = [row for row, active in zip(rows, record.active, strict=True) if active]
-        self._store.put([*new, (STEP, list(rows)), *self._low_level(record)])
+        self._store.put([*new, (STEP, list(rows)), *self._low_level(record), *self._cuts(record)])
+
+    def _cuts(self, record: StepRecord) -> list[Statement]:
+        """What the prompts do not show."""
+        counts = [p.left_out for p in record.proposals if p.left_out is not None]
+        if not counts or not np.any(counts):
+            return []
+        left_out = np.max(counts, axis=0).tolist()
+        told = zip(self._runs, left_out, record.active, strict=True)
+        return [(CUT, [(run, record.episode, record.step, n) for run, n, active in told if n and active])]
 
     def _low_level(self, record: StepRecord) -> list[Statement]:
         if record.low_level is None:
