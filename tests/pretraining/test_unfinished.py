@@ -97,6 +97,19 @@ def test_a_full_disk_leaves_the_state_before(tables, tmp_path, monkeypatch):
     assert [p.name for p in (tmp_path / "out.training").glob("state-*")] == ["state-4"]
 
 
+def test_a_full_disk_while_the_curve_is_noted(tables, tmp_path, monkeypatch):
+    with pytest.raises(Killed):
+        pretrain(tables, "random", tmp_path / "out", TINY, kill_after(5, []), watch=ALWAYS)
+    curve = tmp_path / "out.training" / unfinished.METRICS
+    curve.write_text(curve.read_text() + '{"step": 6, "lo')
+    pretrain(tables, "random", tmp_path / "out", TINY, watch=ALWAYS)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "out" / unfinished.METRICS).read_text().splitlines()]
+    assert steps == sorted(set(steps)) and len(steps) > 5
+    monkeypatch.setattr(unfinished, "METRICS", "/dev/full")
+    with pytest.raises(ParleyError, match="no space left"):
+        unfinished.Unfinished(tmp_path / "other", {}).note({"step": 1})
+
+
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(tables, tmp_path, monkeypatch):
     true, count = Columns.losses, []
 

@@ -6,6 +6,7 @@ last whole one; `state-N/` holds weights, the optimiser's moments and torch's ra
 """
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -13,10 +14,18 @@ from typing import Any
 
 from parley.core.errors import BadInput, ParleyError
 from parley.pretraining.loop import Training
-from parley.runs.directory import write_whole
+from parley.runs.directory import storage, write_whole
 
 FORMAT = "parley-training/1"
 STATE, METRICS = "training.json", "metrics.jsonl"
+
+
+def _step_of(line: str) -> float:
+    """The step that a line of the curve is about; infinite for one that was cut short by a full disk."""
+    try:
+        return float(json.loads(line)["step"])
+    except ValueError:
+        return math.inf
 
 
 class Unfinished:
@@ -69,7 +78,7 @@ class Unfinished:
         training.step = self.step
         curve = self.folder / METRICS
         lines = curve.read_text(encoding="utf-8").splitlines(keepends=True) if curve.exists() else []
-        write_whole(curve, "".join(line for line in lines if json.loads(line)["step"] <= self.step).encode())
+        write_whole(curve, "".join(line for line in lines if _step_of(line) <= self.step).encode())
 
     def save(self, training: Training) -> None:
         """Keep the state after the step just done; what was kept before goes once this is whole."""
@@ -105,9 +114,10 @@ class Unfinished:
 
     def note(self, found: dict[str, float]) -> None:
         """Append to the curve."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / METRICS).open("a", encoding="utf-8") as curve:
-            curve.write(json.dumps(found) + "\n")
+        with storage(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / METRICS).open("a", encoding="utf-8") as curve:
+                curve.write(json.dumps(found) + "\n")
 
     def finish(self, out: Path) -> None:
         """The checkpoint is there: the curve joins it, the rest goes."""
