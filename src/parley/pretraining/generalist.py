@@ -152,8 +152,8 @@ def pretrain_generated(
         )
     if recipe.rho or recipe.labels != "expert":
         raise BadInput(
-            f"rho={recipe.rho}, labels={recipe.labels!r}: generated worlds are labelled by experts, not demonstrated; "
-            "leave them at 0 and expert"
+            f"rho={recipe.rho}, labels={recipe.labels!r}: documents of generated worlds have no demonstrations, and "
+            "averaged labels in any case; leave both out"
         )
     tokenizer, place, watch = word_tokenizer(), Place.here(torch), watch or Watch()
 
