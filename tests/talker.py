@@ -3,12 +3,17 @@
 import hashlib
 import json
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import accumulate
+from pathlib import Path
 
+from parley.execute import RunConfig
+
+SHARED = "backoff_s=0.002,attempts=20,breaker=1000,concurrency=64"  # options of every planner that asks a talker
 EVERYTHING = frozenset({"chat", "echo", "letters", "constrained"})
 Fault = Callable[[dict], str]
 
@@ -23,6 +28,11 @@ def menu_of(text: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"^[A-Z]{1,2}\. (.*)$", text, flags=re.M)))
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256  # with the usual 5, connections made at once are dropped, and tried again a second later
+    daemon_threads = True
+
+
 class Talker:
     """`can` names its abilities; `answer(text, seed)` is what it says; `fault(body)` names what goes wrong, if any.
 
@@ -34,11 +44,11 @@ class Talker:
     ) -> None:
         self.can, self.key, self.context, self.fault, self.stall_s = can, key, context, fault, stall_s
         self.answer = answer or letter_by_chance
+        self.retry_after = "0"
         self.said: list[tuple[str, dict, str]] = []
         self.headers: list[dict] = []
         self.lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), _handler(self))
         self.base_url = f"http://127.0.0.1:{self.server.server_port}/v1"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -49,6 +59,11 @@ class Talker:
         self.server.shutdown()
         self.server.server_close()
 
+    def key_of(self, path: str, content: bytes) -> str:
+        """By what a ledger knows a call."""
+        about = (self.base_url.encode(), path.removeprefix("/v1/").encode(), content)
+        return hashlib.sha256(b"\0".join(about)).hexdigest()
+
     def asked(self) -> list[dict]:
         """The bodies of calls that are no probes."""
         return [body for path, body, _ in self.said if "task" in json.dumps(body).lower()]
@@ -58,11 +73,18 @@ class Talker:
             return 200, {"data": [{"id": "m", "max_model_len": self.context or None}]}
         if body.get("model") != "m":
             return 404, {"error": {"message": "no such model", "code": "model_not_found"}}
+        if self.context and self.size(body) > self.context:
+            return 400, {"error": {"message": "too long", "code": "context_length_exceeded"}}
         if path.endswith("/chat/completions") and "chat" in self.can:
             return 200, self._chat(body)
         if path.endswith("/completions") and "echo" in self.can:
             return 200, self._echo(body)
         return 404, {"error": {"message": "no such route"}}
+
+    def size(self, body: dict) -> int:
+        """Tokens of a prompt, a byte each and four around each message, and of its answer."""
+        messages = body.get("messages") or [{"content": text} for text in body["prompt"]]
+        return sum(len(m["content"].encode()) + 4 for m in messages) + body["max_tokens"]
 
     def _chat(self, body: dict) -> dict:
         text = "\n".join(m["content"] for m in body["messages"])
@@ -80,15 +102,17 @@ class Talker:
         return {"choices": [choice], "usage": usage}
 
     def _echo(self, body: dict) -> dict:
+        """As vLLM echoes: a special token comes first and counts in the offsets, not in the text."""
         choices, texts = [], body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
+        said = " x" if body["max_tokens"] else ""
         for index, text in enumerate(texts):
-            tokens = re.findall(r"\S+|\s", text)
+            tokens = ["<|begin_of_text|>", *re.findall(r"\S+|\s", text)]
             values = [None] + [-5 * chance(i, tokens[i]) for i in range(1, len(tokens))]
-            tokens, values = [*tokens, " x"], [*values, -1.0]
+            tokens, values = [*tokens, *said.split()], [*values, *([-1.0] if said else [])]
             offsets = [0, *accumulate(map(len, tokens))][:-1]
             logprobs = {"tokens": tokens, "token_logprobs": values, "text_offset": offsets}
-            choices.append({"index": index, "text": text + " x", "logprobs": logprobs if body.get("echo") else None})
-        usage = {"prompt_tokens": sum(len(t.split()) for t in texts), "completion_tokens": len(texts)}
+            choices.append({"index": index, "text": text + said, "logprobs": logprobs if body.get("echo") else None})
+        usage = {"prompt_tokens": sum(len(t.split()) for t in texts), "completion_tokens": len(said.split())}
         return {"choices": choices, "usage": usage}
 
 
@@ -129,7 +153,7 @@ def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
                 said = f"Incorrect API key provided: {self.headers.get('authorization')}"
                 return self._send(401, {"error": {"message": said, "code": "invalid_api_key"}})
             if fault.isdigit():
-                return self._send(int(fault), {"error": {"message": "try later"}}, {"Retry-After": "0"})
+                return self._send(int(fault), {"error": {"message": "try later"}}, {"Retry-After": talker.retry_after})
             if fault == "stall":
                 time.sleep(talker.stall_s)
             status, reply = talker.reply(self.path, body)
@@ -163,3 +187,25 @@ def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
     return Handler
+
+
+def config(talker: Talker, way: str, runs=8, episodes=4, more="", **about) -> RunConfig:
+    """Runs in `shortcut` of a planner that asks a talker."""
+    spec = f"endpoint:model=vllm/m,base_url={talker.base_url},way={way},{SHARED}{more}"
+    return RunConfig("shortcut", spec, runs=runs, episodes=episodes, **about)
+
+
+def rows(out: Path, query: str) -> list[tuple]:
+    """What a query finds in the log of a run."""
+    db = sqlite3.connect(out / "run.sqlite")
+    try:
+        return db.execute(query).fetchall()
+    finally:
+        db.close()
+
+
+def tables(out: Path) -> list:
+    """Everything that was decided and came of it; the table of calls and the times apart."""
+    steps = rows(out, "SELECT * FROM steps ORDER BY run, episode, step")
+    kept = "run, episode, instruction, explored, return, optimal_value, regret, expected_regret"
+    return [steps, rows(out, f"SELECT {kept} FROM episodes ORDER BY run, episode")]

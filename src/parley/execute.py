@@ -19,7 +19,7 @@ from parley import assemble
 from parley.core.calls import RunPaused
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, RunDamaged
-from parley.core.roles import World, forbidden_in
+from parley.core.roles import Planner, World, forbidden_in
 from parley.core.said import EpisodeRecord
 from parley.core.spec import parse_spec
 from parley.loop import Cohort, Log, run_cohort
@@ -31,6 +31,7 @@ from parley.worlds.expert import ExpertValues, expert_values
 
 MAX_WAITING = 256  # threads that wait for a server
 MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
+PATHS = ("checkpoint", "path", "policy", "template", "demonstrations", "tokenizer", "embeddings")  # may be files
 
 Progress = Callable[[EpisodeRecord, int], None]  # a finished episode and the number of runs it is of
 
@@ -150,17 +151,26 @@ def resume(
             calls.open(out)
             reached = expert_values(world, latents, config.seed)
             cohorts = _cohorts(config, world, latents, calls, closing, reached)
+            other = _otherwise(manifest.get("planner", {}), cohorts[0].planner)
+            if other and warn:
+                warn(f"resumed with another planner, whose answers may differ: {'; '.join(other)}")
         except BaseException:
             store.close(manifest["status"])
             raise
         return _carry_out(store, cohorts, calls, config, progress, resumed=True)
 
 
+def _otherwise(was: dict[str, Any], planner: Planner) -> list[str]:
+    """In what a planner differs from the one that a manifest describes (an endpoint planner: its server, its way)."""
+    about: dict[str, Any] = getattr(planner, "about", None) or {}
+    return [f"{name} was {was.get(name)!r}, is {now!r}" for name, now in about.items() if now != was.get(name)]
+
+
 def _inputs(config: RunConfig) -> dict[str, str]:
-    """SHA-256 of what the configuration names by path: world file, exploration policy, a checkpoint's descriptions."""
+    """SHA-256 of what the configuration names by path: world file, policy, template, a checkpoint's descriptions."""
     named = [config.world] if config.world.endswith(".json") else []
     for _, arguments in (assemble.planner_spec(config.planner), parse_spec(config.explore, "explorer")):
-        named += [arguments[key] for key in ("checkpoint", "path", "policy") if key in arguments]
+        named += [arguments[key] for key in PATHS if key in arguments]
     if "=" in config.world:
         _, arguments = parse_spec(config.world, "world")
         named += [arguments[key].partition(":")[2] for key in ("reporter", "actor") if key in arguments]

@@ -52,9 +52,9 @@ def test_the_same_greedy_text_in_plain_transformers(world):
     assert tokenizer.decode(said).splitlines()[0] in {f"> {g}" for g in assemble.world(world).tables.menus[0]}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server():
-    """`transformers serve` on a free port."""
+    """`transformers serve` on a free port; to start takes it half a minute on a busy machine."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -63,10 +63,10 @@ def server():
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HF_HUB_OFFLINE": "1"}
     )
     try:
-        for _ in range(120):
+        for _ in range(600):
             assert process.poll() is None
             try:
-                urllib.request.urlopen(f"http://localhost:{port}/health", timeout=1).close()
+                urllib.request.urlopen(f"http://localhost:{port}/health", timeout=10).close()
                 break
             except OSError:
                 time.sleep(0.5)
@@ -87,7 +87,7 @@ def test_it_answers_over_transformers_serve(server):
         asked = urllib.request.Request(
             f"{server}/{kind}", json.dumps(body | more).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(asked, timeout=60) as answer:
+        with urllib.request.urlopen(asked, timeout=300) as answer:
             (choice,) = json.loads(answer.read())["choices"]
         assert (choice["text"] if kind == "completions" else choice["message"]["content"]) == expected
 
@@ -95,6 +95,7 @@ def test_it_answers_over_transformers_serve(server):
 def test_an_endpoint_planner_finds_out_what_transformers_serve_cannot_do(server, tmp_path):
     path = assemble.CHECKPOINTS / "shortcut"
     spec = f"endpoint:model=vllm/{path},base_url={server},template=transcript,max_tokens=1,temperature=0,backoff_s=0.01"
+    spec += ",timeout_s=300"
     manifest = run(RunConfig("shortcut", f"{spec},tokenizer={path}", runs=1, episodes=2), tmp_path / "served")
     assert manifest["planner"]["way"] == "parse"
     assert set(manifest["planner"]["probe"]) == {"api", "echo", "letters", "constrained", "parse"}

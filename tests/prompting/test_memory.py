@@ -47,7 +47,7 @@ def test_a_summary_counts_what_became_of_each_subgoal():
 def test_a_note_is_written_once_after_each_episode_in_order():
     asked = []
 
-    def write(note: str, episode: Told, number: int) -> str:
+    def write(note: str, number: int) -> str:
         asked.append((note, number))
         return f"{note}{number}"
 

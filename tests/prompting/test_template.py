@@ -52,6 +52,15 @@ def test_the_menu_stands_in_the_prompt_one_subgoal_a_line():
     assert system.role == "system" and "A. walk on\nB. try the back door\n" in system.text
 
 
+def test_each_of_several_actors_is_asked_for_its_own_part():
+    p = Prompter(Prompting(PromptTemplate("chat"), Words((MENU, ("wait", "lift")), 3)))
+    p.begin("go home", "in the hall")
+    assert as_text(p.turns((), MENU)).endswith("What is actor 1 told?\n")
+    assert as_text(p.turns(("walk on",), ("wait", "lift"))).endswith(
+        "Actor 1 is told: walk on\nWhat is actor 2 told?\n"
+    )
+
+
 def test_a_menu_that_differs_is_shown_at_the_end_only():
     p = prompter()
     p.begin("go home", "in the hall")

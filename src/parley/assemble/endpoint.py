@@ -14,7 +14,8 @@ from parley.models.providers import environment, server
 from parley.models.tokens import AROUND, token_counter
 from parley.planners.endpoint import EndpointPlanner, Notes
 from parley.planners.endpoint_prediction import EndpointWorldModel
-from parley.planners.ways import Asking, Way, choose_way
+from parley.planners.ways.asking import Asking, Way
+from parley.planners.ways.probe import choose_way
 from parley.pretraining.chat import told as told_of
 from parley.pretraining.dataset import read_documents
 from parley.prompting.history import Told
@@ -24,6 +25,7 @@ from parley.prompting.template import PromptTemplate, Turn
 from parley.runs.ledger import SharedAnswers
 
 CONTEXT = 8192  # tokens, where a server does not tell
+CONTEXT_OF = {"ollama": 4096}  # its default; beyond it, it drops the beginning of a prompt and says nothing
 
 
 def endpoint(
@@ -32,6 +34,7 @@ def endpoint(
     base_url: str = "",
     decode: str = "sample",
     way: str = "auto",
+    api: str = "auto",
     answers: int = 1,
     temperature: float = 1.0,
     max_tokens: int = 0,
@@ -56,18 +59,22 @@ def endpoint(
     cache: str = "",
 ) -> EndpointPlanner:
     remembers = _memory(memory, size, words, embeddings)
-    asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise)
+    asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise, api)
     if "endpoint" not in scene.shared:
         calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
         ledger = SharedAnswers(scene.ledger, Path(cache)) if cache else scene.ledger
         made = scene.shared["endpoint"] = Endpoint(server(model, environment(), base_url), calling, ledger)
         scene.closing.callback(made.close)
-        scene.shared["way"] = (*choose_way(made, asking), _context(made) if not budget else 0)
+        longest = max(map(len, Words.of(scene.world).menus), default=0)
+        known = CONTEXT_OF.get(model.partition("/")[0], CONTEXT)
+        scene.shared["way"] = (*choose_way(made, asking, longest), _context(made, known) if not budget else 0)
     at: Endpoint = scene.shared["endpoint"]
     chosen, probe, context = scene.shared["way"]
-    counted = check_budget(budget) or max(1, context - asking.tokens)
-    template = template or ("transcript" if chosen.name == "echo" else "chat")
+    counted = check_budget(budget) or max(1, context - chosen.tokens)
+    template = template or ("transcript" if chosen.name == "echo" and memory != "note" else "chat")
     how = _prompting(scene, chosen, template, counted, tokenizer, demonstrations, shots)
+    if memory == "note" and not how.template.render("note", notes="", episode="", words=words).strip():
+        raise BadInput(f"memory=note: template={template!r} does not say how to ask for a note: choose template=chat")
     about = {"model": model, "base_url": at.server.base_url, "way": chosen.name, "probe": probe, "template": template}
     about |= {"budget": counted, "counted_by": tokenizer or "bytes"}
     return EndpointPlanner(at, chosen, about, how, remembers, decode, keep_thoughts)
@@ -122,8 +129,8 @@ def _shots(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
     return tuple(told_of(documents, tables, row, 0, last)[0] for row in range(count))
 
 
-def _context(at: Endpoint) -> int:
-    """The context that the server tells of the model (vLLM's `max_model_len`, llama.cpp's `n_ctx`), else `CONTEXT`."""
+def _context(at: Endpoint, default: int) -> int:
+    """The context that the server tells of the model (vLLM's `max_model_len`, llama.cpp's `n_ctx`), else `default`."""
 
     def read(answer: Any) -> int:
         listed = [m for m in answer["data"] if m.get("id") == at.server.model] or answer["data"][:1]
@@ -132,6 +139,6 @@ def _context(at: Endpoint) -> int:
 
     try:
         request = Request("models", None, "", "probe context", Place())
-        return int(at.ask(request, read, attempts=2, probing=True)) or CONTEXT
+        return int(at.ask(request, read, attempts=2, probing=True)) or default
     except (Failure, BadInput):
-        return CONTEXT
+        return default

@@ -196,6 +196,10 @@ def _show(args: argparse.Namespace) -> Any:
         if len(shown) > 1:
             shown = [replace(s, label=f"{world}: {s.label}") for s, world in zip(shown, worlds, strict=True)]
         OUT.print(summary_table(shown, "runs" if len(shown) > 1 else worlds[0]))
+        for out, c in zip(args.run, curves, strict=True):
+            if "calls" in c.manifest.get("totals", {}):
+                said = calls_line(c.manifest["totals"]["calls"])
+                OUT.print(f"{plain(str(out))}: {said}", soft_wrap=True, highlight=False)
     return [{"out": str(out), **c.summary().as_dict()} for out, c in zip(args.run, curves, strict=True)]
 
 

@@ -1,7 +1,8 @@
 """`prompts`: designs of the prompt, and ways to hear the answer, with the same model over several worlds.
 
-In `household` and `treasure` a chat's rules and menu do not fit the few hundred positions of the checkpoints that ship:
-there chats are run where `PARLEY_MODEL` names another model.
+The transcript alone, after the world's rules and menu in two lines (`stated`), or as a chat. In `household` and
+`treasure` a chat's rules and menu do not fit the few hundred positions of the checkpoints that ship: there chats are
+run where `PARLEY_MODEL` names another model.
 """
 
 import os
@@ -26,15 +27,16 @@ TRAINED = "way=echo,template=transcript"
 DESIGNS = (
     TRAINED,
     "way=parse,template=transcript,max_tokens=1",
+    "way=echo,template=stated",
     "way=echo,template=chat",
     "way=letters,template=chat",
     "way=constrained,template=chat",
 )
-CHATS = DESIGNS[2:]
+CHATS = DESIGNS[3:]
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
-    episodes, runs = (8, 12) if quick else (12, 96)
+    episodes, runs = (8, 12) if quick else (12, 32)
     return [
         RunConfig(world, f"endpoint:model={model_for(world)},{design}", episodes=episodes, runs=runs, cohort=1)
         for world in WORLDS

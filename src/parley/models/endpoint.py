@@ -65,6 +65,13 @@ class Unusable(Failure):
         super().__init__(outcome, said=said)
 
 
+class Empty(Unusable):
+    """The model said nothing: an answer of use to nobody, but of a server that is up."""
+
+    def __init__(self, said: str = "") -> None:
+        super().__init__("empty answer", said)
+
+
 class Refused(BadInput):
     """The server refuses the call whatever is tried: `status` and its error `code` say why."""
 
@@ -102,6 +109,7 @@ class Endpoint:
         # Never follow a redirect: the key is for this server only.
         self._client = httpx2.Client(headers=headers, timeout=calling.timeout_s, limits=limits, follow_redirects=False)
         self._turns = threading.BoundedSemaphore(calling.concurrency)
+        self._urls: dict[str, Any] = {}  # by path: reading an address anew for every call is dear
         self._lock, self._in_a_row = threading.Lock(), 0
 
     def ask(
@@ -167,8 +175,10 @@ class Endpoint:
 
     def _send(self, path: str, content: bytes | None) -> Any:
         with self._told_apart():
-            url, method = f"{self.server.base_url}/{path}", "GET" if content is None else "POST"
-            with self._client.stream(method, url, content=content) as response:
+            if path not in self._urls:
+                self._urls[path] = self._http.URL(f"{self.server.base_url}/{path}")
+            method = "GET" if content is None else "POST"
+            with self._client.stream(method, self._urls[path], content=content) as response:
                 answer = bytearray()
                 deadline = time.monotonic() + self.calling.timeout_s  # of the whole answer, not of each piece
                 for piece in response.iter_bytes():
@@ -214,8 +224,6 @@ class Endpoint:
         retry = status in RETRIED or status >= 500
         outcome = NAMES.get(status, "server error" if status >= 500 else "refused")
         wait_s = _retry_after(response.headers.get("retry-after", ""))
-        if retry and wait_s > LONGEST_WAIT_S:
-            raise self._pause(f"the server asks us to wait {wait_s:.0f} s")
         return Failure(f"{outcome} ({status})", retry, wait_s, said, code)
 
     def _count(self, failure: Failure) -> None:
@@ -227,11 +235,15 @@ class Endpoint:
             if failure.code == TOO_LONG or "context length" in said:
                 message += "; give the planner a smaller token budget (budget=...), or its tokenizer to count with"
             raise Refused(message, failure.outcome, failure.code)
+        if failure.wait_s > LONGEST_WAIT_S:
+            raise self._pause(f"the server asks us to wait {failure.wait_s:.0f} s")
+        if isinstance(failure, Empty):
+            return
         with self._lock:
             self._in_a_row += 1
             broken = self._in_a_row >= self.calling.breaker
         if broken:
-            raise self._pause(f"{self._in_a_row} calls in a row failed, the last one with: {failure.outcome}")
+            raise self._pause(f"{self.calling.breaker} calls in a row failed, the last one with: {failure.outcome}")
 
     def _pause(self, why: str) -> RunPaused:
         said = f"{self.server.base_url} does not answer for {self.server.model!r}: {why}"
@@ -239,6 +251,8 @@ class Endpoint:
         return RunPaused(said)
 
     def _wait_s(self, attempt: int, failure: Failure) -> float:
+        if isinstance(failure, Empty):
+            return 0.0  # the server has time enough
         backoff = self.calling.backoff_s * 2 ** (attempt - 1)
         return max(failure.wait_s, min(backoff, LONGEST_WAIT_S) * self._jitter())
 

@@ -1,5 +1,6 @@
 """Model ids `provider/model`: which server they mean, and which key opens it."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,8 +28,10 @@ class Server:
     key: str = field(default="", repr=False)
 
     def hide(self, text: str) -> str:
-        """`text` without the key."""
-        return text.replace(self.key, "[key]") if len(self.key) >= LEAST_SECRET else text
+        """`text` without the key, nor as JSON writes it."""
+        if len(self.key) < LEAST_SECRET:
+            return text
+        return text.replace(self.key, "[key]").replace(json.dumps(self.key)[1:-1], "[key]")
 
 
 def environment(path: Path = Path(".env")) -> dict[str, str]:

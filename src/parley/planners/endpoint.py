@@ -14,13 +14,12 @@ from parley.core.errors import BadInput
 from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
-from parley.models.endpoint import Endpoint, Request
-from parley.planners.ways import Question, Way
+from parley.models.endpoint import Endpoint, Unusable
+from parley.planners.ways.asking import Question, Way
 from parley.prompting.answers import parse
-from parley.prompting.history import Told, packed, unpacked
+from parley.prompting.history import packed, unpacked
 from parley.prompting.memory import Memory, Note
 from parley.prompting.prompter import Prompter, Prompting
-from parley.prompting.template import as_messages
 
 MAX_MENU = 20_000  # subgoals; more do not fit any prompt
 
@@ -97,8 +96,10 @@ class EndpointPlanner:
 
     def seed(self, run: int, actor: int, draw: int) -> int:
         """The seed that a server is given for one answer: a function of seed, run, episode, step, Actor and draw."""
-        part = actor * 1000 + draw
-        return int(self.draws.uniform(Purpose.PLANNER, self._episode, self._step, part)[run] * 2**31)
+        return self._seed(run, self._episode, self._step, actor * 1000 + draw)
+
+    def _seed(self, run: int, episode: int, step: int, part: int) -> int:
+        return int(self.draws.uniform(Purpose.PLANNER, episode, step, part)[run] * 2**31)
 
     def _thoughts(self, run: int) -> Callable[[int, int], str]:
         """Answers of earlier steps, where the subgoal that was executed is what they chose."""
@@ -114,15 +115,16 @@ class EndpointPlanner:
         return thought
 
     def _note(self, prompter: Prompter, run: int, notes: Notes) -> Note:
-        def write(note: str, episode: Told, number: int) -> str:
-            turns = prompter.note(note, number, notes.words)
-            messages = as_messages(turns)
-            body = {"model": self.endpoint.server.model, "messages": messages, "max_tokens": 4 * notes.words}
-            prompt = json.dumps(messages, ensure_ascii=False)
-            place = Place(self.draws.first_run + run, number, -1)
-            request = Request("chat/completions", {**body, "temperature": 0}, prompt, "write note", place)
-            said = self.endpoint.ask(request, lambda answer: str(answer["choices"][0]["message"]["content"]))
-            return " ".join(str(said).split()[: notes.words])
+        tokens = max(4 * notes.words, self.way.tokens)
+
+        def write(note: str, number: int) -> str:
+            turns = prompter.note(note, number, notes.words, tokens - self.way.tokens)
+            place, seed = Place(self.draws.first_run + run, number, -1), self._seed(run, number, 0, 0)
+            try:
+                said = self.way.say(turns, place, "write note", tokens, seed)
+            except Unusable:
+                said = ""
+            return " ".join(said.split()[: notes.words]) or note  # where nothing is said, the old one stays
 
         return Note(write)
 

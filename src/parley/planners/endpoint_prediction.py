@@ -12,7 +12,7 @@ from parley.core.draws import Draws
 from parley.core.said import Opening, Outcome, Prediction
 from parley.core.tables import Tables
 from parley.planners.endpoint import EndpointPlanner
-from parley.planners.ways import Question
+from parley.planners.ways.asking import Question
 from parley.prompting.prompter import Prompter
 
 

@@ -109,15 +109,15 @@ def summary(episodes: Sequence[Told], first: str = "") -> str:
 class Note:
     """A note that the model keeps for itself: after each episode it writes the old one anew.
 
-    `write(note, episode, number)` is the model's; notes are asked for once, in order.
+    `write(note, number)` is the model's, after episode `number`; notes are asked for once, in order.
     """
 
-    write: Callable[[str, Told, int], str]
+    write: Callable[[str, int], str]
     _notes: list[str] = field(default_factory=lambda: [""])
 
     def recall(self, earlier: Sequence[Told], now: Told, fits: Fits) -> Recalled:
         for number in range(len(self._notes) - 1, len(earlier)):
-            self._notes.append(self.write(self._notes[-1], earlier[number], number))
+            self._notes.append(self.write(self._notes[-1], number))
         note = self._notes[len(earlier)]
         return shortened(Recalled(note and note.rstrip("\n") + "\n"), fits)
 

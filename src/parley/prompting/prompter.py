@@ -52,6 +52,7 @@ class Prompter:
     episodes: list[Told] = field(default_factory=list)
     left_out: int = 0  # earlier episodes that prompts do not show as they were
     _rendered: dict[int, tuple[Told, list[Turn]]] = field(default_factory=dict)
+    _longest: int = 0  # tokens of an episode so far
 
     def hear(self, said: Opening | Outcome, run: int) -> None:
         """Take in what was said in a run of a cohort."""
@@ -62,9 +63,10 @@ class Prompter:
 
     def begin(self, instruction: str, observation: str) -> None:
         """A new episode: choose what its prompts show of the earlier ones, with room for as long a one as there was."""
+        if self.episodes:
+            self._longest = max(self._longest, self._size(self._told(len(self.episodes) - 1)))
         self.episodes = [*self.episodes, Told(instruction, (observation,))]
-        longest = max((self._size(self._told(i)) for i in range(len(self.episodes) - 1)), default=0)
-        self._recall(longest)
+        self._recall(self._longest)
 
     def go_on(self, subgoal: tuple[str, ...], observation: str, reward: float) -> None:
         """A step more in this episode; what no longer fits is cut, here and not when asked, as a replay never asks."""
@@ -90,18 +92,29 @@ class Prompter:
         return turns
 
     def again(self, turns: list[Turn], answer: str, menu: Sequence[str], longest: int = 500) -> list[Turn]:
-        """The prompt after an answer that chose nothing: it is told back, and asked for once more."""
+        """The prompt after an answer that chose nothing: it is told back, and asked for once more.
+
+        Empty where that does not fit the budget: then it is not asked for again.
+        """
         told = Turn("assistant", answer[:longest].rstrip("\n") + "\n")
-        return [*turns, told, Turn("user", self._render("again", menu=entries(menu)))]
+        again = [*turns, told, Turn("user", self._render("again", menu=entries(menu)))]
+        return again if self._fits(again) else []
 
     def candidate(self, sentence: str, menu: Sequence[str]) -> str:
         """How the template says a subgoal: what a model would go on with."""
         return self._said((sentence,), menu)
 
-    def note(self, notes: str, number: int, words: int) -> list[Turn]:
-        """The prompt by which the model writes its note anew after episode `number`."""
-        episode = "".join(turn.text for turn in self._told(number))
-        return [Turn("user", self._render("note", notes=notes.rstrip("\n"), episode=episode, words=words))]
+    def note(self, notes: str, number: int, words: int, room: int = 0) -> list[Turn]:
+        """The prompt by which the model writes its note anew after episode `number`, leaving `room` in the budget.
+
+        Of an episode that does not fit the later lines are shown, half of them at a time.
+        """
+        lines = "".join(turn.text for turn in self._told(number)).splitlines(keepends=True)
+        while True:
+            text = self._render("note", notes=notes.rstrip("\n"), episode="".join(lines), words=words)
+            if not lines or self._fits([Turn("user", text)], room):
+                return [Turn("user", text)]
+            lines = lines[(len(lines) + 1) // 2 :]
 
     def _recall(self, room: int) -> None:
         """Choose what the prompt shows of earlier episodes, leaving `room` for the rest of this one."""
@@ -154,7 +167,7 @@ class Prompter:
     def _ask(self, parts: Sequence[str], menu: Sequence[str]) -> list[Turn]:
         known = self.how.words.menus[len(parts)] if len(parts) < len(self.how.words.menus) else ()
         shown = entries(menu) if tuple(menu) != known else []
-        return [Turn("user", self._render("ask", parts=parts, menu=shown))]
+        return [Turn("user", self._render("ask", parts=parts, menu=shown, actors=len(self.how.words.menus)))]
 
     def _size(self, turns: Sequence[Turn]) -> int:
         return sum(self.how.count(turn.text) for turn in turns if turn.text)

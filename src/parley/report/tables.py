@@ -44,7 +44,8 @@ def calls_line(calls: Mapping[str, Any]) -> str:
         f"{calls['calls']:,} calls: {calls['prompt_tokens']:,} prompt tokens ({cached:.1%} from the server's cache), "
     )
     line += f"{calls['completion_tokens']:,} completion tokens"
-    return line + (f", cost {calls['cost']:.4f}" if "cost" in calls else "")
+    without = f", without {calls['unpriced']:,} calls that have no price" if "unpriced" in calls else ""
+    return line + (f", cost {calls['cost']:.4f}{without}" if "cost" in calls else "")
 
 
 def verdicts_table(rows: Sequence[Mapping[str, Any]], world: str, within: float) -> Table:

@@ -86,21 +86,22 @@ class CallLedger:
         self._waiting: list[Statement] = []
         self._answers: dict[str, str] = {}
         self._said: dict[Place, str] = {}
-        self._lock = threading.Lock()
+        self._lock, self._unpriced = threading.Lock(), 0
         self.totals: dict[str, Any] = {"calls": 0, "prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0}
 
     def open(self, out: Path) -> None:
         """Know the calls of an earlier part of the run in `out`, before planners are made for its resumption."""
         db = connect(out / "run.sqlite")
         query = (
-            "SELECT run, episode, step, purpose, calls.key, text, outcome, prompt_tokens, cached_tokens, "
+            "SELECT run, episode, step, model, purpose, calls.key, text, outcome, prompt_tokens, cached_tokens, "
             "completion_tokens, cost FROM calls LEFT JOIN texts ON hash = answer ORDER BY calls.rowid"
         )
-        for run, episode, step, purpose, key, answer, outcome, *counts, cost in db.execute(query):
+        for run, episode, step, model, purpose, key, answer, outcome, *counts, cost in db.execute(query):
             if outcome in ANSWERED:
                 self._answers[key] = answer
             self._remember(Place(run, episode, step), purpose, outcome, answer)
-            self._add(Usage(*counts), cost)
+            usage = Usage(*counts)  # what was not priced then is now, where it can be
+            self._add(usage, self.limits.prices.cost(model, usage) if cost is None else cost)
         db.close()
 
     def attach(self, store: RunStore) -> None:
@@ -141,7 +142,8 @@ class CallLedger:
     @property
     def spent(self) -> dict[str, Any]:
         """Totals for the manifest: nothing where no call was made."""
-        return {"calls": dict(self.totals)} if self.totals["calls"] else {}
+        unpriced = {"unpriced": self._unpriced} if "cost" in self.totals and self._unpriced else {}
+        return {"calls": {**self.totals, **unpriced}} if self.totals["calls"] else {}
 
     def _remember(self, place: Place, purpose: str, outcome: str, answer: str) -> None:
         if purpose.startswith("propose") and outcome in (*ANSWERED, CACHED):
@@ -153,6 +155,8 @@ class CallLedger:
             self.totals[f"{name}_tokens"] += getattr(usage, name) or 0
         if cost is not None:
             self.totals["cost"] = self.totals.get("cost", 0.0) + cost
+        elif usage.prompt or usage.completion:
+            self._unpriced += 1
 
     def halt(self, why: str) -> None:
         with self._lock:

@@ -84,6 +84,7 @@ class Engine:
         self.tokenizer.encode_special_tokens = True  # text makes no special tokens
         end = config.get("eos_token_id")
         self.ends = set(end if isinstance(end, list) else [] if end is None else [end])
+        self._words: dict[int, str] = {}
         self._sessions: OrderedDict[int, _Session] = OrderedDict()
         self._lock, self._count = threading.Lock(), 0
 
@@ -95,6 +96,12 @@ class Engine:
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
+
+    def word(self, token: int) -> str:
+        """The text of one token by itself."""
+        if token not in self._words:
+            self._words[token] = self.decode([token])
+        return self._words[token]
 
     def read(self, prompts: Sequence[Sequence[int]]) -> tuple[list[list[Token]], list[int]]:
         """Each prompt with log-probabilities, and how many of its tokens were read before."""
