@@ -18,7 +18,8 @@ CASES = [
     (EXPLORE, EXPLORE, "shortcut", "exact:decode=greedy", "none", "each"),
     (EXPLORE, EXPLORE, "treasure:n=4", "exact:decode=greedy", "none", "each"),
     (PRETRAINING, PRETRAINING, "shortcut", "exact:label_error=0.4", "epsilon-greedy:epsilon=0.2", "each"),
-    (BELIEF, None, "shortcut", DELUDED, "none", "1"),  # without tables it is not seen
+    (BELIEF, BELIEF, "treasure:n=4", DELUDED, "none", "each"),
+    (BELIEF, HEALTHY, "shortcut", DELUDED, "none", "1"),  # all runs have one secret: what they hear may have told it
 ]
 
 
@@ -35,8 +36,7 @@ def test_planted_failures_are_named(planted, alone, world, planner, explorer, la
     assert curve.shape == (80,) and np.isfinite(late).any()
     if planted in (EXPLORE, PRETRAINING):  # what is drawn is what decided
         assert np.nanmean(late) > found.evidence.limit
-    if alone:
-        assert diagnosed(out, tables_too=False).signature == alone
+    assert diagnosed(out, tables_too=False).signature == alone
 
 
 def test_a_world_model_of_another_world(tmp_path):

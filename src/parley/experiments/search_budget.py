@@ -56,7 +56,7 @@ class Advised(ExactWorldModel):
 
 def cells(quick: bool) -> Sequence[RunConfig]:
     """One a budget, with the same documents."""
-    runs, episodes = 8 if quick else 24, HEARD[-1] + 1
+    runs, episodes = 8 if quick else 16, HEARD[-1] + 1
     return [RunConfig(WORLD, f"world-model:budget={calls}", "none", episodes=episodes, runs=runs) for calls in CALLS]
 
 

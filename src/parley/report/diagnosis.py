@@ -43,7 +43,7 @@ def diagnose(
         return unusable
     how = "greedy" if "decode=greedy" in manifest["config"]["planner"] else "sample"
     if beliefs is None or not tables_too:
-        return without_tables(told, num, how)
+        return without_tables(told, num, how, manifest["config"]["latent"] in (None, "each"))
     if again is not None:
         found = predictions(told, num, beliefs, again)
         if found.signature != HEALTHY:

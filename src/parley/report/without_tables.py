@@ -24,13 +24,13 @@ from parley.runs.log import LoggedEpisode
 _Seen = dict[tuple[str, str, str], list[float]]  # returns by instruction, first observation and first subgoal
 
 
-def without_tables(told: list[LoggedEpisode], num: int, how: str) -> Diagnosis:
+def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool) -> Diagnosis:
     """What a run's own returns show, by instruction, first observation and first subgoal.
 
     A run *ignores* where late, unexplored episodes give up more than `PAYS` each against another first subgoal, as its
     own log has it. It is *in doubt* where late proposals keep `DOUBT` for a first subgoal tried once at most: the
-    planner itself thinks that it may be better, and nobody finds out. Beliefs that feed on themselves leave no doubt:
-    they are not seen here.
+    planner itself thinks that it may be better, and nobody finds out. A belief that feeds on itself leaves no doubt:
+    `_unfounded` sees it where each run has a secret of its own (`secrets`).
     """
     seen, late = _decisions(told, num, how)
     judged = [_own(*one) for one in zip(seen, late, strict=True)]
@@ -51,6 +51,11 @@ def without_tables(told: list[LoggedEpisode], num: int, how: str) -> Diagnosis:
         said = f"{int(doubts.sum())} of {num} runs keep thinking that something may be better, and do not try it"
         curves = {"of these runs": over_runs(by_episode[1], doubts)}
         return Diagnosis(EXPLORE, said, statistics, look, Evidence("share of runs in doubt", curves, 0.5))
+    if secrets and (found := _unfounded(told, num)).runs.mean() > 0.5:
+        said = f"{int(found.runs.sum())} of {num} runs grow sure in episodes that sounded alike in every run"
+        return Diagnosis(
+            BELIEF, said, statistics | {"unfounded": float(found.runs.mean())}, found.look(), found.evidence()
+        )
     said = "no run chooses what it has seen to be worse, or leaves its doubts alone"
     return Diagnosis(HEALTHY, said, statistics, [], _given_up(by_episode[0], np.ones(num, dtype=bool)))
 
@@ -105,4 +110,70 @@ def _own(seen: _Seen, late: list[_Decision]) -> Float[np.ndarray, "n 3"]:
             row[0] = max(0.0, mean[top] - value - error)
             row[2] = one.law[one.menu.index(top)]
         row[1] = any(p > DOUBT and len(tried[g]) < 2 for g, p in zip(one.menu, one.probs, strict=True))
+    return found
+
+
+@dataclass
+class _Moved:
+    """How far first proposals moved, at a place, in episodes that told nothing."""
+
+    by_episode: Float[np.ndarray, "B T"]  # total variation, so far
+    limit: Float[np.ndarray, " B"]
+
+    @property
+    def runs(self) -> Bool[np.ndarray, " B"]:
+        return self.by_episode[:, -1] > self.limit
+
+    def look(self) -> list[tuple[int, int]]:
+        """Where the first five of these runs moved most."""
+        steps = np.diff(self.by_episode, axis=1, prepend=0.0)
+        return [(int(run), int(steps[run].argmax())) for run in np.flatnonzero(self.runs)[:5]]
+
+    def evidence(self) -> Evidence:
+        curves = {"of these runs": over_runs(self.by_episode, self.runs)}
+        quantity = "proposals' movement in episodes that told nothing"
+        return Evidence(quantity, curves, float(self.limit[self.runs].mean()))
+
+
+def _unfounded(told: list[LoggedEpisode], num: int) -> _Moved:
+    """What first proposals made of episodes in which, at every step, all runs that got so far heard one and the same.
+
+    Where m runs with secrets of their own all hear the same, the chance of anything else was at most about 3 / m (95%),
+    and having heard it moves a posterior by no more than that chance, in total variation. What moves further is a
+    belief that was not heard.
+    """
+    ways = [[_way(episode, run) for run in range(num)] for episode in told]
+    heard: dict[tuple[str, ...], tuple[set[str], set[int]]] = {}  # sentences that followed, and in which runs
+    for run, way in ((run, way) for row in ways for run, way in enumerate(row)):
+        for after, said in way:
+            sentences, runs = heard.setdefault(after, (set(), set()))
+            sentences.add(said)
+            runs.add(run)
+    by_episode, fewest = np.zeros((num, len(told))), np.full(num, num)
+    for run in range(num):
+        last: dict[tuple[str, str], np.ndarray] = {}  # proposals since which nothing was told, by place
+        moved: dict[tuple[str, str], np.ndarray] = {}
+        for t, episode in enumerate(told):
+            place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
+            probs = episode.steps[0].proposals[0].probs[run]
+            moved[place] = moved.get(place, np.zeros_like(probs)) + probs - last.get(place, probs)
+            last[place] = probs
+            by_episode[run, t] = max(0.5 * float(np.abs(m).sum()) for m in moved.values())
+            passed = [heard[after] for after, _ in ways[t][run]]
+            if any(len(sentences) > 1 for sentences, _ in passed):
+                last.clear()
+            else:
+                fewest[run] = min(fewest[run], *(len(runs) for _, runs in passed))
+    return _Moved(by_episode, 3 / fewest)
+
+
+def _way(episode: LoggedEpisode, run: int) -> list[tuple[tuple[str, ...], str]]:
+    """What was heard at each step of one run's episode, with all that was said in the episode before it."""
+    said = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
+    found: list[tuple[tuple[str, ...], str]] = []
+    for step in episode.steps:
+        if step.active[run]:
+            after = (*said, str(step.subgoals[run, 0]))
+            found.append((after, str(step.next_observations[run])))
+            said = (*after, str(step.next_observations[run]))
     return found
