@@ -169,7 +169,7 @@ def _unfounded(told: list[LoggedEpisode], num: int) -> _Moved:
 
 def _way(episode: LoggedEpisode, run: int) -> list[tuple[tuple[str, ...], str]]:
     """What was heard at each step of one run's episode, with all that was said in the episode before it."""
-    said = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
+    said: tuple[str, ...] = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
     found: list[tuple[tuple[str, ...], str]] = []
     for step in episode.steps:
         if step.active[run]:
