@@ -10,6 +10,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from parley.execute import RunConfig
 
@@ -58,11 +59,6 @@ class Talker:
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
-
-    def key_of(self, path: str, content: bytes) -> str:
-        """By what a ledger knows a call."""
-        about = (self.base_url.encode(), path.removeprefix("/v1/").encode(), content)
-        return hashlib.sha256(b"\0".join(about)).hexdigest()
 
     def asked(self) -> list[dict]:
         """The bodies of calls that are no probes."""
@@ -122,6 +118,23 @@ def letter_by_chance(text: str, seed: int) -> str:
     return "ABCDEFGHIJ"[int(chance(text, seed) * len(menu))]
 
 
+def spoilt(reply: object, fault: str) -> bytes:
+    """An answer as it is sent, with the fault in it, if that is one of what is said."""
+    if fault in ("empty", "outside"):
+        for choice in reply["choices"]:
+            choice["message"]["content"] = "fly to the moon" if fault == "outside" else ""
+            choice["finish_reason"] = "stop"
+    if fault == "logprobs":
+        reply["choices"][0]["logprobs"]["token_logprobs"].pop()
+    content = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
+    return content[: len(content) // 2] if fault == "malformed" else content
+
+
+def call_key(base_url: str, path: str, content: bytes) -> str:
+    """By what a ledger knows a call."""
+    return hashlib.sha256(b"\0".join((base_url.encode(), path.removeprefix("/v1/").encode(), content))).hexdigest()
+
+
 def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -157,16 +170,7 @@ def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
             if fault == "stall":
                 time.sleep(talker.stall_s)
             status, reply = talker.reply(self.path, body)
-            if status == 200 and fault == "empty":
-                for choice in reply["choices"]:
-                    choice["message"]["content"] = ""
-            if status == 200 and fault == "logprobs":
-                reply["choices"][0]["logprobs"]["token_logprobs"].pop(3)
-            if status == 200 and fault == "outside":
-                reply["choices"][0]["message"]["content"] = "fly to the moon"
-            content = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
-            if fault == "malformed":
-                content = content[: len(content) // 2]
+            content = spoilt(reply, fault) if status == 200 else json.dumps(reply).encode()
             if fault == "truncated":
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
@@ -189,9 +193,9 @@ def _handler(talker: Talker) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def config(talker: Talker, way: str, runs=8, episodes=4, more="", **about) -> RunConfig:
-    """Runs in `shortcut` of a planner that asks a talker."""
-    spec = f"endpoint:model=vllm/m,base_url={talker.base_url},way={way},{SHARED}{more}"
+def config(server: Any, way: str, runs=8, episodes=4, more="", model="m", **about) -> RunConfig:
+    """Runs in `shortcut` of a planner that asks a server."""
+    spec = f"endpoint:model=vllm/{model},base_url={server.base_url},way={way},{SHARED}{more}"
     return RunConfig("shortcut", spec, runs=runs, episodes=episodes, **about)
 
 

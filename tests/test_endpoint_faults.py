@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from parley import assemble
 from parley.core.calls import ANSWERED, RunPaused
 from parley.core.errors import RunDamaged
 from parley.execute import RunConfig, resume, run
 from parley.models.endpoint import _encoded
 from parley.runs.ledger import Limits, Prices
-from tests.talker import Talker, chance, config, rows, tables
+from tests.faulty import Faulty
+from tests.talker import Talker, call_key, chance, config, rows, tables
 
 FAULTS = {
     "parse": ("429", "500", "stall", "truncated", "malformed", "empty"),
@@ -46,22 +48,22 @@ else:
 """
 
 
-def faulty(way: str, share: float = 0.3, stalls: bool = True):
-    """Fails a share of calls at random; what is said outside the menu depends on prompt and seed alone."""
+def faulty(way: str, share: float = 0.3, stalls: bool = True, told: bool = True):
+    """Fails a share of calls at random; what is said outside the menu, if `told`, depends on prompt and seed alone."""
     rng = random.Random(1)
     weights = [0.25 * stalls if fault == "stall" else 1 for fault in FAULTS[way]]  # a stall takes the longest
 
     def fault(body: dict) -> str:
         if "task" not in json.dumps(body).lower():
             return ""  # not the probe: what it finds is not what is tested here
-        if way == "parse" and chance(json.dumps(body, sort_keys=True)) < share / 7:
+        if told and way == "parse" and chance(json.dumps(body, sort_keys=True)) < share / 7:
             return "outside"
         return rng.choices(FAULTS[way], weights)[0] if rng.random() < share else ""
 
     return fault
 
 
-def accounted(talker: Talker, out: Path) -> Counter:
+def accounted(server: Talker | Faulty, out: Path) -> Counter:
     """What the server did with each call is what the log says of it, attempt by attempt; outcomes are counted.
 
     On a machine so busy that an answer takes longer than the time-out, the log may say so instead.
@@ -71,11 +73,11 @@ def accounted(talker: Talker, out: Path) -> Counter:
         logged[key][outcome] += 1
     number = sum(map(Counter.total, logged.values()))
     for _ in range(600):  # what was given up may not have been read yet
-        if len(talker.said) >= number:
+        if len(server.said) >= number:
             break
         time.sleep(0.1)
-    for path, body, fault in talker.said:
-        dealt[talker.key_of(path, _encoded(body) if body else b"")][OUTCOMES[fault]] += 1
+    for path, body, fault in server.said:
+        dealt[call_key(server.base_url, path, _encoded(body) if body else b"")][OUTCOMES[fault]] += 1
     assert dealt.keys() == logged.keys()
     for key, said in logged.items():
         assert said.total() == dealt[key].total()
@@ -100,6 +102,18 @@ def check_faults(tmp_path: Path, way: str, runs: int, episodes: int, timeout_s: 
 @pytest.mark.parametrize("way", FAULTS)
 def test_a_faulty_server_loses_and_doubles_nothing(tmp_path, way):
     check_faults(tmp_path, way, runs=16, episodes=6, timeout_s=3)
+
+
+@pytest.mark.parametrize(("way", "more"), [("parse", ",max_tokens=1,api=chat"), ("echo", "")])
+def test_a_checkpoint_behind_a_faulty_server_plans_as_behind_a_sound_one(tmp_path, way, more):
+    more += f",template=transcript,tokenizer={assemble.CHECKPOINTS / 'shortcut'},timeout_s=60"
+    for name, fault in (("sound", lambda body: ""), ("faulty", faulty(way, stalls=False, told=False))):
+        with Faulty("shortcut", fault) as server:
+            run(config(server, way, runs=6, episodes=6, more=more, model="shortcut"), tmp_path / name)
+            happened = accounted(server, tmp_path / name)
+    decided = "SELECT run, episode, step, subgoal, next_observation, reward FROM steps ORDER BY 1, 2, 3"
+    assert rows(tmp_path / "faulty", decided) == rows(tmp_path / "sound", decided)
+    assert all(happened[OUTCOMES[fault]] for fault in FAULTS[way] if fault != "stall")
 
 
 @pytest.mark.slow

@@ -98,15 +98,22 @@ def application(engine: Engine, name: str, key: str = "") -> Any:
 
 
 class Running:
-    """A server in a thread of this process, for experiments and tests."""
+    """A server in a thread of this process, for experiments and tests; `around` may wrap the ASGI application."""
 
-    def __init__(self, path: Path, name: str = "", key: str = "", sessions: int = 256) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str = "",
+        key: str = "",
+        sessions: int = 256,
+        around: Callable[[Any], Any] = lambda app: app,
+    ) -> None:
         try:
             import uvicorn
         except ImportError:
             raise MissingExtra("parley serve", "serve") from None
         self.engine = Engine(path, sessions)
-        app = application(self.engine, name or path.name, key)
+        app = around(application(self.engine, name or path.name, key))
         self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, name="parley-serve", daemon=True)
         self._thread.start()
