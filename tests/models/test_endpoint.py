@@ -9,7 +9,8 @@ import pytest
 from parley import assemble
 from parley.core.calls import OK, Forgetful, Place, RunPaused
 from parley.core.errors import BadInput
-from parley.models.endpoint import Calling, Empty, Endpoint, Failure, Refused, Request, Unusable, _retry_after
+from parley.models.endpoint import Calling, Endpoint, Request
+from parley.models.failures import Empty, Failure, Refused, Unusable, retry_after
 from parley.models.providers import environment, server
 from parley.models.tokens import AROUND, token_counter
 from tests.talker import Talker
@@ -152,9 +153,32 @@ def test_how_long_is_waited(endpoint):
     with Talker() as talker:
         at = endpoint(talker)
         waits = {"0": 0.0, "7": 7.0, "x": 0.0, "-3": 0.0, "Wed, 21 Oct 2015 07:28:00 GMT": 0.0}
-        assert {header: _retry_after(header) for header in waits} == waits
+        assert {header: retry_after(header) for header in waits} == waits
         assert at._wait_s(1, Failure("rate limit (429)", wait_s=7.0)) == 7.0
         assert 0 <= at._wait_s(3, Failure("server error (500)")) <= 0.004
+
+
+def test_what_many_ask_at_once_is_asked_once(endpoint):
+    """Runs that begin alike ask the same; where an answer fails, the next one asks."""
+    here, left = threading.Barrier(8, timeout=60), ["429"]
+    with Talker(fault=lambda body: time.sleep(0.2) or (left.pop() if left else "")) as talker:
+        at = endpoint(talker, Calling(attempts=1, breaker=1000))
+        found = []
+
+        def ask():
+            here.wait()
+            try:
+                found.append(at.ask(chat(), said, probing=True))
+            except Failure as failure:
+                found.append(failure.outcome)
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+    assert len(talker.said) == 2
+    assert sorted(outcomes(at)) == ["cached"] * 6 + [OK, "rate limit (429)"] and len(set(found)) == 2
 
 
 @pytest.mark.parametrize("key", ["wrong-key-0123", KEY + "x"])

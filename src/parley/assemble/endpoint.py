@@ -9,7 +9,8 @@ from parley.core.calls import Place
 from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.models.embeddings import Embeddings
-from parley.models.endpoint import Calling, Endpoint, Failure, Request
+from parley.models.endpoint import Calling, Endpoint, Request
+from parley.models.failures import Failure
 from parley.models.providers import environment, server
 from parley.models.tokens import AROUND, token_counter
 from parley.planners.endpoint import EndpointPlanner, Notes

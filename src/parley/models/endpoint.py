@@ -10,11 +10,8 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -22,10 +19,9 @@ import orjson
 from parley.core.calls import CACHED, OK, Call, Ledger, Place, RunPaused, Usage
 from parley.core.errors import BadInput, MissingExtra
 from parley.core.text import inert
+from parley.models.failures import Empty, Failure, Refused, Unusable, refusal, told_apart
 from parley.models.providers import Server
 
-RETRIED = {408, 409, 425, 429}
-NAMES = {401: "bad key", 403: "bad key", 404: "not found", 429: "rate limit"}
 TOO_LONG = "context_length_exceeded"  # the code of a prompt beyond the model's context
 LONGEST_ANSWER = 1 << 22  # bytes of a body; more is no answer
 LONGEST_WAIT_S = 120.0  # a server that wants more time than this pauses the run
@@ -48,36 +44,6 @@ class Calling:
         for name in ("timeout_s", "backoff_s"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise BadInput(f"{name}={getattr(self, name)}: expected a number of seconds above 0")
-
-
-class Failure(Exception):
-    """An attempt without an answer: its kind, whether another may help, and how long the server wants us to wait."""
-
-    def __init__(self, outcome: str, retry: bool = True, wait_s: float = 0.0, said: str = "", code: str = "") -> None:
-        super().__init__(outcome)
-        self.outcome, self.retry, self.wait_s, self.said, self.code = outcome, retry, wait_s, said, code
-
-
-class Unusable(Failure):
-    """An answer that came whole, in which what was asked for cannot be found: `outcome` says why."""
-
-    def __init__(self, outcome: str, said: str = "") -> None:
-        super().__init__(outcome, said=said)
-
-
-class Empty(Unusable):
-    """The model said nothing: an answer of use to nobody, but of a server that is up."""
-
-    def __init__(self, said: str = "") -> None:
-        super().__init__("empty answer", said)
-
-
-class Refused(BadInput):
-    """The server refuses the call whatever is tried: `status` and its error `code` say why."""
-
-    def __init__(self, message: str, outcome: str, code: str) -> None:
-        super().__init__(message)
-        self.outcome, self.code = outcome, code
 
 
 @dataclass(frozen=True)
@@ -109,6 +75,7 @@ class Endpoint:
         # Never follow a redirect: the key is for this server only.
         self._client = httpx2.Client(headers=headers, timeout=calling.timeout_s, limits=limits, follow_redirects=False)
         self._turns = threading.BoundedSemaphore(calling.concurrency)
+        self._same: dict[str, threading.Lock] = {}
         self._urls: dict[str, Any] = {}  # by path: reading an address anew for every call is dear
         self._lock, self._in_a_row = threading.Lock(), 0
 
@@ -128,11 +95,27 @@ class Endpoint:
         """
         content = None if request.body is None else _encoded(request.body)
         key = self._key(request.path, content or b"")
-        known = self.ledger.known(key)
-        if known is not None:
-            self._record(request, key, CACHED, 0, 0.0, Usage(), known)
-            return json.loads(known)
-        attempts = attempts or self.calling.attempts
+        try:
+            with self._same.setdefault(key, threading.Lock()):  # who asks the same meanwhile waits for its answer
+                known = self.ledger.known(key)
+                if known is None:
+                    return self._try(request, content, key, read, judge, attempts or self.calling.attempts, probing)
+                self._record(request, key, CACHED, 0, 0.0, Usage(), known)
+                return json.loads(known)
+        finally:
+            self._same.pop(key, None)
+
+    def _try(
+        self,
+        request: Request,
+        content: bytes | None,
+        key: str,
+        read: Callable[[Any], Any],
+        judge: Callable[[Any], str],
+        attempts: int,
+        probing: bool,
+    ) -> Any:
+        """Attempts at a call, until it is answered or given up."""
         failure: Failure | None = None
         for attempt in range(1, attempts + 1):
             with self._turns:
@@ -174,7 +157,7 @@ class Endpoint:
         return hashlib.sha256(b"\0".join((self.server.base_url.encode(), path.encode(), content))).hexdigest()
 
     def _send(self, path: str, content: bytes | None) -> Any:
-        with self._told_apart():
+        with told_apart(self._http):
             if path not in self._urls:
                 self._urls[path] = self._http.URL(f"{self.server.base_url}/{path}")
             method = "GET" if content is None else "POST"
@@ -188,43 +171,13 @@ class Endpoint:
                     if time.monotonic() > deadline:
                         raise Failure("timeout")
         if response.status_code != 200:
-            raise self._refusal(response, bytes(answer))
+            raise refusal(response, bytes(answer))
         if not answer:
             raise Failure("empty answer")
         try:
             return json.loads(answer)
         except (ValueError, RecursionError):
             raise Failure("malformed JSON", said=answer[:2000].decode(errors="replace")) from None
-
-    @contextmanager
-    def _told_apart(self) -> Iterator[None]:
-        """What can go wrong on the way, by its kind."""
-        http = self._http
-        try:
-            yield
-        except http.TimeoutException:
-            raise Failure("timeout") from None
-        except http.RemoteProtocolError:
-            raise Failure("truncated answer") from None
-        except (http.ConnectError, http.ReadError, http.WriteError, http.CloseError):
-            raise Failure("no connection") from None
-        except http.DecodingError:
-            raise Failure("malformed answer") from None
-        except (http.HTTPError, http.InvalidURL, ValueError, UnicodeError) as wrong:
-            raise Failure("no call", retry=False, said=str(wrong)) from None
-
-    def _refusal(self, response: Any, content: bytes) -> Failure:
-        status = response.status_code
-        said = content[:2000].decode(errors="replace")
-        try:
-            error = json.loads(content)["error"]
-            said, code = str(error["message"]), str(error.get("code") or "")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            code = ""
-        retry = status in RETRIED or status >= 500
-        outcome = NAMES.get(status, "server error" if status >= 500 else "refused")
-        wait_s = _retry_after(response.headers.get("retry-after", ""))
-        return Failure(f"{outcome} ({status})", retry, wait_s, said, code)
 
     def _count(self, failure: Failure) -> None:
         """Give up at once where trying again cannot help; else count towards the breaker."""
@@ -300,15 +253,3 @@ def _usage(body: Any) -> Usage:
     usage = body.get("usage") if isinstance(body, dict) else None
     details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
     return Usage(count(usage, "prompt_tokens"), count(details, "cached_tokens"), count(usage, "completion_tokens"))
-
-
-def _retry_after(header: str) -> float:
-    """Seconds of a Retry-After header, given as seconds or as a date; 0 where there is none that can be read."""
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0

@@ -14,7 +14,8 @@ from parley.core.errors import BadInput
 from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
-from parley.models.endpoint import Endpoint, Unusable
+from parley.models.endpoint import Endpoint
+from parley.models.failures import Unusable
 from parley.planners.ways.asking import Question, Way
 from parley.prompting.answers import parse
 from parley.prompting.history import packed, unpacked

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from parley.core.calls import OK, OUTSIDE, Place
-from parley.models.endpoint import Request, Unusable
+from parley.models.endpoint import Request
+from parley.models.failures import Unusable
 from parley.planners.ways.asking import Asks, Question
 from parley.prompting.answers import parse
 from parley.prompting.template import Turn

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from parley.core.calls import Place
 from parley.core.errors import BadInput
-from parley.models.endpoint import Empty, Endpoint, Request
+from parley.models.endpoint import Endpoint, Request
+from parley.models.failures import Empty
 from parley.prompting.prompter import Prompter
 from parley.prompting.template import Turn, as_messages, as_text
 

@@ -11,7 +11,8 @@ from jaxtyping import Float
 
 from parley.core.calls import OK, OUTSIDE, Place
 from parley.core.errors import BadInput
-from parley.models.endpoint import Request, Unusable
+from parley.models.endpoint import Request
+from parley.models.failures import Unusable
 from parley.planners.ways.asking import Asks, Question
 from parley.prompting.answers import letters
 from parley.prompting.template import Turn, as_text

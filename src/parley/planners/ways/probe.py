@@ -5,7 +5,8 @@ from typing import Any
 
 from parley.core.calls import Place, RunPaused
 from parley.core.errors import BadInput
-from parley.models.endpoint import Endpoint, Failure, Refused, Unusable
+from parley.models.endpoint import Endpoint
+from parley.models.failures import Failure, Refused, Unusable
 from parley.planners.ways.answers import Answers, Constrained
 from parley.planners.ways.asking import Api, Asking, Asks, Way
 from parley.planners.ways.logprobs import MOST_LETTERS, Echo, Letters
