@@ -17,9 +17,11 @@ from parley.experiments import (
     diagnosis,
     epsilon_greedy,
     jump,
+    memory,
     multi_agent,
     pretraining_error,
     prior_coverage,
+    prompts,
     search_budget,
     traps_measured,
     unseen_worlds,
@@ -153,6 +155,39 @@ def test_prior_coverage():
     assert verdict(prior_coverage, make(0.6, 0.5, 0.01)) == NOT_SUPPORTED
     assert verdict(prior_coverage, make(0.1, 0.02, 0.01)) == NOT_SUPPORTED
     assert verdict(prior_coverage, make(0.32, 0.09, 1.0)) == UNDECIDED
+
+
+def test_memory():
+    def make(gain, noise):
+        return lambda c, rng: spread(c, 5.0 + gain * (memory.kind_of(c) == memory.NOTHING), noise, rng)
+
+    assert verdict(memory, make(2.0, 0.1)) == SUPPORTED
+    assert verdict(memory, make(-2.0, 0.1)) == NOT_SUPPORTED
+    assert verdict(memory, make(0.1, 3.0)) == UNDECIDED
+
+
+def test_memory_reads_regret_off_at_three_horizons():
+    cells = memory.cells(True)
+    ramp = [np.tile(np.arange(c.episodes, dtype=float), (c.runs, 1)) for c in cells]
+    rows = memory.analyse(cells, ramp).rows
+    assert [(row["T"], row["regret"]) for row in rows[:3]] == [(2, 1.0), (8, 28.0), (32, 496.0)]
+    assert len(rows) == 3 * len(memory.KINDS)
+
+
+def test_prompts():
+    """By the chat that comes nearest: one that plans as well is enough against the claim."""
+
+    def make(gain, least, noise):
+        def made(c, rng):
+            design = prompts.design_of(c)
+            more = {prompts.CHATS[1]: least}.get(design, gain) if design in prompts.CHATS else 0.0
+            return spread(c, 5.0 + more, noise, rng)
+
+        return made
+
+    assert verdict(prompts, make(4.0, 2.0, 0.1)) == SUPPORTED
+    assert verdict(prompts, make(4.0, -2.0, 0.1)) == NOT_SUPPORTED
+    assert verdict(prompts, make(4.0, 0.1, 2.0)) == UNDECIDED
 
 
 def test_multi_agent():

@@ -31,7 +31,7 @@ PROSE = ("note",)
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
-    episodes, runs = (32, 8) if quick else (80, 16)
+    episodes, runs = (32, 16) if quick else (80, 16)
     kinds = KINDS + (PROSE if os.environ.get("PARLEY_MODEL") else ())
     planner = f"endpoint:model={model_for(WORLD)}"
     return [
