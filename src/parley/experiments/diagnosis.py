@@ -67,12 +67,17 @@ PLANTS: tuple[tuple[str, str, str, str, str | None], ...] = (  # failure, world,
 
 
 def cells(quick: bool) -> Sequence[Planted]:
-    """Every plant with several seeds: half as many where searching in predictions takes its time."""
+    """Every plant with several seeds: fewer where searching in predictions takes its time."""
     return [
         Planted(world, planner, explorer, _episodes(planner), 16, seed, latent, record="steps", failure=failure)
         for failure, world, planner, explorer, latent in PLANTS
-        for seed in range(TUNED, TUNED + (5 if quick else 8 if planner.startswith("world-model") else 16))
+        for seed in range(TUNED, TUNED + _seeds(planner, quick))
     ]
+
+
+def _seeds(planner: str, quick: bool) -> int:
+    few, many = (2, 4) if planner.startswith("world-model") else (5, 14)
+    return few if quick else many
 
 
 def _episodes(planner: str) -> int:

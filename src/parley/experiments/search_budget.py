@@ -123,8 +123,8 @@ def figure(configs: Sequence[RunConfig], kept: Sequence[Values]) -> Figure:
     """What is missing of expectimax's value, by what has been heard and by step."""
     number = kept[0].shape[1] // len(HEARD)
     names = [f"after {heard} episodes, step {h + 1}" for heard in HEARD for h in range(number)]
-    missing = {
-        f"{_calls(c):,} calls": list(100 * (1 - v[..., FOUND].mean(axis=0) / v[..., EXACT].mean(axis=0)))
-        for c, v in zip(configs, kept, strict=True)
-    }
+    missing = {}
+    for config, values in zip(configs, kept, strict=True):
+        found, _, whole = values.mean(axis=0).T  # nothing is missing where nothing can be had
+        missing[f"{_calls(config):,} calls"] = list(100 * (whole - found) / np.where(whole > 0, whole, 1.0))
     return dots_figure(NAME, "percent of expectimax's value that is not found", names, missing)

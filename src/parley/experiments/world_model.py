@@ -7,6 +7,8 @@ episodes 1, 2, 4, 8, ... of it.
 
 Partially observable are `household` and `keys` (its tables), noisy all of them: `household` misses a thing with
 probability 0.2, `weather` mistakes the sky with 0.25. Dynamic is `weather`, whose conditions drift within an episode.
+It is measured once a checkpoint for it ships, and none does: none has learnt to look up which path leads through
+(docs/log.md, "World models: drift, jumps, servers").
 """
 
 from collections.abc import Callable, Sequence
