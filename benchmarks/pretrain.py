@@ -1,6 +1,7 @@
 """Tokens a second of `parley pretrain` next to a bare loop on the same model, batch and precision.
 
     python benchmarks/pretrain.py [--pairs 10] [--steps 20] [--world household] [--size 0.3M]
+                                   [--precision float32|bfloat16|auto] [--peak TFLOPS]
 
 The bare loop has its batch in memory and does nothing but forward, backward, clipping and the optimiser's step. The
 other is the loop of `parley pretrain`, that draws documents as it goes. They take turns; printed is the median of the
@@ -32,13 +33,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="of each turn")
     parser.add_argument("--world", default="household")
     parser.add_argument("--size", default="0.3M")
+    parser.add_argument("--precision", default="auto", help="where bfloat16 is faster is for a run of each to say")
     parser.add_argument("--peak", type=float, help="of the GPU, TFLOP/s")
     args = parser.parse_args()
     tables = assemble.world(args.world).tables
     assert tables is not None
     beliefs, tokenizer = assemble.beliefs_of(tables), world_tokenizer(tables)
     columns, place = Columns(tables, tokenizer), Place.here(torch)
-    recipe = replace(PRESETS.get(args.world, Recipe()), **size_of(args.size))
+    recipe = replace(PRESETS.get(args.world, Recipe()), **size_of(args.size), precision=args.precision)
     tokens = recipe.batch * columns.length(recipe.episodes)
     recipe = replace(recipe, tokens=tokens * args.steps * (args.pairs + 1))
     torch.set_num_threads(recipe.threads)

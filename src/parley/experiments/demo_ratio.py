@@ -33,11 +33,11 @@ CLAIM = (
     "Trained on a share rho of expert trajectories, 0.25 <= rho < 1, a model is closer to the oracle that counts its "
     "own choices as evidence than to the one that does not"
 )
-WORLDS = ("shortcut", "traps", "random")
-WIDTHS = (8, 16, 32, 48)
+WORLDS = ("traps", "random", "shortcut")
+WIDTHS = (8, 16, 24, 32)
 RHOS, WRONG = (0.0, 0.25, 0.5, 0.75, 1.0), (0.5, 1.0)
 NUM_EVALUATED = 512
-STEPS = 800  # of a training, at most
+STEPS = 700  # of a training, at most
 MATCHING, OTHER, HALF, REGRET, ORACLE, UNDELUDED = range(6)  # of what is kept of a cell
 
 
