@@ -78,6 +78,21 @@ def test_training_begins_where_another_ended(tables, tmp_path):
         pretrain(shortcut(), "shortcut", tmp_path / "x", TINY, start=tmp_path / "before")
 
 
+def test_averaged_labels_have_the_same_oracle_and_are_named_on_the_card(tables, tmp_path):
+    recipe = Recipe(episodes=4, tokens=60_000, width=32, layers=2, heads=2, batch=16, learning_rate=1e-2)
+    errors = {}
+    for labels in ("expert", "averaged"):
+        about = pretrain(tables, "random", tmp_path / labels, replace(recipe, labels=labels))
+        errors[labels] = about["error"]["uniform"]["mean"]
+    assert errors["averaged"] < errors["expert"]
+    card = (tmp_path / "averaged" / "README.md").read_text()
+    assert "--labels averaged" in card and "over the exact posterior" in card
+    with pytest.raises(BadInput, match="labels='averaged', rho=0.5"):
+        replace(recipe, labels="averaged", rho=0.5, behaviour="uniform")
+    with pytest.raises(BadInput, match="labels='mean'"):
+        replace(recipe, labels="mean")
+
+
 def test_what_cannot_be_trained_leaves_nothing_behind(tables, tmp_path, monkeypatch):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()

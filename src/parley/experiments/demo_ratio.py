@@ -35,9 +35,10 @@ CLAIM = (
 )
 WORLDS = ("traps", "random", "shortcut")
 WIDTHS = (8, 16, 24, 32)
-RHOS, WRONG = (0.0, 0.25, 0.5, 0.75, 1.0), (0.5, 1.0)
+EVERY = 16  # the width that is trained with every share; the others with those that the claim is about
+RHOS, WRONG = (0.25, 0.5, 0.75), (0.5, 1.0)
 NUM_EVALUATED = 512
-STEPS = 700  # of a training, at most
+STEPS = 600  # of a training, at most
 MATCHING, OTHER, HALF, REGRET, ORACLE, UNDELUDED = range(6)  # of what is kept of a cell
 
 
@@ -54,15 +55,15 @@ class Demonstrated(Training):
 
 
 def cells(quick: bool) -> Sequence[Demonstrated]:
-    worlds, widths = (WORLDS[:1], (16,)) if quick else (WORLDS, WIDTHS)
-    rhos, wrong = (RHOS[:-1], WRONG[:1]) if quick else (RHOS, WRONG)
+    worlds, widths = (WORLDS[:1], (EVERY,)) if quick else (WORLDS, WIDTHS)
     base = Demonstrated("", "transformer", "none", episodes=8, runs=64, documents=256 if quick else 2048)
-    shares = [(rho, 0.0) for rho in rhos] + [(0.0, error) for error in wrong]
+    claimed = [(rho, 0.0) for rho in RHOS]
+    others = [(0.0, 0.0), (1.0, 0.0), *((0.0, error) for error in WRONG)]
     return [
         replace(base, world=world, width=width, rho=rho, label_error=error)
         for world in worlds
         for width in widths
-        for rho, error in shares
+        for rho, error in claimed + (others if width == EVERY else [])
     ]
 
 
