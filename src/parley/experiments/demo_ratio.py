@@ -33,7 +33,7 @@ CLAIM = (
     "Trained on a share rho of expert trajectories, 0.25 <= rho < 1, a model is closer to the oracle that counts its "
     "own choices as evidence than to the one that does not"
 )
-WORLDS = ("traps", "random", "shortcut")
+WORLDS = ("traps", "random:latents=2,observations=3,instructions=1,concentration=0.3", "shortcut")
 WIDTHS = (8, 16, 24, 32)
 EVERY = 16  # the width that is trained with every share; the others with those that the claim is about
 RHOS, WRONG = (0.25, 0.5, 0.75), (0.5, 1.0)
