@@ -57,14 +57,10 @@ class Demonstrated(Training):
 def cells(quick: bool) -> Sequence[Demonstrated]:
     worlds, widths = (WORLDS[:1], (EVERY,)) if quick else (WORLDS, WIDTHS)
     base = Demonstrated("", "transformer", "none", episodes=8, runs=64, documents=256 if quick else 2048)
-    claimed = [(rho, 0.0) for rho in RHOS]
-    others = [(0.0, 0.0), (1.0, 0.0), *((0.0, error) for error in WRONG)]
-    return [
-        replace(base, world=world, width=width, rho=rho, label_error=error)
-        for world in worlds
-        for width in widths
-        for rho, error in claimed + (others if width == EVERY else [])
-    ]
+    claimed = [replace(base, world=world, width=width, rho=rho) for world in worlds for width in widths for rho in RHOS]
+    plain = [replace(base, world=world, width=EVERY) for world in worlds]
+    others = [[c, replace(c, rho=1.0), *(replace(c, label_error=error) for error in WRONG)] for c in plain]
+    return claimed + [c for of_world in others for c in of_world]
 
 
 def measure(config: Demonstrated, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "1 6"]:
