@@ -9,6 +9,8 @@ from parley.core.errors import BadInput
 from parley.core.factored import Factored, possible
 from parley.core.said import Menu, Opening, Outcome
 from parley.core.tables import forbids
+from parley.execute import RunConfig
+from parley.experiments.base import expected_regret
 from parley.exploration.explorers import EpsilonGreedy, schedule
 from parley.planners.exact import ExactPlanner
 from parley.planners.factored import FactoredPlanner
@@ -139,6 +141,13 @@ def test_greedy_works_for_ever_and_exploring_learns():
     made = FactoredPlanner(tables.factored, decode="greedy")
     learns = run(tables, made, latents, 300, EpsilonGreedy(schedule(1.0, 0.5))).expected()
     assert learns[:, -50:].mean() < 0.3 * greedy.mean()
+
+
+def test_proposals_alone_explore_for_three_actors():
+    """A trial goes on over parts and steps: where it did not, a third of the runs worked in the field for ever."""
+    config = RunConfig("team:actors=3", "exact", "adaptive-proposals", episodes=300, runs=16, latent="each")
+    regret = expected_regret(config, lambda record, runs: None)
+    assert (regret[:, -100:].mean(axis=1) > 0.1).sum() <= 1 and np.median(regret.sum(axis=1)) < 6
 
 
 @pytest.mark.parametrize("limit", [{"late": "1+2"}, {"mute": "1+2"}])
