@@ -68,7 +68,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     found.append(replace(house, world=PAIRS[0][1], planner=GREEDY))
     found += [RunConfig(world, GREEDY, episodes=24, runs=18, latent="each") for world in PAIRS[1]]
     if not quick:
-        arm = RunConfig("sorter", episodes=24, runs=24, latent="each")
+        arm = RunConfig("sorter", episodes=8, runs=24, latent="each")
         found += [replace(arm, planner=planner) for planner in ("exact:decode=greedy", "exact")]
     return found
 
