@@ -57,3 +57,13 @@ def test_vocabulary_names_an_unknown_sentence():
     assert words.encode(said).tolist() == [1, 0] == words.encode(said).tolist()
     with pytest.raises(BadInput, match="'perhaps'"):
         words.encode(np.array(["perhaps"], dtype=object))
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**63 + 5, 2**64 - 1, 2**127 + 2**63 + 1])
+def test_numbers_are_those_of_a_new_stream_at_its_address(seed):
+    """Whatever was drawn before: the generator is one for all, set to each stream's beginning."""
+    Draws(3, 5).uniform(Purpose.COIN, 1)
+    found = Draws(seed, 9).uniform(Purpose.STATE, 100_000, 3, part=2)
+    key = np.array([seed % 2**64, seed // 2**64], dtype=np.uint64)
+    counter = np.array([0, (2 << 32) | 3, 100_000, int(Purpose.STATE)], dtype=np.uint64)
+    np.testing.assert_array_equal(found, np.random.Generator(np.random.Philox(key=key, counter=counter)).random(9))

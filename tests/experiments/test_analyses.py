@@ -28,10 +28,12 @@ from parley.experiments import (
     world_model,
     world_model_regret,
 )
+from parley.experiments.adaptive_lines import trapped
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from parley.pretraining.dataset import world_digest
 from parley.theory.bounds import theory_epsilon
 from parley.worlds.generated.generate import EVALUATED, generated
+from parley.worlds.tabular.families import many_families
 
 
 def verdict(experiment, make, seed=0):
@@ -214,27 +216,45 @@ def totals(c, rng, mine, noise):
     """One entry a run; the optimum is one number."""
     if c.explore == adaptive_exploration.LIMIT[1]:
         return np.array([[0.5]])
-    mean = mine if c.explore == "adaptive" else 4.0
+    mean = mine if c.explore == "adaptive" else 1.5
     return mean + noise * rng.normal(size=(c.runs, 1))
 
 
 def test_adaptive_exploration():
     cells = adaptive_exploration.cells(True)
-    for mine, noise, expected in ((1.0, 0.05, SUPPORTED), (9.0, 0.05, NOT_SUPPORTED), (4.6, 1.0, UNDECIDED)):
+    for mine, noise, expected in ((0.4, 0.02, SUPPORTED), (9.0, 0.02, NOT_SUPPORTED), (0.7, 0.5, UNDECIDED)):
         made = [totals(c, np.random.default_rng(i), mine, noise) for i, c in enumerate(cells)]
         finding = adaptive_exploration.analyse(cells, made)
-        assert finding.verdict == expected
-        assert all(row["bayes"] == pytest.approx(mine, abs=noise) for row in finding.rows)
-    assert finding.rows[0]["optimum"] == 0.5 and finding.rows[0]["optimum_margin"] < 0
+        assert finding.verdict == expected and finding.interval[0] <= finding.estimate <= finding.interval[1]
+        bayes = [row for row in finding.rows if row["criterion"] == "bayes"]
+        assert len(bayes) == 5 and all(row["regret"] == pytest.approx(mine, abs=noise) for row in bayes)
+    assert {row["criterion"] for row in finding.rows} == {"bayes", "worst", "half", "optimum", "proposals"}
+    json.dumps(finding.as_dict(), allow_nan=False)
 
 
-def test_a_reference_that_does_not_exist_on_a_world_is_left_out():
-    cells = adaptive_exploration.cells(True)
-    made = []
-    for i, c in enumerate(cells):
-        rng = np.random.default_rng(i)
-        made.append(np.full((c.runs, 1), np.nan) if "theory" in c.explore else totals(c, rng, 1.0, 0.05))
-    assert adaptive_exploration.analyse(cells, made).verdict == SUPPORTED
+def test_half_is_asked_behind_traps_that_the_theory_finds():
+    assert [trapped(world) for world in many_families(4)] == [False, True, False, False]
+    assert trapped("shortcut") and not trapped("treasure")
+
+
+def test_a_bound_that_decides_nothing_is_run_for_longer_and_noise_more_often():
+    cells = list(adaptive_exploration.cells(True))
+
+    def made(noise, mean=0.4):
+        return [totals(c, np.random.default_rng(i), mean, noise) for i, c in enumerate(cells)]
+
+    assert adaptive_exploration.further(cells, made(0.02)) == []
+    longer = adaptive_exploration.further(cells, made(0.02, 9.0))
+    assert longer and {(c.seed, c.episodes) for c in longer} == {(0, 1000)}
+    cells += longer
+    while more := adaptive_exploration.further(cells, made(0.02, 9.0)):
+        assert not {c.seed for c in more} - {0}  # refuted for certain: more runs would not help
+        cells += more
+    first = len(cells)
+    more = adaptive_exploration.further(cells, made(3.0, 3.0))
+    assert more and {c.seed for c in more} == {1}
+    cells += more
+    assert len(cells) > first and adaptive_exploration.further(cells, made(3.0, 3.0)) == []  # once
 
 
 def trained(c, rng, exponent, noise):

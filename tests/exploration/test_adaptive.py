@@ -84,3 +84,14 @@ def test_a_trial_stops_where_what_is_tried_is_refuted():
     first, second = laws[0::2], laws[1::2]
     tried = explored[0::2] & (first[..., 0] < 1)
     assert tried.any() and (second[tried][:, 0] == 1).any()
+
+
+def test_a_reader_that_is_the_planner_itself_changes_nothing():
+    tables = shortcut()
+    beliefs = Beliefs(tables)
+    classes, planner = classes_of(beliefs), ExactPlanner(beliefs)
+    trials = Trials(beliefs, classes)
+    alone = AdaptiveExplorer(beliefs, classes, trials, ExactPlanner(beliefs))
+    shared = AdaptiveExplorer(beliefs, classes, trials, planner, owns=False)
+    kept = [run(tables, p, np.arange(16) % 2, 30, e) for p, e in ((ExactPlanner(beliefs), alone), (planner, shared))]
+    np.testing.assert_array_equal(kept[0].expected(), kept[1].expected())

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from parley.core.errors import BadInput
 from parley.theory.beliefs import Beliefs
+from parley.theory.chains import _episode, _experts
 from parley.theory.distinguishability import classes_of
 from parley.theory.trials import Trials, greedy
 from parley.worlds.tabular.random_family import random_family
@@ -80,3 +81,17 @@ def test_a_tree_that_is_too_large_is_refused():
     with pytest.raises(BadInput, match="nodes|beliefs"):
         beliefs = Beliefs(t)
         Trials(beliefs, classes_of(beliefs))
+
+
+@pytest.mark.parametrize("how", ["greedy", "sample"])
+def test_imitation_costs_and_tells_what_the_chain_of_beliefs_says(how):
+    beliefs = Beliefs(random_family(latents=3, instructions=2, seed=4))
+    classes = classes_of(beliefs)
+    trials, rng = Trials(beliefs, classes), np.random.default_rng(0)
+    belief = rng.dirichlet(np.ones(3), size=5)
+    for w in range(2):
+        told = trials.imitate(belief, w, how)
+        for row, b in enumerate(belief):
+            paid, ends = _episode(trials.tree, b, how, _experts(trials.tree, w), trials.tree.loss(w))
+            np.testing.assert_allclose(told.loss[row], paid, atol=1e-12)
+            np.testing.assert_allclose(told.ends[row], ends[:, None] * trials.tree.ends**2 * 3, atol=1e-12)

@@ -56,8 +56,11 @@ def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5, between:
             f"between={between!r}: expected what decides between trials: 'posterior' (greedily on the exact one) or "
             "'proposals' (the planner's own)"
         )
-    obeys, reader = between == "proposals", ExactPlanner(beliefs)
-    found = AdaptiveExplorer(beliefs, classes_of(beliefs), trials_of(beliefs), reader, prudence, caution, obeys)
+    mine, obeys = scene.planner, between == "proposals"
+    shared = type(mine) is ExactPlanner and mine.beliefs is beliefs and not mine.evidence.demonstrator
+    reader = mine if shared and isinstance(mine, ExactPlanner) else ExactPlanner(beliefs)
+    classes, trials = classes_of(beliefs), trials_of(beliefs)
+    found = AdaptiveExplorer(beliefs, classes, trials, reader, prudence, caution, obeys, owns=not shared)
     return GuardedExplorer(found, found, uniform_policy)
 
 

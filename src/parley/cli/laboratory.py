@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +79,9 @@ def _carry_out(name: str, quick: bool, out: Path) -> dict[str, Any]:
         finding, figure = conduct(experiment, out, quick, bars.begin)
         save_png(figure, out / "figure.png")
         kept = {"experiment": name, "quick": quick, **finding.as_dict()}
-        cells = [asdict(config) for config in experiment.cells(quick)]
-        text = json.dumps({**kept, "cells": cells}, indent=1, default=float)
+        text = json.dumps(kept, indent=1, default=float)
         write_whole(out / "finding.json", (text + "\n").encode())
-    return kept
+    return {key: value for key, value in kept.items() if key != "cells"}
 
 
 def _all(args: argparse.Namespace) -> Any:

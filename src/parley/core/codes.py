@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from parley.core.roles import State
+from parley.core.tables import Sentences
 
 
 class Codes(dict[Any, int]):
@@ -24,7 +25,7 @@ class Codes(dict[Any, int]):
 
     def of(self, keys: Iterable[Any]) -> Int[np.ndarray, " N"]:
         """The number of each key, a new one where it is met for the first time."""
-        return np.array([self[key] for key in keys], dtype=np.intp)
+        return np.array(list(map(self.__getitem__, keys)), dtype=np.intp)
 
     def snapshot(self, name: str) -> State:
         """The keys as one array of JSON texts."""
@@ -36,3 +37,9 @@ class Codes(dict[Any, int]):
         for text in state[name].tolist():
             key = json.loads(text)
             self[tuple(key) if isinstance(key, list) else key]  # noqa: B018 (numbers it)
+
+
+def one_line(parts: Sentences) -> list[str]:
+    """Joint subgoals (B, K) as one key each: the sentence itself where there is one Actor."""
+    rows = parts.tolist()
+    return [part for (part,) in rows] if parts.shape[1] == 1 else ["\n".join(row) for row in rows]

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from parley.core.errors import BadInput
+from parley.core.rows import row_max
 from parley.core.tables import Sentences
 
 INVALID = "invalid"  # what the log gives as the source of a proposal that rests on no usable answer
@@ -116,7 +117,7 @@ def decode(probs: Float[np.ndarray, "B M"], how: str) -> Float[np.ndarray, "B M"
     """The law by which a proposal is turned into one subgoal: itself (`sample`) or uniform on its modes (`greedy`)."""
     if how == "sample":
         return probs
-    modes = probs >= probs.max(axis=1, keepdims=True) - TIE
+    modes = probs >= row_max(probs, keepdims=True) - TIE
     return modes / modes.sum(axis=1, keepdims=True)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,6 @@ from parley.core.roles import Planner
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
-from parley.planners.exact import ExactPlanner
 from parley.theory.regret import regret_meter
 from parley.worlds.physical import PhysicalWorld
 
@@ -35,6 +34,7 @@ class Finding:
     interval: tuple[float, float]
     quantity: str
     rows: list[dict[str, Any]] = field(default_factory=list)
+    cells: list[dict[str, Any]] = field(default_factory=list)  # the configurations of the runs that it is from
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -44,6 +44,7 @@ class Experiment(Protocol):
     """One file each.
 
     `measure(config, bar)`, where there is one, stands for `expected_regret` and keeps less of it, or more;
+    `further(cells, regrets)` asks for more cells once it has seen the first;
     `keep(cells, kept, out)` adds files, such as a film.
     """
 
@@ -114,22 +115,24 @@ class InMemory:
 Begin = Callable[[str, int], Callable[[EpisodeRecord, int], None]]
 
 
-class _Settled(Exception):
-    """Every run's posterior has settled on its true latent."""
+Early = Callable[[Cohort, EpisodeRecord], Float[np.ndarray, " R"] | None]
+
+
+class _Known(Exception):
+    """What remains of every run is known."""
 
 
 def expected_regret(
     config: RunConfig,
     bar: Callable[[EpisodeRecord, int], None],
-    settled: float | None = None,
+    early: Early | None = None,
     turns: Int[np.ndarray, " Z"] | None = None,
     kept: InMemory | None = None,
 ) -> Float[np.ndarray, "R T"]:
     """Expected regret of every run and episode of one cell, all runs in one cohort; latents `turns` in turn, if given.
 
-    With `settled` the cell ends early, the rest being 0, once the exact planner of every run believes the true latent
-    with 1 - `settled`: false beliefs rise again by a factor f with probability 1 / f at most, so that, as long as
-    nothing but beliefs decides, what is left out is of the order of `settled` an episode.
+    `early` says after an episode what each run will lose in all that remain, or None while that is not known; once it
+    is, the cell ends, and this is its last column.
     """
     world, draws, kept = assemble.world(config.world), Draws(config.seed, config.runs), kept or InMemory()
     if world.tables is None:
@@ -140,9 +143,9 @@ def expected_regret(
 
     def after(record: EpisodeRecord) -> None:
         bar(record, config.runs)
-        if settled is not None and record.episode % 50 == 49 and isinstance(planner, ExactPlanner):
-            if planner.posterior[np.arange(len(latents)), latents].min() > 1 - settled:
-                raise _Settled
+        if early and (rest := early(cohort, record)) is not None:
+            kept.regret.append(rest)
+            raise _Known
 
     cohort = Cohort(
         draws=draws,
@@ -157,29 +160,38 @@ def expected_regret(
         forbidden=world.tables.forbidden,
         on_episode=after,
     )
-    with suppress(_Settled):
+    with suppress(_Known):
         run_cohort(cohort)
     cohort.envs.close()
-    rest = np.zeros((config.episodes - len(kept.regret), config.runs))
-    return np.concatenate([np.array(kept.regret), rest]).T
+    return np.array(kept.regret).T
 
 
 def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tuple[Finding, Figure]:
-    """Run the cells that `out` does not hold yet, then analyse; interrupted, it goes on at the next cell."""
-    cells = experiment.cells(quick)
+    """Run the cells that `out` does not hold yet, then analyse; interrupted, it goes on at the next cell.
+
+    An experiment that has `further(cells, regrets)` says what else it needs, until that is nothing.
+    """
+    cells, regrets = list(experiment.cells(quick)), []
     out.mkdir(parents=True, exist_ok=True)
-    regrets = []
-    for config in cells:
-        path = out / cell_name(config)
-        stored = _stored(path, config)
-        if stored is None:
-            bar = begin(f"{config.world}: {config.planner}, {config.explore}", config.episodes * config.runs)
-            stored = getattr(experiment, "measure", expected_regret)(config, bar)
-            np.savez_compressed(path, config=np.array(repr(config)), regret=stored)
-        regrets.append(stored)
+    more = getattr(experiment, "further", lambda cells, regrets: [])
+    while len(regrets) < len(cells):
+        regrets += [_measured(experiment, config, out, begin) for config in cells[len(regrets) :]]
+        cells += more(cells, regrets)
     if keep := getattr(experiment, "keep", None):
         keep(cells, regrets, out)
-    return experiment.analyse(cells, regrets), experiment.figure(cells, regrets)
+    finding = replace(experiment.analyse(cells, regrets), cells=[asdict(config) for config in cells])
+    return finding, experiment.figure(cells, regrets)
+
+
+def _measured(experiment: Experiment, config: RunConfig, out: Path, begin: Begin) -> np.ndarray:
+    """A cell's result, from its file where there is one."""
+    path = out / cell_name(config)
+    stored = _stored(path, config)
+    if stored is None:
+        bar = begin(f"{config.world}: {config.planner}, {config.explore}", config.episodes * config.runs)
+        stored = getattr(experiment, "measure", expected_regret)(config, bar)
+        np.savez_compressed(path, config=np.array(repr(config)), regret=stored)
+    return stored
 
 
 def cell_name(config: RunConfig) -> str:

@@ -1,6 +1,11 @@
-"""`traps`: what the theory predicts of a planner that does not explore, against what its runs cost (theory.md 4)."""
+"""`traps`: what the theory predicts of a planner that does not explore, against what its runs cost (theory.md 4).
+
+The number of runs of a cell follows from the variance that the same chain predicts: so many that the simultaneous
+interval is half as wide as the slack, within bounds. Where sampling pays, a few runs pay nearly all.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
 
@@ -23,16 +28,34 @@ CLAIM = (
 )
 WORLDS = ("shortcut", "shortcut:open=0.3", "treasure:n=8", "treasure:n=16", "shortcut:jam=0.4")
 FEW = WORLDS[:3]
+LEAST, MOST = 16_384, 131_072  # runs of a cell
+HALF = 0.5  # of the slack: what the interval is to stretch to either side
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
-    episodes, runs = (200, 128) if quick else (1_000, 16_384)  # sampled, a few runs pay nearly all
-    return [
-        RunConfig(world, f"exact:decode={how}", "none", episodes=episodes, runs=number, latent=str(z))
+    episodes = 200 if quick else 1_000
+    plain = [
+        RunConfig(world, f"exact:decode={how}", "none", episodes=episodes, runs=64, latent=str(z))
         for world in (FEW if quick else WORLDS)
-        for how, number in (("greedy", 64), ("sample", runs))
+        for how in ("greedy", "sample")
         for z in range(2)  # in `treasure` all but the first are alike
     ]
+    level = _level(len(plain))
+    return [c if "greedy" in c.planner else replace(c, runs=128 if quick else _runs(c, level)) for c in plain]
+
+
+def _level(cells: int) -> float:
+    return NormalDist().inv_cdf(1 - 0.025 / cells)  # Bonferroni
+
+
+def _runs(config: RunConfig, level: float) -> int:
+    said = predicted(config)
+    needed = (level * said.spread / (HALF * _slack(said))) ** 2
+    return int(np.clip(np.ceil(needed), LEAST, MOST))
+
+
+def _slack(said: Escape) -> float:
+    return 0.1 * said.cost + 0.1
 
 
 def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R 2"]:
@@ -56,10 +79,10 @@ def predicted(config: RunConfig) -> Escape:
 def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R 2"]]) -> Finding:
     """Each cell's cost less its prediction, over the slack; simultaneous 95% intervals, the widest-ranging decides."""
     rows: list[dict[str, Any]] = []
-    level = NormalDist().inv_cdf(1 - 0.025 / len(configs))  # Bonferroni
+    level = _level(len(configs))
     for config, found in zip(configs, kept, strict=True):
         said, totals = predicted(config), found[:, 0]
-        slack = 0.1 * said.cost + 0.1
+        slack = _slack(said)
         gap = (float(totals.mean()) - said.cost) / slack
         half = level * float(totals.std(ddof=1)) / np.sqrt(len(totals)) / slack
         rows.append(

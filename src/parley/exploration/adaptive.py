@@ -22,10 +22,11 @@ from jaxtyping import Bool, Float, Int
 
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.roles import State
+from parley.core.rows import row_max
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
-from parley.theory.trials import Told, Trials, greedy
+from parley.theory.trials import Trials, greedy
 
 TILTS = (1.0, 0.5)  # weight on the latent that is tried
 CANDIDATES = 4  # latents considered for a trial, those that doing without would cost most
@@ -41,6 +42,7 @@ class Reader(Protocol):
     instruction: np.ndarray
     latent: np.ndarray
     log_environment: np.ndarray  # (B, Z), of this episode
+    log_before: np.ndarray  # (B, Z), before what was heard last
     settled: np.ndarray  # log weights (B, Z) of the episodes before it
 
     def start(self, draws: Draws) -> None: ...
@@ -62,7 +64,7 @@ class Doubt:
     belief: Float[np.ndarray, "R C"]
     instruction: Int[np.ndarray, " R"]
     often: Float[np.ndarray, "R W"]  # how often each instruction is expected to come
-    exploit: list[Told]  # an episode of exploiting, under each instruction
+    exploit: list[np.ndarray]  # (R, C): what an episode of exploiting loses, under each instruction
     loss: Float[np.ndarray, "R C"]  # of such an episode, over the instructions
     odds: Float[np.ndarray, "R C"]  # nats to be gained until a class is believed
     without: Float[np.ndarray, "R C"]  # what doing without a trial of each class costs, weighed by the belief in it
@@ -74,7 +76,13 @@ class Doubt:
         nats = sum((often[:, v, None] * _nats(told.affinity(b)) for v, told in enumerate(exploit)), np.zeros_like(b))
         odds = np.maximum(np.log(np.maximum(1 - b, TINY)) - np.log(np.maximum(b, TINY**2)), 0.0) + 1
         wait = np.minimum(odds / np.maximum(nats, TINY), remaining)
-        return cls(b, w, often, exploit, loss, odds, b * loss * wait)
+        return cls(b, w, often, [told.loss for told in exploit], loss, odds, b * loss * wait)
+
+    def of_rows(self, rows: Int[np.ndarray, " r"]) -> "Doubt":
+        """That of some of the runs."""
+        exploit = [loss[rows] for loss in self.exploit]
+        whole = (self.loss, self.odds, self.without)
+        return Doubt(self.belief[rows], self.instruction[rows], self.often[rows], exploit, *(a[rows] for a in whole))
 
     def gain(
         self, trials: Trials, c: Int[np.ndarray, " R"], tilt: float, prudence: float
@@ -93,7 +101,7 @@ class Doubt:
             told = trials.play(weights, v)
             nats = _nats(told.affinity(b))[r, c]
             number = np.maximum(1.0, self.odds[r, c] / np.maximum(nats, TINY))
-            cost = (others * np.maximum(told.loss - exploit.loss, 0)).sum(axis=1) + b[r, c] * told.loss[r, c]
+            cost = (others * np.maximum(told.loss - exploit, 0)).sum(axis=1) + b[r, c] * told.loss[r, c]
             gains[:, v] = np.where(nats > TINY, prudence * self.without[r, c] - cost * number, -np.inf)
         later = gains - (b[r, c] * self.loss[r, c])[:, None] / self.often
         now, soon = gains[r, self.instruction], later.max(axis=1)
@@ -112,7 +120,10 @@ class AdaptiveExplorer:
         prudence: float = 2.0,
         caution: float = 0.5,
         obeys: bool = False,
+        owns: bool = True,
     ) -> None:
+        """`owns`: the reader is this explorer's; otherwise it is the run's planner, which hears before explorers do."""
+        self.owns = owns
         self.beliefs, self.trials, self.reader, self.prudence = beliefs, trials, reader, prudence
         self.obeys = obeys
         prior = classes.prior
@@ -124,7 +135,8 @@ class AdaptiveExplorer:
 
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
         self.draws, self.num_episodes = draws, num_episodes
-        self.reader.start(draws)
+        if self.owns:
+            self.reader.start(draws)
         num_w = len(self.beliefs.tables.instructions)
         self.asked: Float[np.ndarray, "B W"] = np.zeros((draws.num_runs, num_w))
         self.dismissed: Float[np.ndarray, "B C"] = np.full((draws.num_runs, len(self.home)), -1.0)
@@ -133,9 +145,9 @@ class AdaptiveExplorer:
         self.log_likelihood: Float[np.ndarray, "B Y"] = np.zeros((draws.num_runs, len(self.possible)))  # of the last
 
     def hear(self, said: Opening | Outcome) -> None:
-        before = 0.0 if isinstance(said, Opening) else self.reader.log_environment
-        self.reader.hear(said)
-        after = self.reader.log_environment
+        if self.owns:
+            self.reader.hear(said)
+        before, after = self.reader.log_before, self.reader.log_environment
         with np.errstate(invalid="ignore"):
             self.log_likelihood = np.where(np.isneginf(after), -np.inf, after - before)[:, self.possible]
         if isinstance(said, Opening):
@@ -143,7 +155,7 @@ class AdaptiveExplorer:
             self.asked[np.arange(len(w)), w] += 1
             self.tilt[:] = 1.0
             self.trial[:] = False
-            belief = self._believed() @ self.home.T
+            belief = self.belief
             rows = np.flatnonzero(self._in_doubt(belief, self.num_episodes - said.episode))
             if len(rows):
                 self._weigh(rows, belief[rows], w[rows], self.num_episodes - said.episode)
@@ -153,10 +165,19 @@ class AdaptiveExplorer:
         weights = self.reader.posterior * (self.flat @ self.home)
         return weights / weights.sum(axis=1, keepdims=True)
 
+    @property
+    def belief(self) -> Float[np.ndarray, "B C"]:
+        """What it exploits: the posterior of the classes, from a prior nearer to the uniform one."""
+        return self._believed() @ self.home.T
+
+    def rests(self, remaining: int) -> Bool[np.ndarray, " B"]:
+        """Runs that will not be weighed again in the episodes that remain unless their belief moves."""
+        return ~self._in_doubt(self.belief, remaining)
+
     def _in_doubt(self, belief: Float[np.ndarray, "B C"], remaining: int) -> Bool[np.ndarray, " B"]:
         """Runs in which a trial may be worth it: enough is left to gain, and the posterior has moved."""
-        left = self.prudence * (1 - belief.max(axis=1)) * remaining * self.beliefs.tables.horizon
-        return (left > IDLE) & (np.abs(belief - self.dismissed).max(axis=1) > MOVED)
+        left = self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon
+        return (left > IDLE) & (row_max(np.abs(belief - self.dismissed)) > MOVED)
 
     def _weigh(
         self, rows: Int[np.ndarray, " R"], b: Float[np.ndarray, "R C"], w: Int[np.ndarray, " R"], remaining: int
@@ -164,12 +185,17 @@ class AdaptiveExplorer:
         """Decide on a trial in these runs; not worth one, now or soon, they rest until their posterior moves."""
         often = self.asked[rows] + 1 / self.asked.shape[1]
         doubt = Doubt.of(self.trials, b, w, often / often.sum(axis=1, keepdims=True), remaining)
-        best, weights, waits = np.full(len(rows), IDLE), b, np.zeros(len(rows), dtype=bool)
+        best, weights, waits = np.full(len(rows), IDLE), b.copy(), np.zeros(len(rows), dtype=bool)
         for c in np.argsort(-doubt.without, axis=1)[:, :CANDIDATES].T:
+            most = self.prudence * doubt.without[np.arange(len(c)), c]  # what a trial that costs nothing would gain
             for tilt in TILTS:
-                gain, tilted, puts_off = doubt.gain(self.trials, c, tilt, self.prudence)
-                better, waits = gain > best, waits | puts_off
-                best, weights = np.where(better, gain, best), np.where(better[:, None], tilted, weights)
+                some = np.flatnonzero(most > best)
+                if len(some):
+                    gain, tilted, puts_off = doubt.of_rows(some).gain(self.trials, c[some], tilt, self.prudence)
+                    better = gain > best[some]
+                    waits[some] |= puts_off
+                    best[some] = np.where(better, gain, best[some])
+                    weights[some] = np.where(better[:, None], tilted, weights[some])
         chosen = best > IDLE
         ratio = np.where(b > 0, weights / np.where(b > 0, b, 1.0), 0.0)
         self.tilt[rows] = np.where(chosen[:, None], ratio, 1.0) @ self.home
@@ -195,7 +221,8 @@ class AdaptiveExplorer:
         return {**self.reader.snapshot(), "asked": self.asked, "dismissed": self.dismissed}
 
     def restore(self, state: State) -> None:
-        self.reader.restore(state)
+        if self.owns:
+            self.reader.restore(state)
         self.asked, self.dismissed = state["asked"].copy(), state["dismissed"].copy()
 
 

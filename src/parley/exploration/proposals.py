@@ -17,7 +17,7 @@ of the subgoal chosen for the Actors before.
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from parley.core.codes import Codes
+from parley.core.codes import Codes, one_line
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.roles import State
 from parley.core.said import TIE, Choice, Menu, Moment, Opening, Outcome, Proposal, decode
@@ -59,7 +59,7 @@ class ProposalsExplorer:
         else:
             self._take_back(~said.active)
             self._trial, self._actors = self._next, said.subgoals.shape[1]
-            chosen = self._words.of("\n".join(parts) for parts in said.subgoals)
+            chosen = self._words.of(one_line(said.subgoals))
             where = np.stack([self._where[:, 0], self._where[:, 3], chosen, seen], axis=1)
             self._where = np.where(said.active[:, None], where, self._where)
 

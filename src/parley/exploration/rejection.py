@@ -7,14 +7,16 @@ probability at most 1 in 1,000 (Ville 1939). The model is rejected when all its 
 """
 
 from collections.abc import Callable
+from itertools import repeat
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from parley.core.codes import Codes
+from parley.core.codes import Codes, one_line
 from parley.core.draws import Draws
 from parley.core.roles import Explorer, State
+from parley.core.rows import row_count, whole_sum
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal
 from parley.exploration.explorers import EpsilonGreedy
 
@@ -41,12 +43,11 @@ class Bets:
             self._seen: Int[np.ndarray, " B"] = seen
         else:
             active = said.active
-            subgoals = ("\n".join(parts) for parts in said.subgoals)
-            here = self._places.of((said.step, *where) for where in zip(self._seen.tolist(), subgoals, strict=True))
+            here = self._places.of(zip(repeat(said.step), self._seen.tolist(), one_line(said.subgoals)))
             self._seen = np.where(active, seen, self._seen)
         self._grow()
-        count, known = self.counts[self.rows, here], self.met.sum(axis=1)
-        ours = np.log(count[self.rows, seen] + 0.5) - np.log(count.sum(axis=1) + (known + 1) / 2)
+        count, known = self.counts[self.rows, here], row_count(self.met)
+        ours = np.log(count[self.rows, seen] + 0.5) - np.log(whole_sum(count) + (known + 1) / 2)
         # What a run has never met is not bet on: the share kept for it is all lost, whatever the hypothesis gave it.
         theirs = np.where(self.met[self.rows, seen][:, None], log_probs, 0.0)
         self._bet(np.where(active[:, None], ours[:, None] - theirs, 0.0), active)

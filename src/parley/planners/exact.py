@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.errors import ImpossibleObservation
 from parley.core.roles import State
+from parley.core.rows import row_max
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.theory.beliefs import Beliefs
@@ -20,7 +21,8 @@ class ExactPlanner:
     share of corrupted labels that such a model was trained on.
     """
 
-    log_environment: np.ndarray  # (B, Z), of the current episode, as are the next two
+    log_environment: np.ndarray  # (B, Z), of the current episode, as are the next three
+    log_before: np.ndarray  # (B, Z), the same before what was heard last
     _log_expert: np.ndarray  # (B, Z)
     _log_behaviour: np.ndarray  # (B,)
 
@@ -63,6 +65,7 @@ class ExactPlanner:
             self.place = place if said.active.all() or place.ndim != self.place.ndim else self._keep(active, place)
             self.step = said.step + 1
         self._unseen = self._log_weights()
+        self.log_before = self.log_environment
         with np.errstate(divide="ignore"):
             self.log_environment = self.log_environment + np.where(active, np.log(prob), 0.0)
         self._posterior: np.ndarray | None = None
@@ -86,7 +89,7 @@ class ExactPlanner:
     def _past(self) -> Float[np.ndarray, "B Z"]:
         """Log weights of the latents after the current episode."""
         weights = self._log_weights()
-        return weights - weights.max(axis=1, keepdims=True)
+        return weights - row_max(weights, keepdims=True)
 
     def _begin_episode(self) -> None:
         """Nothing has been seen and no subgoal heard yet."""
@@ -125,7 +128,7 @@ class ExactPlanner:
         return (log_total(self._log_weights()) - log_total(self._unseen))[:, None]
 
     def _refuse_impossible(self, said: Opening | Outcome) -> None:
-        dead = np.flatnonzero(self._log_weights().max(axis=1) == -np.inf)
+        dead = np.flatnonzero(row_max(self._log_weights()) == -np.inf)
         if len(dead):
             row, step = dead[0], 0 if isinstance(said, Opening) else said.step
             raise ImpossibleObservation(

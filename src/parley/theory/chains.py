@@ -91,6 +91,7 @@ class Fate:
     late: float  # expected regret an episode in the last tenth of them
     stuck: float  # probability of paying for ever
     belief: Float[np.ndarray, " C"]  # in which most is lost in the end
+    spread: float  # standard deviation of a run's regret, each episode charged what its belief makes it lose
 
 
 def fate(found: Chain, c: int, episodes: int) -> Fate:
@@ -107,7 +108,16 @@ def fate(found: Chain, c: int, episodes: int) -> Fate:
     escape = np.inf if stuck > 1e-9 else float(total(move, pays.astype(float), episodes)[0])
     end = np.linalg.matrix_power(move, episodes)[0]
     worst = int(np.argmax(end * loss)) if (end * loss).max() > 0 else int(np.argmax(end))
-    return Fate(escape, cost, (cost - before) / last, stuck, found.belief[worst])
+    return Fate(escape, cost, (cost - before) / last, stuck, found.belief[worst], _spread(move, loss, episodes))
+
+
+def _spread(move: Float[np.ndarray, "m m"], loss: Float[np.ndarray, " m"], episodes: int) -> float:
+    """Standard deviation, from state 0, of what a run loses: first and second moments, backwards."""
+    mean, square = np.zeros(len(loss)), np.zeros(len(loss))
+    for _ in range(episodes):
+        later = move @ mean
+        mean, square = loss + later, loss**2 + 2 * loss * later + move @ square
+    return float(np.sqrt(max(0.0, square[0] - mean[0] ** 2)))
 
 
 def _stuck(move: Float[np.ndarray, "m m"], pays: Bool[np.ndarray, " m"]) -> float:

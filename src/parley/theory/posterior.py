@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from parley.core.errors import BadInput
+from parley.core.rows import row_max
 
 ENVIRONMENT = "environment"
 DEMONSTRATOR = "environment+demonstrator"
@@ -52,13 +53,13 @@ class Evidence:
 def normalised(log_weights: Float[np.ndarray, "*B Z"]) -> Float[np.ndarray, "*B Z"]:
     """Probabilities from log weights; a row that is all -inf gives NaN (the caller names what was impossible)."""
     with np.errstate(invalid="ignore"):
-        weights = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
+        weights = np.exp(log_weights - row_max(log_weights, keepdims=True))
         return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def log_total(log_weights: Float[np.ndarray, "*B Z"]) -> Float[np.ndarray, "*B"]:
     """log of the sum of the weights; -inf for a row that is all -inf."""
-    most = log_weights.max(axis=-1)
+    most = row_max(log_weights)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.isneginf(most), most, most + np.log(np.exp(log_weights - most[..., None]).sum(axis=-1)))
 

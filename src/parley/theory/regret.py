@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from parley.core.draws import Draws
+from parley.core.rows import row_max
 from parley.core.said import Opening, Outcome
 from parley.core.tables import Vocabulary
 from parley.theory.beliefs import Beliefs
@@ -68,7 +69,7 @@ class RegretMeter:
             q = self.beliefs.optimal(self.step, self.place, self.latents, self.instruction)
             self._q = q.reshape(len(q), *[len(menu) for menu in self.beliefs.tables.menus])
         q = self._q.max(axis=tuple(range(2, self._q.ndim))) if self._q.ndim > 2 else self._q
-        loss = q.max(axis=1) - (law * q).sum(axis=1)
+        loss = row_max(q) - (law * q).sum(axis=1)
         self.regret += np.where(active, loss, 0.0)
         if self._q.ndim > 2:
             self._q = self._q[self.rows, index]

@@ -38,6 +38,7 @@ class Escape:
     late: float
     stuck: float
     believing: tuple[str, ...]
+    spread: float  # standard deviation of a run's cost
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def traps(beliefs: Beliefs, classes: Classes, episodes: int = 1000, seed: int = 
             exact = chain(tree, classes, how, instructions) if tree else None
             if exact is not None:
                 fates = [fate(exact, c, episodes) for c in range(len(classes.members))]
-                numbers = [(f.escape, f.cost, (f.cost, f.cost), f.late, f.stuck, f.belief) for f in fates]
+                numbers = [(f.escape, f.cost, (f.cost, f.cost), f.late, f.stuck, f.belief, f.spread) for f in fates]
                 found += _escapes(beliefs, classes, how, instructions, "exact", episodes, numbers)
             else:
                 few = min(episodes, EPISODES)
@@ -107,7 +108,8 @@ def _measure(
         paying = late > PAYS
         held = belief[paying].mean(axis=0) if paying.any() else belief.mean(axis=0)
         interval = (max(0.0, cost.mean() - half), cost.mean() + half)
-        rows.append(((loss > PAYS).sum(axis=1).mean(), cost.mean(), interval, late.mean(), paying.mean(), held))
+        pays = (loss > PAYS).sum(axis=1).mean()
+        rows.append((pays, cost.mean(), interval, late.mean(), paying.mean(), held, cost.std(ddof=1)))
     return rows
 
 
@@ -124,12 +126,13 @@ def _escapes(
     asked = t.instructions[instructions[0]] if len(instructions) == 1 else None
     names = [t.latents[group[0]] for group in classes.members]
     rows = []
-    for name, prior, (escape, cost, interval, late, stuck, belief) in zip(names, classes.prior, numbers, strict=True):
+    for name, prior, of in zip(names, classes.prior, numbers, strict=True):
+        escape, cost, interval, late, stuck, belief, spread = of
         if prior > 0:
             order = np.argsort(-belief, kind="stable")
             likely = tuple(names[c] for c in order[: 1 if belief[order[0]] >= 0.5 else 2])
             between = (float(interval[0]), float(interval[1]))
-            rest = (float(escape), float(cost), between, float(late), float(stuck), likely)
+            rest = (float(escape), float(cost), between, float(late), float(stuck), likely, float(spread))
             rows.append(Escape(name, how, asked, method, episodes, *rest))
     return rows
 

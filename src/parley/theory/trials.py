@@ -1,21 +1,27 @@
-"""What an episode costs and tells when it is played greedily on a belief, for every true latent: exact, on its tree.
+"""What an episode costs and tells when it is played on a belief, for every true latent: exact, on its tree.
 
 A *belief policy* of weights v plays, at every history, the subgoal with the least expected regret under v updated by
 what was seen: with the posterior as v it exploits, with more weight on one latent it is a trial of that latent.
+BAIL on the same belief mixes the experts instead.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from parley.core.said import TIE
+from parley.core.rows import row_max
+from parley.core.said import TIE, decode
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
-from parley.theory.tree import EpisodeTree
+from parley.theory.tree import EpisodeTree, Nodes
 
-MAX_NODES = 20_000  # of one step
+MAX_NODES = 40_000  # of one step
 CHUNK = 2**22  # numbers held at once
+
+
+Law = Callable[[np.ndarray, int], np.ndarray]  # weights (R, C), step from 0 -> the law at each node (R, n, G)
 
 
 @dataclass(frozen=True)
@@ -57,15 +63,37 @@ class Trials:
 
     def play(self, weights: Float[np.ndarray, "R C"], instruction: int) -> Told:
         """Play the belief policies of R rows of weights (they need not sum to one) under one instruction."""
-        parts = [self._play(weights[a : a + self.chunk], instruction) for a in range(0, len(weights), self.chunk)]
+
+        def greedily(weights: np.ndarray, step: int) -> np.ndarray:
+            return self._law(weights, self.tree.steps[step].root ** 2, self._loss[instruction][step])
+
+        return self._whole(weights, instruction, greedily)
+
+    def imitate(self, belief: Float[np.ndarray, "R C"], instruction: int, how: str) -> Told:
+        """The same of BAIL on R beliefs, decoded `how`: what a planner without an explorer does."""
+
+        def mixing(belief: np.ndarray, step: int) -> np.ndarray:
+            nodes: Nodes = self.tree.steps[step]
+            posterior = belief[:, None] * nodes.root**2  # R n C
+            total = posterior.sum(axis=2, keepdims=True)
+            posterior = np.where(total > 0, posterior / np.where(total > 0, total, 1.0), belief[:, None])
+            experts = self.tree.beliefs.levels[step].policy[nodes.place, instruction]  # n C G
+            law = np.einsum("rnc,ncg->rng", posterior, experts)
+            return decode(law.reshape(-1, law.shape[2]), how).reshape(law.shape)
+
+        return self._whole(belief, instruction, mixing)
+
+    def _whole(self, weights: np.ndarray, instruction: int, law: Law) -> Told:
+        cuts = range(0, len(weights), self.chunk)
+        parts = [self._play(weights[a : a + self.chunk], instruction, law) for a in cuts]
         return Told(np.concatenate([p.loss for p in parts]), np.concatenate([p.ends for p in parts]))
 
-    def _play(self, weights: np.ndarray, instruction: int) -> Told:
+    def _play(self, weights: np.ndarray, instruction: int, law: Law) -> Told:
         num = len(weights)
         at = np.tile(self.tree.start(), (num, 1))
         paid = np.zeros_like(weights)
-        for nodes, loss, edges in zip(self.tree.steps, self._loss[instruction], self._edges, strict=True):
-            mass = at[:, :, None] * self._law(weights, nodes.root**2, loss)
+        for h, (loss, edges) in enumerate(zip(self._loss[instruction], self._edges, strict=True)):
+            mass = at[:, :, None] * law(weights, h)
             n, g, c = loss.shape
             paid += mass.reshape(num, n * g) @ loss.reshape(n * g, c)
             source, target, prob, size = edges
@@ -96,7 +124,7 @@ def greedy(
 ) -> Float[np.ndarray, "B G"]:
     """The belief policy's law where the runs stand: `weights` are those of the latents after what was seen."""
     q = beliefs.optimal(step, place, latent, instruction)  # B Z G
-    score = ((q.max(axis=2, keepdims=True) - q) * weights[:, :, None]).sum(axis=1)
+    score = ((row_max(q, keepdims=True) - q) * weights[:, :, None]).sum(axis=1)
     score = np.where(beliefs.tables.at_random > 0, score, np.inf)  # what is forbidden only ties there
-    best = score <= score.min(axis=1, keepdims=True) + TIE * weights.sum(axis=1, keepdims=True)
+    best = score <= -row_max(-score, keepdims=True) + TIE * weights.sum(axis=1, keepdims=True)
     return best / best.sum(axis=1, keepdims=True)

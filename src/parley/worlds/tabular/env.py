@@ -11,6 +11,7 @@ from jaxtyping import Int
 from parley.core.draws import Draws, Purpose
 from parley.core.errors import BadInput
 from parley.core.roles import TextEnvs
+from parley.core.rows import row_count
 from parley.core.said import Menu
 from parley.core.tables import Sentences, Tables
 
@@ -113,4 +114,4 @@ def running(probabilities: np.ndarray) -> np.ndarray:
 
 def pick(sums: np.ndarray, u: np.ndarray) -> Int[np.ndarray, " B"]:
     """One index a row of running `sums`, from one uniform number a row."""
-    return (sums <= u[:, None]).sum(axis=1)
+    return row_count(sums <= u[:, None])

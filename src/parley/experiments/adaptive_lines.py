@@ -1,0 +1,156 @@
+"""The lines that `adaptive-exploration` compares: what a run of each costs, and below what it cannot stay.
+
+A run ends once what remains of it is known (`theory.rest`). Left out is what a false alarm of the sequential test would
+cost afterwards: a run at rest whose bets against the truth stand at w is rejected with probability w / 1,000 at most.
+Of the references none but epsilon-greedy at the theory's rate depends on T, and expected regret never falls, so what
+one of them has lost after T' < T episodes is a lower bound of what it loses in T. Of those that go on exploring, the
+exploration episodes alone are one, and exactly known.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley import assemble
+from parley.assemble.explorers import trials_of
+from parley.core.errors import BadInput
+from parley.core.said import EpisodeRecord
+from parley.execute import RunConfig
+from parley.experiments.base import expected_regret
+from parley.exploration.adaptive import AdaptiveExplorer
+from parley.exploration.explorers import EpsilonGreedy
+from parley.exploration.rejection import GuardedExplorer
+from parley.loop import Cohort
+from parley.planners.exact import ExactPlanner
+from parley.theory.distinguishability import classes_of
+from parley.theory.rest import SETTLED, Rest
+from parley.theory.traps import traps
+from parley.theory.tree import EpisodeTree
+
+Key = tuple[str, str]  # planner and explorer
+
+ADAPTIVE, PROPOSALS = ("exact", "adaptive"), ("exact", "adaptive-proposals")
+GREEDY, SAMPLED = ("exact:decode=greedy", "none"), ("exact", "none")
+SAMPLING, DECAY = ("exact", "posterior-sampling"), ("exact", "epsilon-greedy:epsilon=1,power=1")
+UNIFORM = ("exact", "epsilon-greedy:epsilon=theory")
+DESIGNED = ("exact", "epsilon-greedy:epsilon=theory,policy=designed")
+LIMIT = ("exact", "bayes-adaptive")
+JUDGED = 10_000  # episodes over which a trap is one
+EVERY = 50  # episodes between two looks whether a cell is at rest
+QUIET = 64  # episodes without a trial after which the proposals-only form, its proposals unmoved, makes none
+
+
+@lru_cache(maxsize=64)
+def apart(world: str) -> tuple[tuple[int, ...], Float[np.ndarray, " C"]]:
+    """One latent of each class that some policy can tell apart (the others of a class are alike), and their prior."""
+    tables = assemble.world(world).tables
+    assert tables is not None
+    classes = classes_of(assemble.beliefs_of(tables))
+    return tuple(group[0] for group in classes.members), classes.prior
+
+
+def totals_of(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R 1"]:
+    """Total expected regret of each run, the classes in turn. Of the optimum: the Bayes regret of its plan, or NaN."""
+    if (config.planner, config.explore) == LIMIT:
+        return np.array([[_limit(config)]])
+    latents = np.array(apart(config.world)[0])
+    early = None if "epsilon" in config.explore else _Watch(config, np.resize(np.arange(len(latents)), config.runs))
+    return expected_regret(config, bar, early, latents).sum(axis=1, keepdims=True)
+
+
+def _limit(config: RunConfig) -> float:
+    tables = assemble.world(config.world).tables
+    assert tables is not None
+    try:
+        return assemble.optimum_of(assemble.beliefs_of(tables)).solve(config.episodes).regret
+    except BadInput:
+        return np.nan
+
+
+class _Watch:
+    """Says of a cell whether all its runs are at rest, and what they then lose in the episodes that remain."""
+
+    def __init__(self, config: RunConfig, truth: Int[np.ndarray, " R"]) -> None:
+        world = assemble.world(config.world)
+        assert world.tables is not None and config.instructions == "cyclic"
+        self.config, self.truth, self.num_w = config, truth, len(world.instructions)
+        beliefs = assemble.beliefs_of(world.tables)
+        self.trials = trials_of(beliefs)
+        members = classes_of(beliefs).members
+        self.home = np.array([[z in group for group in members] for z in range(len(world.latents))], dtype=float)
+        self.still_since = np.zeros(config.runs)  # episode after the last trial
+
+    def __call__(self, cohort: Cohort, record: EpisodeRecord) -> Float[np.ndarray, " R"] | None:
+        assert isinstance(cohort.planner, ExactPlanner)
+        explorer, inner = cohort.explorer, getattr(cohort.explorer, "inner", cohort.explorer)
+        self.still_since[record.explored] = record.episode + 1
+        if record.episode % EVERY != EVERY - 1:
+            return None
+        if isinstance(explorer, GuardedExplorer) and (explorer.since >= 0).any():
+            return None  # a floor of forced exploration
+        belief, asked = cohort.planner.posterior @ self.home, range(self.num_w)
+        remaining = self.config.episodes - record.episode - 1
+        lossless = belief[np.arange(len(belief)), self.truth] > 1 - SETTLED  # whatever it still tries is as good
+        if self.config.explore == "posterior-sampling" or lossless.all():
+            return np.zeros(len(belief)) if lossless.all() else None
+        if isinstance(inner, AdaptiveExplorer):
+            belief = inner.belief
+            rest = Rest.of((self.trials.play(belief, w) for w in asked), belief, self.truth)
+            lossless = rest.harmless
+            rests = lossless | (rest.frozen & inner.rests(remaining))
+        else:
+            how = "greedy" if self.config.explore == "adaptive-proposals" else cohort.planner.decode
+            rest = Rest.of((self.trials.imitate(belief, w, how) for w in asked), belief, self.truth)
+            quiet = self.config.explore == "none" or record.episode + 1 - self.still_since >= QUIET
+            rests = lossless | (rest.frozen & quiet)
+        if not rests.all():
+            return None
+        turns = np.bincount(np.arange(record.episode + 1, self.config.episodes) % self.num_w, minlength=self.num_w)
+        return np.where(lossless, 0.0, turns @ rest.loss)
+
+
+@lru_cache(maxsize=512)
+def floor(world: str, key: Key, episodes: int) -> Float[np.ndarray, " C"] | None:
+    """What the exploration episodes of an epsilon-greedy line cost under each class; None where epsilon would be 1."""
+    scene = assemble.Scene(world, assemble.world(world), np.zeros(1, int), episodes)
+    try:
+        explorer = assemble.explorer(key[1], scene)
+    except BadInput:
+        return None
+    assert isinstance(explorer, EpsilonGreedy)
+    epsilon = np.array([explorer.epsilon(t) for t in range(episodes)])
+    num_w = len(scene.world.instructions)
+    share = np.bincount(np.arange(episodes) % num_w, weights=epsilon, minlength=num_w)
+    if key == DESIGNED:
+        (design,) = assemble.designs_of(scene.beliefs, "designed")
+        tree, policy = design.tree, design.policy
+    else:
+        tree = EpisodeTree(scene.beliefs, apart(world)[0])
+        policy = tree.uniform()
+    weights = tree.forward(policy)
+    return share @ np.array([_paid(tree, weights, w) for w in range(num_w)])
+
+
+def _paid(tree: EpisodeTree, weights: list[np.ndarray], w: int) -> Float[np.ndarray, " C"]:
+    paid = np.zeros(len(tree.latents))
+    for mass, loss in zip(weights, tree.loss(w), strict=True):
+        paid += np.einsum("ng,ngc->c", mass, loss)
+    return paid
+
+
+@lru_cache(maxsize=64)
+def trapped(world: str) -> bool:
+    """Whether the exact chain of beliefs says that a greedy planner goes on paying; only `traps` and `shortcut`.
+
+    In generic random families there is no exact chain to say it.
+    """
+    if not world.startswith(("shortcut", "traps")):
+        return False
+    tables = assemble.world(world).tables
+    assert tables is not None
+    beliefs = assemble.beliefs_of(tables)
+    found = traps(beliefs, classes_of(beliefs), JUDGED)
+    exact = all(e.method == "exact" for e in found.escapes if e.decoding == "greedy")
+    return exact and not found.reveals("greedy")

@@ -1,0 +1,50 @@
+"""What the comparison of explorers leaves out by stopping early, and its lower bounds, against whole runs."""
+
+import numpy as np
+import pytest
+
+from parley import assemble
+from parley.execute import RunConfig
+from parley.experiments import adaptive_lines as lines
+from parley.experiments.base import expected_regret
+from parley.theory.design import uniform_cost
+from parley.theory.distinguishability import classes_of
+
+
+def silent(record, runs):
+    pass
+
+
+@pytest.mark.parametrize("key", [lines.ADAPTIVE, lines.PROPOSALS, lines.GREEDY, lines.SAMPLING])
+@pytest.mark.parametrize("world", ["shortcut", "treasure", "traps:horizon=2", "random:concentration=0.3"])
+def test_a_run_at_rest_loses_what_is_said(world, key):
+    latents = np.array(lines.apart(world)[0])
+    config = RunConfig(world, *key, episodes=500, latent="each", runs=4 * len(latents))
+    shown = []
+    early = lines.totals_of(config, lambda record, runs: shown.append(record.episode))[:, 0]
+    whole = expected_regret(config, silent, turns=latents).sum(axis=1)
+    np.testing.assert_allclose(early, whole, atol=1e-5)
+    if key != lines.SAMPLING:
+        assert len(shown) < 500  # so that the comparison means something
+
+
+@pytest.mark.parametrize("world", ["shortcut", "treasure", "random"])
+def test_the_first_exploration_episode_costs_its_floor(world):
+    beliefs = assemble.beliefs_of(assemble.world(world).tables)
+    prior = lines.apart(world)[1]
+    first = lines.floor(world, lines.DECAY, 1)  # 1 / t is 1 in the first episode
+    if len(beliefs.tables.instructions) == 1:
+        assert prior @ first == pytest.approx(uniform_cost(beliefs, classes_of(beliefs)), abs=1e-9)
+    config = RunConfig(world, *lines.DECAY, episodes=1, latent="each", runs=4096 * len(prior))
+    found = expected_regret(config, silent, turns=np.array(lines.apart(world)[0]))[:, 0].reshape(-1, len(prior))
+    error = found.std(axis=0, ddof=1) / np.sqrt(len(found))
+    assert (np.abs(found.mean(axis=0) - first) <= 4.5 * error + 1e-9).all()  # false alarm: 1 in 10,000 a world
+
+
+def test_no_line_falls_below_its_floor():
+    """The policy with the largest eta, and uniform: what the exploration episodes alone cost."""
+    config = RunConfig("shortcut", *lines.DESIGNED, episodes=2_000, latent="each", runs=64)
+    totals = lines.totals_of(config, silent).reshape(-1, 2)
+    error = totals.std(axis=0, ddof=1) / 8
+    assert (totals.mean(axis=0) >= lines.floor("shortcut", lines.DESIGNED, 2_000) - 4 * error).all()
+    assert lines.floor("shortcut", lines.UNIFORM, 10) is None  # the theory's epsilon would be 1
