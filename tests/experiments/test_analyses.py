@@ -216,13 +216,19 @@ def totals(c, rng, mine, noise):
     """One entry a run; the optimum is one number."""
     if c.explore == adaptive_exploration.LIMIT[1]:
         return np.array([[0.5]])
-    mean = mine if c.explore == "adaptive" else 1.5
+    mean = mine if c.explore == "adaptive" else 1.3
     return mean + noise * rng.normal(size=(c.runs, 1))
 
 
+@pytest.fixture
+def few_bootstraps(monkeypatch):
+    monkeypatch.setattr(adaptive_exploration, "BOOTSTRAPS", 60)
+
+
+@pytest.mark.usefixtures("few_bootstraps")
 def test_adaptive_exploration():
     cells = adaptive_exploration.cells(True)
-    for mine, noise, expected in ((0.4, 0.02, SUPPORTED), (9.0, 0.02, NOT_SUPPORTED), (0.7, 0.5, UNDECIDED)):
+    for mine, noise, expected in ((0.25, 0.02, SUPPORTED), (9.0, 0.02, NOT_SUPPORTED), (0.28, 0.3, UNDECIDED)):
         made = [totals(c, np.random.default_rng(i), mine, noise) for i, c in enumerate(cells)]
         finding = adaptive_exploration.analyse(cells, made)
         assert finding.verdict == expected and finding.interval[0] <= finding.estimate <= finding.interval[1]
@@ -237,24 +243,33 @@ def test_half_is_asked_behind_traps_that_the_theory_finds():
     assert trapped("shortcut") and not trapped("treasure")
 
 
+@pytest.mark.usefixtures("few_bootstraps")
 def test_a_bound_that_decides_nothing_is_run_for_longer_and_noise_more_often():
     cells = list(adaptive_exploration.cells(True))
 
-    def made(noise, mean=0.4):
+    def made(noise, mean=0.25):
         return [totals(c, np.random.default_rng(i), mean, noise) for i, c in enumerate(cells)]
 
     assert adaptive_exploration.further(cells, made(0.02)) == []
     longer = adaptive_exploration.further(cells, made(0.02, 9.0))
     assert longer and {(c.seed, c.episodes) for c in longer} == {(0, 1000)}
-    cells += longer
     while more := adaptive_exploration.further(cells, made(0.02, 9.0)):
-        assert not {c.seed for c in more} - {0}  # refuted for certain: more runs would not help
+        assert {c.seed for c in more} == {0}  # refuted for certain: more runs would not help
         cells += more
-    first = len(cells)
-    more = adaptive_exploration.further(cells, made(3.0, 3.0))
-    assert more and {c.seed for c in more} == {1}
-    cells += more
-    assert len(cells) > first and adaptive_exploration.further(cells, made(3.0, 3.0)) == []  # once
+    assert adaptive_exploration.analyse(cells, made(0.02, 9.0)).verdict == NOT_SUPPORTED
+    while more := adaptive_exploration.further(cells, made(3.0, 1.0)):
+        cells += more
+    again = [c for c in cells if c.seed]
+    assert {c.seed for c in again} == {1} and len(again) == len(set(again)) == len(set(cells) & set(again))
+
+
+@pytest.mark.usefixtures("few_bootstraps")
+def test_a_bound_refutes_nothing():
+    """Adaptive is above 1.1 times what exploring with probability 1/t costs at least, but that may cost more."""
+    cells = adaptive_exploration.cells(True)
+    finding = adaptive_exploration.analyse(cells, [totals(c, np.random.default_rng(0), 0.5, 0.001) for c in cells])
+    row = next(r for r in finding.rows if r["criterion"] == "bayes" and r["world"].startswith("random"))
+    assert row["interval"][1] < 0 and row["best_is"] == "at least" and row["verdict"] == UNDECIDED
 
 
 def trained(c, rng, exponent, noise):

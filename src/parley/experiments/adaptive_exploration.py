@@ -95,7 +95,7 @@ def analyse(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Findi
     """The smallest margin over worlds and criteria decides."""
     found = _judge(configs, totals)
     worst = min(found, key=lambda one: one.low)
-    refuted = [one for one in found if one.high < 0]
+    refuted = [one for one in found if one.verdict == NOT_SUPPORTED]
     verdict = NOT_SUPPORTED if refuted else SUPPORTED if worst.low >= 0 else UNDECIDED
     worst = min(refuted, key=lambda one: one.high) if refuted else worst
     rows = [one.as_row() for one in sorted(found, key=lambda one: one.low)]

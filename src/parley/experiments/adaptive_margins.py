@@ -23,7 +23,7 @@ from parley.experiments.adaptive_lines import (
     floor,
     trapped,
 )
-from parley.experiments.base import at_least
+from parley.experiments.base import NOT_SUPPORTED, UNDECIDED, at_least
 
 LEARNING, PAYING = (GREEDY, SAMPLED, SAMPLING), (DECAY, UNIFORM, DESIGNED)  # whose regret can stop growing, and others
 REFERENCES = LEARNING + PAYING
@@ -117,6 +117,12 @@ class Judged:
         return self.margin + self.half
 
     @property
+    def verdict(self) -> str:
+        """Nothing is refuted by a reference that is only bounded from below."""
+        found = at_least(self.low, self.high, 0.0)
+        return UNDECIDED if found == NOT_SUPPORTED and self.longer is not None else found
+
+    @property
     def longer(self) -> tuple[Key, int] | None:
         """The reference that decides, and for how long to run it next, where so far it is only bounded from below."""
         if not self.against:
@@ -151,7 +157,7 @@ class Judged:
             "limit": self.bound(None),
             "margin": self.margin,
             "interval": [self.low, self.high],
-            "verdict": at_least(self.low, self.high, 0.0),
+            "verdict": self.verdict,
             "best": best,
             "best_line": "+".join(key) if best is not None else "",
             "best_is": "" if best is None else "at least" if bounded else "measured",
