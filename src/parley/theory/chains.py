@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from parley.core.said import decode
 from parley.theory.distinguishability import Classes
+from parley.theory.posterior import bail
 from parley.theory.tree import EpisodeTree
 
 MAX_BELIEFS = 300
@@ -76,8 +77,8 @@ def _episode(
         posterior = belief * nodes.root**2
         total = posterior.sum(axis=1, keepdims=True)
         posterior = np.where(total > 0, posterior / np.where(total > 0, total, 1.0), belief)
-        mass = at[:, None] * decode(np.einsum("nc,ncg->ng", posterior, expert), how)
-        paid += np.einsum("ng,ngc->c", mass, loss)
+        mass = at[:, None] * decode(bail(posterior, expert), how)
+        paid += mass.ravel() @ loss.reshape(-1, len(belief))
         at = tree.follow(h + 1, mass)
     return paid, at
 

@@ -48,6 +48,7 @@ class EpisodeTree:
         self.beliefs, self.latents = beliefs, np.array(latents)
         self.pairs: Int[np.ndarray, "2 P"] = np.array(np.triu_indices(len(latents), 1))
         self.steps: list[Nodes] = []
+        self._edges: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray, int]] = {}
         probs = beliefs.first_prob[self.latents].T  # O C
         self.first, self.first_mass, place, root = self._open(probs, beliefs.first[self.latents].T)
         for h in range(1, beliefs.tables.horizon + 1):
@@ -162,10 +163,21 @@ class EpisodeTree:
 
     def follow(self, step: int, mass: Float[np.ndarray, "n G"]) -> Float[np.ndarray, " m"]:
         """Mass of what comes after step `step` (nodes of the next, or the ends), from that of its subgoals."""
-        nodes = self.steps[step - 1]
-        num = len(self.steps[step].place) if step < len(self.steps) else len(self.ends)
-        possible = nodes.child >= 0
-        return np.bincount(nodes.child[possible], weights=(mass[:, :, None] * nodes.mass)[possible], minlength=num)
+        source, target, prob, num = self.edges(step)
+        return np.bincount(target, weights=mass.ravel()[source] * prob, minlength=num)
+
+    def edges(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """What is possible at a step, flat: (node, subgoal) as n G + g, what follows, its mass, and how many follow."""
+        if step not in self._edges:
+            nodes = self.steps[step - 1]
+            num = len(self.steps[step].place) if step < len(self.steps) else len(self.ends)
+            n, g, o = np.nonzero(nodes.child >= 0)
+            source, target = n * nodes.child.shape[1] + g, nodes.child[n, g, o].astype(np.intp)
+            found = source, target, nodes.mass[n, g, o], num
+            if len(source) > CHUNK:
+                return found
+            self._edges[step] = found
+        return self._edges[step]
 
     def uniform(self) -> list[Float[np.ndarray, "n G"]]:
         """Every subgoal alike at every node."""

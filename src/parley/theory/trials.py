@@ -49,17 +49,10 @@ class Trials:
         self.tree = EpisodeTree(beliefs, tuple(self.latents.tolist()), to_the_end=True, max_nodes=MAX_NODES)
         num_w = len(beliefs.tables.instructions)
         self._loss = [[loss for loss in self.tree.loss(w)] for w in range(num_w)]
-        self._edges = [self._flat(h) for h in range(len(self.tree.steps))]
+        self._edges = [self.tree.edges(h + 1) for h in range(len(self.tree.steps))]
         self._likelihood = self.tree.ends**2 * len(self.latents)  # E C
         widest = max(max(len(nodes.place) for nodes in self.tree.steps), len(self.tree.ends))
         self.chunk = max(1, CHUNK // (widest * max(beliefs.tables.num_subgoals, len(self.latents))))
-
-    def _flat(self, h: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        nodes = self.tree.steps[h]
-        last = h + 1 == len(self.tree.steps)
-        n, g, o = np.nonzero(nodes.child >= 0)
-        num = len(self.tree.ends) if last else len(self.tree.steps[h + 1].place)
-        return n * nodes.child.shape[1] + g, nodes.child[n, g, o].astype(np.intp), nodes.mass[n, g, o], num
 
     def play(self, weights: Float[np.ndarray, "R C"], instruction: int) -> Told:
         """Play the belief policies of R rows of weights (they need not sum to one) under one instruction."""
