@@ -171,9 +171,9 @@ def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tup
 
     An experiment that has `further(cells, regrets)` says what else it needs, until that is nothing.
     """
-    cells, regrets = list(experiment.cells(quick)), []
+    cells, regrets = list(experiment.cells(quick)), list[np.ndarray]()
     out.mkdir(parents=True, exist_ok=True)
-    more = getattr(experiment, "further", lambda cells, regrets: [])
+    more: Callable[..., Sequence[RunConfig]] = getattr(experiment, "further", lambda cells, regrets: [])
     while len(regrets) < len(cells):
         regrets += [_measured(experiment, config, out, begin) for config in cells[len(regrets) :]]
         cells += more(cells, regrets)
