@@ -33,11 +33,7 @@ CLAIM = (
     "Trained on a share rho of expert trajectories, 0.25 <= rho < 1, a model is closer to the oracle that counts its "
     "own choices as evidence than to the one that does not"
 )
-STEPS = {  # of a training, at most, in each of the worlds; fewer where a step costs more
-    "traps": 600,
-    "random:latents=2,observations=3,instructions=1,concentration=0.3": 600,
-    "shortcut:open=0.5": 400,
-}
+STEPS = {"traps": 600, "shortcut:open=0.5": 400, "treasure:n=2": 500}  # of a training, at most, in each world
 WORLDS = tuple(STEPS)
 WIDTHS = (8, 16, 24, 32)
 EVERY = 16  # the width that is trained with every share; the others with those that the claim is about
