@@ -34,6 +34,7 @@ CLAIM = (
 NAMES = (HEALTHY, EXPLORE, PRETRAINING, BELIEF, UNUSABLE, MODEL)
 TUNED = 10  # seeds below were used to set thresholds
 DELUDED = "exact:evidence=environment+demonstrator,rho=0.5"
+SEEDS = {"world-model": (1, 2), "transformer": (3, 6), "served": (3, 6)}  # quick and not, where a run takes its time
 RIGHT, ALARMS, ALONE = 0.95, 0.05, 0.85
 
 
@@ -67,7 +68,7 @@ PLANTS: tuple[tuple[str, str, str, str, str | None], ...] = (  # failure, world,
 
 
 def cells(quick: bool) -> Sequence[Planted]:
-    """Every plant with several seeds: fewer where searching in predictions takes its time."""
+    """Every plant with several seeds: fewer of the planners that take their time."""
     return [
         Planted(world, planner, explorer, _episodes(planner), 16, seed, latent, record="steps", failure=failure)
         for failure, world, planner, explorer, latent in PLANTS
@@ -76,7 +77,7 @@ def cells(quick: bool) -> Sequence[Planted]:
 
 
 def _seeds(planner: str, quick: bool) -> int:
-    few, many = (2, 4) if planner.startswith("world-model") else (5, 14)
+    few, many = SEEDS.get(assemble.planner_spec(planner)[0], (5, 17))
     return few if quick else many
 
 
