@@ -341,6 +341,8 @@ def test_what_regret_is_due_to_adds_up():
         parts = [row[f"due_to_{name}"] for name in ("model", "search", "exploration", "learning")]
         np.testing.assert_allclose(parts, [2.0, 1.0, 3.0, 2.0])
         assert row["share_exploration"] == pytest.approx(3 / 8)
+        assert row["slope"] == pytest.approx(1) and row["slope_interval"] == pytest.approx([1, 1])  # a straight line
+        assert ("bound" in row) == (row["explore"] == world_model_regret.RATE)
 
 
 def test_search_budget():

@@ -66,7 +66,7 @@ def _cell(world: str, explore: str, episodes: int, quick: bool, instructions: st
 
 
 @lru_cache(maxsize=16)
-def _sizes(world: str) -> tuple[int, float, int, float]:
+def sizes(world: str) -> tuple[int, float, int, float]:
     """H, eta of the uniform policy, |Z| and c_Z of a world, over merged classes."""
     tables = assemble.world(world).tables
     assert tables is not None
@@ -77,8 +77,8 @@ def _sizes(world: str) -> tuple[int, float, int, float]:
 
 def _least(world: str) -> int:
     """The least T whose epsilon is below 0.3."""
-    length = least_episodes(*_sizes(world))
-    while theory_epsilon(length, *_sizes(world)) >= SMALL:
+    length = least_episodes(*sizes(world))
+    while theory_epsilon(length, *sizes(world)) >= SMALL:
         length = int(1.01 * length) + 1
     return length
 
@@ -118,7 +118,7 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"
 
 def _slopes(cells: list[tuple[RunConfig, Float[np.ndarray, " R"]]], x: list[float]) -> dict[str, Any]:
     """Log-log slope in x of regret over T epsilon(T), and of regret itself; and how close to the bound regret comes."""
-    scale = [c.episodes * theory_epsilon(c.episodes, *_sizes(c.world)) for c, _ in cells]
+    scale = [c.episodes * theory_epsilon(c.episodes, *sizes(c.world)) for c, _ in cells]
     slope = loglog_slope(np.array(x), [total / by for (_, total), by in zip(cells, scale, strict=True)])
     return {
         "epsilon": [by / c.episodes for (c, _), by in zip(cells, scale, strict=True)],
@@ -127,7 +127,7 @@ def _slopes(cells: list[tuple[RunConfig, Float[np.ndarray, " R"]]], x: list[floa
         "slope": slope.value,
         "interval": [slope.low, slope.high],
         "plain_slope": loglog_slope(np.array(x), [total for _, total in cells]).value,
-        "largest_share_of_bound": max(float(k.mean()) / regret_bound(c.episodes, *_sizes(c.world)) for c, k in cells),
+        "largest_share_of_bound": max(float(k.mean()) / regret_bound(c.episodes, *sizes(c.world)) for c, k in cells),
     }
 
 
@@ -137,8 +137,8 @@ def _dependence(inside: list[tuple[RunConfig, Float[np.ndarray, "r M"]]]) -> lis
     for quantity, family in FAMILIES.items():
         at = 2 * max(map(_least, family))
         cells = [(c, k[:, -1]) for c, k in inside if c.world in family and c.episodes == at and c.explore == THEORY]
-        sizes = [_sizes(c.world) for c, _ in cells]
-        x = [1 / eta if quantity == "1 / eta" else float(number) for _, eta, number, _ in sizes]
+        measured = [sizes(c.world) for c, _ in cells]
+        x = [1 / eta if quantity == "1 / eta" else float(number) for _, eta, number, _ in measured]
         if len(set(x)) > 1:
             rows.append({"against": quantity, "worlds": list(family), "T": at, "values": x, **_slopes(cells, x)})
     return rows

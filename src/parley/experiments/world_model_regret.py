@@ -27,10 +27,12 @@ from parley.core.errors import BadInput
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, Finding, at_most, expected_regret, shipped
+from parley.experiments.epsilon_greedy import sizes
 from parley.models.checkpoint import Checkpoint
 from parley.pretraining.recipe import PRESETS
 from parley.pretraining.train import pretrain
 from parley.report.plots import curves_figure
+from parley.theory.bounds import regret_bound
 
 NAME = "world-model-regret"
 CLAIM = (
@@ -103,10 +105,14 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     The largest upper limit decides, among the explorers of the claim.
     """
     cell: dict[tuple[str, str], Totals] = {}
+    early: dict[tuple[str, str], Totals] = {}  # after half of the episodes
+    lengths: dict[str, int] = {}
     for c, r in zip(configs, regrets, strict=True):
         name = NO_EXPERT if isinstance(c, Unlabelled) else c.planner
-        prior = assemble.world(c.world).prior
-        cell.setdefault((c.world, c.explore), {})[name] = r.sum(axis=1).reshape(-1, len(prior))
+        number = len(assemble.world(c.world).latents)
+        for kept, last in ((early, c.episodes // 2), (cell, c.episodes)):
+            kept.setdefault((c.world, c.explore), {})[name] = r[:, :last].sum(axis=1).reshape(-1, number)
+        lengths[c.world] = c.episodes
     rows: list[dict[str, Any]] = []
     margins: list[tuple[float, float, float]] = []
     for (world, explore), totals in cell.items():
@@ -115,7 +121,12 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
                 continue
             prior = assemble.world(world).prior
             row = {"world": world, "explore": explore, "runs_a_latent": len(totals[mine]), "model_based": mine}
-            row |= {"regret": _mean(totals[mine], prior)[0]}
+            row |= {
+                "regret": _mean(totals[mine], prior)[0],
+                **_growth(early[world, explore][mine], totals[mine], prior),
+            }
+            if explore == RATE:
+                row |= {"bound": regret_bound(lengths[world], *sizes(world))}
             for reference, times in limits:
                 mean, half = _mean(totals[mine] - times * totals[reference], prior)
                 row |= {reference: _mean(totals[reference], prior)[0]}
@@ -127,6 +138,15 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     verdict = NOT_SUPPORTED if max(margin[0] for margin in margins) > 0 else at_most(low, high, 0.0)
     quantity = "regret less the limit set by its reference, worst world and reference"
     return Finding(CLAIM, verdict, value, (low, high), quantity, rows)
+
+
+def _growth(half: np.ndarray, whole: np.ndarray, prior: Float[np.ndarray, " Z"]) -> dict[str, Any]:
+    """The slope of log regret in log t over the last half, with a bootstrap 95% interval over rounds of the latents."""
+    again = np.random.default_rng(0).integers(len(whole), size=(1000, len(whole)))
+    later, before = (np.maximum(total[again].mean(axis=1) @ prior, LEAST) for total in (whole, half))
+    low, high = np.quantile(np.log2(later / before), [0.025, 0.975])
+    slope = np.log2(max(_mean(whole, prior)[0], LEAST) / max(_mean(half, prior)[0], LEAST))
+    return {"slope": float(slope), "slope_interval": [float(low), float(high)]}
 
 
 def _parts(mine: np.ndarray, totals: Totals, learning: np.ndarray, prior: Float[np.ndarray, " Z"]) -> dict[str, Any]:
