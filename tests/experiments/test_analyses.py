@@ -100,7 +100,7 @@ def test_the_first_short_way_is_the_earliest_of_all_runs():
 
 def curves(config, power, noise, rng, scale=1.0):
     marks = np.linspace(0, 1, epsilon_greedy.MARKS + 1)[1:]
-    tabulated = epsilon_greedy._sizes(config.world)
+    tabulated = epsilon_greedy.sizes(config.world)
     if config.explore == epsilon_greedy.ANYTIME:
         shape = marks**power
     else:
