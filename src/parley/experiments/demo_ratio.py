@@ -36,7 +36,7 @@ CLAIM = (
 STEPS = {"traps": 600, "shortcut:open=0.5": 400, "treasure:n=2": 500}  # of a training, at most, in each world
 WORLDS = tuple(STEPS)
 WIDTHS = (8, 16, 24, 32)
-EVERY = 16  # the width that is trained with every share; the others with those that the claim is about
+EVERY = 16  # the width that is trained with every share, in the first world; the rest with those of the claim
 RHOS, WRONG = (0.25, 0.5, 0.75), (0.5, 1.0)
 NUM_EVALUATED = 512
 MATCHING, OTHER, HALF, REGRET, ORACLE, UNDELUDED = range(6)  # of what is kept of a cell
@@ -58,9 +58,8 @@ def cells(quick: bool) -> Sequence[Demonstrated]:
     worlds, widths = (WORLDS[:1], (EVERY,)) if quick else (WORLDS, WIDTHS)
     base = Demonstrated("", "transformer", "none", episodes=8, runs=64, documents=256 if quick else 2048)
     claimed = [replace(base, world=world, width=width, rho=rho) for world in worlds for width in widths for rho in RHOS]
-    plain = [replace(base, world=world, width=EVERY) for world in worlds]
-    others = [[c, replace(c, rho=1.0), *(replace(c, label_error=error) for error in WRONG)] for c in plain]
-    return claimed + [c for of_world in others for c in of_world]
+    plain = replace(base, world=worlds[0], width=EVERY)
+    return [*claimed, plain, replace(plain, rho=1.0), *(replace(plain, label_error=error) for error in WRONG)]
 
 
 def measure(config: Demonstrated, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "1 6"]:
