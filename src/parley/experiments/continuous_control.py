@@ -61,7 +61,7 @@ Kept = Float[np.ndarray, "2 R T"]  # expected regret, and low-level actions
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
-    """The lines in the house; flat ones in house and household; in full also the arm (exact planner: no checkpoint ships)."""
+    """The lines in the house; flat ones in house and household; in full also the arm (no checkpoint ships for it)."""
     episodes, runs = (32, 32) if quick else (96, 64)
     house = RunConfig("house", episodes=episodes, runs=runs, latent=OPEN_DOOR, instructions=STUDY)
     found = [replace(house, planner=planner, explore=explore) for planner, explore in LINES]
