@@ -121,3 +121,17 @@ def test_thoughts_are_kept_where_asked():
     p.thought = lambda episode, step: "The door looks old. Answer: A"
     turns = after_one_step(p)
     assert Turn("assistant", "The door looks old. Answer: A") in turns
+
+
+def test_a_note_is_asked_for_with_what_fits_of_the_episode_and_nothing_is_asked_again_without_room():
+    p = prompter(budget=1800, count=len)
+    p.begin("go home", "in the hall")
+    for i in range(4):
+        p.go_on(("walk on",), f"in hall {i} " + "x" * 300, 0.0)
+    (asked,) = p.note("the door sticks", 0, 20, room=800)
+    assert len(asked.text) <= 1000 and "the door sticks" in asked.text
+    assert "in hall 3" in asked.text and "in hall 1" not in asked.text
+    turns = p.turns((), MENU)
+    assert p.again(turns, "fly", MENU)[-1].text.startswith("That is none of the choices")
+    p.how = prompter(budget=sum(len(turn.text) for turn in turns), count=len).how
+    assert p.again(turns, "fly", MENU) == []
