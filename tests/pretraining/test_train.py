@@ -78,13 +78,11 @@ def test_training_begins_where_another_ended(tables, tmp_path):
         pretrain(shortcut(), "shortcut", tmp_path / "x", TINY, start=tmp_path / "before")
 
 
-def test_averaged_labels_have_the_same_oracle_and_are_named_on_the_card(tables, tmp_path):
+def test_averaged_labels_lead_to_the_oracle_and_are_named_on_the_card(tables, tmp_path):
     recipe = Recipe(episodes=4, tokens=60_000, width=32, layers=2, heads=2, batch=16, learning_rate=1e-2)
-    errors = {}
-    for labels in ("expert", "averaged"):
-        about = pretrain(tables, "random", tmp_path / labels, replace(recipe, labels=labels))
-        errors[labels] = about["error"]["uniform"]["mean"]
-    assert errors["averaged"] < errors["expert"]
+    about = pretrain(tables, "random", tmp_path / "averaged", replace(recipe, labels="averaged"))
+    start = pretrain(tables, "random", tmp_path / "start", replace(recipe, labels="averaged", tokens=1))
+    assert about["error"]["uniform"]["mean"] < 0.2 * start["error"]["uniform"]["mean"]
     card = (tmp_path / "averaged" / "README.md").read_text()
     assert "--labels averaged" in card and "over the exact posterior" in card
     with pytest.raises(BadInput, match="labels='averaged', rho=0.5"):
