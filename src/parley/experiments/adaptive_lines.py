@@ -90,25 +90,29 @@ class _Watch:
             return None
         if isinstance(explorer, GuardedExplorer) and (explorer.since >= 0).any():
             return None  # a floor of forced exploration
-        belief, asked = cohort.planner.posterior @ self.home, range(self.num_w)
-        remaining = self.config.episodes - record.episode - 1
+        belief, remaining = cohort.planner.posterior @ self.home, self.config.episodes - record.episode - 1
         lossless = belief[np.arange(len(belief)), self.truth] > 1 - SETTLED  # whatever it still tries is as good
-        if self.config.explore == "posterior-sampling" or lossless.all():
-            return np.zeros(len(belief)) if lossless.all() else None
-        if isinstance(inner, AdaptiveExplorer):
-            belief = inner.belief
-            rest = Rest.of((self.trials.play(belief, w) for w in asked), belief, self.truth)
-            lossless = rest.harmless
-            rests = lossless | (rest.frozen & inner.rests(remaining))
-        else:
-            how = "greedy" if self.config.explore == "adaptive-proposals" else cohort.planner.decode
-            rest = Rest.of((self.trials.imitate(belief, w, how) for w in asked), belief, self.truth)
-            quiet = self.config.explore == "none" or record.episode + 1 - self.still_since >= QUIET
-            rests = lossless | (rest.frozen & quiet)
-        if not rests.all():
+        rows, rest = np.flatnonzero(~lossless), np.zeros(len(belief))
+        if not len(rows):
+            return rest
+        if self.config.explore == "posterior-sampling":
             return None
         turns = np.bincount(np.arange(record.episode + 1, self.config.episodes) % self.num_w, minlength=self.num_w)
-        return np.where(lossless, 0.0, turns @ rest.loss)
+        if isinstance(inner, AdaptiveExplorer):
+            belief = inner.belief[rows]
+            told = (self.trials.play(belief, w) for w in range(self.num_w))
+            found = Rest.of(told, belief, self.truth[rows])
+            quiet, lossless = inner.rests(remaining)[rows], found.harmless
+        else:
+            belief, how = belief[rows], cohort.planner.decode if self.config.explore == "none" else "greedy"
+            told = (self.trials.imitate(belief, w, how) for w in range(self.num_w))
+            found = Rest.of(told, belief, self.truth[rows])
+            quiet = (record.episode + 1 - self.still_since >= QUIET)[rows] | (self.config.explore == "none")
+            lossless = np.zeros(len(rows), dtype=bool)
+        if not (lossless | (found.frozen & quiet)).all():
+            return None
+        rest[rows] = np.where(lossless, 0.0, turns @ found.loss)
+        return rest
 
 
 @lru_cache(maxsize=512)
