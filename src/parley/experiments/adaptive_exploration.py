@@ -1,9 +1,9 @@
 """`adaptive-exploration`: exploration that is bought only where it is needed, against the paper's and other references.
 
 On many families, some with traps, and every shipped tabular world of one Actor but `weather` (its episode's tree has
-21,867 ends: a cell takes minutes), each latent (one of those that nothing can tell apart) is run on its own: weighted by
-the prior that is Bayes regret, its largest entry the worst case over z.
-Random numbers are common to all lines of a world and seed. References are first run for a tenth of the episodes, which
+21,867 ends: a cell takes minutes), each latent (one of those that nothing can tell apart) is run on its own: weighted
+by the prior that is Bayes regret, its largest entry the worst case over z. Random numbers are common to all lines of a
+world and seed. References are first run for a tenth of the episodes, which
 bounds them from below (`adaptive_lines`), and for longer only where that decides nothing; where a margin is then still
 undecided, the lines that it is made of get more runs, once, as many as their variance says (at most 8 times as many).
 """
