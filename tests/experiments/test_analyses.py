@@ -306,13 +306,23 @@ def test_demo_ratio():
 def test_world_model():
     def make(excess, half, calibration):
         row = [excess, half, 0.3, 0.01, calibration, 0.8, *np.full(30, 0.1)]
-        other = [9.0, 0.1, *row[2:]]  # what is deeper, or of an episode, is reported only
-        return lambda c, rng: np.array([row, other, *[other] * c.episodes])
+        other = [9.0, 0.1, 0.3, 0.01, 0.9, *row[5:]]  # reported only: deeper, of an episode, of a model trained here
+
+        def made(c, rng):
+            return np.array([other if isinstance(c, world_model.Observing) else row, other, *[other] * c.episodes])
+
+        return made
 
     assert verdict(world_model, make(0.005, 0.002, 0.01)) == SUPPORTED
     assert verdict(world_model, make(0.05, 0.002, 0.01)) == NOT_SUPPORTED
     assert verdict(world_model, make(0.005, 0.002, 0.03)) == NOT_SUPPORTED
     assert verdict(world_model, make(0.019, 0.01, 0.01)) == UNDECIDED
+    cells = world_model.cells(False)
+    trained = [c for c in cells if isinstance(c, world_model.Observing)]
+    assert {c.world.partition(":")[0] for c in trained} == {"shortcut", "weather"}
+    assert {c.width for c in trained} == {8, 16, 32} and {c.rho for c in trained} == {0.0, 0.5, 1.0}
+    rows = world_model.analyse(cells, [make(0.005, 0.002, 0.01)(c, None) for c in cells]).rows
+    assert {row["excess_nats"] for row in rows if row["model"] != world_model.SHIPPED} == {9.0}
 
 
 def test_world_model_regret():

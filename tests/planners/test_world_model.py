@@ -13,10 +13,14 @@ from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome, Prediction
 from parley.execute import RunConfig
 from parley.experiments.base import expected_regret
-from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
+from parley.planners.exact import ExactPlanner
+from parley.planners.prediction import ExactWorldModel, ReadingWorldModel, TransformerWorldModel
 from parley.planners.search import Question, Tree, expectimax
 from parley.planners.world_model import Search, WorldModelPlanner
+from parley.pretraining.documents import sample_documents
+from parley.pretraining.foresight import reading
 from parley.theory.beliefs import Beliefs
+from parley.theory.posterior import DEMONSTRATOR, Evidence
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.team import LIFT, MENU, team
@@ -283,3 +287,27 @@ def test_bad_specs(spec):
     world = assemble.world("shortcut")
     with pytest.raises(BadInput, match="model=|forget="):
         assemble.planner(f"world-model:{spec}", assemble.Scene("shortcut", world, np.zeros(1, dtype=int), 10))
+
+
+@pytest.mark.parametrize("rho", [0.3, 1.0])
+def test_a_reader_counts_the_subgoal_that_it_is_told(rho):
+    """Its law of o', before and while imagining, is the likelihood of o' once the filter has heard the subgoal."""
+    tables, rows = shortcut(open=0.4), np.arange(64)
+    beliefs, counted = Beliefs(tables), 0
+    before = imagined = np.empty(0)
+    documents = sample_documents(beliefs, len(rows), 3, (0,), rho, "uniform")
+    model = ReadingWorldModel(beliefs, ExactPlanner(beliefs, Evidence(DEMONSTRATOR, rho)))
+    for e, h in reading((model,), documents, tables):
+        g, seen = documents.subgoals[:, e], documents.observations[:, e]
+        law = model.predict(rows, g[:, :0], seen[:, :0]).observations[rows, g[:, h]]
+        np.testing.assert_allclose(law.sum(axis=1), 1, atol=1e-12)
+        if h:
+            heard = np.exp(model.filter.log_likelihood[:, 0])
+            np.testing.assert_allclose(before[rows, seen[:, h]], heard, rtol=1e-9)
+            np.testing.assert_allclose(imagined, law, atol=1e-12)
+        before = law
+        if h + 1 < tables.horizon:
+            imagined = model.predict(rows, g[:, h : h + 1], seen[:, h + 1 : h + 2]).observations[rows, g[:, h + 1]]
+        plain = ExactWorldModel.predict(model, rows, g[:, :0], seen[:, :0]).observations[rows, g[:, h]]
+        counted += int((np.abs(plain - law).max(axis=1) > 1e-3).sum())
+    assert counted > 20  # the subgoal that is told does say something: trying the door, that it is open

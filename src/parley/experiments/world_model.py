@@ -7,11 +7,18 @@ episodes 1, 2, 4, 8, ... of it.
 
 Partially observable are `household` and `keys` (its tables), noisy all of them: `household` misses a thing with
 probability 0.2, `weather` mistakes the sky with 0.25. Dynamic is `weather`, whose conditions drift within an episode.
-It is measured once a checkpoint for it ships, and none does: none has learnt to look up which path leads through
-(docs/log.md, "World models: drift, jumps, servers").
+No checkpoint for it ships: none has learnt to look up which path leads through (docs/log.md).
+
+Small models are trained here as well, on observations without labels, in several widths and on several shares rho of
+expert episodes, in `shortcut` and in a short `weather`; they are reported and decide nothing. They are measured on
+documents like those they are trained on. With rho > 0 whoever chose a subgoal may have known the latent, so the exact
+reader that they are compared with counts it (`ReadingWorldModel`): at depth 1 its loss is the floor. Beyond, it is the
+same imagining done exactly, which does not ask why the later subgoals were chosen: no floor.
 """
 
+import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +28,21 @@ from matplotlib.figure import Figure
 
 from parley import assemble
 from parley.core.errors import BadInput
+from parley.core.roles import WorldModel
 from parley.core.said import EpisodeRecord
 from parley.core.spec import parse_spec
+from parley.core.tables import Tables
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, shipped
 from parley.models.checkpoint import Checkpoint
-from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
+from parley.planners.exact import ExactPlanner
+from parley.planners.prediction import ExactWorldModel, ReadingWorldModel, TransformerWorldModel
 from parley.pretraining.documents import sample_documents
+from parley.pretraining.evaluate import matching
 from parley.pretraining.foresight import BINS, Foresight, foresight
 from parley.pretraining.held_out import HELD_OUT
+from parley.pretraining.recipe import Recipe
+from parley.pretraining.train import pretrain
 from parley.report.plots import reliability_figure
 
 NAME = "world-model"
@@ -42,6 +55,35 @@ EXCESS, HALF = range(2)  # of what is kept of a row; then the reliability
 NAMES = ("floor_nats", "total_variation", "calibration_error", "accuracy")
 KEPT = 2 + len(NAMES)
 Rows = Float[np.ndarray, "H+T K"]  # one a depth; then one an episode, at depth 1
+EPISODES = {"shortcut:open=0.5": 8, "weather:lost=0.1": 4}  # of a document that is trained on
+TOKENS = 800_000
+SHIPPED = "shipped"
+WIDTHS, RHOS = (8, 16, 32), (0.5, 1.0)
+EVERY = 16  # the width that is trained with every share
+
+
+@dataclass(frozen=True)
+class Observing(RunConfig):
+    """A model that is trained first, on observations alone, in documents of `episodes`; then measured on `runs`."""
+
+    width: int = EVERY
+    rho: float = 0.0
+    tokens: int = 0
+
+    def recipe(self) -> Recipe:
+        return Recipe(
+            episodes=self.episodes,
+            tokens=self.tokens,
+            width=self.width,
+            layers=2,
+            heads=max(1, self.width // 16),
+            batch=16,
+            learning_rate=6e-3,
+            rho=self.rho,
+            behaviour="uniform",
+            label_weight=0.0,
+            seed=self.seed,
+        )
 
 
 def worlds() -> list[str]:
@@ -54,11 +96,16 @@ def checkpoint(world: str) -> Path:
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
-    """One for each shipped checkpoint: `runs` documents of its training length."""
-    found = []
+    """One for each shipped checkpoint: `runs` documents of its training length; then those that are trained."""
+    found: list[RunConfig] = []
     for world in worlds():
         episodes = int(Checkpoint.load(checkpoint(world)).about["episodes"])
         found.append(RunConfig(world, "transformer", "none", episodes=episodes, runs=16 if quick else 128))
+    for world, episodes in EPISODES.items():
+        tokens = TOKENS // (10 if quick else 1)
+        base = Observing(world, "transformer", "none", episodes=episodes, runs=256, tokens=tokens)
+        found += [replace(base, width=width) for width in ((EVERY,) if quick else WIDTHS)]
+        found += [] if quick else [replace(base, rho=rho) for rho in RHOS]
     return found
 
 
@@ -67,10 +114,18 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Row
     tables = assemble.world(config.world).tables
     if tables is None:
         raise BadInput(f"world {config.world!r} has no exact tables: this experiment needs them")
-    beliefs = assemble.beliefs_of(tables)
-    documents = sample_documents(beliefs, config.runs, config.episodes, (config.seed, HELD_OUT))
-    model = TransformerWorldModel(checkpoint(config.world), tables)
-    found = foresight(model, ExactWorldModel(beliefs), documents, tables, _doubling(config.episodes))
+    if isinstance(config, Observing):
+        with tempfile.TemporaryDirectory() as folder:
+            pretrain(tables, config.world, out := Path(folder) / "checkpoint", config.recipe())
+            return _compared(config, TransformerWorldModel(out, tables), tables, "uniform", config.rho)
+    return _compared(config, TransformerWorldModel(checkpoint(config.world), tables), tables, "mixed", 0.0)
+
+
+def _compared(config: RunConfig, model: WorldModel, tables: Tables, behaviour: str, rho: float) -> Rows:
+    beliefs, seed = assemble.beliefs_of(tables), (config.seed, HELD_OUT)
+    documents = sample_documents(beliefs, config.runs, config.episodes, seed, rho, behaviour)
+    exact = ReadingWorldModel(beliefs, ExactPlanner(beliefs, matching(rho))) if rho else ExactWorldModel(beliefs)
+    found = foresight(model, exact, documents, tables, _doubling(config.episodes))
     return np.stack([_row(one) for one in (*found, *(found[0].of_episode(t) for t in range(config.episodes)))])
 
 
@@ -88,7 +143,8 @@ def _row(one: Foresight) -> Float[np.ndarray, " K"]:
 
 
 def analyse(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Finding:
-    """The largest excess at depth 1 decides, its interval over documents, and the largest calibration error.
+    """Of what ships, the largest excess at depth 1 decides, its interval over documents, and the largest calibration
+    error.
 
     Of the episodes, rows show those after 0, 1, 3, 7, ... others.
     """
@@ -100,11 +156,11 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Finding:
         for what, numbers in shown.items():
             for number, at in numbers.items():
                 k = found[at]
-                row = {"world": config.world, "of": f"{what} {number}", "documents": config.runs}
-                row |= {"excess_nats": float(k[EXCESS])}
+                row: dict[str, Any] = {"world": config.world, "model": _model(config), "of": f"{what} {number}"}
+                row |= {"documents": config.runs, "excess_nats": float(k[EXCESS])}
                 row |= {"interval": [float(k[EXCESS] - k[HALF]), float(k[EXCESS] + k[HALF])]}
                 rows.append({**row, **dict(zip(NAMES, map(float, k[2:KEPT]), strict=True))})
-    first = [row for row in rows if row["of"] == "depth 1"]
+    first = [row for row in rows if row["of"] == "depth 1" and row["model"] == SHIPPED]
     worst = max(first, key=lambda row: row["interval"][1])
     low, high = worst["interval"]
     calibrated = max(row["calibration_error"] for row in first) <= BOUND
@@ -114,10 +170,18 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Finding:
     return Finding(CLAIM, verdict, worst["excess_nats"], (low, high), quantity, rows)
 
 
+def _model(config: RunConfig) -> str:
+    return f"trained, width {config.width}, rho {config.rho}" if isinstance(config, Observing) else SHIPPED
+
+
 def figure(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Figure:
-    """Reliability at depth 1, and at the greatest depth."""
-    both, panels = list(zip(configs, kept, strict=True)), []
-    for title, at in (("depth 1", [0] * len(kept)), ("the last depth", [len(k) - c.episodes - 1 for c, k in both])):
-        bins = [(c.world, k[row, KEPT:].reshape(BINS, 3)) for (c, k), row in zip(both, at, strict=True)]
+    """Reliability at depth 1, and at the greatest depth; of the trained models one a world."""
+    both: list[tuple[str, RunConfig, Rows]] = []
+    panels = []
+    for c, k in zip(configs, kept, strict=True):
+        if not isinstance(c, Observing) or (c.width, c.rho) == (EVERY, 0.0):
+            both.append((f"{c.world}, {_model(c)}", c, k))
+    for title, at in (("depth 1", [0] * len(both)), ("the last depth", [len(k) - c.episodes - 1 for _, c, k in both])):
+        bins = [(name, k[row, KEPT:].reshape(BINS, 3)) for (name, _, k), row in zip(both, at, strict=True)]
         panels.append((f"{NAME}, {title}", bins))
     return reliability_figure(panels)

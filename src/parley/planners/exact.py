@@ -23,8 +23,8 @@ class ExactPlanner:
 
     log_environment: np.ndarray  # (B, Z), of the current episode, as are the next three
     log_before: np.ndarray  # (B, Z), the same before what was heard last
-    _log_expert: np.ndarray  # (B, Z)
-    _log_behaviour: np.ndarray  # (B,)
+    log_expert: np.ndarray  # (B, Z)
+    log_behaviour: np.ndarray  # (B,)
 
     def __init__(
         self,
@@ -94,8 +94,8 @@ class ExactPlanner:
     def _begin_episode(self) -> None:
         """Nothing has been seen and no subgoal heard yet."""
         self.log_environment = np.zeros((self.num_runs, self.tables.num_latents))
-        self._log_expert = np.zeros((self.num_runs, self.tables.num_latents))
-        self._log_behaviour = np.zeros(self.num_runs)
+        self.log_expert = np.zeros((self.num_runs, self.tables.num_latents))
+        self.log_behaviour = np.zeros(self.num_runs)
 
     def _weigh_subgoal(self, subgoal: np.ndarray, active: np.ndarray) -> None:
         """Count the executed subgoal as evidence: the demonstrator may have been the expert (theory.md section 2)."""
@@ -106,13 +106,13 @@ class ExactPlanner:
             self.settled = self.settled + np.where(active[:, None], self.evidence.of_step(chosen, behaviour), 0.0)
         else:
             with np.errstate(divide="ignore"):
-                self._log_expert += np.where(active[:, None], np.log(chosen), 0.0)
-            self._log_behaviour += np.where(active, np.log(behaviour), 0.0)
+                self.log_expert += np.where(active[:, None], np.log(chosen), 0.0)
+            self.log_behaviour += np.where(active, np.log(behaviour), 0.0)
 
     def _log_weights(self) -> Float[np.ndarray, "B Z"]:
         weights = self.settled + self.log_environment
         if self.evidence.demonstrator and self.evidence.mixture == "episode":
-            weights = weights + self.evidence.of_episode(self._log_expert, self._log_behaviour)
+            weights = weights + self.evidence.of_episode(self.log_expert, self.log_behaviour)
         return weights
 
     @property

@@ -16,6 +16,8 @@ from parley.prompting.transcript import observation_line, subgoal_line
 from parley.theory.beliefs import Beliefs
 from parley.theory.posterior import bail, normalised
 
+TINY = np.finfo(float).tiny
+
 
 class ExactWorldModel:
     """Bayesian aggregated world modelling, P(o' given pt, g) = sum_z P(z given pt) P_z(o' given tau_h, g).
@@ -33,7 +35,7 @@ class ExactWorldModel:
     ) -> Prediction:
         said, beliefs = self.filter, self.filter.beliefs
         latent, place, instruction = said.latent[rows], said.place[rows], said.instruction[rows]
-        weights = np.log(np.maximum(said.posterior[rows], np.finfo(float).tiny))
+        weights = np.log(np.maximum(said.posterior[rows], TINY))
         for j in range(subgoals.shape[1]):
             place, prob = beliefs.advance(said.step + j, place, latent, subgoals[:, j, None], observations[:, j, None])
             with np.errstate(divide="ignore"):
@@ -43,6 +45,32 @@ class ExactWorldModel:
         each = beliefs.predict(step, place[:, :, None], latent[:, :, None], every)  # n Z G O
         proposals = bail(posterior, beliefs.policy(step, place, latent, instruction))
         return Prediction(np.einsum("nz,nzgo->ngo", posterior, each), proposals)
+
+
+class ReadingWorldModel(ExactWorldModel):
+    """What a model trained on a share of expert episodes predicts: the subgoal that it is told is evidence as well.
+
+    P(o' given pt, g) = sum_z P(z given pt, g) P_z(o' given tau_h, g), by the evidence of `filter`, mixed by episodes: a
+    document's reader asks what is heard after a subgoal that somebody chose, who may know z. It proposes nothing. Where
+    no expert would choose so, all of them count as about equally unlikely to.
+    """
+
+    def predict(
+        self, rows: Int[np.ndarray, " n"], subgoals: Int[np.ndarray, "n d"], observations: Int[np.ndarray, "n d"]
+    ) -> Prediction:
+        said, beliefs = self.filter, self.filter.beliefs
+        latent, place, instruction = said.latent[rows], said.place[rows], said.instruction[rows]
+        weights, expert = (said.settled + said.log_environment)[rows], said.log_expert[rows]
+        for j in range(subgoals.shape[1]):
+            chosen = beliefs.policy(said.step + j, place, latent, instruction)[np.arange(len(rows)), :, subgoals[:, j]]
+            place, prob = beliefs.advance(said.step + j, place, latent, subgoals[:, j, None], observations[:, j, None])
+            weights, expert = weights + np.log(np.maximum(prob, TINY)), expert + np.log(np.maximum(chosen, TINY))
+        step, every = said.step + subgoals.shape[1], np.arange(beliefs.tables.num_subgoals)
+        policy = np.maximum(beliefs.policy(step, place, latent, instruction), TINY).swapaxes(1, 2)  # n G Z
+        behaviour = said.log_behaviour[rows] - (subgoals.shape[1] + 1) * np.log(len(every))
+        chosen = said.evidence.of_episode(expert[:, None] + np.log(policy), behaviour[:, None])
+        each = beliefs.predict(step, place[:, :, None], latent[:, :, None], every)  # n Z G O
+        return Prediction(np.einsum("ngz,nzgo->ngo", normalised(weights[:, None] + chosen), each), None)
 
 
 class TransformerWorldModel:
