@@ -246,7 +246,7 @@ def test_prediction_without_end_is_cut_by_the_budget_or_refused():
     tree = Tree(Endless(), asked, 30)
     tree.grow()
     assert tree.size[0] == 30 and np.isfinite(tree.values).all()
-    with pytest.raises(BadInput, match="histories at depth"):
+    with pytest.raises(BadInput, match="histories of one run at depth"):
         expectimax(Endless(), asked)
     with pytest.raises(BadInput, match="no step is left"):
         Question(np.zeros((1, 9)), 0)
