@@ -20,6 +20,7 @@ from parley.runs.directory import write_whole
 
 LONGEST_LABEL = 72  # characters: longer ones leave no room for the curves
 COLOURS = ("#c0392b", "#2471a3", "#1e8449", "#b9770e", "#6c3483", "#515a5a")
+DASHES = ("-", "--", ":")
 
 
 def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
@@ -33,7 +34,7 @@ def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
 
 def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[np.ndarray, "R T"]]]) -> Figure:
     """Means over runs of cumulative curves, with their bands, in one panel."""
-    figure = Figure(figsize=(5.4, 3.6), layout="constrained")
+    figure = Figure(figsize=(5.4 if len(curves) <= len(COLOURS) else 8.4, 3.6), layout="constrained")
     _draw(figure.subplots(), title, x, y, [(label, *mean_band(total)) for label, total in curves])
     return figure
 
@@ -114,14 +115,17 @@ def _panel(ax: Axes, title: str, curves: Sequence[Curves]) -> None:
 
 
 def _draw(ax: Axes, title: str, x: str, y: str, curves: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> None:
-    for colour, (label, mean, half) in zip(COLOURS * len(curves), curves, strict=False):
+    """More curves than colours are told apart by their dashes, and named beside the panel instead of in it."""
+    for i, (label, mean, half) in enumerate(curves):
+        colour, dashes = COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)]
         t = range(1, len(mean) + 1)
-        ax.plot(t, mean, color=colour, lw=1.8, label=_literal(label))
+        ax.plot(t, mean, color=colour, ls=dashes, lw=1.8, label=_literal(label))
         ax.fill_between(t, mean - half, mean + half, color=colour, alpha=0.18, lw=0)
     ax.set_title(_literal(title), fontsize=10)
     ax.set_xlabel(x)
     ax.set_ylabel(y)
-    ax.legend(fontsize=8, frameon=False)
+    beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(curves) > len(COLOURS) else {}
+    ax.legend(fontsize=8, frameon=False, **beside)
     ax.spines[["top", "right"]].set_visible(False)
     ax.margins(x=0)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
