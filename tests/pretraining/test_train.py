@@ -115,7 +115,7 @@ def test_what_cannot_be_trained_leaves_nothing_behind(tables, tmp_path, monkeypa
 
 
 # Total variation on average and at the worst episode position; `house`, `keys` and `team` miss the 0.02 aimed at.
-LARGEST = {"household": (0.005, 0.02), "house": (0.05, 0.08), "keys": (0.03, 0.06), "team": (0.03, 0.06)}
+LARGEST = {"house": (0.05, 0.08), "keys": (0.02, 0.03), "team": (0.03, 0.06)}
 
 
 @pytest.mark.parametrize("world", assemble.shipped_names())
@@ -125,7 +125,7 @@ def test_shipped_checkpoints_are_close_to_the_oracle(world, behaviour):
     beliefs = assemble.beliefs_of(assemble.world(world).tables)
     assert TransformerPlanner(folder).window >= (50 if world in ("shortcut", "treasure") else 12) and world in PRESETS
     error = pretraining_error(folder, beliefs, 64, seed=9, behaviour=behaviour)
-    mean, worst = LARGEST.get(world, (0.005, 0.03))
+    mean, worst = LARGEST.get(world, (0.005, 0.02))
     assert error.mean - error.half_width <= mean
     assert np.all(error.by_position <= worst)  # on the 128 documents of the card 0.01 less; these are 64 others
     promised = json.loads((folder / "parley.json").read_text())["error"][behaviour]
