@@ -102,10 +102,13 @@ class Curves:
         manifest = readable_manifest(out)
         with reading(out) as reader:
             returns, explored = reader.episodes("return"), reader.episodes("explored")
-            measures = {"expected regret": reader.episodes("expected_regret"), "regret": reader.episodes("regret")}
+            measure, values = "return", returns
+            for column in ("expected_regret", "regret"):
+                found = reader.episodes(column)
+                if found.size > 0 and not np.isnan(found).any():
+                    measure, values = column.replace("_", " "), found
+                    break
             doubt = expert_doubt(manifest, reader.episodes("instruction")) if "expert" in manifest else 0.0
-        known = [name for name, found in measures.items() if found.size > 0 and not np.isnan(found).any()]
-        measure, values = (known[0], measures[known[0]]) if known else ("return", returns)
         label = label or f"{manifest['config']['planner']}, {manifest['config']['explore']}"
         return cls(label, manifest, measure, values, returns, explored, doubt)
 
