@@ -17,7 +17,9 @@ from parley.pretraining import generalist
 from parley.pretraining.dataset import world_digest
 from parley.pretraining.documents import sample_documents
 from parley.pretraining.generalist import (
+    Batches,
     about_of,
+    ahead,
     error_of,
     family,
     family_seed,
@@ -32,7 +34,7 @@ from parley.prompting.transcript import header, observation_line, subgoal_line, 
 from parley.theory.beliefs import Beliefs
 from parley.worlds.generated.generate import KINDS, generated
 
-TINY = Recipe(episodes=4, tokens=128_000, width=16, layers=1, heads=1, batch=4, learning_rate=0.01)
+TINY = Recipe(episodes=4, tokens=256_000, width=16, layers=1, heads=1, batch=8, learning_rate=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +129,12 @@ class Fixed:
 def test_the_loss_counts_nats_among_the_menu_and_a_fifth_of_those_off_it(tokenizer):
     """A model that holds all tokens alike pays log M for a choice among M, and log of the words for all the rest."""
     tables = generated(2, "find")
-    pages = Pages(tuple(pages_of(tables, sample_documents(Beliefs(tables), 3, 4, (0,)), tokenizer)))
+    pages = pages_of(tables, sample_documents(Beliefs(tables), 3, 4, (0,)), tokenizer)
     columns = PageColumns()
-    batch = columns.prepare(torch, pages)
+    batch = columns.prepare(torch, Pages.of(pages))
     label, heard = columns.losses(torch, Fixed(np.zeros(len(tokenizer))), batch)
     words, told, choice, on = len(batch.words), 0.0, 0.0, 0.0
-    for page in pages.pages:
+    for page in pages:
         offered = (page.target != NONE).sum(axis=1)
         said = page.heard == 0
         told += np.log(words) * (~said).sum()
@@ -140,20 +142,29 @@ def test_the_loss_counts_nats_among_the_menu_and_a_fifth_of_those_off_it(tokeniz
         on += float((np.log(words) - np.log(offered))[said].sum())
     assert float(heard) == pytest.approx(told / batch.decisions, rel=1e-5)
     assert float(label) == pytest.approx((choice + OFF_MENU * on) / batch.decisions, rel=1e-5)
-    assert len(pages[np.array([2, 0])]) == 2 and pages[np.array([2])].pages[0] is pages.pages[2]
+
+
+def test_some_pages_of_a_batch(tokenizer):
+    tables = generated(2, "find")
+    pages = pages_of(tables, sample_documents(Beliefs(tables), 3, 4, (0,)), tokenizer)
+    some, alone = Pages.of(pages)[np.array([2, 0])], Pages.of([pages[2], pages[0]])
+    longest = alone.tokens.shape[1]
+    np.testing.assert_array_equal(some.tokens[:, :longest], alone.tokens)
+    for name in ("row", "before", "target", "law", "heard", "decisions"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(alone, name))
 
 
 def test_what_is_off_the_menu_changes_no_choice(tokenizer):
     """A louder word off the menu costs what it costs to be on the menu, and nothing more."""
     tables = generated(2, "find")
-    pages = Pages(tuple(pages_of(tables, sample_documents(Beliefs(tables), 1, 2, (0,)), tokenizer)))
+    page = pages_of(tables, sample_documents(Beliefs(tables), 1, 2, (0,)), tokenizer)[0]
     columns, scores = PageColumns(), np.zeros(len(tokenizer))
-    batch = columns.prepare(torch, pages)
-    offered = set(pages.pages[0].target[pages.pages[0].heard == 0].ravel().tolist())
+    batch = columns.prepare(torch, Pages.of([page]))
+    offered = set(page.target[page.heard == 0].ravel().tolist())
     loud = next(int(word) for word in batch.words if int(word) not in offered)
     quiet = float(columns.losses(torch, Fixed(scores), batch)[0])
     scores[loud] = 3.0
-    words, said = len(batch.words), int((pages.pages[0].heard == 0).sum())
+    words, said = len(batch.words), int((page.heard == 0).sum())
     more = OFF_MENU * said * (np.log(words - 1 + np.exp(3.0)) - np.log(words)) / batch.decisions
     assert float(columns.losses(torch, Fixed(scores), batch)[0]) == pytest.approx(quiet + more, rel=1e-5)
 
@@ -168,12 +179,21 @@ def test_training_learns_and_says_what_it_was(trained):
     json.dumps(about)
 
 
+def test_batches_drawn_in_other_processes_are_the_same():
+    batches = Batches(TINY, 0, False)
+    with ahead(batches, 2, 5) as source:
+        for step in range(2, 5):
+            here, there = batches(step), source(step)
+            for name in ("tokens", "row", "before", "target", "law", "heard", "decisions"):
+                np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
+
+
 def test_it_may_begin_with_another_one(trained, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(generalist, "MEASURED", 2)
     start, _ = trained
     arguments = ["pretrain", "--world", "generated", "--out", str(tmp_path / "b"), "--start", str(start), "--json"]
     arguments += ["--episodes", "6", "--tokens", "2000", "--width", "16", "--layers", "1", "--heads", "1"]
-    assert main([*arguments, "--batch", "4", "--families", "3"]) == 0
+    assert main([*arguments, "--batch", "8", "--families", "3"]) == 0
     about = json.loads(capsys.readouterr().out)
     assert about["families_seen"] <= 3 and about["start"]["recipe"]["episodes"] == 4
     assert "STAGE1" in (tmp_path / "b" / "README.md").read_text()
@@ -195,7 +215,7 @@ def test_a_stage_of_plain_families_is_named_in_the_commands(tmp_path, monkeypatc
     monkeypatch.setattr(generalist, "MEASURED", 2)
     arguments = ["pretrain", "--world", "generated", "--out", str(tmp_path / "a"), "--json", "--plain"]
     arguments += ["--episodes", "4", "--tokens", "1500", "--width", "16", "--layers", "1", "--heads", "1"]
-    assert main([*arguments, "--batch", "4"]) == 0
+    assert main([*arguments, "--batch", "8"]) == 0
     assert json.loads(capsys.readouterr().out)["plain"] is True
     assert " --plain --episodes 4" in (tmp_path / "a" / "README.md").read_text()
     assert main(["pretrain", "--world", "shortcut", "--plain", "--out", str(tmp_path / "x")]) == 2
@@ -252,7 +272,7 @@ def test_the_error_is_a_distance(trained):
     ("arguments", "said"),
     [
         (["--families", "-1"], "families=-1"),
-        (["--batch", "6"], "multiple of 4"),
+        (["--batch", "6"], "multiple of 8"),
         (["--rho", "0.5", "--behaviour", "uniform"], "rho=0.5"),
         (["--data", "x"], "drawn as they are read"),
         (["--start", "src"], "no checkpoint of parley's"),

@@ -4,4 +4,5 @@ import sys
 
 from parley.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # processes that it starts import this module
+    sys.exit(main())

@@ -6,7 +6,12 @@ is not a world but how to find out about one (He et al. 2024, section 4, with th
 
 import json
 import time
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +28,7 @@ from parley.pretraining.architecture import build_model, require_torch
 from parley.pretraining.card import chain
 from parley.pretraining.documents import averaged, sample_documents
 from parley.pretraining.initial import look_back
-from parley.pretraining.loop import Place, Training
+from parley.pretraining.loop import Place, Source, Training
 from parley.pretraining.pages import LENGTH, PageColumns, Pages, length, pages_of
 from parley.pretraining.recipe import PRESETS, Recipe
 from parley.pretraining.tokenizer import CHAT_TEMPLATE, END
@@ -38,7 +43,7 @@ from parley.worlds.generated.words import lexicon
 FORMAT = "parley-generalist/1"
 MARKS = ("task: ", "rules: ", "choices: ", "> ", " | ", " - ", ": ", ", ", "; ")
 BETWEEN = (" and ", " for ", " in ", " is ", " of ", " on ", " the ", " to ")
-TOGETHER = 4  # documents of one family in a batch
+TOGETHER = 8  # documents of one family in a batch
 STRIDE = 10**6  # from the seed of one family that is not plain to the next that is tried
 MEASURED = 8  # families of each kind on the card
 
@@ -128,6 +133,50 @@ def is_plain(tables: Tables) -> bool:
     return tables.horizon == 1 and not any(" " in subgoal for subgoal in tables.menus[0])
 
 
+@dataclass(frozen=True)
+class Batches:
+    """The batch of every step, as a function of its number: in whatever process it is drawn, it is the same."""
+
+    recipe: Recipe
+    families: int
+    plain: bool
+
+    def __call__(self, step: int) -> Pages:
+        recipe, tokenizer, found = self.recipe, _tokenizer(), []
+        for i in range(recipe.batch // TOGETHER):
+            number = step * (recipe.batch // TOGETHER) + i
+            tables, seed = family(recipe, self.families, number, self.plain), (recipe.seed, 0, number)
+            beliefs = Beliefs(tables)
+            documents = sample_documents(beliefs, TOGETHER, recipe.episodes, seed, 0.0, recipe.behaviour)
+            found += pages_of(tables, averaged(beliefs, documents), tokenizer)
+        return Pages.of(found)
+
+
+_tokenizer = lru_cache(maxsize=1)(word_tokenizer)
+
+
+@contextmanager
+def ahead(batches: Callable[[int], Pages], workers: int, steps: int) -> Iterator[Source]:
+    """The same batches, those of the next steps being drawn by `workers` processes; by this one if there are none."""
+    if not workers:
+        yield batches
+        return
+    drawn: dict[int, Future[Pages]] = {}
+    # not forked: torch has threads by now
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+
+        def source(step: int) -> Pages:
+            for later in range(step, min(step + 3 * workers, steps)):
+                if later not in drawn:
+                    drawn[later] = pool.submit(batches, later)
+            return drawn.pop(step).result()
+
+        try:
+            yield source
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 def pretrain_generated(
     out: Path,
     recipe: Recipe,
@@ -136,11 +185,13 @@ def pretrain_generated(
     start: Path | None = None,
     watch: Watch | None = None,
     plain: bool = False,
+    workers: int = 0,
 ) -> dict[str, Any]:
     """Train a checkpoint on generated families into the new directory `out`; returns what it says of itself.
 
     `families` is their number, 0 for new ones all the time; `start` is a checkpoint of the same shape whose weights it
-    begins with (on fewer episodes, say, or on `plain` families). Killed, the same call goes on where it was.
+    begins with (on fewer episodes, say, or on `plain` families). Batches are drawn by `workers` processes beside this
+    one, for a GPU that reads faster than one can write. Killed, the same call goes on where it was.
     """
     torch, transformers = require_torch()
     if out.exists() and any(out.iterdir()):
@@ -155,18 +206,9 @@ def pretrain_generated(
             f"rho={recipe.rho}, labels={recipe.labels!r}: documents of generated worlds have no demonstrations, and "
             "averaged labels in any case; leave both out"
         )
+    if workers < 0:
+        raise BadInput(f"workers={workers}: expected a number of processes, or 0 for none")
     tokenizer, place, watch = word_tokenizer(), Place.here(torch), watch or Watch()
-
-    def source(step: int) -> Pages:
-        found = []
-        for i in range(recipe.batch // TOGETHER):
-            number = step * (recipe.batch // TOGETHER) + i
-            tables, seed = family(recipe, families, number, plain), (recipe.seed, 0, number)
-            beliefs = Beliefs(tables)
-            documents = sample_documents(beliefs, TOGETHER, recipe.episodes, seed, 0.0, recipe.behaviour)
-            found += pages_of(tables, averaged(beliefs, documents), tokenizer)
-        return Pages(tuple(found))
-
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
     model = build_model(transformers, tokenizer, recipe, LENGTH)
@@ -177,7 +219,8 @@ def pretrain_generated(
     unfinished = Unfinished(out, {**config, "processes": place.processes})
     unfinished.restore(training)
     began = time.perf_counter()
-    last = watched(training, source, unfinished, watch, None, report or (lambda found: None))
+    with ahead(Batches(recipe, families, plain), workers, training.steps) as source:
+        last = watched(training, source, unfinished, watch, None, report or (lambda found: None))
     if place.rank:
         return {}
     seen = training.steps * (recipe.batch // TOGETHER)

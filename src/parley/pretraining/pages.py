@@ -39,15 +39,46 @@ class Page:
 
 @dataclass(frozen=True)
 class Pages:
-    """A batch."""
+    """A batch: tokens (N, L), shorter pages filled up; the predictions of all pages, `row` says of which each is."""
 
-    pages: tuple[Page, ...]
+    tokens: Int[np.ndarray, "N L"]
+    row: Int[np.ndarray, " P"]
+    before: Int[np.ndarray, " P"]
+    target: Int[np.ndarray, "P M"]
+    law: Float[np.ndarray, "P M"]
+    heard: Int[np.ndarray, " P"]
+    decisions: Int[np.ndarray, " N"]
+
+    @classmethod
+    def of(cls, pages: Sequence[Page]) -> "Pages":
+        """Pages side by side, in numbers that are small enough to be sent from process to process."""
+        tokens = np.zeros((len(pages), max(len(page.tokens) for page in pages)), dtype=np.int32)
+        most = max(page.target.shape[1] for page in pages)
+        for i, page in enumerate(pages):
+            tokens[i, : len(page.tokens)] = page.tokens
+
+        def wide(values: np.ndarray, fill: float) -> np.ndarray:
+            return np.pad(values, ((0, 0), (0, most - values.shape[1])), constant_values=fill)
+
+        return cls(
+            tokens,
+            np.repeat(np.arange(len(pages), dtype=np.int32), [len(page.before) for page in pages]),
+            _joined([page.before for page in pages]).astype(np.int32),
+            np.concatenate([wide(page.target, NONE) for page in pages]).astype(np.int32),
+            np.concatenate([wide(page.law, 0.0) for page in pages]).astype(np.float32),
+            _joined([page.heard for page in pages]).astype(np.int8),
+            np.array([page.decisions for page in pages]),
+        )
 
     def __len__(self) -> int:
-        return len(self.pages)
+        return len(self.tokens)
 
     def __getitem__(self, index: np.ndarray) -> "Pages":
-        return Pages(tuple(self.pages[i] for i in index))
+        """Some of the pages, in the order of `index`."""
+        rows = [np.flatnonzero(self.row == i) for i in index]
+        at, row = _joined(rows), np.repeat(np.arange(len(index), dtype=np.int32), [len(found) for found in rows])
+        predictions = (self.before[at], self.target[at], self.law[at], self.heard[at])
+        return Pages(self.tokens[index], row, *predictions, self.decisions[index])
 
 
 def length(num_episodes: int) -> int:
@@ -140,10 +171,7 @@ def _joined(parts: Sequence[np.ndarray]) -> Int[np.ndarray, " n"]:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A batch as tensors: tokens (N, L), and the predictions of all pages in one list.
-
-    `words` are the tokens that occur, and `target` gives the branches as indices into them.
-    """
+    """A batch as tensors; `words` are the tokens that occur, and `target` gives the branches as indices into them."""
 
     tokens: Any
     row: Any
@@ -168,32 +196,26 @@ class PageColumns:
         return length(num_episodes)
 
     def prepare(self, torch: Any, documents: Pages, device: str = "cpu") -> Sheet:
-        """A batch on a device; shorter pages are filled up with tokens that nothing attends to."""
-        pages = documents.pages
-        tokens = np.zeros((len(pages), max(len(page.tokens) for page in pages)), dtype=np.intp)
-        most = max(page.target.shape[1] for page in pages)
-        for i, page in enumerate(pages):
-            tokens[i, : len(page.tokens)] = page.tokens
+        """A batch on a device; what fills pages up, nothing attends to."""
+        pages = documents
+        there = pages.target != NONE
+        occurs = np.zeros(1 + max(int(pages.tokens.max()), int(pages.target.max())), dtype=bool)
+        occurs[pages.tokens], occurs[pages.target[there]] = True, True
+        number = (np.cumsum(occurs, dtype=np.int32) - 1).clip(min=0)
 
-        def wide(values: np.ndarray, fill: float) -> np.ndarray:
-            return np.pad(values, ((0, 0), (0, most - values.shape[1])), constant_values=fill)
+        def tensor(values: np.ndarray) -> Any:
+            return torch.from_numpy(values).to(device)
 
-        def tensor(values: list[np.ndarray] | np.ndarray) -> Any:
-            return torch.from_numpy(np.concatenate(values) if isinstance(values, list) else values).to(device)
-
-        target = np.concatenate([wide(page.target, NONE) for page in pages])
-        words = np.unique(np.concatenate([tokens.ravel(), target.ravel()]))
-        words = words[words != NONE]
         return Sheet(
-            tensor(tokens),
-            tensor([np.full(len(page.before), i) for i, page in enumerate(pages)]),
-            tensor([page.before for page in pages]),
-            tensor(words),
-            tensor(np.searchsorted(words, np.where(target == NONE, words[0], target))),
-            tensor(target != NONE),
-            tensor([wide(page.law, 0.0).astype(np.float32) for page in pages]),
-            tensor([page.heard for page in pages]).bool(),
-            sum(page.decisions for page in pages),
+            tensor(pages.tokens),
+            tensor(pages.row),
+            tensor(pages.before),
+            tensor(np.flatnonzero(occurs)),
+            tensor(number[np.where(there, pages.target, 0)]).long(),
+            tensor(there),
+            tensor(pages.law),
+            tensor(pages.heard).bool(),
+            int(pages.decisions.sum()),
         )
 
     def losses(self, torch: Any, model: Any, batch: Sheet) -> tuple[Any, Any]:

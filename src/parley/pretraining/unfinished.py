@@ -68,7 +68,8 @@ class Unfinished:
                     if f"{name}.step" not in rest:  # an expert that no token has come to
                         continue
                     moments = {key: rest[f"{name}.{key}"] for key in ("exp_avg", "exp_avg_sq", "step")}
-                    device = {key: value.to(training.place.device) for key, value in moments.items() if key != "step"}
+                    counted = () if training.optimiser.defaults["fused"] else ("step",)  # where it stays on the CPU
+                    device = {k: v.to(training.place.device) for k, v in moments.items() if k not in counted}
                     training.optimiser.state[parameter] = {**moments, **device}
             torch.set_rng_state(rest["rng"])
         except (OSError, KeyError, SafetensorError, RuntimeError) as wrong:

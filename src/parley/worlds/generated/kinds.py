@@ -23,9 +23,10 @@ def find(rng: np.random.Generator, words: Words) -> Sketch:
     lies = _distinct(rng, lambda: tuple(rng.integers(len(places), size=len(things))), int(rng.integers(2, 7)))
     dark, horizon = float(rng.choice([0, 0, 0.1, 0.2])), int(rng.integers(1, 3))
     go, nothing = (
-        words.form("{}", "{}", "{}", "to the {}", "look in the {}"),
+        words.form("{}", "{}", "{}", "to the {}"),
         words.form("nothing", "empty", "nothing here"),
     )
+    tell = words.form("{what}", "{place}: {what}")
 
     def step(z: int, state: State, g: int) -> list[tuple[float, State]]:
         seen: tuple[int, ...] = state[2] if state != START else ()
@@ -40,10 +41,10 @@ def find(rng: np.random.Generator, words: Words) -> Sketch:
             return BEGIN
         place, what, _ = state
         told = what if isinstance(what, str) else " and ".join(what) or nothing
-        return f"{places[place]}: {told}"
+        return tell.format(place=places[place], what=told)
 
     def pay(sentence: str, w: int) -> float:
-        return float(things[w] in sentence.partition(": ")[2].split(" and "))
+        return float(things[w] in sentence.split(": ")[-1].split(" and "))
 
     latents = tuple(", ".join(f"{t} in {places[p]}" for t, p in zip(things, lie, strict=True)) for lie in lies)
     ask = words.form("find the {}", "fetch the {}", "{}")
@@ -69,8 +70,7 @@ def route(rng: np.random.Generator, words: Words) -> Sketch:
     wage, jam = round(float(rng.uniform(0.4, 0.8)), 2), float(rng.choice([0, 0.2]))
     none = float(rng.uniform(0.4, 0.95))
     prior = np.array([none, *(1 - none) * rng.dirichlet(np.full(len(better), 3.0))])
-    shut = words.form("is shut", "is closed", "does not open")
-    arrived, early = words.form("there", "you arrive"), words.form("there early", "you arrive early")
+    shut, there = words.form("shut", "closed", "no way"), words.one("place")
 
     def step(z: int, state: State, g: int) -> list[tuple[float, State]]:
         if state[0] == "there":
@@ -83,21 +83,21 @@ def route(rng: np.random.Generator, words: Words) -> Sketch:
             return [(1.0, ("shut", g))]
         return [(1 - jam, ("there", 0.5 if late else 2))] + ([(jam, ("shut", g))] if jam else [])
 
-    said = {-1: "still there", 0: arrived, 1: f"{arrived} late", 2: early, 0.5: f"{arrived} at last"}
+    said = {-1: "done", 0: there, 1: f"{there} late", 2: f"{there} early", 0.5: f"{there} at last"}
     worth = {said[0]: wage, said[1]: wage / 2, said[2]: 1.0, said[0.5]: 0.8}
 
     def say(state: State) -> str:
         if state == START:
             return BEGIN
         how, which = state
-        return said[which] if how == "there" else f"{ways[which]} {shut}"
+        return said[which] if how == "there" else shut
 
-    go = words.form("{}", "{}", "take the {}", "by the {}")
+    go = words.form("{}", "{}", "{}", "take the {}")
     return Sketch(
         "route",
         f"the {ways[safe]} always leads there; others are faster if open",
         tuple(go.format(way) for way in ways),
-        (words.form("go to the {}", "{}").format(words.one("place")),),
+        (words.form("go to the {}", "{}").format(there),),
         ("none is open", *(f"{ways[way]} is open" for way in better)),
         prior,
         horizon,
@@ -120,7 +120,7 @@ def levers(rng: np.random.Generator, words: Words) -> Sketch:
     def say(state: State) -> str:
         return BEGIN if state == START else tell.format(results[state[1]]) if state[1] >= 0 else "nothing"
 
-    press = words.form("{}", "{}", "pull the {}", "press {}")
+    press = words.form("{}", "{}", "{}", "press {}")
     return Sketch(
         "levers",
         "each does one thing, always the same",
@@ -142,7 +142,8 @@ def machines(rng: np.random.Generator, words: Words) -> Sketch:
     risky = [i for i in range(len(names)) if i != safe]
     high, low = round(float(rng.uniform(0.7, 0.95)), 2), round(float(rng.uniform(0.05, 0.35)), 2)
     wage, horizon = round(float(rng.uniform(0.4, 0.65)), 2), int(rng.integers(1, 3))
-    won, lost, paid = words.form("you win", "a prize"), words.form("you lose", "no prize"), "your wage"
+    prize = words.form("win", "earn", words.one("thing"))
+    won, lost, paid = words.form("{}", "you {}").format(prize), words.form("nothing", "you lose"), "a wage"
 
     def step(z: int, state: State, g: int) -> list[tuple[float, State]]:
         if g == safe:
@@ -151,13 +152,13 @@ def machines(rng: np.random.Generator, words: Words) -> Sketch:
         return [(rate, (won,)), (1 - rate, (lost,))]
 
     worth = {won: 1 / horizon, paid: wage / horizon}
-    use = words.form("{}", "use the {}", "try {}")
+    use = words.form("{}", "{}", "{}", "try {}")
     rules = f"one wins most often; the {names[safe]} pays a wage" if safe >= 0 else "one wins most often"
     return Sketch(
         "machines",
         rules,
         tuple(use.format(name) for name in names),
-        (words.form("win", "earn"),),
+        (prize,),
         tuple(f"{names[i]} wins most often" for i in risky),
         _prior(rng, len(risky)),
         horizon,
@@ -172,7 +173,8 @@ def order(rng: np.random.Generator, words: Words) -> Sketch:
     acts = words.named("thing", int(rng.integers(3, 6)))
     pairs = _distinct(rng, lambda: tuple(rng.choice(len(acts), 2, replace=False)), int(rng.integers(2, 7)))
     horizon = int(rng.integers(2, 4))
-    sign, opens, nothing = words.form("a click", "it hums"), words.form("it opens", "open"), "nothing"
+    sign, nothing, box = words.form("a click", "it hums"), "nothing", words.one("thing")
+    opens = words.form("{} open", "the {} opens").format(box)
 
     def step(z: int, state: State, g: int) -> list[tuple[float, State]]:
         if state in ((opens,), ("done",)):
@@ -181,12 +183,12 @@ def order(rng: np.random.Generator, words: Words) -> Sketch:
         after = opens if state == (sign,) and g == second else sign if g == first else nothing
         return [(1.0, (after,))]
 
-    touch = words.form("{}", "touch the {}", "turn {}")
+    touch = words.form("{}", "{}", "{}", "turn {}")
     return Sketch(
         "order",
         f"first one, then another; {sign} after the first",
         tuple(touch.format(act) for act in acts),
-        (f"open the {words.one('thing')}",),
+        (f"open the {box}",),
         tuple(f"{acts[a]}, then {acts[b]}" for a, b in pairs),
         _prior(rng, len(pairs)),
         horizon,
@@ -225,7 +227,7 @@ def rooms(rng: np.random.Generator, words: Words) -> Sketch:
         told = {"in": "", "wall": ", no way", "barred": ", barred"}[how]
         return f"in {names[where[0]]}{told}"
 
-    go = words.form("{}", "{}", "to the {}", "go to {}")
+    go = words.form("{}", "{}", "{}", "to the {}")
     return Sketch(
         "rooms",
         "doors: " + ", ".join(f"{names[a]} - {names[b]}" for a, b in ways) + "; some are barred",
