@@ -1,7 +1,7 @@
 """Tokens a second of `parley pretrain` next to a bare loop on the same model, batch and precision.
 
     python benchmarks/pretrain.py [--pairs 10] [--steps 20] [--world household] [--size 0.3M]
-                                   [--precision float32|bfloat16|auto] [--peak TFLOPS]
+                                   [--precision float32|bfloat16|auto] [--batch N] [--compiled] [--peak TFLOPS]
 
 The bare loop has its batch in memory and does nothing but forward, backward, clipping and the optimiser's step. The
 other is the loop of `parley pretrain`, that draws documents as it goes. They take turns; printed is the median of the
@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument("--world", default="household")
     parser.add_argument("--size", default="0.3M")
     parser.add_argument("--precision", default="auto", help="where bfloat16 is faster is for a run of each to say")
+    parser.add_argument("--batch", type=int, help="documents a step (default: the world's preset)")
+    parser.add_argument("--compiled", action="store_true", help="the model goes through torch.compile, in both loops")
     parser.add_argument("--peak", type=float, help="of the GPU, TFLOP/s")
     args = parser.parse_args()
     tables = assemble.world(args.world).tables
@@ -41,11 +43,14 @@ def main() -> None:
     beliefs, tokenizer = assemble.beliefs_of(tables), world_tokenizer(tables)
     columns, place = Columns(tables, tokenizer), Place.here(torch)
     recipe = replace(PRESETS.get(args.world, Recipe()), **size_of(args.size), precision=args.precision)
+    recipe = replace(recipe, batch=args.batch or recipe.batch)
     tokens = recipe.batch * columns.length(recipe.episodes)
     recipe = replace(recipe, tokens=tokens * args.steps * (args.pairs + 1))
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(0)
     model = build_model(transformers, tokenizer, recipe, columns.length(recipe.episodes))
+    if args.compiled:
+        model.base_model.compile()
     training = Training(torch, model, columns, recipe, place)
     narrow = use_bfloat16(torch, recipe, place.device)
     batch = columns.prepare(torch, sample_documents(beliefs, recipe.batch, recipe.episodes, (1,)), place.device)
