@@ -5,6 +5,7 @@ is not a world but how to find out about one (He et al. 2024, section 4, with th
 """
 
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -162,8 +163,9 @@ def ahead(batches: Callable[[int], Pages], workers: int, steps: int) -> Iterator
         yield batches
         return
     drawn: dict[int, Future[Pages]] = {}
-    # not forked: torch has threads by now
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # Not forked, as torch has threads by now; an interrupt is for this process alone, which then tells the others.
+    how: dict[str, Any] = {"mp_context": get_context("spawn"), "initializer": signal.signal}
+    with ProcessPoolExecutor(workers, **how, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
 
         def source(step: int) -> Pages:
             for later in range(step, min(step + 3 * workers, steps)):
