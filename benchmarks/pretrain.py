@@ -49,9 +49,7 @@ def main() -> None:
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(0)
     model = build_model(transformers, tokenizer, recipe, columns.length(recipe.episodes))
-    if args.compiled:
-        model.base_model.compile()
-    training = Training(torch, model, columns, recipe, place)
+    training = Training(torch, model, columns, recipe, place, compiled=args.compiled)
     narrow = use_bfloat16(torch, recipe, place.device)
     batch = columns.prepare(torch, sample_documents(beliefs, recipe.batch, recipe.episodes, (1,)), place.device)
     kind = place.device.partition(":")[0]

@@ -150,8 +150,12 @@ def test_some_pages_of_a_batch(tokenizer):
     some, alone = Pages.of(pages)[np.array([2, 0])], Pages.of([pages[2], pages[0]])
     longest = alone.tokens.shape[1]
     np.testing.assert_array_equal(some.tokens[:, :longest], alone.tokens)
-    for name in ("row", "before", "target", "law", "heard", "decisions"):
+    for name in ("row", "before", "law", "heard", "decisions"):
         np.testing.assert_array_equal(getattr(some, name), getattr(alone, name))
+    for found in (some, alone):
+        there = found.target != NONE
+        np.testing.assert_array_equal(there, alone.target != NONE)
+        np.testing.assert_array_equal(found.words[found.target[there]], alone.words[alone.target[there]])
 
 
 def test_what_is_off_the_menu_changes_no_choice(tokenizer):
@@ -184,7 +188,7 @@ def test_batches_drawn_in_other_processes_are_the_same():
     with ahead(batches, 2, 5) as source:
         for step in range(2, 5):
             here, there = batches(step), source(step)
-            for name in ("tokens", "row", "before", "target", "law", "heard", "decisions"):
+            for name in ("tokens", "words", "row", "before", "target", "law", "heard", "decisions"):
                 np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
 
 

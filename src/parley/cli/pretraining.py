@@ -30,6 +30,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     )
     c.add_argument("--workers", type=int, default=0, help="of --world generated: processes that draw batches beside it")
     c.add_argument("--evaluate-every", type=int, default=0, metavar="STEPS", help="distance to the oracle as it goes")
+    c.add_argument("--compile", action="store_true", help="by torch.compile: worth its minute in long GPU trainings")
     c.add_argument("--keep-s", type=float, default=60.0, help="seconds from one kept state to the next (default 60)")
     c.add_argument("--tensorboard", type=Path, metavar="DIR", help="logs for TensorBoard (needs the extra tensorboard)")
     for f in fields(Recipe):
@@ -68,7 +69,7 @@ def _pretrain(args: argparse.Namespace) -> Any:
     given = {f.name: getattr(args, f.name) for f in fields(Recipe) if getattr(args, f.name) is not None}
     given = (size_of(args.size) if args.size else {}) | given
     recipe = replace(PRESETS.get(args.world, Recipe()), **given)
-    watch = Watch(args.evaluate_every, args.keep_s, args.tensorboard)
+    watch = Watch(args.evaluate_every, args.keep_s, args.tensorboard, args.compile)
     with Bars(ERR) as bars:
         bar = bars.training(f"pretraining on {args.world}")
         if generated:

@@ -34,7 +34,7 @@ It holds {episodes} episodes of {horizon} steps. Made by
 
 that is{last}: {tokens:,} tokens of fresh documents in which subgoals are chosen without regard to the latent (behaviour
 `{behaviour}`{rho}), each step labelled with the law of the expert who knows it{labels};
-{trained_s:.0f} seconds on one core.
+{trained_s:.0f} seconds on {trained_on}.
 
 ## Distance to the exact oracle
 
@@ -80,6 +80,7 @@ def card(about: dict[str, Any], tables: Tables, default: Callable[[str], dict[st
     lines += [*(f"> {menu[0]}" for menu in tables.menus), tables.observations[-1]]
     return CARD.format(
         **{name: about[name] for name in ("world", "parameters", "episodes", "horizon", "trained_s")},
+        trained_on=about.get("trained_on", "one core"),
         tokens=recipe["tokens"],
         behaviour=recipe["behaviour"],
         rho=f", a share {recipe['rho']} of episodes the expert's own" if recipe["rho"] else "",

@@ -6,7 +6,6 @@ is not a world but how to find out about one (He et al. 2024, section 4, with th
 
 import json
 import signal
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -65,8 +64,8 @@ A menu's sentences are scored whole: `--planner hf:generated,header=true`. Made 
 
     {commands}
 
-that is{last}: {tokens:,} tokens in pages of at most {length}, {families} families, {trained_s:.0f} seconds on one core
-that was shared with other work. Families of seeds from {evaluated} on are kept for evaluation.
+that is{last}: {tokens:,} tokens in pages of at most {length}, {families} families, {trained_s:.0f} seconds on
+{trained_on}. Families of seeds from {evaluated} on are kept for evaluation.
 
 ## Distance to the exact planner
 
@@ -141,6 +140,7 @@ class Batches:
     recipe: Recipe
     families: int
     plain: bool
+    long: int = 0  # tokens that all pages are filled up to
 
     def __call__(self, step: int) -> Pages:
         recipe, tokenizer, found = self.recipe, _tokenizer(), []
@@ -150,7 +150,7 @@ class Batches:
             beliefs = Beliefs(tables)
             documents = sample_documents(beliefs, TOGETHER, recipe.episodes, seed, 0.0, recipe.behaviour)
             found += pages_of(tables, averaged(beliefs, documents), tokenizer)
-        return Pages.of(found)
+        return Pages.of(found, self.long)
 
 
 _tokenizer = lru_cache(maxsize=1)(word_tokenizer)
@@ -216,12 +216,12 @@ def pretrain_generated(
     model = build_model(transformers, tokenizer, recipe, LENGTH)
     look_back(torch, model, recipe.seed)
     before = _begin_with(model, start) if start else None
-    training = Training(torch, model, PageColumns(), recipe, place)
+    training = Training(torch, model, PageColumns(), recipe, place, compiled=watch.compiled)
     config = {"world": "generated", "families": families, "plain": plain, "recipe": asdict(recipe), "start": before}
     unfinished = Unfinished(out, {**config, "processes": place.processes})
     unfinished.restore(training)
-    began = time.perf_counter()
-    with ahead(Batches(recipe, families, plain), workers, training.steps) as source:
+    batches = Batches(recipe, families, plain, length(recipe.episodes) if watch.compiled else 0)
+    with ahead(batches, workers, training.steps) as source:
         last = watched(training, source, unfinished, watch, None, report or (lambda found: None))
     if place.rank:
         return {}
@@ -231,7 +231,8 @@ def pretrain_generated(
         **config,
         "families_seen": min(families, seen) if families else seen,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "trained_s": round(time.perf_counter() - began, 1),
+        "trained_s": round(training.elapsed_s, 1),
+        "trained_on": ", ".join(training.devices),
         "loss": last.get("loss"),
     }
     found = save(model.to("cpu"), tokenizer, about, out, _measured)
@@ -331,6 +332,7 @@ def card(about: dict[str, Any]) -> str:
         length=length(recipe["episodes"]),
         families=f"{about['families_seen']:,}",
         trained_s=about["trained_s"],
+        trained_on=about["trained_on"],
         evaluated=f"{EVALUATED:,}",
         measured=MEASURED,
         rows="\n".join(rows),

@@ -68,6 +68,13 @@ class Place:
             torch.distributed.init_process_group("nccl" if gpu else "gloo")
         return cls(rank, processes, device)
 
+    def name(self, torch: Any) -> str:
+        """The device as a model card says it."""
+        if self.device.startswith("cuda"):
+            return str(torch.cuda.get_device_name(self.device))
+        threads = torch.get_num_threads()
+        return f"{threads} core{'s' * (threads > 1)} of a CPU that was shared with other work"
+
     def mine(self, documents: Documents, parts: int) -> list[Documents]:
         """This process's share of a batch, in the parts in which it goes through the model."""
         share = np.arange(self.rank, len(documents), self.processes)
@@ -98,6 +105,9 @@ class Training:
     recipe: Recipe
     place: Place = field(default_factory=Place)
     step: int = 0
+    compiled: bool = False
+    elapsed_s: float = 0.0  # of all steps, also of those before it was interrupted
+    devices: list[str] = field(default_factory=list)  # what the steps were done on
 
     def __post_init__(self) -> None:
         recipe, tokens = self.recipe, self.recipe.batch * self.columns.length(self.recipe.episodes)
@@ -109,6 +119,8 @@ class Training:
                 f"{self.place.processes * recipe.accumulate}"
             )
         self.model.to(self.place.device)
+        if self.compiled:
+            self.model.base_model.compile(dynamic=False)
         parameters = list(self.model.parameters())
         groups = [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.01},
@@ -124,7 +136,9 @@ class Training:
             experts = any(getattr(model.config, name, 0) for name in ("num_local_experts", "num_experts"))
             model = self.torch.nn.parallel.DistributedDataParallel(model, find_unused_parameters=experts)
         model.train()
-        began, first = time.perf_counter(), self.step
+        began, first, before_s = time.perf_counter(), self.step, self.elapsed_s
+        if self.step < self.steps and (name := self.place.name(self.torch)) not in self.devices:
+            self.devices.append(name)
         with ThreadPoolExecutor(1, thread_name_prefix="documents") as ahead:
             drawn = ahead.submit(self._batch, source, self.step)
             while self.step < self.steps:
@@ -134,6 +148,7 @@ class Training:
                 found = self._descend(model, batches)
                 self.step += 1
                 elapsed = time.perf_counter() - began
+                self.elapsed_s = before_s + elapsed
                 found["tokens_s"] = (self.step - first) * self.tokens_a_step / elapsed
                 yield {"step": self.step, "steps": self.steps, **found}
 

@@ -39,9 +39,13 @@ class Page:
 
 @dataclass(frozen=True)
 class Pages:
-    """A batch: tokens (N, L), shorter pages filled up; the predictions of all pages, `row` says of which each is."""
+    """A batch: tokens (N, L), shorter pages filled up; the predictions of all pages, `row` says of which each is.
+
+    `words` are the tokens that occur, and `target` gives the branches as indices into them.
+    """
 
     tokens: Int[np.ndarray, "N L"]
+    words: Int[np.ndarray, " W"]
     row: Int[np.ndarray, " P"]
     before: Int[np.ndarray, " P"]
     target: Int[np.ndarray, "P M"]
@@ -50,9 +54,9 @@ class Pages:
     decisions: Int[np.ndarray, " N"]
 
     @classmethod
-    def of(cls, pages: Sequence[Page]) -> "Pages":
-        """Pages side by side, in numbers that are small enough to be sent from process to process."""
-        tokens = np.zeros((len(pages), max(len(page.tokens) for page in pages)), dtype=np.int32)
+    def of(cls, pages: Sequence[Page], long: int = 0) -> "Pages":
+        """Pages side by side, `long` tokens at least, in numbers small enough to be sent from process to process."""
+        tokens = np.zeros((len(pages), max(long, *(len(page.tokens) for page in pages))), dtype=np.int32)
         most = max(page.target.shape[1] for page in pages)
         for i, page in enumerate(pages):
             tokens[i, : len(page.tokens)] = page.tokens
@@ -60,11 +64,14 @@ class Pages:
         def wide(values: np.ndarray, fill: float) -> np.ndarray:
             return np.pad(values, ((0, 0), (0, most - values.shape[1])), constant_values=fill)
 
+        target = np.concatenate([wide(page.target, NONE) for page in pages])
+        words = np.unique(np.concatenate([tokens.ravel(), target[target != NONE]]))
         return cls(
             tokens,
+            words.astype(np.int32),
             np.repeat(np.arange(len(pages), dtype=np.int32), [len(page.before) for page in pages]),
             _joined([page.before for page in pages]).astype(np.int32),
-            np.concatenate([wide(page.target, NONE) for page in pages]).astype(np.int32),
+            np.where(target == NONE, NONE, np.searchsorted(words, target)).astype(np.int32),
             np.concatenate([wide(page.law, 0.0) for page in pages]).astype(np.float32),
             _joined([page.heard for page in pages]).astype(np.int8),
             np.array([page.decisions for page in pages]),
@@ -78,7 +85,7 @@ class Pages:
         rows = [np.flatnonzero(self.row == i) for i in index]
         at, row = _joined(rows), np.repeat(np.arange(len(index), dtype=np.int32), [len(found) for found in rows])
         predictions = (self.before[at], self.target[at], self.law[at], self.heard[at])
-        return Pages(self.tokens[index], row, *predictions, self.decisions[index])
+        return Pages(self.tokens[index], self.words, row, *predictions, self.decisions[index])
 
 
 def length(num_episodes: int) -> int:
@@ -171,12 +178,12 @@ def _joined(parts: Sequence[np.ndarray]) -> Int[np.ndarray, " n"]:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A batch as tensors; `words` are the tokens that occur, and `target` gives the branches as indices into them."""
+    """A batch as tensors; `there` says which branches are real."""
 
     tokens: Any
+    words: Any
     row: Any
     before: Any
-    words: Any
     target: Any
     there: Any
     law: Any
@@ -198,24 +205,12 @@ class PageColumns:
     def prepare(self, torch: Any, documents: Pages, device: str = "cpu") -> Sheet:
         """A batch on a device; what fills pages up, nothing attends to."""
         pages = documents
-        there = pages.target != NONE
-        occurs = np.zeros(1 + max(int(pages.tokens.max()), int(pages.target.max())), dtype=bool)
-        occurs[pages.tokens], occurs[pages.target[there]] = True, True
-        number = (np.cumsum(occurs, dtype=np.int32) - 1).clip(min=0)
-
-        def tensor(values: np.ndarray) -> Any:
-            return torch.from_numpy(values).to(device)
-
+        arrays = (pages.tokens, pages.words, pages.row, pages.before, pages.target)
+        tokens, words, row, before, target = (torch.from_numpy(values).to(device) for values in arrays)
+        law, heard = (torch.from_numpy(values).to(device) for values in (pages.law, pages.heard))
+        branches = target.clamp(min=0).long()
         return Sheet(
-            tensor(pages.tokens),
-            tensor(pages.row),
-            tensor(pages.before),
-            tensor(np.flatnonzero(occurs)),
-            tensor(number[np.where(there, pages.target, 0)]).long(),
-            tensor(there),
-            tensor(pages.law),
-            tensor(pages.heard).bool(),
-            int(pages.decisions.sum()),
+            tokens, words, row, before, branches, target != NONE, law, heard.bool(), int(pages.decisions.sum())
         )
 
     def losses(self, torch: Any, model: Any, batch: Sheet) -> tuple[Any, Any]:

@@ -57,12 +57,11 @@ def pretrain(
     torch.set_num_threads(recipe.threads)
     model = build_model(transformers, tokenizer, recipe, columns.length(recipe.episodes))
     before = _begin_with(model, columns, start) if start else None
-    training = Training(torch, model, columns, recipe, place)
+    training = Training(torch, model, columns, recipe, place, compiled=watch.compiled)
     config = {"world": spec, "world_sha256": world_digest(tables), "recipe": asdict(recipe), "start": before, **drawn}
     unfinished = Unfinished(out, {**config, "processes": place.processes})
     unfinished.restore(training)
     distance = DistanceToOracle(torch, beliefs, columns, recipe, place.device) if watch.evaluate_every else None
-    began = time.perf_counter()
     last = watched(training, source, unfinished, watch, distance, report or (lambda found: None))
     if place.rank:
         return {}
@@ -77,7 +76,8 @@ def pretrain(
         "recipe": asdict(recipe),
         "start": before,
         **drawn,
-        "trained_s": round(time.perf_counter() - began, 1),
+        "trained_s": round(training.elapsed_s, 1),
+        "trained_on": ", ".join(training.devices),
         "loss": last.get("loss"),
     }
     found = save(model.to("cpu"), tokenizer, about, out, measured_by(beliefs))

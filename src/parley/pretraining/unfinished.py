@@ -16,7 +16,7 @@ from parley.core.errors import BadInput, ParleyError
 from parley.pretraining.loop import Training
 from parley.runs.directory import storage, write_whole
 
-FORMAT = "parley-training/1"
+FORMAT = "parley-training/2"
 STATE, METRICS = "training.json", "metrics.jsonl"
 
 
@@ -33,7 +33,7 @@ class Unfinished:
 
     def __init__(self, out: Path, config: dict[str, Any]) -> None:
         self.folder, self.config = out.with_name(out.name + ".training"), json.loads(json.dumps(config))
-        self.step = 0
+        self.step, self._spent = 0, (0.0, list[str]())
         if (self.folder / STATE).exists():
             self._read()
 
@@ -41,6 +41,7 @@ class Unfinished:
         try:
             kept = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
             format_, config, self.step = kept["format"], kept["config"], int(kept["step"])
+            self._spent = float(kept["elapsed_s"]), list(kept["devices"])
         except (OSError, ValueError, KeyError, TypeError) as wrong:
             raise BadInput(
                 f"{str(self.folder)!r} is no unfinished training that can be read ({wrong!r}): remove it"
@@ -76,7 +77,7 @@ class Unfinished:
             raise BadInput(
                 f"the state in {str(folder)!r} is damaged ({wrong!r}): remove {str(self.folder)!r}"
             ) from None
-        training.step = self.step
+        training.step, (training.elapsed_s, training.devices) = self.step, self._spent
         curve = self.folder / METRICS
         lines = curve.read_text(encoding="utf-8").splitlines(keepends=True) if curve.exists() else []
         write_whole(curve, "".join(line for line in lines if _step_of(line) <= self.step).encode())
@@ -101,6 +102,7 @@ class Unfinished:
             shutil.rmtree(state, ignore_errors=True)
             os.replace(draft, state)
             kept = {"format": FORMAT, "step": training.step, "config": self.config}
+            kept |= {"elapsed_s": training.elapsed_s, "devices": training.devices}
             write_whole(self.folder / STATE, json.dumps(kept, indent=1).encode())
         except OSError as wrong:
             shutil.rmtree(draft, ignore_errors=True)

@@ -22,11 +22,12 @@ NUM_DOCUMENTS = 32
 
 @dataclass(frozen=True)
 class Watch:
-    """How a training is watched and kept; its weights do not depend on it."""
+    """How a training is watched, kept and made fast; its weights depend on it in the last digits at most."""
 
     evaluate_every: int = 0  # steps; 0: not before the end
     keep_s: float = 60.0  # from one state on disk to the next
     tensorboard: Path | None = None  # a directory for its logs
+    compiled: bool = False  # by torch.compile: a minute at first, then fewer and larger kernels on a GPU
 
 
 class DistanceToOracle:
