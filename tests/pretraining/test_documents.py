@@ -12,7 +12,7 @@ from parley.core.said import Menu, Opening, Outcome
 from parley.planners.exact import ExactPlanner, ExpertPlanner
 from parley.pretraining.architecture import build_model
 from parley.pretraining.columns import Columns
-from parley.pretraining.documents import BEHAVIOURS, Documents, averaged, sample_documents
+from parley.pretraining.documents import BEHAVIOURS, Documents, sample_documents
 from parley.pretraining.recipe import Recipe
 from parley.pretraining.tokenizer import world_lines, world_tokenizer
 from parley.theory.beliefs import Beliefs
@@ -44,17 +44,6 @@ def test_labels_are_those_of_the_expert_who_knows_the_latent(behaviour):
     for e, h in told(documents, tables, expert):
         probs = expert.propose(menu, np.empty((20, 0), dtype=object)).probs
         np.testing.assert_allclose(documents.labels[:, e, h], probs)
-
-
-@pytest.mark.parametrize("behaviour", BEHAVIOURS)
-def test_averaged_labels_are_the_proposals_of_the_exact_planner(behaviour):
-    tables = household()
-    beliefs = Beliefs(tables)
-    documents = averaged(beliefs, sample_documents(beliefs, 20, 3, (1,), behaviour=behaviour))
-    oracle, menu = ExactPlanner(beliefs), Menu.shared(tables.menus[0])
-    for e, h in told(documents, tables, oracle):
-        probs = oracle.propose(menu, np.empty((20, 0), dtype=object)).probs
-        np.testing.assert_allclose(documents.labels[:, e, h], probs, atol=1e-9)
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)

@@ -85,8 +85,6 @@ def test_averaged_labels_lead_to_the_oracle_and_are_named_on_the_card(tables, tm
     assert about["error"]["uniform"]["mean"] < 0.2 * start["error"]["uniform"]["mean"]
     card = (tmp_path / "averaged" / "README.md").read_text()
     assert "--labels averaged" in card and "over the exact posterior" in card
-    with pytest.raises(BadInput, match="labels='averaged', rho=0.5"):
-        replace(recipe, labels="averaged", rho=0.5, behaviour="uniform")
     with pytest.raises(BadInput, match="labels='mean'"):
         replace(recipe, labels="mean")
 

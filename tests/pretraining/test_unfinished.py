@@ -72,6 +72,12 @@ def test_an_unfinished_training_is_not_taken_for_another(tables, tmp_path):
         pretrain(tables, "random", tmp_path / "out", TINY, kill_after(5, []), watch=ALWAYS)
     with pytest.raises(BadInput, match="another recipe"):
         pretrain(tables, "random", tmp_path / "out", replace(TINY, learning_rate=1e-3))
+    file = tmp_path / "out.training" / "training.json"
+    kept = json.loads(file.read_text())
+    del kept["config"]["recipe"]["initial"]  # an option that this version did not have yet
+    file.write_text(json.dumps(kept))
+    with pytest.raises(Killed):
+        pretrain(tables, "random", tmp_path / "out", TINY, kill_after(6, []), watch=ALWAYS)
     (state,) = (tmp_path / "out.training").glob("state-*")
     (state / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(BadInput, match="damaged"):

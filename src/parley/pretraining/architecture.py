@@ -4,6 +4,7 @@ from typing import Any
 
 from parley.core.errors import BadInput, MissingExtra
 from parley.core.spec import suggestion
+from parley.pretraining.initial import look_back
 from parley.pretraining.recipe import Recipe
 
 EXPERTS, EXPERTS_USED = 4, 2  # of a mixture of experts
@@ -20,7 +21,7 @@ def require_torch() -> tuple[Any, Any]:
 
 
 def build_model(transformers: Any, tokenizer: Any, recipe: Recipe, positions: int) -> Any:
-    """A causal language model with random weights; options that an architecture does not know are not set.
+    """A causal language model with its initial weights; options that an architecture does not know are not set.
 
     Raises `BadInput` where transformers has no causal language model of that name.
     """
@@ -58,4 +59,7 @@ def build_model(transformers: Any, tokenizer: Any, recipe: Recipe, positions: in
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return transformers.AutoModelForCausalLM.from_config(config)
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    if recipe.initial == "look-back":
+        look_back(require_torch()[0], model, recipe.seed)
+    return model

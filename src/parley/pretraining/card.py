@@ -11,6 +11,8 @@ from parley.theory.beliefs import Beliefs
 NUM_DOCUMENTS = 128
 AVERAGED = """,
 averaged over the exact posterior of the latent (its mean given the transcript: the same minimiser with less noise)"""
+EXPECTED = """;
+what is heard is learned from its exact law given the transcript, averaged in the same way"""
 
 CARD = """---
 library_name: transformers
@@ -84,7 +86,7 @@ def card(about: dict[str, Any], tables: Tables, default: Callable[[str], dict[st
         tokens=recipe["tokens"],
         behaviour=recipe["behaviour"],
         rho=f", a share {recipe['rho']} of episodes the expert's own" if recipe["rho"] else "",
-        labels=AVERAGED if recipe.get("labels") == "averaged" else "",
+        labels=AVERAGED * (recipe.get("labels") == "averaged") + EXPECTED * (recipe.get("observations") == "averaged"),
         commands="\n    ".join(commands),
         last=", in the last command" if len(commands) > 1 else "",
         documents=error["documents"],

@@ -20,6 +20,7 @@ class Batch:
     tokens: Any
     laws: list[tuple[np.ndarray, Any, Any]]  # positions in an episode, token ids of the menu, law
     heard: Any  # tokens of the observations, (n, T, H+1)
+    expected: Any = None  # the law of the observations (n, T, H+1, O), where it is to be predicted in their place
 
     @property
     def num_tokens(self) -> int:
@@ -87,18 +88,21 @@ class Columns:
         for k, (positions, law) in enumerate(self.labels(documents)):
             laws.append((positions, tensor(self.parts[k] - self.first), tensor(law.astype(np.float32))))
         heard = tensor(self.observation[documents.observations] - self.first)
-        return Batch(tensor(self.tokens(documents)), laws, heard)
+        expected = None if documents.expected is None else tensor(documents.expected.astype(np.float32))
+        return Batch(tensor(self.tokens(documents)), laws, heard, expected)
 
     def losses(self, torch: Any, model: Any, batch: Batch) -> tuple[Any, Any]:
-        """Mean cross-entropy on the expert's law at subgoal positions, and on the observations that followed."""
+        """Mean cross-entropy on the expert's law at subgoals, and on the observations that followed, or their law."""
         log_probs = self.log_law(torch, model, batch)
         label_loss = log_probs.new_zeros(())
         for positions, menu, law in batch.laws:
             label_loss = label_loss - (law * log_probs[:, :, positions][..., menu]).sum(dim=-1).mean()
         horizon = batch.heard.shape[2] - 1
         before = np.concatenate([[0], self.per_step * np.arange(1, horizon + 1)])  # the token before each observation
-        observation_loss = -log_probs[:, :, before].gather(-1, batch.heard[..., None]).mean()
-        return label_loss, observation_loss
+        ahead = log_probs[:, :, before]
+        if batch.expected is None:
+            return label_loss, -ahead.gather(-1, batch.heard[..., None]).mean()
+        return label_loss, -(batch.expected * ahead[..., self.observation - self.first]).sum(dim=-1).mean()
 
     def log_law(self, torch: Any, model: Any, batch: Batch) -> Any:
         """log P(next token) after every token, (n, T, tokens of an episode, V), V from the `first` one on."""

@@ -14,7 +14,6 @@ from parley.core.draws import sample_rows
 from parley.core.errors import BadInput
 from parley.pretraining.behaviour import Acting, Behaviour
 from parley.theory.beliefs import Beliefs
-from parley.theory.posterior import bail, normalised
 
 BEHAVIOURS = ("mixed", "uniform")
 EXPERT = -1  # the behaviour of an episode that the expert of z demonstrates
@@ -30,6 +29,7 @@ class Documents:
     subgoals: Int[np.ndarray, "N T H"]  # of the behaviour
     labels: Float[np.ndarray, "N T H G"]  # pi*_z
     behaviours: Int[np.ndarray, "N T"] | None = None  # who acted: an index into the mix, or EXPERT
+    expected: Float[np.ndarray, "N T H+1 O"] | None = None  # the law to be learned of what is heard, where not what came
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -44,6 +44,7 @@ class Documents:
             subgoals=self.subgoals[index],
             labels=self.labels[index],
             behaviours=None if self.behaviours is None else self.behaviours[index],
+            expected=None if self.expected is None else self.expected[index],
         )
 
     def first(self, num_episodes: int) -> "Documents":
@@ -55,6 +56,7 @@ class Documents:
             subgoals=self.subgoals[:, :num_episodes],
             labels=self.labels[:, :num_episodes],
             behaviours=None if self.behaviours is None else self.behaviours[:, :num_episodes],
+            expected=None if self.expected is None else self.expected[:, :num_episodes],
         )
 
 
@@ -151,23 +153,6 @@ def follow(beliefs: Beliefs, documents: Documents) -> Followed:
             place, prob = beliefs.advance(h + 1, place, z, documents.subgoals[:, e, h], seen[:, h + 1])
             likelihood[:, e, h + 1] = prob
     return Followed(labels, likelihood, nodes)
-
-
-def averaged(beliefs: Beliefs, documents: Documents) -> Documents:
-    """The same trajectories, labelled with pi*_z averaged over the posterior of z at each step (BAIL, theory.md 2).
-
-    That is the mean of pi*_z given all that a reader of the document knows, so the loss has the same minimiser, and its
-    gradient is without the noise of which z was drawn. The behaviour must not know z, as in `draw` with rho = 0.
-    """
-    t, n, (num_episodes, horizon) = beliefs.tables, len(documents), documents.subgoals.shape[1:]
-    every = documents[np.repeat(np.arange(n), t.num_latents)]
-    followed = follow(beliefs, replace(every, latents=np.tile(np.arange(t.num_latents), n)))
-    with np.errstate(divide="ignore"):
-        heard = np.log(followed.likelihood).reshape(n, t.num_latents, -1).cumsum(axis=-1)
-        weights = np.log(t.prior)[:, None, None] + heard.reshape(n, t.num_latents, num_episodes, horizon + 1)[..., :-1]
-    posterior = normalised(np.moveaxis(weights, 1, -1))  # N T H Z
-    experts = np.moveaxis(followed.labels.reshape(n, t.num_latents, num_episodes, horizon, -1), 1, -2)
-    return replace(documents, labels=bail(posterior, experts))
 
 
 def row_keys(rows: np.ndarray) -> np.ndarray:

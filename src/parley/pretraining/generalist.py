@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,8 +26,8 @@ from parley.planners.exact import ExactPlanner
 from parley.planners.language_model import LanguageModelPlanner
 from parley.pretraining.architecture import build_model, require_torch
 from parley.pretraining.card import chain
-from parley.pretraining.documents import averaged, sample_documents
-from parley.pretraining.initial import look_back
+from parley.pretraining.averaged import averaged
+from parley.pretraining.documents import sample_documents
 from parley.pretraining.loop import Place, Source, Training
 from parley.pretraining.pages import LENGTH, PageColumns, Pages, length, pages_of
 from parley.pretraining.recipe import PRESETS, Recipe
@@ -213,8 +213,7 @@ def pretrain_generated(
     tokenizer, place, watch = word_tokenizer(), Place.here(torch), watch or Watch()
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
-    model = build_model(transformers, tokenizer, recipe, LENGTH)
-    look_back(torch, model, recipe.seed)
+    model = build_model(transformers, tokenizer, replace(recipe, initial="look-back"), LENGTH)
     before = _begin_with(model, start) if start else None
     training = Training(torch, model, PageColumns(), recipe, place, compiled=watch.compiled)
     config = {"world": "generated", "families": families, "plain": plain, "recipe": asdict(recipe), "start": before}

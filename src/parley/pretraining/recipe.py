@@ -6,7 +6,8 @@ from parley.core.errors import BadInput
 from parley.core.spec import suggestion
 
 PRECISIONS = ("float32", "bfloat16", "auto")
-LABELS = ("expert", "averaged")
+LABELS, OBSERVATIONS = ("expert", "averaged"), ("heard", "averaged")
+INITIALS = ("random", "look-back")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class Recipe:
     accumulate: int = 1  # parts in which a batch goes through the model, where it does not fit at once
     architecture: str = "llama"  # any causal language model of transformers, by its model type
     precision: str = "auto"  # of matrix products; auto: bfloat16 on a GPU that has it, else float32
-    labels: str = "expert"  # pi*_z of the document's z; averaged: over the posterior of z, see `documents.averaged`
+    labels: str = "expert"  # pi*_z of the document's z; averaged: over the posterior of z, see `averaged`
+    observations: str = "heard"  # what came; averaged: its law, averaged over the posterior of z
+    initial: str = "random"  # weights; look-back: see `initial`; a generalist always begins so
 
     def __post_init__(self) -> None:
         for name in ("episodes", "tokens", "width", "layers", "heads", "batch", "threads", "accumulate"):
@@ -46,12 +49,10 @@ class Recipe:
             raise BadInput("observation_weight=0 and label_weight=0: there is nothing to learn")
         if self.batch % self.accumulate:
             raise BadInput(f"accumulate={self.accumulate}: expected a divisor of batch={self.batch}")
-        if self.precision not in PRECISIONS:
-            raise BadInput(f"precision={self.precision!r}: expected {', '.join(PRECISIONS)}")
-        if self.labels not in LABELS:
-            raise BadInput(f"labels={self.labels!r}: expected {' or '.join(LABELS)}")
-        if self.labels == "averaged" and self.rho:
-            raise BadInput(f"labels='averaged', rho={self.rho}: the posterior is exact only where nobody acts on z")
+        known = {"precision": PRECISIONS, "labels": LABELS, "observations": OBSERVATIONS, "initial": INITIALS}
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise BadInput(f"{name}={getattr(self, name)!r}: expected {' or '.join(values)}")
 
 
 PRESETS: dict[str, Recipe] = {
@@ -59,7 +60,15 @@ PRESETS: dict[str, Recipe] = {
     "shortcut": Recipe(episodes=64, tokens=10_000_000, width=48, layers=3, heads=3, batch=8),
     "team": Recipe(episodes=24, tokens=12_000_000, width=48, layers=3, heads=3, batch=16),
     "household": Recipe(episodes=24, tokens=18_000_000, width=64, layers=4, heads=4, batch=32),
-    "weather": Recipe(episodes=24, tokens=14_000_000, width=64, layers=4, heads=4, batch=8),
+    "weather": Recipe(
+        episodes=24,
+        tokens=6_000_000,
+        batch=8,
+        learning_rate=2e-3,
+        labels="averaged",
+        observations="averaged",
+        initial="look-back",
+    ),
     "house": Recipe(episodes=12, tokens=4_500_000, width=64, layers=4, heads=4, batch=32),
     "generated": Recipe(episodes=32, tokens=24_000_000, width=96, layers=4, heads=4, batch=16, learning_rate=2e-3),
     "keys": Recipe(episodes=12, tokens=3_000_000, width=64, layers=4, heads=4, batch=32),

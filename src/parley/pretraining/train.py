@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from parley.pretraining.architecture import build_model, require_torch
 from parley.pretraining.card import card, measure
 from parley.pretraining.columns import Columns
 from parley.pretraining.dataset import Dataset, world_digest
-from parley.pretraining.documents import averaged, sample_documents
+from parley.pretraining.averaged import averaged
+from parley.pretraining.documents import Documents, sample_documents
+from parley.pretraining.evaluate import matching
 from parley.pretraining.loop import NotANumber, Place, Source, Training
 from parley.pretraining.recipe import PRESETS, Recipe
 from parley.pretraining.tokenizer import world_tokenizer
@@ -92,11 +94,12 @@ def _source(beliefs: Beliefs, recipe: Recipe, data: Path | None) -> tuple[Source
         def stream(step: int) -> Any:
             seed = (recipe.seed, 0, step)
             drawn = sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour, True)
-            return averaged(beliefs, drawn) if recipe.labels == "averaged" else drawn
+            return _targets(beliefs, recipe, drawn)
 
         return stream, {}
-    if recipe.labels != "expert":
-        raise BadInput(f"labels={recipe.labels!r}: those of the data in {str(data)!r} are the expert's; leave it out")
+    for name, plain in (("labels", "expert"), ("observations", "heard")):
+        if (asked := getattr(recipe, name)) != plain:
+            raise BadInput(f"{name}={asked!r}: in the data in {str(data)!r} they are {plain!r}; leave it out")
     dataset = Dataset(data, beliefs.tables)
     if dataset.config.episodes < recipe.episodes:
         raise BadInput(
@@ -110,6 +113,15 @@ def _source(beliefs: Beliefs, recipe: Recipe, data: Path | None) -> tuple[Source
         )
     config = {"data": asdict(dataset.config), "files": [entry["sha256"] for entry in dataset.manifest["files"]]}
     return lambda step: dataset.batch(step, recipe.batch, recipe.seed).first(recipe.episodes), {"documents": config}
+
+
+def _targets(beliefs: Beliefs, recipe: Recipe, drawn: Documents) -> Documents:
+    """Documents with what is to be learned of them: as it was drawn, or averaged over the posterior."""
+    if "averaged" not in (recipe.labels, recipe.observations):
+        return drawn
+    known = averaged(beliefs, drawn, matching(recipe.rho))
+    labels = known.labels if recipe.labels == "averaged" else drawn.labels
+    return replace(drawn, labels=labels, expected=known.expected if recipe.observations == "averaged" else None)
 
 
 def watched(

@@ -9,11 +9,13 @@ import json
 import math
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from parley.core.errors import BadInput, ParleyError
 from parley.pretraining.loop import Training
+from parley.pretraining.recipe import Recipe
 from parley.runs.directory import storage, write_whole
 
 FORMAT = "parley-training/2"
@@ -41,6 +43,7 @@ class Unfinished:
         try:
             kept = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
             format_, config, self.step = kept["format"], kept["config"], int(kept["step"])
+            config["recipe"] = asdict(Recipe()) | config["recipe"]  # options that came later had their defaults
             self._spent = float(kept["elapsed_s"]), list(kept["devices"])
         except (OSError, ValueError, KeyError, TypeError) as wrong:
             raise BadInput(
