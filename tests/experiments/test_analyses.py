@@ -291,16 +291,22 @@ def test_the_width_that_binds_is_no_evidence_of_the_exponent():
 
 def test_demo_ratio():
     def make(gap, half):
-        return lambda c, rng: np.array([[0.01, 0.01 + gap * bool(c.rho), half, 2.0, 1.9, 1.0]])
+        found = ((0.01, 0.001), (0.01 + gap, 0.001), (gap, half), (2.0, 0.1), (1.9, 0.1), (1.0, 0.2))
+        return lambda c, rng: np.array(found)
 
     assert verdict(demo_ratio, make(0.01, 0.001)) == SUPPORTED
     assert verdict(demo_ratio, make(-0.01, 0.001)) == NOT_SUPPORTED
     assert verdict(demo_ratio, make(0.001, 0.01)) == UNDECIDED
     cells = demo_ratio.cells(False)
-    assert len({c.world for c in cells}) >= 3 and len({c.width for c in cells}) == 4
+    shares = {(c.rho, c.label_error) for c in cells}
+    assert {rho for rho, _ in shares} == {wrong for _, wrong in shares} == {0.0, 0.25, 0.5, 0.75, 1.0}
+    assert all(rho == 0 or wrong == 0 for rho, wrong in shares)  # corrupted separately
+    every = {(world, width, *share) for world in demo_ratio.WORLDS for width in demo_ratio.WIDTHS for share in shares}
+    assert {(c.world, c.width, c.rho, c.label_error) for c in cells} == every and len(every) == len(cells) == 108
     rows = demo_ratio.analyse(cells, [make(0.01, 0.001)(c, None) for c in cells]).rows
-    assert {row["delusion"] for row in rows} == {1.0}
-    assert {c.matching for c in cells if c.label_error} == {"exact:label_error=0.5", "exact:label_error=1.0"}
+    assert {tuple(row["delusion_interval"]) for row in rows} == {(0.8, 1.2)}
+    assert {"closer_by" in row for row in rows if not row["rho"] + row["label_error"]} == {False}
+    assert {c.matching for c in cells if c.label_error} == {f"exact:label_error={x}" for x in (0.25, 0.5, 0.75, 1.0)}
 
 
 def test_world_model():
