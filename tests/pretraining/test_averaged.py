@@ -19,7 +19,12 @@ NUM = 20
 
 @pytest.mark.parametrize(
     ("tables", "rho", "behaviour"),
-    [(household(), 0.0, "mixed"), (household(), 0.3, "uniform"), (weather(), 0.0, "uniform"), (weather(), 1.0, "uniform")],
+    [
+        (household(), 0.0, "mixed"),
+        (household(), 0.3, "uniform"),
+        (weather(), 0.0, "uniform"),
+        (weather(), 1.0, "uniform"),
+    ],
 )
 def test_they_are_what_the_exact_reader_says(tables, rho, behaviour):
     beliefs, rows = Beliefs(tables), np.arange(NUM)
