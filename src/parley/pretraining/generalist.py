@@ -25,8 +25,8 @@ from parley.core.tables import Tables
 from parley.planners.exact import ExactPlanner
 from parley.planners.language_model import LanguageModelPlanner
 from parley.pretraining.architecture import build_model, require_torch
-from parley.pretraining.card import chain
 from parley.pretraining.averaged import averaged
+from parley.pretraining.card import chain
 from parley.pretraining.documents import sample_documents
 from parley.pretraining.loop import Place, Source, Training
 from parley.pretraining.pages import LENGTH, PageColumns, Pages, length, pages_of

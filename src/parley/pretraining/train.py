@@ -14,10 +14,10 @@ from parley.core.errors import BadInput, ParleyError
 from parley.core.tables import Tables
 from parley.models.checkpoint import FORMAT, Checkpoint
 from parley.pretraining.architecture import build_model, require_torch
+from parley.pretraining.averaged import averaged
 from parley.pretraining.card import card, measure
 from parley.pretraining.columns import Columns
 from parley.pretraining.dataset import Dataset, world_digest
-from parley.pretraining.averaged import averaged
 from parley.pretraining.documents import Documents, sample_documents
 from parley.pretraining.evaluate import matching
 from parley.pretraining.loop import NotANumber, Place, Source, Training
