@@ -3,8 +3,8 @@
 Every family of the sets `held-out seeds` and `held-out kind` is another world, run for 32 episodes with one latent
 from its prior; all planners meet the same ones with the same random numbers. Beside it stand the exact planner, which
 knows the family, posterior sampling, and choosing at random. Decoding is greedy, as in deployed planners. A family has
-a trap where the exact planner, greedy and without exploration, goes on paying under some latent (theory.md 4). `curve`
-cells train small checkpoints on few or many families.
+a trap where the exact planner, greedy and without exploration, goes on paying under some latent (theory.md 4). `Grown`
+cells train small checkpoints on few or many families: minutes each on a GPU, hours on a core.
 """
 
 import tempfile
@@ -52,6 +52,7 @@ ARMS: dict[str, tuple[str, str]] = {
     "posterior sampling": ("posterior-sampling", "none"),
     "at random": ("random", "none"),
 }
+CURVE = ((64, 64), (1024, 64), (16_384, 64), (16_384, 32))  # families and width of the checkpoints of the curve
 CHUNK = 16  # families of a cell: what is lost when it is interrupted
 HALF = 0.5
 EPSILON = "epsilon-greedy saves, traps"
@@ -73,7 +74,7 @@ class Grown(RunConfig):
 
     families: int = 0
     width: int = 64
-    tokens: int = 3_000_000
+    tokens: int = 172_032_000  # 7,000 steps
 
     @property
     def seen(self) -> int:
@@ -84,7 +85,7 @@ class Grown(RunConfig):
 
     def recipe(self) -> Recipe:
         return Recipe(
-            episodes=EPISODES, tokens=self.tokens, width=self.width, layers=3, heads=4, batch=8, learning_rate=3e-3
+            episodes=EPISODES, tokens=self.tokens, width=self.width, layers=4, heads=4, batch=32, learning_rate=2e-3
         )
 
 
@@ -101,11 +102,8 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     shipped = 16 if quick else 64
     found += [RunConfig(world, *arm, episodes=EPISODES, runs=shipped) for world in SHIPPED for arm in ARMS.values()]
     if not quick:
-        found += [
-            Grown(SEEDS, "grown", episodes=EPISODES, runs=64, families=families, width=width)
-            for width in (32, 64)
-            for families in (8, 64, 512, 0)
-        ]
+        curve = dict(episodes=EPISODES, runs=64)
+        found += [Grown(SEEDS, "grown", families=n, width=w, **curve) for n, w in CURVE]  # type: ignore[arg-type]
     return found
 
 

@@ -107,10 +107,16 @@ def chain(about: dict[str, Any], default: Callable[[str], dict[str, Any]]) -> li
             stage["recipe"],
             default(stage["world"]),
             out,
-            (f" --start {outs[i - 1]}" if i else "") + " --plain" * bool(stage.get("plain")),
+            (f" --start {outs[i - 1]}" if i else "") + _of_families(stage),
         )
         for i, (stage, out) in enumerate(zip(stages, outs, strict=True))
     ]
+
+
+def _of_families(stage: dict[str, Any]) -> str:
+    """The options of a training on generated worlds."""
+    number = stage.get("families")
+    return " --plain" * bool(stage.get("plain")) + (f" --families {number}" if number else "")
 
 
 def command(world: str, recipe: dict[str, Any], default: dict[str, Any], out: str, rest: str) -> str:

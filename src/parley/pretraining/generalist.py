@@ -56,7 +56,8 @@ pipeline_tag: text-generation
 # A planner for worlds it has never seen
 
 A Llama-architecture language model of {parameters:,} parameters, trained on generated families of worlds of the kinds
-{trained}; never on the kinds {held_out}. It reads a world's rules and menu, then the transcript of a run:
+{trained}; never on the kinds {held_out}.
+It reads a world's rules and menu, then the transcript of a run:
 
     {example}
 
@@ -234,7 +235,7 @@ def pretrain_generated(
         "trained_on": ", ".join(training.devices),
         "loss": last.get("loss"),
     }
-    found = save(model.to("cpu"), tokenizer, about, out, _measured)
+    found = save(model.to("cpu").half(), tokenizer, about, out, _measured)  # which computes in float32 again
     unfinished.finish(out)
     return found
 

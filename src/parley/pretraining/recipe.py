@@ -70,7 +70,9 @@ PRESETS: dict[str, Recipe] = {
         initial="look-back",
     ),
     "house": Recipe(episodes=12, tokens=4_500_000, width=64, layers=4, heads=4, batch=32),
-    "generated": Recipe(episodes=32, tokens=24_000_000, width=96, layers=4, heads=4, batch=16, learning_rate=2e-3),
+    "generated": Recipe(  # minutes of a GPU, a day of a core
+        episodes=32, tokens=653_721_600, width=160, layers=6, heads=10, batch=64, learning_rate=1.5e-3
+    ),
     "keys": Recipe(episodes=12, tokens=3_000_000, width=64, layers=4, heads=4, batch=32),
 }
 

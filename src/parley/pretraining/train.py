@@ -133,7 +133,7 @@ def watched(
     report: Report,
 ) -> dict[str, float]:
     """Train to the end, the first process keeping the state and the curve; the last step's report."""
-    first, kept, last = training.place.rank == 0, time.monotonic(), dict[str, float]()
+    first, kept, last = training.place.rank == 0, time.monotonic(), unfinished.latest()
     often = max(1, training.steps // NOTED)
     board: Any = tensorboard(watch.tensorboard) if first else None
     try:

@@ -125,6 +125,12 @@ class Unfinished:
             with (self.folder / METRICS).open("a", encoding="utf-8") as curve:
                 curve.write(json.dumps(found) + "\n")
 
+    def latest(self) -> dict[str, float]:
+        """The last point of the curve; of a training that was at its end already, the last step's."""
+        curve = self.folder / METRICS
+        lines = curve.read_text(encoding="utf-8").splitlines() if curve.exists() else []
+        return json.loads(lines[-1]) if lines else {}
+
     def finish(self, out: Path) -> None:
         """The checkpoint is there: the curve joins it, the rest goes."""
         if (self.folder / METRICS).exists():
