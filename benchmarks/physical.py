@@ -1,19 +1,21 @@
 """Whole subgoals of `house` in worker processes, next to bare loops of `env.step` in as many processes.
 
-    python benchmarks/physical.py [--pairs 8] [--runs 64] [--workers 1 2]
+    python benchmarks/physical.py [--pairs 8] [--launches 3] [--runs 64] [--workers 1 2] [--cohorts 1]
 
-One side of a pair is an episode of `house:workers=N`, subgoals drawn at random, through the vectorised text
-environment: Actor, Reporter, checks, processes and all, with N processes that wait for each other after every subgoal.
-The other is N processes that do the very same low-level actions in the very same mazes from the same places, so that
-the physics is the same: each has recorded, before the clock starts, the actions of its worker's runs, and then
+One side of a pair is an episode of `house`, subgoals drawn at random, through the vectorised text environment: Actor,
+Reporter, checks, processes and all. The runs are in so many cohorts, each in a thread and with its share of the
+processes, as `parley run --cohort` has them; the processes of a cohort wait for each other after every subgoal.
+The other is as many processes that do the very same low-level actions in the very same mazes from the same places, so
+that the physics is the same: each has recorded, before the clock starts, the actions of its worker's runs, and then
 calls `HouseMaze.step` on them, one after another, waiting for nobody. Both are timed alternately, environments made and
 processes warm; resets are not timed. Printed: subgoals and low-level actions a second, and the median of the ratios
-of wall times with a 95% bootstrap interval.
+of wall times over several launches of all processes, with a 95% bootstrap interval.
 """
 
 import argparse
 import multiprocessing
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gymnasium as gym
@@ -73,22 +75,26 @@ def bare_seconds(pipes, rows: list[np.ndarray], number: int, said: np.ndarray) -
     return time.perf_counter() - began, actions
 
 
-def seconds(envs, number: int, said: np.ndarray) -> tuple[float, int]:
+def seconds(pool: ThreadPoolExecutor, cohorts: list, parts: list[np.ndarray], number: int, said: np.ndarray):
     """Wall time and low-level actions of an episode of these subgoals; `reset` is not timed."""
-    taken = actions = 0
-    envs.reset(options={"episode": number})
-    for step in said:
-        began = time.perf_counter()
-        *_, info = envs.step(step)
-        taken += time.perf_counter() - began
-        actions += int(info["low_level"].actions.sum())
-    return taken, actions
+    for envs in cohorts:
+        envs.reset(options={"episode": number})
+
+    def carry_out(envs, part: np.ndarray) -> int:
+        return sum(int(envs.step(step)[-1]["low_level"].actions.sum()) for step in said[:, part])
+
+    began = time.perf_counter()
+    actions = sum(pool.map(carry_out, cohorts, parts))
+    return time.perf_counter() - began, actions
 
 
-def measure(workers: int, runs: int, pairs: int) -> None:
-    world = assemble.world(f"house:workers={workers}")
+def launch(workers: int, runs: int, pairs: int, number_of_cohorts: int) -> tuple[list[float], float, int]:
+    """Ratios of wall times of fresh processes; seconds and low-level actions of our side."""
+    world = assemble.world(f"house:workers={workers // number_of_cohorts}")
     latents = np.arange(runs) % len(world.latents)
-    envs, menu = world.make(latents, Draws(SEED, runs)), np.array(world.tables.subgoals, dtype=object)
+    parts = np.array_split(np.arange(runs), number_of_cohorts)
+    cohorts = [world.make(latents[part], Draws(SEED, len(part), int(part[0]))) for part in parts]
+    menu, pool = np.array(world.tables.subgoals, dtype=object), ThreadPoolExecutor(number_of_cohorts)
     rows, pipes = np.array_split(np.arange(runs), workers), []
     for mine in rows:
         ours, theirs = SPAWN.Pipe()
@@ -97,7 +103,7 @@ def measure(workers: int, runs: int, pairs: int) -> None:
     ratios, times, taken = [], 0.0, 0
     for number in range(pairs + 1):
         said = menu[np.random.default_rng(number).integers(len(menu), size=(world.horizon, runs, 1))]
-        ours, actions = seconds(envs, number, said)
+        ours, actions = seconds(pool, cohorts, parts, number, said)
         theirs, same = bare_seconds(pipes, rows, number, said)
         assert actions == same, "a run is a function of its seed and subgoals"
         if number:  # the first pair warms both sides
@@ -105,13 +111,25 @@ def measure(workers: int, runs: int, pairs: int) -> None:
             times, taken = times + ours, taken + actions
     for pipe in pipes:
         pipe.send(None)
-    envs.close()
-    medians = [np.median(np.random.default_rng(i).choice(ratios, len(ratios))) for i in range(2000)]
+    for envs in cohorts:
+        envs.close()
+    return ratios, times, taken
+
+
+def measure(workers: int, args: argparse.Namespace) -> None:
+    found = [launch(workers, args.runs, args.pairs, args.cohorts) for _ in range(args.launches)]
+    ratios, times = np.array([one[0] for one in found]), sum(one[1] for one in found)
+    medians = []
+    for i in range(2000):  # launches are drawn, then pairs of each: how a process lies in memory matters
+        rng = np.random.default_rng(i)
+        drawn = ratios[rng.integers(len(ratios), size=len(ratios))]
+        medians.append(np.median(rng.permuted(drawn, axis=1)[:, rng.integers(args.pairs, size=args.pairs)]))
     low, high = np.percentile(medians, [2.5, 97.5])
-    subgoals = pairs * world.horizon * runs
+    subgoals = args.launches * args.pairs * assemble.world("house").horizon * args.runs
     print(
-        f"{workers} workers, {runs} runs, {pairs} pairs: {subgoals / times:.0f} subgoals/s, "
-        f"{taken / times:.0f} actions/s; wall time over bare steps {np.median(ratios):.3f} ({low:.3f} to {high:.3f})",
+        f"{workers} workers, {args.runs} runs in {args.cohorts} cohorts, {args.launches} x {args.pairs} pairs: "
+        f"{subgoals / times:.0f} subgoals/s, {sum(one[2] for one in found) / times:.0f} actions/s; "
+        f"wall time over bare steps {np.median(ratios):.3f} ({low:.3f} to {high:.3f})",
         flush=True,
     )
 
@@ -119,8 +137,12 @@ def measure(workers: int, runs: int, pairs: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--launches", type=int, default=3)
     parser.add_argument("--runs", type=int, default=64)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--cohorts", type=int, default=1, help="a divisor of every number of workers")
     args = parser.parse_args()
     for count in args.workers:
-        measure(count, args.runs, args.pairs)
+        if count % args.cohorts:
+            parser.error(f"--workers {count} are not shared evenly by --cohorts {args.cohorts}")
+        measure(count, args)

@@ -40,15 +40,21 @@ def test_every_pair_of_mechanisms_is_met_about_as_often(sound):
     assert len(visits) > 80 and min(visits) >= 5
 
 
-def test_ways_lead_to_a_pair():
+def test_ways_lead_to_the_pair_that_was_met_least():
     """Three states in a row; "on" leads on, "wait" stays; after the last "on" comes "end"."""
-    ways = Ways([["wait", "on"], ["wait", "on"], ["wait", "end"]], np.array([[0, 1], [1, 2], [2, 2]]))
-    assert np.isinf(ways.steps(("end", "on"))[:, ways.index[BEGINNING]]).all()  # no way leads back
-    pair = ("on", "end")
-    assert [ways.steps(pair)[s, ways.index[BEGINNING]] for s in range(3)] == [2, 1, np.inf]
-    assert ways.steps(pair)[2, ways.index["on"]] == 0 and ways.towards(pair, 2, "on").tolist() == [1]
-    assert ways.towards(pair, 0, "wait").tolist() == [1]
-    assert ways.towards(("wait", "end"), 2, "on").tolist() == [0]
+    then = np.zeros((3, 2, 3))
+    for s, (wait, on) in enumerate([(0, 1), (1, 2), (2, 2)]):
+        then[s, 0, wait] = then[s, 1, on] = 1
+    ways = Ways([["wait", "on"], ["wait", "on"], ["wait", "end"]], then)
+    often = {(a, b): 99 for a in (BEGINNING, "wait", "on", "end") for b in ("wait", "on", "end")}
+    met = {**often, ("on", "end"): 0, ("end", "wait"): 9}
+    worth = ways.worth(met, 4)
+    assert worth[0].max() == 0 and worth[3][0, ways.index[BEGINNING]] == pytest.approx(2e-4 + 1, abs=1e-4)
+    assert worth[1][2, ways.index["on"]] == 1 and worth[2][2, ways.index["on"]] == pytest.approx(1.01)
+    assert worth[2][0, ways.index[BEGINNING]] < 0.01  # too far off
+    for s, before in ((0, BEGINNING), (1, "on"), (2, "on")):
+        assert ways.best(s, before, met, worth[2]).tolist() == [1]
+    assert ways.best(2, "end", met, worth[0]).tolist() == [0]
 
 
 def test_wrong_tables_are_found_out():

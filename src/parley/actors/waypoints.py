@@ -1,6 +1,6 @@
 """The Actor of `house`: walks from middle to middle with a speed controller, and gives up where it gets no further."""
 
-import math
+from math import hypot, inf
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ STIFFNESS = 2.0  # force per missing metre a second
 NEAR, CALM = 0.08, 0.4  # metres, metres a second: arrived
 PATIENCE = 60  # actions without getting nearer
 ADVANCE = 0.02  # metres that count as getting nearer
-CORNER_AT = np.array([0.3, 0.3])  # metres from the middle
+CORNER_AT = 0.3  # metres from the middle, along x and y
 
 
 class WaypointActor:
@@ -27,40 +27,46 @@ class WaypointActor:
         if goal not in ROOMS:
             raise BadInput(f"subgoal {subgoal!r} means nothing to the house's Actor; it knows: go to the {ROOMS}")
         self._goal = ROOMS.index(goal)
-        self._ways: list[list[float]] | None = None
+        self._ways: list[tuple[float, float]] | None = None
 
     def act(self, state: Any) -> np.ndarray | None:
         """Forces of the two motors, or None when it has arrived or given up."""
         x, y, speed_x, speed_y = state.tolist()
         if self._ways is None:
-            self._ways, self._best, self._idle = self._plan(state), math.inf, 0
-        away_x, away_y = self._ways[0][0] - x, self._ways[0][1] - y
-        distance = math.hypot(away_x, away_y)
-        if distance < NEAR and math.hypot(speed_x, speed_y) < CALM:
-            self._ways = self._ways[1:]
-            self._best, self._idle = math.inf, 0
-            return self.act(state) if self._ways else None
-        if distance < self._best - ADVANCE:
-            self._best, self._idle = distance, 0
+            self._ways = self._plan(state)
+            self._next()
+        away_x, away_y = self._x - x, self._y - y
+        distance = hypot(away_x, away_y)
+        if distance < NEAR and hypot(speed_x, speed_y) < CALM:
+            if not self._ways:
+                return None
+            self._next()
+            return self.act(state)
+        if distance < self._mark:
+            self._mark, self._idle = distance - ADVANCE, 0
         elif self._idle == PATIENCE:
             return None
         else:
             self._idle += 1
         share = GAIN if distance * GAIN < SPEED else SPEED / distance
-        return np.array((_limited(away_x * share - speed_x), _limited(away_y * share - speed_y)))
+        # In floats, written out: in numpy these few numbers would take as long as a step of physics.
+        force_x, force_y = STIFFNESS * (away_x * share - speed_x), STIFFNESS * (away_y * share - speed_y)
+        forces = np.empty(2)
+        forces[0] = 1.0 if force_x > 1.0 else -1.0 if force_x < -1.0 else force_x
+        forces[1] = 1.0 if force_y > 1.0 else -1.0 if force_y < -1.0 else force_y
+        return forces
 
-    def _plan(self, state: Any) -> list[list[float]]:
-        room, off = place(np.asarray(state))
+    def _next(self) -> None:
+        """Take up the next waypoint; `_mark` is the distance that counts as nearer than before."""
+        (self._x, self._y), *self._ways = self._ways
+        self._mark, self._idle = inf, 0
+
+    def _plan(self, state: Any) -> list[tuple[float, float]]:
+        room, (off_x, off_y) = place(np.asarray(state))
         own, goal = middle(room), middle(self._goal)
         if room == self._goal:
-            return [own.tolist()]
+            return [own]
         if (min(room, self._goal), max(room, self._goal)) not in DOORS:
-            return [(own + CORNER_AT).tolist()]
-        aside = np.abs(off[(goal - own) == 0]).max()
-        return [own.tolist(), goal.tolist()] if aside > NEAR else [goal.tolist()]
-
-
-def _limited(missing: float) -> float:
-    """The force for a missing speed; in floats, since numpy takes longer over two numbers than the physics."""
-    force = STIFFNESS * missing
-    return 1.0 if force > 1.0 else -1.0 if force < -1.0 else force
+            return [(own[0] + CORNER_AT, own[1] + CORNER_AT)]
+        aside = abs(off_x if own[0] == goal[0] else off_y)
+        return [own, goal] if aside > NEAR else [goal]

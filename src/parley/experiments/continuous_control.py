@@ -1,9 +1,12 @@
-"""`continuous-control`: the transformer pretrained on the abstract house, run in MuJoCo physics (He et al. 2024, 5).
+"""`continuous-control`: transformers pretrained on abstract models, run in MuJoCo physics (He et al. 2024, 5).
 
 In this house the door that is usually locked, hall to study, is open, and the task is always "come to the study". Who
 imitates walks round by the kitchen. The theory's epsilon with its constant is 1 up to T = 10^5 here, since uniform
 subgoals tell the 30 classes of latents apart very slowly (the rows say how slowly); so epsilon-greedy has its rate
 alone, epsilon_t = t^(-1/2).
+
+In `sorter` a trial says at once whether a block belongs on a mat, whatever the planner believes: there imitation finds
+out by itself, and exploring only costs. It is shown beside the house; the claim is about the house.
 
 The flat baseline is the same planner over subgoals of one low-level action (`cap=1`), in `house` and in `household`,
 with as many calls. It gets nowhere; the calls and tokens it would need for the very same movements are one a low-level
@@ -53,6 +56,7 @@ LINES = (
     (GREEDY, "adaptive-proposals"),
     ("exact", "none"),
 )
+SORTING = ((GREEDY, "none"), ("transformer", "none"), (GREEDY, EPSILON), ("exact:decode=greedy", "none"))
 OPEN_DOOR, STUDY = "4", "fixed:0"  # the latent in which lounge|cellar alone is locked; "come to the study"
 PAIRS = (("house", "house:cap=1"), ("household:low_level=true", "household:low_level=true,cap=1"))
 FILMED = 4  # runs that are carried out again for the film
@@ -61,14 +65,15 @@ Kept = Float[np.ndarray, "2 R T"]  # expected regret, and low-level actions
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
-    """The lines in the house; flat ones in house and household; in full also the arm (no checkpoint ships for it)."""
+    """The lines in the house; flat ones in house and household; in full also the arm, every latent once."""
     episodes, runs = (32, 32) if quick else (96, 64)
     house = RunConfig("house", episodes=episodes, runs=runs, latent=OPEN_DOOR, instructions=STUDY)
     found = [replace(house, planner=planner, explore=explore) for planner, explore in LINES]
     found.append(replace(house, world=PAIRS[0][1], planner=GREEDY))
     found += [RunConfig(world, GREEDY, episodes=24, runs=18, latent="each") for world in PAIRS[1]]
     if not quick:
-        found.append(RunConfig("sorter", "exact:decode=greedy", episodes=8, runs=24, latent="each"))
+        arm = RunConfig("sorter", episodes=8, runs=24, latent="each")
+        found += [replace(arm, planner=planner, explore=explore) for planner, explore in SORTING]
     return found
 
 
@@ -165,13 +170,16 @@ def figure(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Figure:
 
 
 def keep(configs: Sequence[RunConfig], kept: Sequence[Kept], out: Path) -> None:
-    """A film of the first episode in which a run that explores takes the short way, next to its words (`film/`).
+    """Films of the first episode and of the first that loses nothing any more, next to their words.
 
-    A few of the runs are carried out once more for it, with all that was said.
+    In the house (`film/`) that is where a run that explores takes the short way, at the arm (`film-sorter/`) where one
+    that imitates knows where the blocks belong. A few of the runs are carried out once more, with all that was said.
     """
-    directory = out / "film"
-    if not directory.exists():
-        config = next(c for c in configs if (c.world, c.explore) == ("house", EPSILON))
+    for folder, world, explore in (("film", "house", EPSILON), ("film-sorter", "sorter", "none")):
+        config = next((c for c in configs if (c.world, c.planner, c.explore) == (world, GREEDY, explore)), None)
+        directory = out / folder
+        if config is None or directory.exists():
+            continue
         run(replace(config, runs=FILMED, record="steps"), directory)
         with reading(directory) as reader:
             lost = reader.episodes("regret")
@@ -181,6 +189,7 @@ def keep(configs: Sequence[RunConfig], kept: Sequence[Kept], out: Path) -> None:
 
 
 def first_short_way(lost: Float[np.ndarray, "R T"]) -> tuple[int, int] | None:
-    """The run and episode that first lost nothing, the earliest episode of all runs; None where none did."""
-    at = np.argwhere(np.abs(lost.T) < 1e-9)
+    """The run and episode that first lost nothing after the run had lost something; None where none did."""
+    before = np.cumsum(lost, axis=1) > 1e-9
+    at = np.argwhere(((np.abs(lost) < 1e-9) & before).T)
     return (int(at[0][1]), int(at[0][0])) if len(at) else None

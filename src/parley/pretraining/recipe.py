@@ -74,6 +74,7 @@ PRESETS: dict[str, Recipe] = {
         episodes=32, tokens=653_721_600, width=160, layers=6, heads=10, batch=64, learning_rate=1.5e-3
     ),
     "keys": Recipe(episodes=12, tokens=3_000_000, width=64, layers=4, heads=4, batch=32),
+    "sorter": Recipe(episodes=12, tokens=3_000_000, width=64, layers=4, heads=4, batch=32, labels="averaged"),
 }
 
 SIZES: dict[str, dict[str, int]] = {  # about 16 width^2 parameters a layer, besides the words

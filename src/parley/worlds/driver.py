@@ -1,7 +1,7 @@
-"""Chooses random subgoals so that every declared mechanism of a physical world is met often (for `verify`)."""
+"""Chooses subgoals so that every declared mechanism of a physical world is met often, after every other (`verify`)."""
 
 from collections import defaultdict
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,32 +11,40 @@ from parley.worlds.physical import Abstraction
 
 BEGINNING = "the beginning"  # stands for the mechanism before the first subgoal
 Pair = tuple[str, str]  # the mechanism before, and the one that is tried
+DRAWN = 0.2  # share of the episodes whose subgoals are drawn
+EAGER = 2.0  # a pair that was met n times is worth (1 + n) ** -EAGER
 
 
 class Driver:
-    """Half of the subgoals are drawn, half lead towards the pair of mechanisms in turn that was met least.
+    """A fifth of the episodes is drawn, the others are led to the pairs of mechanisms that were met least.
 
-    A subgoal is drawn by its mechanism, in proportion to 1 / (1 + how often that was tried); alike within it. What
-    leads where is taken from the tables, in which the likeliest next state stands for all.
+    A drawn subgoal is drawn by its mechanism, in proportion to 1 / (1 + how often that was tried); alike within it. An
+    episode that is led maximises, by the tables, the expected worth of the pairs that it meets: (1 + n) ** -2 for one
+    that was met n times when the episode began. Which subgoals are chosen depends on the states seen only, so that
+    what follows them is drawn by the physics alone.
     """
 
     def __init__(self, tables: Tables, abstraction: Abstraction) -> None:
         self.tables, self.abstraction = tables, abstraction
         self.tried: dict[str, int] = defaultdict(int)
         self.met: dict[Pair, int] = defaultdict(int)
-        self._plans: dict[int, Ways] = {}
+        self._ways: dict[int, Ways] = {}
+        self._worth: list[Float[np.ndarray, "S M"]] = []
 
-    def choose(self, z: int, s: int, before: str, left: int, rng: np.random.Generator) -> tuple[int, str]:
-        """A subgoal in state s of latent z, and its mechanism; `left` subgoals are left, this one among them."""
-        if z not in self._plans:
+    def begin(self, z: int, rng: np.random.Generator) -> None:
+        """An episode of latent z begins."""
+        if z not in self._ways:
             t = self.tables
             names = [[self.abstraction.mechanism(z, s, g) for g in t.subgoals] for s in t.states]
-            self._plans[z] = Ways(names, t.transition[z].argmax(axis=2))
-        ways = self._plans[z]
-        within = [pair for pair in ways.pairs if ways.steps(pair)[s, ways.index[before]] < left]
-        if rng.random() < 0.5 and within:
-            fewest = min(within, key=lambda pair: (self.met[pair], pair))
-            g = int(rng.choice(ways.towards(fewest, s, before)))
+            self._ways[z] = Ways(names, t.transition[z])
+        self._z = z
+        self._worth = self._ways[z].worth(self.met, self.tables.horizon) if rng.random() >= DRAWN else []
+
+    def choose(self, s: int, before: str, left: int, rng: np.random.Generator) -> tuple[int, str]:
+        """A subgoal in state s, and its mechanism; `left` subgoals are left, this one among them."""
+        ways = self._ways[self._z]
+        if self._worth:
+            g = int(rng.choice(ways.best(s, before, self.met, self._worth[left - 1])))
         else:
             here = ways.names[s]
             kinds = sorted(set(here))
@@ -49,38 +57,31 @@ class Driver:
         return g, mechanism
 
 
+@dataclass
 class Ways:
-    """How many subgoals it takes, in one latent, until one mechanism can be tried right after another."""
+    """What leads where in one latent: the mechanism of every state and subgoal, and the law of the next state."""
 
-    def __init__(self, names: list[list[str]], then: Int[np.ndarray, "S G"]) -> None:
-        self.names, self.then = names, then
-        self.index = {name: i for i, name in enumerate([BEGINNING, *sorted({n for row in names for n in row})])}
-        self._kinds = np.array([[self.index[name] for name in row] for row in names])
-        self._steps: dict[Pair, Float[np.ndarray, "S M"]] = {}
+    names: list[list[str]]
+    then: Float[np.ndarray, "S G S"]
+    index: dict[str, int] = field(init=False)
 
-    @cached_property
-    def pairs(self) -> list[Pair]:
-        """Those that can be tried somewhere, whether a way leads there or not."""
-        every = [(before, name) for before in self.index for name in self.index]
-        return [pair for pair in every if np.isfinite(self.steps(pair)).any()]
+    def __post_init__(self) -> None:
+        self.index = {name: i for i, name in enumerate([BEGINNING, *sorted({n for row in self.names for n in row})])}
+        self._kinds: Int[np.ndarray, "S G"] = np.array([[self.index[name] for name in row] for row in self.names])
 
-    def steps(self, pair: Pair) -> Float[np.ndarray, "S M"]:
-        """Subgoals until the pair can be tried, from each state and mechanism before; infinite where none leads."""
-        if pair not in self._steps:
-            before, name = (self.index[mechanism] for mechanism in pair)
-            found = np.full((len(self.names), len(self.index)), np.inf)
-            found[(self._kinds == name).any(axis=1), before] = 0
-            while True:
-                nearer = np.minimum(found, 1 + found[self.then, self._kinds].min(axis=1)[:, None])
-                if np.array_equal(nearer, found):
-                    break
-                found = nearer
-            self._steps[pair] = found
-        return self._steps[pair]
+    def worth(self, met: dict[Pair, int], horizon: int) -> list[Float[np.ndarray, "S M"]]:
+        """What the pairs met with 0, 1, ..., horizon - 1 subgoals left are worth, from each state and mechanism."""
+        now = np.array([[(1.0 + met.get((a, b), 0)) ** -EAGER for b in self.index] for a in self.index])
+        found = [np.zeros((len(self.names), len(self.index)))]
+        for _ in range(horizon - 1):
+            # What is worth later, from the state that follows and after the mechanism that was tried.
+            later = np.einsum("sgt,sgt->sg", self.then, found[-1].T[self._kinds])
+            found.append((now[:, self._kinds] + later).max(axis=2).T)
+        return found
 
-    def towards(self, pair: Pair, s: int, before: str) -> Int[np.ndarray, " n"]:
-        """The subgoals in state s that try the pair, or else lead nearest to where it can be tried."""
-        if self.steps(pair)[s, self.index[before]] == 0:
-            return np.flatnonzero(self._kinds[s] == self.index[pair[1]])
-        after = self.steps(pair)[self.then[s], self._kinds[s]]
-        return np.flatnonzero(after == after.min())
+    def best(self, s: int, before: str, met: dict[Pair, int], later: Float[np.ndarray, "S M"]) -> Int[np.ndarray, " n"]:
+        """The subgoals in state s whose pair, with what comes `later`, is worth most."""
+        kinds = self._kinds[s]
+        now = np.array([(1.0 + met.get((before, name), 0)) ** -EAGER for name in self.names[s]])
+        worth = now + (self.then[s] * later.T[kinds]).sum(axis=1)
+        return np.flatnonzero(worth >= worth.max() * (1 - 1e-9))

@@ -38,9 +38,9 @@ class HouseMaze(gym.Env[np.ndarray, np.ndarray]):
         self._particle = self.maze.model.body("particle").id
         for a, b in DOORS:
             self._set_wall(_door_cell(a, b), (a, b) in plan.locked)
-        start, goal = plan.against
-        self._draughty = ((middle(start) + middle(goal)) / 2).tolist()  # the middle of its cell, 1 m wide
-        self._force = DRAUGHT_N * (middle(start) - middle(goal)) / 2  # the middles are 2 m apart
+        start, goal = (np.array(middle(room)) for room in plan.against)
+        self._draughty = ((start + goal) / 2).tolist()  # the middle of its cell, 1 m wide
+        self._force = DRAUGHT_N * (start - goal) / 2  # the middles are 2 m apart
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -77,16 +77,18 @@ class HouseMaze(gym.Env[np.ndarray, np.ndarray]):
         model.geom_rgba[geom, 3] = 1.0 if shut else 0.1
 
 
-def middle(room: int) -> np.ndarray:
+def middle(room: int) -> tuple[float, float]:
     """The coordinates of the middle of a room."""
-    return np.array([2.0 * (room % SIDE) - 2, 2 - 2.0 * (room // SIDE)])
+    return 2.0 * (room % SIDE) - 2, 2 - 2.0 * (room // SIDE)
 
 
-def place(raw: np.ndarray) -> tuple[int, np.ndarray]:
+def place(raw: np.ndarray) -> tuple[int, tuple[float, float]]:
     """The room whose middle is nearest, and how far from it the robot stands (metres along x and y)."""
-    column, row = (int(np.clip(round(v), 0, SIDE - 1)) for v in ((raw[0] + 2) / 2, (2 - raw[1]) / 2))
+    x, y = raw[:2].tolist()
+    column, row = (min(max(round(v), 0), SIDE - 1) for v in ((x + 2) / 2, (2 - y) / 2))
     room = row * SIDE + column
-    return room, np.asarray(raw[:2]) - middle(room)
+    own_x, own_y = middle(room)
+    return room, (x - own_x, y - own_y)
 
 
 def _door_cell(a: int, b: int) -> tuple[int, int]:

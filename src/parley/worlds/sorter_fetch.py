@@ -50,6 +50,10 @@ class SorterFetch(MujocoFetchEnv):
         joints = [self.model.joint(f"block{i}") for i in range(3)]
         self._places = [int(joint.qposadr[0]) for joint in joints]
         self._speeds = [int(joint.dofadr[0]) for joint in joints]
+        robot = [name for name in self._model_names.joint_names if name.startswith("robot")]
+        fingers = [self.model.joint(name) for name in robot[-2:]]
+        self._finger_places = [int(joint.qposadr[0]) for joint in fingers]
+        self._finger_speeds = [int(joint.dofadr[0]) for joint in fingers]
 
     def begin(self, at: Float[np.ndarray, "3 2"], turned: Float[np.ndarray, " 3"]) -> None:
         """The arm in its first posture, the blocks at rest at `at` (metres), turned by some angles (radians)."""
@@ -61,8 +65,15 @@ class SorterFetch(MujocoFetchEnv):
 
     def arm(self) -> Float[np.ndarray, " 10"]:
         """What FetchReach observes: the grip's place, both fingers, and the speeds of grip and fingers a step."""
-        arm: Any = self._get_obs()["observation"]
-        return arm.copy()
+        grip, seconds = "robot0:grip", self.n_substeps * self.model.opt.timestep
+        return np.concatenate(  # without the parent's look at all 15 joints, of which these are two
+            (
+                self._utils.get_site_xpos(self.model, self.data, grip),
+                self.data.qpos[self._finger_places],
+                self._utils.get_site_xvelp(self.model, self.data, grip) * seconds,
+                self.data.qvel[self._finger_speeds] * seconds,
+            )
+        )
 
     def blocks(self) -> Float[np.ndarray, "3 6"]:
         """Places and speeds of the blocks' middles."""

@@ -72,7 +72,7 @@ def verify(
 ) -> list[Verdict]:
     """Run `episodes` of random subgoals for each latent; pooled verdicts first, then those given the subgoal before.
 
-    Subgoals are random, rare mechanisms and rare pairs in turn preferred (`driver.py`).
+    Subgoals are drawn, or chosen so that every mechanism is met often after every other (`driver.py`).
     Raises `BadInput` for a world without tables or without declared mechanisms.
     """
     if not isinstance(world, PhysicalWorld) or world.tables is None or world.abstraction is None:
@@ -107,11 +107,12 @@ def _count(
     assert t is not None and a is not None
     rng, states = np.random.default_rng(seed), {name: i for i, name in enumerate(t.states)}
     env.reset(seed=int(rng.integers(2**31)))
+    driver.begin(z, rng)
     now, before = a.state(env.raw), BEGINNING
     for left in range(world.horizon, 0, -1):
         if now not in states:
             raise BadInput(f"world {world.name!r}: its tables have no state {now!r}")
-        g, mechanism = driver.choose(z, states[now], before, left, rng)
+        g, mechanism = driver.choose(states[now], before, left, rng)
         said, *_ = env.step(t.subgoals[g])
         then = a.state(env.raw)
         if then not in states:
