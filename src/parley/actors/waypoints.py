@@ -28,19 +28,19 @@ class WaypointActor:
             raise BadInput(f"subgoal {subgoal!r} means nothing to the house's Actor; it knows: go to the {ROOMS}")
         self._goal = ROOMS.index(goal)
         self._ways: list[tuple[float, float]] | None = None
+        self._mark, self._idle = inf, 0
 
     def act(self, state: Any) -> np.ndarray | None:
         """Forces of the two motors, or None when it has arrived or given up."""
         x, y, speed_x, speed_y = state.tolist()
         if self._ways is None:
-            self._ways = self._plan(state)
-            self._next()
+            self._next(self._plan(state))
         away_x, away_y = self._x - x, self._y - y
         distance = hypot(away_x, away_y)
         if distance < NEAR and hypot(speed_x, speed_y) < CALM:
             if not self._ways:
                 return None
-            self._next()
+            self._next(self._ways)
             return self.act(state)
         if distance < self._mark:
             self._mark, self._idle = distance - ADVANCE, 0
@@ -56,9 +56,9 @@ class WaypointActor:
         forces[1] = 1.0 if force_y > 1.0 else -1.0 if force_y < -1.0 else force_y
         return forces
 
-    def _next(self) -> None:
-        """Take up the next waypoint; `_mark` is the distance that counts as nearer than before."""
-        (self._x, self._y), *self._ways = self._ways
+    def _next(self, ways: list[tuple[float, float]]) -> None:
+        """Take up the first of these waypoints; nearer than before is whatever is nearer than `_mark`."""
+        (self._x, self._y), *self._ways = ways
         self._mark, self._idle = inf, 0
 
     def _plan(self, state: Any) -> list[tuple[float, float]]:
