@@ -188,7 +188,7 @@ def _figure(title: str, worlds: Sequence[str], configs: Sequence[RunConfig], kep
 
 
 def keep(configs: Sequence[RunConfig], kept: Sequence[Kept], out: Path) -> None:
-    """The arm's curves (`sorter.png`); films, with words, of the first episode and the first that loses nothing any more.
+    """The arm's curves (`sorter.png`); films, with words, of the first episode and the first that loses nothing.
 
     In the house (`film/`) that is where a run that explores takes the short way, at the arm (`film-sorter/`) where one
     that imitates knows where the blocks belong. A few of the runs are carried out once more, with all that was said.
