@@ -22,7 +22,7 @@ from rich.console import Console
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 from parley.models.llama import Llama
-from parley.models.scoring import tree_scores
+from parley.models.scoring import tree_logprobs
 
 
 def seconds(work) -> float:
@@ -76,7 +76,7 @@ def main() -> None:
         past.crop(-24)
 
     def scored() -> None:
-        tree_scores(model, past, after, candidates.tolist())
+        tree_logprobs(model, past, after, candidates.tolist())
 
     plain(), scored()
     times = np.array([(seconds(scored), seconds(plain)) for _ in range(args.pairs)])

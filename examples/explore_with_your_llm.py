@@ -29,7 +29,7 @@ def main() -> None:
         out = (args.out or Path(tempfile.mkdtemp())) / explorer
         where = f",base_url={args.base_url}" if args.base_url else ""
         # The three lines: a model behind a server with all that happened in its prompt, an explorer, and their run.
-        planner = f"endpoint:model={args.model},template={args.template},memory=full{where}"
+        planner = f"endpoint:model={args.model},template={args.template},normalise=menu,memory=full{where}"
         run(RunConfig(WORLD, planner, explorer, episodes=args.episodes, runs=args.runs), out)
         with reading(out) as reader:
             returns = reader.episodes("return")

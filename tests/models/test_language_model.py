@@ -39,7 +39,7 @@ def assert_plain(model: LanguageModel) -> None:
         prompt.read(piece)
         lines = [model.continuation(prompt.text, line) for line in LINES]
         expected = [plain(model, model.encode(prompt.text) + line, len(line)) for line in lines]
-        np.testing.assert_allclose(prompt.scores(lines), expected, atol=1e-4)
+        np.testing.assert_allclose([values.sum() for values in prompt.logprobs(lines)], expected, atol=1e-4)
 
 
 def test_scores_are_those_of_whole_texts(model):
@@ -73,9 +73,9 @@ def test_a_tree_pass_that_cannot_be_trusted_is_not_used(model, monkeypatch, faul
     def wrong(inner, past, after, lines):
         if fault == "refuses":
             raise ValueError("no 4-D masks")
-        return language_model.sequential_scores(inner, past, after, lines) + 0.01
+        return [values + 0.01 for values in language_model.sequential_logprobs(inner, past, after, lines)]
 
-    monkeypatch.setattr(language_model, "tree_scores", wrong)
+    monkeypatch.setattr(language_model, "tree_logprobs", wrong)
     with pytest.warns(RuntimeWarning, match=said):
         distrusted = LanguageModel(model.name)
     assert_plain(distrusted)
@@ -109,7 +109,7 @@ def test_padding_and_token_zero_are_tokens_like_any_other(model):
     prompt.read(TEXT)
     lines = [[0, 0, 5], [5, 0], [0]]
     expected = [plain(model, model.encode(TEXT) + line, len(line)) for line in lines]
-    np.testing.assert_allclose(prompt.scores(lines), expected, atol=1e-4)
+    np.testing.assert_allclose([values.sum() for values in prompt.logprobs(lines)], expected, atol=1e-4)
 
 
 def test_what_is_no_language_model_is_refused_in_one_sentence(tmp_path, model):

@@ -8,6 +8,7 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.models.language_model import LanguageModel
+from parley.models.scoring import line_scores
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.transformer import TransformerPlanner
 from parley.pretraining.chat import templated
@@ -61,18 +62,17 @@ def test_it_reads_the_transcript_and_nothing_that_was_not_said(model):
         assert lines[2].startswith("> ") and lines[3].startswith("> ")
 
 
-@pytest.mark.parametrize("normalise", ["none", "length"])
+@pytest.mark.parametrize("normalise", ["none", "length", "menu"])
 @pytest.mark.parametrize("parts", [0, 1])
 def test_a_proposal_is_the_softmax_of_scores_after_the_parts_chosen(model, normalise, parts):
     made = planner(model, story(2), normalise=normalise)
     chosen = words(*[["open chest 3"][:parts]] * NUM_RUNS).reshape(NUM_RUNS, parts)
     found = made.propose(MENU, chosen).probs
     for run, row in zip(made._runs, found, strict=True):
-        prompt, scores = model.prompt(), []
+        prompt = model.prompt()
         prompt.read(run.prompt.text + "> open chest 3\n" * parts)
-        for subgoal in SUBGOALS:
-            tokens = model.continuation(prompt.text, f"> {subgoal}\n")
-            scores.append(prompt.scores([tokens])[0] / (len(tokens) if normalise == "length" else 1))
+        lines = [model.continuation(prompt.text, f"> {subgoal}\n") for subgoal in SUBGOALS]
+        scores = line_scores(lines, [prompt.logprobs([tokens])[0] for tokens in lines], normalise)
         expected = np.exp(scores) / np.exp(scores).sum()
         np.testing.assert_allclose(row, expected, atol=1e-5)
 

@@ -41,7 +41,7 @@ CLAIM = (
 EPISODES = 32
 SEEDS = "generated"  # the set of families of kinds that were trained on
 SHIPPED = ("household", "keys:low_level=false", "quest:low_level=false")
-LEARNED = "hf:generated,header=true,decode=greedy"
+LEARNED = "hf:generated,header=true,normalise=menu,decode=greedy"
 ARMS: dict[str, tuple[str, str]] = {
     "no memory": (f"{LEARNED},memory=none", "none"),
     "memory": (LEARNED, "none"),
@@ -159,7 +159,7 @@ def _grown(config: Grown, bar: Callable[[EpisodeRecord, int], None]) -> Float[np
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "checkpoint"
         pretrain_generated(out, config.recipe(), config.families)
-        planner = f"hf:{out},header=true,decode=greedy"
+        planner = f"hf:{out},header=true,normalise=menu,decode=greedy"
         specs = [_family(config.world, i) for i in range(config.runs)]
         rows = [
             regret_of(RunConfig(spec, planner, episodes=EPISODES, runs=1, seed=i), bar) for i, spec in enumerate(specs)

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from safetensors import SafetensorError
 
 from parley.core.errors import BadInput, MissingExtra
-from parley.models.scoring import sequential_scores, tree_scores
+from parley.models.scoring import Logprobs, sequential_logprobs, tree_logprobs
 
 TAIL = 64  # characters at the end of a prompt, at least, that are looked at with a line that follows
 PROBE = "task: a\nb\n> "
@@ -105,16 +104,16 @@ class LanguageModel:
         no_cache = f"{self.name!r} keeps no plain key-value cache of its prompt: take a transformer that does"
         try:
             prompt.read(PROBE)
-            expected = sequential_scores(self.model, prompt.past, prompt.after, lines)
+            expected = sequential_logprobs(self.model, prompt.past, prompt.after, lines)
         except FAULTS as refused:
             raise BadInput(no_cache) from refused
         if prompt.past.get_seq_length() != len(prompt.tokens):
             raise BadInput(no_cache)
         try:
-            found = tree_scores(self.model, prompt.past, prompt.after, lines)
+            found = tree_logprobs(self.model, prompt.past, prompt.after, lines)
         except FAULTS as refused:
             return f"one by one: it takes no tree mask ({(str(refused) or repr(refused)).splitlines()[0]})"
-        off = float(np.abs(found - expected).max())
+        off = float(np.abs(np.concatenate(found) - np.concatenate(expected)).max())
         if not off <= self.torch.finfo(self.model.dtype).eps ** 0.5:
             return f"one by one: on a tiny prompt the tree-masked pass is {off:.1e} nats off"
         return "tree"
@@ -164,7 +163,7 @@ class Prompt:
         before = tail if found == self.tokens[-len(found) :] else self.text
         return [self.model.continuation(before + said, line) for line in lines]
 
-    def scores(self, continuations: Sequence[Sequence[int]]) -> Float[np.ndarray, " M"]:
-        """Summed log-probability (nats) of each continuation of the prompt; nothing of them is kept."""
-        how = tree_scores if self.model.scoring == "tree" else sequential_scores
+    def logprobs(self, continuations: Sequence[Sequence[int]]) -> list[Logprobs]:
+        """Log-probabilities (nats) of the tokens of each continuation of the prompt; nothing of them is kept."""
+        how = tree_logprobs if self.model.scoring == "tree" else sequential_logprobs
         return how(self.model.model, self.past, self.after, continuations)

@@ -5,7 +5,7 @@ attends to the prompt and to its own ancestors, at the position of its depth (Mi
 continuations, N nodes of the tree, L tokens of the prompt, V vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from parley.core.errors import BadInput
+
+NORMALISE = ("none", "length", "menu")
+Logprobs = Float[np.ndarray, " L"]  # of the tokens of a continuation
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,32 @@ class Tree:
         return cls(last, depth, sees, paths)
 
 
-def tree_scores(model: Any, past: Any, after: Any, continuations: Sequence[Sequence[int]]) -> Float[np.ndarray, " M"]:
-    """Summed log-probability (nats) of each continuation, in one pass; the cache is as before afterwards.
+def line_scores(
+    lines: Sequence[Sequence[Hashable]], logprobs: Sequence[Logprobs], normalise: str = "none"
+) -> Float[np.ndarray, " M"]:
+    """The score of each line of a menu (nats), from the log-probabilities of its tokens.
+
+    `none`: their sum. `length`: their mean. `menu`: their sum when each token is chosen among those alone with which
+    some line goes on, the law of decoding that is constrained to the menu; how improbable the menu's words are in
+    themselves then counts for nothing.
+    """
+    if normalise not in NORMALISE:
+        raise BadInput(f"normalise={normalise!r}: expected {', '.join(NORMALISE[:-1])} or {NORMALISE[-1]}")
+    if normalise == "length":
+        return np.array([values.mean() for values in logprobs])
+    scores = np.array([values.sum() for values in logprobs])
+    if normalise == "none":
+        return scores
+    branches: dict[tuple[Hashable, ...], dict[Hashable, float]] = {}
+    for line, values in zip(lines, logprobs, strict=True):
+        for i, (token, value) in enumerate(zip(line, values, strict=True)):
+            branches.setdefault(tuple(line[:i]), {})[token] = float(value)
+    total = {begin: np.logaddexp.reduce(list(found.values())) for begin, found in branches.items()}
+    return scores - [sum(total[tuple(line[:i])] for i in range(len(line))) for line in lines]
+
+
+def tree_logprobs(model: Any, past: Any, after: Any, continuations: Sequence[Sequence[int]]) -> list[Logprobs]:
+    """Log-probabilities (nats) of the tokens of each continuation, in one pass; the cache is as before afterwards.
 
     Args:
         model: a causal language model of `transformers` that takes 4-D masks.
@@ -69,16 +96,14 @@ def tree_scores(model: Any, past: Any, after: Any, continuations: Sequence[Seque
     past.crop(-n)
     logs = torch.cat([after[None], out.logits[0]]).double().log_softmax(-1).cpu().numpy()  # row 0 is the root
     before = [[0, *(node + 1 for node in path[:-1])] for path in tree.paths]
-    return np.array([logs[b, tree.tokens[path]].sum() for b, path in zip(before, tree.paths, strict=True)])
+    return [logs[b, tree.tokens[path]] for b, path in zip(before, tree.paths, strict=True)]
 
 
-def sequential_scores(
-    model: Any, past: Any, after: Any, continuations: Sequence[Sequence[int]]
-) -> Float[np.ndarray, " M"]:
-    """The same as `tree_scores`, one continuation after the other, for models that refuse 4-D masks."""
+def sequential_logprobs(model: Any, past: Any, after: Any, continuations: Sequence[Sequence[int]]) -> list[Logprobs]:
+    """The same as `tree_logprobs`, one continuation after the other, for models that refuse 4-D masks."""
     import torch
 
-    scores = []
+    found = []
     for tokens in continuations:
         if not len(tokens):
             raise BadInput("continuations: each needs at least one token, found an empty one")
@@ -89,5 +114,5 @@ def sequential_scores(
             past.crop(1 - len(tokens))
             rows = torch.cat([rows, out.logits[0]])
         logs = rows.double().log_softmax(-1)
-        scores.append(float(logs.gather(1, ids[0][:, None]).sum()))
-    return np.array(scores)
+        found.append(logs.gather(1, ids[0][:, None])[:, 0].cpu().numpy())
+    return found

@@ -13,6 +13,7 @@ from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.models.language_model import LanguageModel, Prompt
+from parley.models.scoring import line_scores
 from parley.prompting.history import packed, unpacked
 from parley.prompting.memory import Memory, memory_of
 from parley.prompting.prompter import Prompter, Prompting, Words
@@ -24,9 +25,9 @@ from parley.prompting.transcript import observation_line, subgoal_line, task_lin
 class Scoring:
     """How a model is asked.
 
-    `normalise` is `none` or `length` (mean log-probability of a token); `context` in tokens, 0 for the model's; with
-    `header` the prompt begins with the world's rules and menu; `memory` is `full`, `none` (this episode alone), or one
-    of those of `prompting.memory`: a `window` of the last `size` episodes, a `summary`, the `size` best by `retrieval`.
+    `normalise` is as in `models.scoring.line_scores`; `context` in tokens, 0 for the model's; with `header` the prompt
+    begins with the world's rules and menu; `memory` is `full`, `none` (this episode alone), or one of those of
+    `prompting.memory`: a `window` of the last `size` episodes, a `summary`, the `size` best by `retrieval`.
     """
 
     normalise: str = "none"
@@ -36,8 +37,7 @@ class Scoring:
     size: int = 8
 
     def __post_init__(self) -> None:
-        if self.normalise not in ("none", "length"):
-            raise BadInput(f"normalise={self.normalise!r}: expected none or length")
+        line_scores([], [], self.normalise)
         self.remembers()
         if self.context < 0:
             raise BadInput(
@@ -126,10 +126,8 @@ class LanguageModelPlanner:
         longest = len(begin) + max(map(len, lines))
         if len(prompt.tokens) + longest > self.positions:
             raise BadInput(f"a menu line of {longest} tokens does not fit a context of {self.positions}")
-        scores = prompt.scores([begin + line for line in lines] + [begin] * bool(begin))
-        scores = scores[: len(lines)] - (scores[-1] if begin else 0.0)
-        if self.options.normalise == "length":
-            scores = scores / [len(line) for line in lines]
+        found = [values[len(begin) :] for values in prompt.logprobs([begin + line for line in lines])]
+        scores = line_scores(lines, found, self.options.normalise)
         probs = np.exp(scores - scores.max())
         return probs / probs.sum()
 

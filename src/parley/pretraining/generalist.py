@@ -23,7 +23,7 @@ from parley.core.errors import BadInput, MissingExtra
 from parley.core.said import Menu, Opening, Outcome
 from parley.core.tables import Tables
 from parley.planners.exact import ExactPlanner
-from parley.planners.language_model import LanguageModelPlanner
+from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.pretraining.architecture import build_model, require_torch
 from parley.pretraining.averaged import averaged
 from parley.pretraining.card import chain
@@ -61,7 +61,8 @@ It reads a world's rules and menu, then the transcript of a run:
 
     {example}
 
-A menu's sentences are scored whole: `--planner hf:generated,header=true`. Made by
+A menu's sentences are scored whole, each token among those that the menu allows there, as in training:
+`--planner hf:generated,header=true,normalise=menu`. Made by
 
     {commands}
 
@@ -289,7 +290,8 @@ def _distance(model: Any, kind: str, seed: int, episodes: int) -> Float[np.ndarr
     tables = generated(seed, kind)
     beliefs = Beliefs(tables)
     documents = sample_documents(beliefs, 1, episodes, (seed,), behaviour="uniform")
-    ours = LanguageModelPlanner(model, words=header(tables.rules, tables.menus, tables.horizon))
+    words = header(tables.rules, tables.menus, tables.horizon)
+    ours = LanguageModelPlanner(model, scoring=Scoring(normalise="menu"), words=words)
     theirs, menu = ExactPlanner(beliefs), Menu.shared(tables.menus[0])
     names, seen = (np.array(names, dtype=object) for names in (tables.menus[0], tables.observations))
     tasks, unlike = np.array(tables.instructions, dtype=object), np.zeros(episodes)

@@ -12,6 +12,7 @@ from parley.core.calls import Place
 from parley.core.errors import BadInput
 from parley.models.endpoint import Endpoint, Request
 from parley.models.failures import Empty
+from parley.models.scoring import NORMALISE
 from parley.prompting.prompter import Prompter
 from parley.prompting.template import Turn, as_messages, as_text
 
@@ -34,7 +35,7 @@ class Asking:
     api: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, known in (("way", ("auto", *WAYS)), ("normalise", ("none", "length")), ("api", APIS)):
+        for name, known in (("way", ("auto", *WAYS)), ("normalise", NORMALISE), ("api", APIS)):
             if getattr(self, name) not in known:
                 raise BadInput(f"{name}={getattr(self, name)!r}: expected {', '.join(known)}")
         if self.think and self.way not in ("auto", "parse"):

@@ -13,6 +13,7 @@ from parley.core.calls import OK, OUTSIDE, Place
 from parley.core.errors import BadInput
 from parley.models.endpoint import Request
 from parley.models.failures import Unusable
+from parley.models.scoring import line_scores
 from parley.planners.ways.asking import Asks, Question
 from parley.prompting.answers import letters
 from parley.prompting.template import Turn, as_text
@@ -42,14 +43,15 @@ class Echo(Asks):
 
     def probs(self, question: Question) -> Float[np.ndarray, " M"] | None:
         said = [question.prompter.candidate(sentence, question.menu) for sentence in question.menu]
-        prompt, scores = as_text(question.turns), np.zeros(len(said))
-        for first in range(1, len(said), AT_ONCE):  # the first candidate is in every call: scores are relative to it
-            some = said[first : first + AT_ONCE]
+        if len(said) == 1:
+            return np.ones(1)
+        prompt, calls = as_text(question.turns), []
+        for first in range(1, len(said), AT_ONCE):  # the first candidate is in every call: the others join it there
             try:
-                found = self._scores(prompt, [said[0], *some], question.place)
+                calls.append(self._echoes(prompt, [said[0], *said[first : first + AT_ONCE]], question.place))
             except Unusable:
                 return None
-            scores[first : first + AT_ONCE] = found[1:] - found[0]
+        scores = line_scores(*_whole(calls), self.asking.normalise)
         probs = np.exp(scores - scores.max())
         return probs / probs.sum()
 
@@ -68,25 +70,40 @@ class Echo(Asks):
         body |= {"max_tokens": 0, "temperature": 0, "echo": True, "logprobs": 1}
         return Request("completions", body, prompt, purpose, place)
 
-    def _scores(self, prompt: str, said: Sequence[str], place: Place) -> Float[np.ndarray, " S"]:
+    def _echoes(self, prompt: str, said: Sequence[str], place: Place) -> "Echoes":
         request, texts = self._request(prompt, said, place, "propose by echo"), [prompt + one for one in said]
-        return np.array(self.endpoint.ask(request, lambda answer: self._read(answer, texts)))
+        shared, found = self.endpoint.ask(request, lambda answer: self._read(answer, texts))
+        return shared, found
 
-    def _read(self, answer: Any, texts: Sequence[str]) -> list[float]:
-        """The sum (or mean) of the log-probabilities of each text, from the first token on in which they differ."""
+    def _read(self, answer: Any, texts: Sequence[str]) -> "Echoes":
+        """What each text says from the first token on in which they differ."""
         choices = sorted(answer["choices"], key=lambda choice: choice.get("index", 0))
         if len(choices) != len(texts):
             raise Unusable("wrong number of choices", json.dumps(answer)[:2000])
         echoed = [_echoed(choice, text) for choice, text in zip(choices, texts, strict=True)]
         shortest, first = min(len(tokens) for tokens, _ in echoed), echoed[0][0]
-        shared = next((i for i in range(shortest) if any(t[i] != first[i] for t, _ in echoed)), shortest)
+        shared = next((i for i in range(shortest) if any(t[i] != first[i] for t, _ in echoed)), shortest - 1)
         if shared == 0:
             raise Unusable("wrong log-probs", "the texts share no beginning")
-        mean = self.asking.normalise == "length"
-        return [sum(v[shared:]) / (max(1, len(v) - shared) if mean else 1) for _, v in echoed]
+        return shared, [(tokens[shared:], values[shared:]) for tokens, values in echoed]
 
 
-def _echoed(choice: Any, text: str) -> tuple[list[str], list[float]]:
+Echoed = tuple[list[str], list[float]]  # tokens, and their log-probabilities
+Echoes = tuple[int, list[Echoed]]  # how many tokens are shared and left out, and what each text says after those
+
+
+def _whole(calls: Sequence[Echoes]) -> tuple[list[list[str]], list[np.ndarray]]:
+    """Tokens and log-probabilities of all candidates, from the first token on in which any two differ."""
+    shared, ((tokens, values), *_) = min(calls, key=lambda call: call[0])
+    lines, logprobs = [tokens], [np.array(values)]
+    for after, (_, *others) in calls:
+        begin = after - shared
+        lines += [tokens[:begin] + more for more, _ in others]
+        logprobs += [np.array(values[:begin] + more) for _, more in others]
+    return lines, logprobs
+
+
+def _echoed(choice: Any, text: str) -> Echoed:
     """Tokens and log-probabilities of an echoed text; that of the first, before which there is nothing, is 0."""
     tokens, values = choice["logprobs"]["tokens"], choice["logprobs"]["token_logprobs"]
     if not tokens or len(tokens) != len(values):
