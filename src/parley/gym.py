@@ -1,9 +1,11 @@
 """Concrete worlds put together from their parts, and the Gymnasium environments made of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parley.actors.cloned import ClonedActor, ClonedPolicy, clone
+from parley.actors.cloned_walker import ClonedWalk, ClonedWalker, clone_walk
 from parley.actors.foragers import Foragers
 from parley.actors.grid import GridActor
 from parley.actors.grid_search import GridSearchActor
@@ -44,7 +46,7 @@ from parley.worlds.sorter_env import SorterArm
 from parley.worlds.sorter_floor_env import FloorArm, stored
 from parley.worlds.sorter_layout import places
 from parley.worlds.tabular.env import TabularWorld
-from parley.worlds.tabular.reported import ReportedWorld, mixed
+from parley.worlds.tabular.reported import ReportedWorld, mixed, with_floor
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.treasure import treasure
 
@@ -97,17 +99,30 @@ def reported_world(tables: Tables, world: str, spec: str) -> ReportedWorld:
     return ReportedWorld(tables, mixed(tables.emission, share))
 
 
-def actor_of(spec: str, house: House) -> ClonedPolicy:
-    """The Actor of `cloned:PATH`, or of `cloned:SHARE`, cloned on the spot from so large a share of optimal ones."""
+def cloned_of(spec: str) -> float | Path:
+    """Of `cloned:SHARE` the share of optimal demonstrations from which to clone on the spot; of `cloned:PATH` the path.
+
+    Raises `BadInput` for anything else.
+    """
     kind, _, rest = spec.partition(":")
     if kind != "cloned" or not rest:
         raise BadInput(f"actor={spec!r}: expected cloned:PATH, or cloned:SHARE of optimal demonstrations")
     try:
-        return clone(house, float(rest))
-    except ValueError as wrong:
-        if isinstance(wrong, BadInput):
-            raise
-        return ClonedPolicy.load(Path(rest))
+        return float(rest)
+    except ValueError:
+        return Path(rest)
+
+
+def actor_of(spec: str, house: House) -> ClonedPolicy:
+    """The cloned Actor of `household`."""
+    source = cloned_of(spec)
+    return ClonedPolicy.load(source) if isinstance(source, Path) else clone(house, source)
+
+
+def walk_of(spec: str) -> ClonedWalk:
+    """The cloned Actor of `house`."""
+    source = cloned_of(spec)
+    return ClonedWalk.load(source) if isinstance(source, Path) else clone_walk(source)
 
 
 def household_world(low_level: bool = True, **settings: Any) -> TabularWorld:
@@ -131,15 +146,19 @@ def make_treasure(latent: str | int | None = None, **settings: Any) -> SingleRun
     return SingleRun(TabularWorld(treasure(**settings)), latent)
 
 
-def house_world(**settings: Any) -> PhysicalWorld:
-    """The house in MuJoCo physics (extra `mujoco`), with its abstract tables; `settings` are those of `Mansion`."""
+def house_world(actor: str = "", floor: float = 0.0, **settings: Any) -> PhysicalWorld:
+    """The house in MuJoCo physics (extra `mujoco`), with its abstract tables; `settings` are those of `Mansion`.
+
+    `actor` is a cloned one: `cloned:SHARE` or `cloned:PATH`. It does what the tables call impossible; `floor` is then
+    the probability with which they let any sentence be said.
+    """
     mansion = Mansion(**settings)
-    tables = mansion_tables(mansion)
-    script = Script.of(tables)
+    tables = with_floor(mansion_tables(mansion), floor) if floor else mansion_tables(mansion)
+    script, walk = Script.of(tables), walk_of(actor) if actor else None
 
     def text_env(latent: int) -> TextEnv:
-        low = HouseMaze(mansion, mansion.plans[latent])
-        return TextEnv(low, WaypointActor(), HouseReporter(), script, max_actions=400)
+        low, acting = HouseMaze(mansion, mansion.plans[latent]), ClonedWalker(walk) if walk else WaypointActor()
+        return TextEnv(low, acting, HouseReporter(), script, max_actions=400)
 
     room = {said: at for said, (at, _) in zip(tables.states, postures(), strict=True)}
     goals = {subgoal: i for i, subgoal in enumerate(tables.subgoals)}
@@ -147,7 +166,8 @@ def house_world(**settings: Any) -> PhysicalWorld:
         state=lambda raw: sentence(*posture(raw)),
         mechanism=lambda z, s, g: mansion.plans[z].mechanism(room[s], goals[g]),
     )
-    return PhysicalWorld.of(tables, text_env, abstraction)
+    world = PhysicalWorld.of(tables, text_env, abstraction)
+    return replace(world, altered=True) if floor or walk else world
 
 
 def keys_world(**settings: Any) -> PhysicalWorld:

@@ -56,6 +56,11 @@ class WaypointActor:
         forces[1] = 1.0 if force_y > 1.0 else -1.0 if force_y < -1.0 else force_y
         return forces
 
+    @property
+    def way(self) -> tuple[float, float]:
+        """The point to which it is on its way, x and y in metres; after `act`."""
+        return self._x, self._y
+
     def _next(self, ways: list[tuple[float, float]]) -> None:
         """Take up the first of these waypoints; nearer than before is whatever is nearer than `_mark`."""
         (self._x, self._y), *self._ways = ways

@@ -88,8 +88,10 @@ def world(spec: str) -> World:
     factory = WORLDS[kind].factory
     bound = bind(factory, arguments, f"world {kind!r}")
     if low_level and kind != "household":
-        if kind == "sorter" and "actor" in altered:
+        if kind in ("sorter", "house") and "actor" in altered:
             bound["actor"] = altered.pop("actor")
+        if kind == "house" and "floor" in altered:
+            bound["floor"] = _probability(kind, altered.pop("floor"))
         if altered:
             raise BadInput(f"world {spec!r}: {next(iter(altered))} belongs to its tables: add low_level=false")
         return _physical()[kind](**bound)
@@ -150,14 +152,18 @@ def _physical() -> dict[str, Callable[..., World]]:
     return {**made, "sorter": gym.sorter_world, "sorter-floor": gym.sorter_floor_world}
 
 
+def _probability(kind: str, floor: str) -> float:
+    try:
+        return float(floor)
+    except ValueError:
+        raise BadInput(f"world {kind!r}: floor={floor!r}: expected a probability") from None
+
+
 def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:
     """The world, with a floor under what can be said, and an Actor or a Reporter that has an error."""
     from parley.gym import actor_of, household_low_level, reported_world, reporter_of
 
-    try:
-        floor = float(settings.get("floor", 0))
-    except ValueError:
-        raise BadInput(f"world {kind!r}: floor={settings['floor']!r}: expected a probability") from None
+    floor = _probability(kind, settings.get("floor", "0"))
     tables = with_floor(tables, floor) if "floor" in settings else tables
     reporter, actor = settings.get("reporter"), settings.get("actor")
     if actor and house is None:

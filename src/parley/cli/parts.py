@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from parley import assemble
-from parley.actors.cloned import clone
+from parley.actors.cloned import ClonedPolicy, clone
+from parley.actors.cloned_walker import ClonedWalk, clone_walk
 from parley.actors.reach_training import ReachRecipe, train_reach
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
@@ -25,10 +26,11 @@ def add(command: AddCommand, group: AddGroup) -> None:
         about = "tables, or for household: grid, pixels" if f.name == "view" else "a number"
         c.add_argument(f"--{f.name}", type=type(f.default), default=f.default, help=f"{about} (default {f.default})")
 
-    c = command("pretrain-actor", _actor, "clone an Actor of household from demonstrations, some of them optimal")
+    c = command("pretrain-actor", _actor, "clone an Actor from demonstrations, some of them optimal")
+    c.add_argument("--world", choices=("household", "house"), default="household", help="house needs the extra mujoco")
     c.add_argument("--out", type=Path, required=True, help="where it is kept; then `parley run --actor cloned:OUT`")
     c.add_argument("--share", type=float, required=True, help="of the demonstrations that are optimal, 0 to 1")
-    c.add_argument("--demonstrations", type=int, default=2_000)
+    c.add_argument("--demonstrations", type=int, help="default: 2000, of house 60")
     c.add_argument("--seed", type=int, default=0)
 
     c = command("pretrain-reach", _reach, "train the reaching of sorter's arm with SAC and HER (extra reach)")
@@ -51,11 +53,19 @@ def _reporter(args: argparse.Namespace) -> Any:
 
 
 def _actor(args: argparse.Namespace) -> Any:
-    policy = clone(House(), args.share, args.demonstrations, args.seed)
+    number = {} if args.demonstrations is None else {"demonstrations": args.demonstrations}
+    policy: ClonedPolicy | ClonedWalk
+    if args.world == "house":
+        policy, unit = (
+            clone_walk(args.share, **number, seed=args.seed),
+            "distance to the optimal forces (100 N)",
+        )
+    else:
+        policy, unit = clone(House(), args.share, **number, seed=args.seed), "total variation to the optimal Actor"
     with storage(args.out):
         policy.save(args.out)
     if not args.json:
-        OUT.print(f"{args.out}: total variation to the optimal Actor {policy.about['error']:.4f}", markup=False)
+        OUT.print(f"{args.out}: {unit} {policy.about['error']:.4f}", markup=False)
     return {"out": str(args.out), **policy.about}
 
 

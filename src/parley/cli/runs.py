@@ -40,7 +40,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--world", required=True, help="a name, name:key=value,..., or a world file")
     c.add_argument("--planner", default="exact", help="default: exact")
     c.add_argument("--reporter", help="one with an error: learned:PATH, learned:PAIRS, noisy:SHARE (default: the true)")
-    c.add_argument("--actor", help="cloned:PATH or cloned:SHARE, on household:low_level=true (default: the optimal)")
+    c.add_argument("--actor", help="cloned:PATH or cloned:SHARE, in household:low_level=true or house")
     c.add_argument("--explore", default="none", help="default: none")
     c.add_argument("--episodes", type=int, default=100, metavar="T")
     c.add_argument("--runs", type=int, default=64, metavar="B", help="independent runs, each with a secret of its own")
