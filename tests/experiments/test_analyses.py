@@ -326,9 +326,14 @@ def test_world_model():
     cells = world_model.cells(False)
     trained = [c for c in cells if isinstance(c, world_model.Observing)]
     assert {c.world.partition(":")[0] for c in trained} == {"shortcut", "weather"}
-    assert {c.width for c in trained} == {8, 16, 32} and {c.rho for c in trained} == {0.0, 0.5, 1.0}
-    rows = world_model.analyse(cells, [make(0.005, 0.002, 0.01)(c, None) for c in cells]).rows
-    assert {row["excess_nats"] for row in rows if row["model"] != world_model.SHIPPED} == {9.0}
+    assert {c.width for c in trained} == {8, 16, 24, 32} and {c.rho for c in trained} == {0.0, 0.25, 0.5, 0.75, 1.0}
+    kept = [make(0.005, 0.002, 0.01)(c, None) + getattr(c, "seed", 0) for c in cells]  # trainings differ
+    rows = world_model.analyse(cells, kept).rows
+    of_shortcut = [row for row in rows if row["trainings"] == 3 and row["of"] == "depth 1"]
+    assert len(of_shortcut) == 8 and {row["excess_nats"] for row in of_shortcut} == {10.0}  # 9, 10 and 11
+    half = 4.303 / 3**0.5  # of Student's t with two degrees of freedom
+    np.testing.assert_allclose(of_shortcut[0]["interval"], [10 - half, 10 + half], atol=1e-2)
+    assert {tuple(row["interval"]) for row in rows if row["world"].startswith("weather:")} == {(8.9, 9.1)}
 
 
 def test_world_model_regret():
