@@ -17,6 +17,8 @@ from parley.pretraining import finetune as module
 from parley.pretraining.dataset import DataConfig
 from parley.pretraining.finetune import Tuning, finetune, read_examples, render, tokenized
 from parley.pretraining.make import make
+from parley.pretraining.recipe import Recipe
+from parley.pretraining.train import pretrain
 from tests.tiny import tiny_language_model
 
 
@@ -103,6 +105,25 @@ def test_summaries_are_tuned_on_and_run_beyond_the_documents(tmp_path):
         cuts = db.execute("SELECT episode, step, left_out FROM cuts WHERE run = 1 ORDER BY 1, 2").fetchall()
     assert cuts == [(e, h, e) for e in range(1, 12) for h in (1, 2, 3)]  # all that was is in the summary
     assert longest < 700
+
+
+def test_a_pretrained_checkpoint_is_tuned_on_windows_and_runs_on(tmp_path):
+    """Its positions are those of four episodes; trained on the last two and the current one of eight, it runs 30."""
+    tables = assemble.world("shortcut").tables
+    tiny = Recipe(episodes=4, tokens=2_000, width=16, layers=2, heads=2, batch=8)
+    pretrain(tables, "shortcut", tmp_path / "begun", tiny)
+    window = {"template": "transcript", "memory": "window", "size": 2}
+    make(tables, DataConfig("shortcut", documents=10, episodes=8, chat=2, **window), tmp_path / "data")
+    prompts = [render(example, "transcript")["prompt"] for example in read_examples(tmp_path / "data")]
+    assert max(prompt.count("task: ") for prompt in prompts) == 3
+    finetune(str(tmp_path / "begun"), tmp_path / "data", tmp_path / "out", Tuning(steps=2))
+    asked = RunConfig(
+        "shortcut", f"hf:path={tmp_path / 'out'},memory=window,size=2", runs=2, episodes=30, record="steps"
+    )
+    run(asked, tmp_path / "run")
+    with sqlite3.connect(tmp_path / "run" / "run.sqlite") as db:
+        cuts = db.execute("SELECT episode, step, left_out FROM cuts WHERE run = 1 ORDER BY 1, 2").fetchall()
+    assert cuts == [(e, h, e - 2) for e in range(3, 30) for h in (1, 2, 3)]  # the window's, and no other
 
 
 def test_a_model_with_a_chat_template_is_tuned_on_messages(data, tmp_path):
