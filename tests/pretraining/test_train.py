@@ -112,8 +112,14 @@ def test_what_cannot_be_trained_leaves_nothing_behind(tables, tmp_path, monkeypa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["full", "new"]
 
 
-# Total variation on average and at the worst episode position; `house`, `keys` and `team` miss the 0.02 aimed at.
-LARGEST = {"house": (0.05, 0.08), "keys": (0.02, 0.04), "sorter": (0.02, 0.055), "team": (0.03, 0.06)}
+# Total variation on average and at the worst episode position; these miss the 0.02 aimed at.
+LARGEST = {
+    "house": (0.05, 0.08),
+    "keys": (0.02, 0.04),
+    "sorter": (0.02, 0.055),
+    "team": (0.03, 0.06),
+    "weather": (0.02, 0.04),
+}
 
 
 @pytest.mark.parametrize("world", assemble.shipped_names())
