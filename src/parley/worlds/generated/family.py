@@ -70,3 +70,18 @@ def tables_of(sketch: Sketch) -> Tables:
         reward=np.array([[sketch.pay(o, w) for w in range(len(sketch.instructions))] for o in observations]),
         rules=sketch.rules,
     )
+
+
+def distinct(rng: np.random.Generator, draw: Callable[[], tuple[int, ...]], count: int) -> list[tuple[int, ...]]:
+    """Up to `count` different draws, two at least."""
+    found: dict[tuple[int, ...], None] = {}
+    for _ in range(200):
+        found.setdefault(tuple(int(i) for i in draw()))
+        if len(found) == count:
+            break
+    return list(found)
+
+
+def flat_or_skewed(rng: np.random.Generator, count: int) -> np.ndarray:
+    """A prior, flat in half of the families, else skewed."""
+    return np.full(count, 1 / count) if rng.random() < 0.5 else rng.dirichlet(np.full(count, 1.0)) * 0.95 + 0.05 / count

@@ -1,6 +1,6 @@
 """`generated`: a family of a kind that is drawn, or named, with words, sizes, dynamics and prior of its own.
 
-Kinds: `find`, `route`, `levers`, `machines`, `order`, `rooms`; `lock` and `ask` are never trained on (see `kinds`).
+Kinds: `find`, `route`, `levers`, `machines`, `order`, `rooms`; `lock` and `ask` are never trained on.
 Latents: 2 to 6, what the kind hides. Subgoals: 2 to 7, instructions 1 to 4, horizon 1 to 4. The planner sees sentences
 of everyday words; the family's rules, which prompts may begin with, tell what kind of thing is hidden, not the latent.
 A family is a function of its kind and seed, and of nothing else.
@@ -15,7 +15,8 @@ from parley.core.errors import BadInput
 from parley.core.spec import suggestion
 from parley.core.tables import Tables
 from parley.worlds.generated.family import tables_of
-from parley.worlds.generated.kinds import HELD_OUT, TRAINED
+from parley.worlds.generated.held_out import HELD_OUT
+from parley.worlds.generated.kinds import TRAINED
 from parley.worlds.generated.words import Words
 
 KINDS = {**TRAINED, **HELD_OUT}

@@ -1,16 +1,15 @@
-"""Kinds of generated worlds: six are trained on, two are held out, so that a planner meets what it has never seen.
+"""Kinds of generated worlds that are trained on; `held_out` has those that are not.
 
 `find`: things lie in places. `route`: one way is safe, others are better where they are open, which is rare: a trap.
 `levers`: each lever does something. `machines`: each pays at its own rate, one may pay a known wage. `order`: two acts
-in the right order. `rooms`: a map of rooms some of whose doors are barred. Held out: `lock`, in which keys have to be
-fetched before a box opens, and `ask`, in which somebody who is asked tells where the thing is.
+in the right order. `rooms`: a map of rooms some of whose doors are barred.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from parley.worlds.generated.family import START, Sketch, State
+from parley.worlds.generated.family import START, Sketch, State, distinct, flat_or_skewed
 from parley.worlds.generated.words import Words
 
 BEGIN = "ready"  # what is heard before anything has happened
@@ -20,7 +19,7 @@ Kind = Callable[[np.random.Generator, Words], Sketch]
 def find(rng: np.random.Generator, words: Words) -> Sketch:
     """Things lie in places, and are found by going there; in some families a place may be too dark to see."""
     places, things = words.named("place", int(rng.integers(3, 7))), words.some("thing", int(rng.integers(1, 4)))
-    lies = _distinct(rng, lambda: tuple(rng.integers(len(places), size=len(things))), int(rng.integers(2, 7)))
+    lies = distinct(rng, lambda: tuple(rng.integers(len(places), size=len(things))), int(rng.integers(2, 7)))
     dark, horizon = float(rng.choice([0, 0, 0.1, 0.2])), int(rng.integers(1, 3))
     go, nothing = (
         words.form("{}", "{}", "{}", "to the {}"),
@@ -54,7 +53,7 @@ def find(rng: np.random.Generator, words: Words) -> Sketch:
         tuple(go.format(place) for place in places),
         tuple(ask.format(thing) for thing in things),
         latents,
-        _prior(rng, len(lies)),
+        flat_or_skewed(rng, len(lies)),
         horizon,
         step,
         say,
@@ -110,7 +109,7 @@ def route(rng: np.random.Generator, words: Words) -> Sketch:
 def levers(rng: np.random.Generator, words: Words) -> Sketch:
     """Each lever does one of a few things, in some families not always; what is asked for is the thing done."""
     pulls, results = words.named("thing", int(rng.integers(3, 7))), words.some("quality", int(rng.integers(2, 5)))
-    does = _distinct(rng, lambda: tuple(rng.integers(len(results), size=len(pulls))), int(rng.integers(2, 7)))
+    does = distinct(rng, lambda: tuple(rng.integers(len(results), size=len(pulls))), int(rng.integers(2, 7)))
     fails, horizon = float(rng.choice([0, 0, 0.1, 0.25])), int(rng.integers(1, 3))
     tell = words.form("{}", "{} light", "it turns {}")
 
@@ -127,7 +126,7 @@ def levers(rng: np.random.Generator, words: Words) -> Sketch:
         tuple(press.format(pull) for pull in pulls),
         tuple(words.form("make it {}", "{}").format(result) for result in results),
         tuple("/".join(results[i] for i in done) for done in does),
-        _prior(rng, len(does)),
+        flat_or_skewed(rng, len(does)),
         horizon,
         step,
         say,
@@ -160,7 +159,7 @@ def machines(rng: np.random.Generator, words: Words) -> Sketch:
         tuple(use.format(name) for name in names),
         (prize,),
         tuple(f"{names[i]} wins most often" for i in risky),
-        _prior(rng, len(risky)),
+        flat_or_skewed(rng, len(risky)),
         horizon,
         step,
         lambda state: BEGIN if state == START else str(state[0]),
@@ -171,7 +170,7 @@ def machines(rng: np.random.Generator, words: Words) -> Sketch:
 def order(rng: np.random.Generator, words: Words) -> Sketch:
     """Two acts in the right order open it; after the first one there is a sign."""
     acts = words.named("thing", int(rng.integers(3, 6)))
-    pairs = _distinct(rng, lambda: tuple(rng.choice(len(acts), 2, replace=False)), int(rng.integers(2, 7)))
+    pairs = distinct(rng, lambda: tuple(rng.choice(len(acts), 2, replace=False)), int(rng.integers(2, 7)))
     horizon = int(rng.integers(2, 4))
     sign, nothing, box = words.form("a click", "it hums"), "nothing", words.one("thing")
     opens = words.form("{} open", "the {} opens").format(box)
@@ -190,7 +189,7 @@ def order(rng: np.random.Generator, words: Words) -> Sketch:
         tuple(touch.format(act) for act in acts),
         (f"open the {box}",),
         tuple(f"{acts[a]}, then {acts[b]}" for a, b in pairs),
-        _prior(rng, len(pairs)),
+        flat_or_skewed(rng, len(pairs)),
         horizon,
         step,
         lambda state: BEGIN if state == START else str(state[0]),
@@ -206,7 +205,7 @@ def rooms(rng: np.random.Generator, words: Words) -> Sketch:
     more = [sorted(map(int, rng.choice(n, 2, replace=False))) for _ in range(n - 2)]
     doors |= {(a, b) for a, b in more}
     ways = sorted(doors)
-    barred = _distinct(
+    barred = distinct(
         rng,
         lambda: tuple(sorted(map(int, rng.choice(len(ways), int(rng.integers(1, 3)), replace=False)))),
         int(rng.integers(2, 6)),
@@ -234,85 +233,11 @@ def rooms(rng: np.random.Generator, words: Words) -> Sketch:
         tuple(go.format(name) for name in names),
         tuple(words.form("be in the {}", "{}").format(names[goal]) for goal in goals),
         tuple("barred: " + ", ".join("{} - {}".format(*(names[r] for r in ways[i])) for i in bars) for bars in barred),
-        _prior(rng, len(barred)),
+        flat_or_skewed(rng, len(barred)),
         horizon,
         step,
         say,
         lambda sentence, w: float(sentence == f"in {names[goals[w]]}") / horizon,
-    )
-
-
-def lock(rng: np.random.Generator, words: Words) -> Sketch:
-    """Held out. Keys have to be taken before a box is tried; which key fits which box is hidden."""
-    keys = [f"{quality} key" for quality in words.some("quality", int(rng.integers(2, 5)))]
-    boxes, horizon = words.some("thing", int(rng.integers(1, 3))), int(rng.choice([2, 4]))
-    fits = _distinct(rng, lambda: tuple(rng.integers(len(keys), size=len(boxes))), int(rng.integers(2, 7)))
-
-    def step(z: int, state: State, g: int) -> list[tuple[float, State]]:
-        held, opened = (state[0], state[1]) if state != START else (-1, ())
-        if g < len(keys):
-            return [(1.0, (g, opened, "took"))]
-        box = g - len(keys)
-        if box in opened or held < 0:
-            return [(1.0, (held, opened, "nothing"))]
-        if fits[z][box] == held:
-            return [(1.0, (held, (*opened, box), f"the {boxes[box]} opens"))]
-        return [(1.0, (held, opened, f"the {boxes[box]} stays shut"))]
-
-    def say(state: State) -> str:
-        if state == START:
-            return BEGIN
-        held, _, what = state
-        return f"you hold the {keys[held]}" if what == "took" else str(what)
-
-    return Sketch(
-        "lock",
-        "each box opens with one key, always the same",
-        (*(f"take the {key}" for key in keys), *(f"open the {box}" for box in boxes)),
-        tuple(f"open the {box}" for box in boxes),
-        tuple(", ".join(f"{keys[k]} for {b}" for k, b in zip(fit, boxes, strict=True)) for fit in fits),
-        _prior(rng, len(fits)),
-        horizon,
-        step,
-        say,
-        lambda sentence, w: float(sentence == f"the {boxes[w]} opens"),
-    )
-
-
-def ask(rng: np.random.Generator, words: Words) -> Sketch:
-    """Held out. Somebody who is asked tells where the thing is, at the cost of a step."""
-    places, person, thing = words.named("place", int(rng.integers(3, 6))), words.one("person"), words.one("thing")
-    horizon = int(rng.integers(1, 3))
-    where = _distinct(rng, lambda: (int(rng.integers(len(places))),), int(rng.integers(2, len(places) + 1)))
-    asks = int(rng.integers(len(places) + 1))
-    menu = [f"to the {place}" for place in places]
-    menu.insert(asks, f"ask {person}")
-
-    def step(z: int, state: State, g: int) -> list[tuple[float, State]]:
-        if state[0] in ("found", "done"):
-            return [(1.0, ("done",))]
-        if g == asks:
-            return [(1.0, ("told", where[z][0]))]
-        return [(1.0, ("found",) if g - (g > asks) == where[z][0] else ("nothing",))]
-
-    def say(state: State) -> str:
-        if state == START:
-            return BEGIN
-        if state[0] == "told":
-            return f"{person}: in the {places[state[1]]}"
-        return {"found": f"you find the {thing}", "done": "done", "nothing": "nothing here"}[state[0]]
-
-    return Sketch(
-        "ask",
-        f"the {thing} lies in one place; {person} knows",
-        tuple(menu),
-        (f"find the {thing}",),
-        tuple(f"in the {places[place]}" for (place,) in where),
-        _prior(rng, len(where)),
-        horizon,
-        step,
-        say,
-        lambda sentence, w: float(sentence == f"you find the {thing}"),
     )
 
 
@@ -324,19 +249,3 @@ TRAINED: dict[str, Kind] = {
     "order": order,
     "rooms": rooms,
 }
-HELD_OUT: dict[str, Kind] = {"lock": lock, "ask": ask}
-
-
-def _distinct(rng: np.random.Generator, draw: Callable[[], tuple[int, ...]], count: int) -> list[tuple[int, ...]]:
-    """Up to `count` different draws, two at least."""
-    found: dict[tuple[int, ...], None] = {}
-    for _ in range(200):
-        found.setdefault(tuple(int(i) for i in draw()))
-        if len(found) == count:
-            break
-    return list(found)
-
-
-def _prior(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Flat in half of the families, else skewed."""
-    return np.full(count, 1 / count) if rng.random() < 0.5 else rng.dirichlet(np.full(count, 1.0)) * 0.95 + 0.05 / count
