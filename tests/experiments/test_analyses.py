@@ -450,6 +450,31 @@ def test_unseen_worlds():
         assert verdict(unseen_worlds, make(saved, explored, left)) == expected
 
 
+def test_unseen_worlds_asks_for_more_families_where_the_last_episode_is_undecided():
+    """Twice as many at each further look, of the one line that needs them; comparisons stay with those of all lines."""
+    rng, cells = np.random.default_rng(0), list(unseen_worlds.cells(False)[3:])
+    cells = [c for c in cells if c.world == "generated" and not isinstance(c, unseen_worlds.Grown)]
+
+    def made(c, left):
+        if isinstance(c, unseen_worlds.Seen):
+            return np.zeros((1, 1))
+        falls = np.linspace(1.0, left, c.episodes) * rng.exponential(size=(c.runs, c.episodes))
+        return falls[:, :1] if isinstance(c, unseen_worlds.Property) else falls
+
+    regrets = [made(c, 0.5) for c in cells]
+    for number in (256, 512):
+        more = unseen_worlds.further(cells, regrets)
+        assert [c.explore for c in more[1:]] == ["adaptive-proposals"] * (number // 16)
+        assert (more[0].seed, more[0].runs, more[1].seed) == (number, number, number)
+        cells, regrets = [*cells, *more], [*regrets, *(made(c, 0.5) for c in more)]
+    assert not unseen_worlds.further(cells, regrets)
+    rows = unseen_worlds.analyse(cells, regrets).rows
+    number = {row["compared"]: row["families"] for row in rows if "compared" in row}
+    assert number["memory saves"] == 256 and number["regret at 32 over 1, adaptive"] == 1024
+    regrets = [made(c, 0.1) for c in cells[: len(regrets) - 48]]
+    assert not unseen_worlds.further(cells[: len(regrets)], regrets)
+
+
 def test_unseen_worlds_refuses_families_that_were_trained_on(monkeypatch):
     monkeypatch.setattr(unseen_worlds, "_DIGESTS", {world_digest(generated(EVALUATED + 3))})
     cells = [unseen_worlds.Seen("generated", runs=4, seed=first) for first in (4, 0)]
@@ -468,11 +493,11 @@ def test_unseen_worlds_fits_how_the_gap_falls():
         gap = 40 * c.seen**-0.3 * c.width**-0.5
         regrets.append(exact + gap / 32 * rng.uniform(0.5, 1.5, size=(64, 1)))
     rows = unseen_worlds._curve(cells, regrets, {("generated", "exact"): exact})
-    assert len(rows) == len(cells) + 2 and len({row["trained on"] for row in rows[:-2]}) == 4
+    assert len(rows) == len(cells) + 2 and len({row["trained on"] for row in rows[:-2]}) == 3
     for row, power in zip(rows[-2:], (-0.3, -0.5), strict=True):
         assert row["low"] < power < row["high"] and row["high"] - row["low"] < 0.5
     with pytest.raises(BadInput, match="two widths"):
-        unseen_worlds._curve(cells[:4], regrets[:4], {("generated", "exact"): exact})
+        unseen_worlds._curve(cells[:3], regrets[:3], {("generated", "exact"): exact})
 
 
 def test_unseen_worlds_in_small(monkeypatch):

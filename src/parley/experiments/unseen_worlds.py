@@ -28,7 +28,7 @@ from parley.pretraining.generalist import TOGETHER, about_of, family, pretrain_g
 from parley.pretraining.pages import length
 from parley.pretraining.recipe import Recipe
 from parley.report.plots import curves_figure
-from parley.theory.curves import bootstrap
+from parley.theory.curves import Estimate, bootstrap
 from parley.theory.distinguishability import classes_of
 from parley.theory.traps import traps
 from parley.worlds.generated.generate import EVALUATED, HELD_OUT
@@ -55,6 +55,8 @@ ARMS: dict[str, tuple[str, str]] = {
 CURVE = ((64, 64), (1024, 64), (16_384, 64), (16_384, 32))  # families and width of the checkpoints of the curve
 CHUNK = 16  # families of a cell: what is lost when it is interrupted
 HALF = 0.5
+FIRST, MOST = 256, 1024  # held-out families of every line; and of the line of which more are needed, at most
+LOOKS = 3  # at what is left in the last episode: at 256 families, 512 and 1,024
 EPSILON = "epsilon-greedy saves, traps"
 
 
@@ -92,7 +94,7 @@ class Grown(RunConfig):
 def cells(quick: bool) -> Sequence[RunConfig]:
     """Every set in chunks, every planner on it; the property of having a trap; in full, the curves."""
     found: list[RunConfig] = []
-    sizes = {SEEDS: 64 if quick else 256, **{f"{SEEDS}:kind={kind}": 32 if quick else 64 for kind in HELD_OUT}}
+    sizes = {SEEDS: 64 if quick else FIRST, **{f"{SEEDS}:kind={kind}": 32 if quick else 64 for kind in HELD_OUT}}
     found += [Seen(world, runs=families) for world, families in sizes.items()]
     for world, families in sizes.items():
         for first in range(0, families, CHUNK):
@@ -105,6 +107,17 @@ def cells(quick: bool) -> Sequence[RunConfig]:
         curve = dict(episodes=EPISODES, runs=64)
         found += [Grown(SEEDS, "grown", families=n, width=w, **curve) for n, w in CURVE]  # type: ignore[arg-type]
     return found
+
+
+def further(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Sequence[RunConfig]:
+    """As many held-out families again, where those so far leave it undecided how much is left in the last episode."""
+    adaptive = gathered(configs, regrets)[SEEDS, "adaptive"]
+    number, left = len(adaptive), _left(adaptive)
+    if not FIRST <= number < MOST or at_most(left.low, left.high, HALF) != UNDECIDED:
+        return []
+    chunks = [dict(episodes=EPISODES, runs=CHUNK, seed=first) for first in range(number, 2 * number, CHUNK)]
+    more = [RunConfig(SEEDS, *ARMS["adaptive"], **chunk) for chunk in chunks]  # type: ignore[arg-type]
+    return [Seen(SEEDS, runs=number, seed=number), *more]
 
 
 def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T"]:
@@ -218,16 +231,22 @@ def _comparisons(of: Regrets, world: str) -> list[dict[str, Any]]:
     for what, more, less, chosen in asked:
         if chosen.sum() < 2:
             continue
-        gain, (low, high) = difference(of[world, more][chosen], of[world, less][chosen])
+        both = (of[world, line][: len(trap)][chosen] for line in (more, less))  # of one line there may be more
+        gain, (low, high) = difference(*both)
         holds = above(low, high, 0.0)
         row = {"set": world, "compared": what, "families": int(chosen.sum()), "estimate": gain}
         found.append(row | {"low": low, "high": high, "holds": holds})
     adaptive = of[world, "adaptive"]
-    left = bootstrap(lambda means: float(means[0][-1] / max(means[0][0], 1e-12)), [adaptive])
+    left = _left(adaptive)
     row = {"set": world, "compared": f"regret at {EPISODES} over 1, adaptive", "families": len(adaptive)}
     row |= {"estimate": left.value, "low": left.low, "high": left.high, "holds": at_most(left.low, left.high, HALF)}
     found.append(row)
     return found
+
+
+def _left(adaptive: Float[np.ndarray, "R T"]) -> Estimate:
+    """Regret in the last episode over that in the first; the interval holds at all looks together."""
+    return bootstrap(lambda means: means[0][-1] / max(means[0][0], 1e-12), [adaptive], level=1 - 0.05 / LOOKS)
 
 
 def _curve(
