@@ -43,6 +43,7 @@ class Columns(Protocol):
         ...
 
 
+WIDE = 128  # narrower models are slower in bfloat16: its conversions cost more than its products save (docs/log.md)
 Source = Callable[[int], Documents]  # the batch of a step, from 0
 
 
@@ -82,9 +83,9 @@ class Place:
 
 
 def use_bfloat16(torch: Any, recipe: Recipe, device: str) -> bool:
-    """Whether matrix products are in bfloat16: where asked for, or (auto) on a GPU that computes in it."""
+    """Whether matrix products are in bfloat16: where asked for, or (auto) if not narrow on a GPU that computes in it."""
     if recipe.precision == "auto":
-        return bool(device.startswith("cuda") and torch.cuda.is_bf16_supported())
+        return recipe.width >= WIDE and bool(device.startswith("cuda") and torch.cuda.is_bf16_supported())
     return recipe.precision == "bfloat16"
 
 

@@ -32,7 +32,7 @@ class Recipe:
     label_weight: float = 1.0  # of the loss on the expert's labels
     accumulate: int = 1  # parts in which a batch goes through the model, where it does not fit at once
     architecture: str = "llama"  # any causal language model of transformers, by its model type
-    precision: str = "auto"  # of matrix products; auto: bfloat16 on a GPU that has it, else float32
+    precision: str = "auto"  # of matrix products; auto: bfloat16 on a GPU that has it from width 128 on, else float32
     labels: str = "expert"  # pi*_z of the document's z; averaged: over the posterior of z, see `averaged`
     observations: str = "heard"  # what came; averaged: its law, averaged over the posterior of z
     initial: str = "random"  # weights; look-back: see `initial`; a generalist always begins so
