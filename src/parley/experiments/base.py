@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, Protocol
 
 import numpy as np
@@ -80,10 +81,12 @@ def at_least(low: float, high: float, bound: float) -> str:
     return SUPPORTED if low >= bound else NOT_SUPPORTED if high < bound else UNDECIDED
 
 
-def difference(more: Float[np.ndarray, "R T"], less: Float[np.ndarray, "R T"]) -> tuple[float, tuple[float, float]]:
-    """Mean difference of two cells' totals with its 95% interval; run by run, as they share their random numbers."""
+def difference(
+    more: Float[np.ndarray, "R T"], less: Float[np.ndarray, "R T"], level: float = 0.95
+) -> tuple[float, tuple[float, float]]:
+    """Mean difference of two cells' totals with its interval; run by run, as they share their random numbers."""
     gap = more.sum(axis=1) - less.sum(axis=1)
-    half = 1.96 * float(gap.std(ddof=1)) / np.sqrt(len(gap))
+    half = NormalDist().inv_cdf((1 + level) / 2) * float(gap.std(ddof=1)) / np.sqrt(len(gap))
     return float(gap.mean()), (float(gap.mean() - half), float(gap.mean() + half))
 
 

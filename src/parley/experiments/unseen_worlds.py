@@ -28,7 +28,7 @@ from parley.pretraining.generalist import TOGETHER, about_of, family, pretrain_g
 from parley.pretraining.pages import length
 from parley.pretraining.recipe import Recipe
 from parley.report.plots import curves_figure
-from parley.theory.curves import Estimate, bootstrap
+from parley.theory.curves import bootstrap
 from parley.theory.distinguishability import classes_of
 from parley.theory.traps import traps
 from parley.worlds.generated.generate import EVALUATED, HELD_OUT
@@ -55,8 +55,10 @@ ARMS: dict[str, tuple[str, str]] = {
 CURVE = ((64, 64), (1024, 64), (16_384, 64), (16_384, 32))  # families and width of the checkpoints of the curve
 CHUNK = 16  # families of a cell: what is lost when it is interrupted
 HALF = 0.5
-FIRST, MOST = 256, 1024  # held-out families of every line; and of the line of which more are needed, at most
-LOOKS = 3  # at what is left in the last episode: at 256 families, 512 and 1,024
+FIRST, MOST = 256, 1024  # held-out families of every line; and of those that decide, at most
+LOOKS = 3  # at 256 families, 512 and 1,024: the intervals of the claim hold at all of them together
+LEVEL = 1 - 0.05 / LOOKS
+DECIDE = ("no memory", "memory", "adaptive")
 EPSILON = "epsilon-greedy saves, traps"
 
 
@@ -110,14 +112,17 @@ def cells(quick: bool) -> Sequence[RunConfig]:
 
 
 def further(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Sequence[RunConfig]:
-    """As many held-out families again, where those so far leave it undecided how much is left in the last episode."""
-    adaptive = gathered(configs, regrets)[SEEDS, "adaptive"]
-    number, left = len(adaptive), _left(adaptive)
-    if not FIRST <= number < MOST or at_most(left.low, left.high, HALF) != UNDECIDED:
+    """As many held-out families again, of the lines of the claim, where those so far leave some of it undecided."""
+    of = gathered(configs, regrets)
+    number = len(of[SEEDS, "adaptive"])
+    if not FIRST <= number < MOST or UNDECIDED not in [row["holds"] for row in _claimed(of)]:
         return []
-    chunks = [dict(episodes=EPISODES, runs=CHUNK, seed=first) for first in range(number, 2 * number, CHUNK)]
-    more = [RunConfig(SEEDS, *ARMS["adaptive"], **chunk) for chunk in chunks]  # type: ignore[arg-type]
-    return [Seen(SEEDS, runs=number, seed=number), *more]
+    found: list[RunConfig] = [Seen(SEEDS, runs=number, seed=number)]
+    for first in range(number, 2 * number, CHUNK):
+        chunk = dict(episodes=EPISODES, runs=CHUNK, seed=first)
+        found += [RunConfig(SEEDS, *ARMS[title], **chunk) for title in DECIDE]  # type: ignore[arg-type]
+        found.append(Property(SEEDS, **chunk))  # type: ignore[arg-type]
+    return found
 
 
 def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T"]:
@@ -207,7 +212,7 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
         found = _comparisons(of, world)
         rows += found
         if world == SEEDS:
-            verdicts = [row["holds"] for row in found if row["compared"] != EPSILON]  # which is reported only
+            verdicts = [row["holds"] for row in _claimed(of)]
             gain = (found[0]["estimate"], (found[0]["low"], found[0]["high"]))
     rows += _curve(configs, regrets, of)
     holds = NOT_SUPPORTED if NOT_SUPPORTED in verdicts else UNDECIDED if UNDECIDED in verdicts else SUPPORTED
@@ -231,22 +236,23 @@ def _comparisons(of: Regrets, world: str) -> list[dict[str, Any]]:
     for what, more, less, chosen in asked:
         if chosen.sum() < 2:
             continue
-        both = (of[world, line][: len(trap)][chosen] for line in (more, less))  # of one line there may be more
-        gain, (low, high) = difference(*both)
+        both = [of[world, line] for line in (more, less)]
+        chosen = chosen[: min(map(len, both))]  # of the lines of the claim there may be more families than of others
+        gain, (low, high) = difference(*(regret[: len(chosen)][chosen] for regret in both), level=LEVEL)
         holds = above(low, high, 0.0)
         row = {"set": world, "compared": what, "families": int(chosen.sum()), "estimate": gain}
         found.append(row | {"low": low, "high": high, "holds": holds})
     adaptive = of[world, "adaptive"]
-    left = _left(adaptive)
+    left = bootstrap(lambda means: means[0][-1] / max(means[0][0], 1e-12), [adaptive], level=LEVEL)
     row = {"set": world, "compared": f"regret at {EPISODES} over 1, adaptive", "families": len(adaptive)}
     row |= {"estimate": left.value, "low": left.low, "high": left.high, "holds": at_most(left.low, left.high, HALF)}
     found.append(row)
     return found
 
 
-def _left(adaptive: Float[np.ndarray, "R T"]) -> Estimate:
-    """Regret in the last episode over that in the first; the interval holds at all looks together."""
-    return bootstrap(lambda means: means[0][-1] / max(means[0][0], 1e-12), [adaptive], level=1 - 0.05 / LOOKS)
+def _claimed(of: Regrets) -> list[dict[str, Any]]:
+    """The rows that decide; what epsilon-greedy saves is reported only."""
+    return [row for row in _comparisons(of, SEEDS) if row["compared"] != EPSILON]
 
 
 def _curve(

@@ -83,7 +83,7 @@ class Place:
 
 
 def use_bfloat16(torch: Any, recipe: Recipe, device: str) -> bool:
-    """Whether matrix products are in bfloat16: where asked for, or (auto) if not narrow on a GPU that computes in it."""
+    """Whether matrix products are in bfloat16: where asked for, or (auto) on a GPU that has it if they are large."""
     if recipe.precision == "auto":
         return recipe.width >= WIDE and bool(device.startswith("cuda") and torch.cuda.is_bf16_supported())
     return recipe.precision == "bfloat16"
