@@ -101,7 +101,8 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Finding:
             row |= {f"found_within_{episodes}": share, f"found_within_{episodes}_interval": [lower, upper]}
         rows.append(row)
     rows += [_row(c, k) for c, k in zip(configs, kept, strict=True)]
-    gap, interval = difference(*(np.asarray(of[FLOORED, p][0][:, JUMP:]) for p in (PLAIN, RESTART)))
+    plain, restart = (np.asarray(of[FLOORED, p][0][:, JUMP:]) for p in (PLAIN, RESTART))
+    gap, interval = difference(plain, restart)
     rows.append({"saved_by_restarting_after_the_jump": gap, "interval": list(interval)})
     quantity = "share of jumps found in time less the share asked for, the worse of 10 and 20 episodes"
     return Finding(CLAIM, verdict, value, (low, high), quantity, rows)

@@ -238,7 +238,8 @@ def _comparisons(of: Regrets, world: str) -> list[dict[str, Any]]:
             continue
         both = [of[world, line] for line in (more, less)]
         chosen = chosen[: min(map(len, both))]  # of the lines of the claim there may be more families than of others
-        gain, (low, high) = difference(*(regret[: len(chosen)][chosen] for regret in both), level=LEVEL)
+        one, other = (regret[: len(chosen)][chosen] for regret in both)
+        gain, (low, high) = difference(one, other, LEVEL)
         holds = above(low, high, 0.0)
         row = {"set": world, "compared": what, "families": int(chosen.sum()), "estimate": gain}
         found.append(row | {"low": low, "high": high, "holds": holds})
