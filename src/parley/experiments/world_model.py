@@ -56,19 +56,34 @@ EXCESS, HALF = range(2)  # of what is kept of a row; then the reliability
 NAMES = ("floor_nats", "total_variation", "calibration_error", "accuracy")
 KEPT = 2 + len(NAMES)
 Rows = Float[np.ndarray, "H+T K"]  # one a depth; then one an episode, at depth 1
-BASE = Recipe(episodes=8, batch=16, behaviour="uniform", label_weight=0.0)
-RECIPES = {
-    "shortcut:open=0.5": replace(BASE, tokens=800_000, layers=2, learning_rate=6e-3),
-    "weather:lost=0.1": replace(
-        BASE, tokens=2_000_000, layers=3, learning_rate=4e-3, observations="averaged", initial="look-back"
-    ),
-}
-SEEDS = {"shortcut:open=0.5": 3, "weather:lost=0.1": 1}  # trainings of each kind
 STUDENT = {2: 12.71, 3: 4.30}  # of the interval over so many trainings
 SHIPPED = "shipped"
-DOCUMENTS, FEWER = 128, {"weather": 32}  # held out; in `weather` five imagined steps take long
-WIDTHS, RHOS = (8, 16, 24, 32), (0.25, 0.5, 0.75, 1.0)
-EVERY = {"shortcut:open=0.5": 16, "weather:lost=0.1": 32}  # the width that is trained with every share
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The trainings in one world: every width on no expert episodes, one of them on shares of these as well."""
+
+    recipe: Recipe
+    widths: tuple[int, ...]
+    every: int  # the width that is trained on shares
+    rhos: tuple[float, ...]
+    seeds: int
+
+
+BASE = Recipe(episodes=8, batch=16, behaviour="uniform", label_weight=0.0)
+SWEEPS = {
+    "shortcut:open=0.5": Sweep(
+        replace(BASE, tokens=800_000, layers=2, learning_rate=6e-3), (8, 16, 24, 32), 16, (0.25, 0.5, 0.75, 1.0), 3
+    ),
+    "weather:lost=0.1": Sweep(
+        replace(BASE, tokens=2_000_000, layers=3, learning_rate=4e-3, observations="averaged", initial="look-back"),
+        (8, 16, 32),
+        32,
+        (),
+        1,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,7 @@ class Observing(RunConfig):
     tokens: int = 0
 
     def recipe(self) -> Recipe:
-        recipe = replace(RECIPES[self.world], width=self.width, heads=self.width // 8, episodes=self.episodes)
+        recipe = replace(SWEEPS[self.world].recipe, width=self.width, heads=self.width // 8, episodes=self.episodes)
         return replace(recipe, tokens=self.tokens, rho=self.rho, seed=self.seed)
 
 
@@ -98,13 +113,12 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     found: list[RunConfig] = []
     for world in worlds():
         episodes = int(Checkpoint.load(checkpoint(world)).about["episodes"])
-        documents = 16 if quick else FEWER.get(world, DOCUMENTS)
-        found.append(RunConfig(world, "transformer", "none", episodes=episodes, runs=documents))
-    for world, recipe in RECIPES.items():
-        tokens = recipe.tokens // (10 if quick else 1)
-        base = Observing(world, "transformer", "none", recipe.episodes, runs=256, tokens=tokens, width=EVERY[world])
-        kinds = [replace(base, width=width) for width in WIDTHS] + [replace(base, rho=rho) for rho in RHOS]
-        for seed in range(1 if quick else SEEDS[world]):
+        found.append(RunConfig(world, "transformer", "none", episodes=episodes, runs=16 if quick else 128))
+    for world, sweep in SWEEPS.items():
+        tokens = sweep.recipe.tokens // (10 if quick else 1)
+        base = Observing(world, "transformer", "none", sweep.recipe.episodes, 256, tokens=tokens, width=sweep.every)
+        kinds = [replace(base, width=width) for width in sweep.widths] + [replace(base, rho=rho) for rho in sweep.rhos]
+        for seed in range(1 if quick else sweep.seeds):
             found += [replace(one, seed=seed) for one in ([base] if quick else kinds)]
     return found
 
@@ -184,7 +198,7 @@ def figure(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Figure:
     both: list[tuple[str, RunConfig, Rows]] = []
     panels = []
     for c, k in zip(configs, kept, strict=True):
-        if not isinstance(c, Observing) or (c.width, c.rho, c.seed) == (EVERY[c.world], 0.0, 0):
+        if not isinstance(c, Observing) or (c.width, c.rho, c.seed) == (SWEEPS[c.world].every, 0.0, 0):
             both.append((f"{c.world}, {_model(c)}", c, k))
     for title, at in (("depth 1", [0] * len(both)), ("the last depth", [len(k) - c.episodes - 1 for _, c, k in both])):
         bins = [(name, k[row, KEPT:].reshape(BINS, 3)) for (name, _, k), row in zip(both, at, strict=True)]
