@@ -330,7 +330,7 @@ def test_world_model():
     kept = [make(0.005, 0.002, 0.01)(c, None) + getattr(c, "seed", 0) for c in cells]  # trainings differ
     rows = world_model.analyse(cells, kept).rows
     of_shortcut = [row for row in rows if row["trainings"] == 3 and row["of"] == "depth 1"]
-    assert len(of_shortcut) == 8 and {row["excess_nats"] for row in of_shortcut} == {10.0}  # 9, 10 and 11
+    assert len(of_shortcut) == 4 and {row["excess_nats"] for row in of_shortcut} == {10.0}  # 9, 10 and 11
     half = 4.303 / 3**0.5  # of Student's t with two degrees of freedom
     np.testing.assert_allclose(of_shortcut[0]["interval"], [10 - half, 10 + half], atol=1e-2)
     assert {tuple(row["interval"]) for row in rows if row["world"].startswith("weather:")} == {(8.9, 9.1)}

@@ -58,6 +58,7 @@ KEPT = 2 + len(NAMES)
 Rows = Float[np.ndarray, "H+T K"]  # one a depth; then one an episode, at depth 1
 STUDENT = {2: 12.71, 3: 4.30}  # of the interval over so many trainings
 SHIPPED = "shipped"
+DOCUMENTS, FEWER = 128, {"weather": 16}  # held out; in `weather` five imagined steps take long
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,24 @@ class Sweep:
     widths: tuple[int, ...]
     every: int  # the width that is trained on shares
     rhos: tuple[float, ...]
-    seeds: int
+    seeds: tuple[int, int]  # trainings of each width, and of each share
 
 
 BASE = Recipe(episodes=8, batch=16, behaviour="uniform", label_weight=0.0)
 SWEEPS = {
     "shortcut:open=0.5": Sweep(
-        replace(BASE, tokens=800_000, layers=2, learning_rate=6e-3), (8, 16, 24, 32), 16, (0.25, 0.5, 0.75, 1.0), 3
+        replace(BASE, tokens=800_000, layers=2, learning_rate=6e-3),
+        (8, 16, 24, 32),
+        16,
+        (0.25, 0.5, 0.75, 1.0),
+        (3, 2),
     ),
     "weather:lost=0.1": Sweep(
         replace(BASE, tokens=2_000_000, layers=3, learning_rate=4e-3, observations="averaged", initial="look-back"),
         (8, 16, 32),
         32,
         (),
-        1,
+        (1, 1),
     ),
 }
 
@@ -113,13 +118,18 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     found: list[RunConfig] = []
     for world in worlds():
         episodes = int(Checkpoint.load(checkpoint(world)).about["episodes"])
-        found.append(RunConfig(world, "transformer", "none", episodes=episodes, runs=16 if quick else 128))
+        documents = 16 if quick else FEWER.get(world, DOCUMENTS)
+        found.append(RunConfig(world, "transformer", "none", episodes=episodes, runs=documents))
     for world, sweep in SWEEPS.items():
         tokens = sweep.recipe.tokens // (10 if quick else 1)
         base = Observing(world, "transformer", "none", sweep.recipe.episodes, 256, tokens=tokens, width=sweep.every)
-        kinds = [replace(base, width=width) for width in sweep.widths] + [replace(base, rho=rho) for rho in sweep.rhos]
-        for seed in range(1 if quick else sweep.seeds):
-            found += [replace(one, seed=seed) for one in ([base] if quick else kinds)]
+        kinds = (
+            [replace(base, width=width) for width in sweep.widths],
+            [replace(base, rho=rho) for rho in sweep.rhos],
+        )
+        for each, seeds in zip(kinds, sweep.seeds, strict=True):
+            found += [] if quick else [replace(one, seed=seed) for one in each for seed in range(seeds)]
+        found += [base] if quick else []
     return found
 
 
