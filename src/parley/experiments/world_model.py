@@ -83,9 +83,9 @@ SWEEPS = {
     ),
     "weather:lost=0.1": Sweep(
         replace(BASE, tokens=2_000_000, layers=3, learning_rate=4e-3, observations="averaged", initial="look-back"),
-        (8, 16, 32),
+        (8, 16, 24, 32),
         32,
-        (),
+        (0.25, 0.5, 0.75, 1.0),
         (1, 1),
     ),
 }
