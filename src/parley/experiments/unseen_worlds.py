@@ -103,7 +103,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
             chunk = dict(episodes=EPISODES, runs=CHUNK, seed=first)
             found += [RunConfig(world, *arm, **chunk) for arm in ARMS.values()]  # type: ignore[arg-type]
             found.append(Property(world, **chunk))  # type: ignore[arg-type]
-    shipped = 16 if quick else 64
+    shipped = 16 if quick else 24
     found += [RunConfig(world, *arm, episodes=EPISODES, runs=shipped) for world in SHIPPED for arm in ARMS.values()]
     if not quick:
         curve = dict(episodes=EPISODES, runs=64)
