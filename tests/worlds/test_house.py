@@ -133,8 +133,11 @@ def test_settings(setting):
 
 def test_tables_alone_and_alterations():
     assert assemble.world("house:low_level=false").tables.name == "house"
+    with pytest.raises(BadInput, match="reporter belongs to its tables: add low_level=false"):
+        assemble.world("house:reporter=x")
     with pytest.raises(BadInput, match="floor belongs to its tables: add low_level=false"):
-        assemble.world("house:floor=0.1")
+        assemble.world("sorter:floor=0.1")
+    assert assemble.world("house:floor=0.1").altered  # for Actors that end where the tables say that nobody can
     with pytest.raises(BadInput, match="low_level='perhaps'"):
         assemble.world("house:low_level=perhaps")
 
