@@ -60,7 +60,7 @@ def plan(config: DataConfig, beliefs: Beliefs) -> list[Shard]:
         taken = []
         for k in places:
             here = int((mine == k).sum())
-            taken.append(_rows(logged[k], places[k][used[k] : used[k] + here]))
+            taken.append(logged[k][places[k][used[k] : used[k] + here]])
             used[k] += here
         shards.append(Shard(number, first, mine, _joined(taken) if taken else None))
     return shards
@@ -84,7 +84,7 @@ def shard_documents(beliefs: Beliefs, config: DataConfig, shard: Shard) -> Docum
         source = np.concatenate(
             [np.flatnonzero(kinds != LOGS), *(np.flatnonzero(shard.part == k) for k in _logs(config))]
         )
-        documents = _rows(_joined([documents, shard.logged]), np.argsort(source))
+        documents = _joined([documents, shard.logged])[np.argsort(source)]
     return corrupt(documents, config.label_error, np.random.default_rng((config.seed, LABELS, shard.number)))
 
 
@@ -92,9 +92,6 @@ def _logs(config: DataConfig) -> list[int]:
     return [k for k, part in enumerate(config.mix) if part.kind == LOGS]
 
 
-def _rows(documents: Documents, index: np.ndarray) -> Documents:
-    return Documents(*(getattr(documents, f.name)[index] for f in fields(documents)))
-
-
 def _joined(several: list[Documents]) -> Documents:
-    return Documents(*(np.concatenate([getattr(d, f.name) for d in several]) for f in fields(Documents)))
+    parts = {f.name: [getattr(documents, f.name) for documents in several] for f in fields(Documents)}
+    return Documents(**{name: np.concatenate(p) for name, p in parts.items() if all(part is not None for part in p)})
