@@ -16,16 +16,8 @@ from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.pretraining import generalist
 from parley.pretraining.dataset import world_digest
 from parley.pretraining.documents import sample_documents
-from parley.pretraining.generalist import (
-    Batches,
-    about_of,
-    ahead,
-    error_of,
-    family,
-    family_seed,
-    pretrain_generated,
-    word_tokenizer,
-)
+from parley.pretraining.families import Batches, ahead, family, family_seed, word_tokenizer
+from parley.pretraining.generalist import about_of, error_of, pretrain_generated
 from parley.pretraining.pages import LENGTH, NONE, OFF_MENU, Branches, PageColumns, Pages, length, pages_of
 from parley.pretraining.recipe import Recipe
 from parley.prompting.prompter import Prompter, Prompting, Words

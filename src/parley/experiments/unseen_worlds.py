@@ -24,7 +24,8 @@ from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, above, at_most, difference
 from parley.experiments.base import expected_regret as regret_of
 from parley.pretraining.dataset import world_digest
-from parley.pretraining.generalist import TOGETHER, about_of, family, pretrain_generated
+from parley.pretraining.families import TOGETHER, family
+from parley.pretraining.generalist import about_of, pretrain_generated
 from parley.pretraining.pages import length
 from parley.pretraining.recipe import Recipe
 from parley.report.plots import curves_figure

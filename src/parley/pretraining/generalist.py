@@ -5,13 +5,7 @@ is not a world but how to find out about one (He et al. 2024, section 4, with th
 """
 
 import json
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
-from multiprocessing import get_context
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +13,17 @@ import numpy as np
 from jaxtyping import Float
 
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, MissingExtra
+from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
-from parley.core.tables import Tables
 from parley.planners.exact import ExactPlanner
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.pretraining.architecture import build_model, require_torch
-from parley.pretraining.averaged import averaged
 from parley.pretraining.card import chain
 from parley.pretraining.documents import sample_documents
-from parley.pretraining.loop import Place, Source, Training
-from parley.pretraining.pages import LENGTH, PageColumns, Pages, length, pages_of
+from parley.pretraining.families import TOGETHER, Batches, ahead, word_tokenizer
+from parley.pretraining.loop import Place, Training
+from parley.pretraining.pages import LENGTH, PageColumns, length
 from parley.pretraining.recipe import PRESETS, Recipe
-from parley.pretraining.tokenizer import CHAT_TEMPLATE, END
 from parley.pretraining.train import ABOUT, Report, save, watched
 from parley.pretraining.unfinished import Unfinished
 from parley.pretraining.watch import Watch
@@ -41,10 +33,6 @@ from parley.worlds.generated.generate import EVALUATED, HELD_OUT, TRAINED, gener
 from parley.worlds.generated.words import lexicon
 
 FORMAT = "parley-generalist/1"
-MARKS = ("task: ", "rules: ", "choices: ", "> ", " | ", " - ", ": ", ", ", "; ")
-BETWEEN = (" and ", " for ", " in ", " is ", " of ", " on ", " the ", " to ")
-TOGETHER = 8  # documents of one family in a batch
-STRIDE = 10**6  # from the seed of one family that is not plain to the next that is tried
 MEASURED = 8  # families of each kind on the card
 
 CARD = """---
@@ -83,102 +71,6 @@ on documents of uniformly drawn subgoals, {measured} families of each kind that 
 The table says how well it plans; a law that is the same for all subgoals is at about 0.6 to 0.8. It knows {words}
 English words, all others in pieces. Positions beyond {longest} were not trained, and are not used: the prompt is cut.
 """
-
-
-def word_tokenizer() -> Any:
-    """A `PreTrainedTokenizerFast` of everyday words; other words fall into pieces.
-
-    A space is a token of its own, so that a word is the same token wherever it stands: what is copied needs no second
-    name to be learned for it.
-    """
-    try:
-        from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-        from transformers import PreTrainedTokenizerFast
-    except ImportError:
-        raise MissingExtra("a tokenizer", "torch") from None
-    words = [word for group in lexicon().values() for word in group]
-    tokenizer = Tokenizer(models.BPE())
-    by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(" ", "isolated"), by_bytes])
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=100_000,  # merges go on until every word is whole
-        min_frequency=1,
-        special_tokens=[END],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(words * 2, trainer)
-    tokenizer.add_tokens([AddedToken(mark, normalized=False) for mark in (*MARKS, *BETWEEN)])
-    found = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
-    found.chat_template = CHAT_TEMPLATE
-    return found
-
-
-def family_seed(recipe: Recipe, families: int, number: int) -> int:
-    """The seed of the family that is the `number`-th to be read; with `families` given they come again in turn."""
-    return (recipe.seed * 10**8 + (number % families if families else number)) % EVALUATED
-
-
-def family(recipe: Recipe, families: int, number: int, plain: bool = False) -> Tables:
-    """The family that is the `number`-th to be read; with `plain` the first that is plain from its seed on."""
-    seed = family_seed(recipe, families, number)
-    for i in range(EVALUATED // STRIDE):
-        tables = generated((seed + i * STRIDE) % EVALUATED)
-        if not plain or is_plain(tables):
-            return tables
-    raise BadInput(f"plain: none of {EVALUATED // STRIDE} families from seed {seed} on is")
-
-
-def is_plain(tables: Tables) -> bool:
-    """One subgoal an episode, each of one word: where looking things up is most easily learned."""
-    return tables.horizon == 1 and not any(" " in subgoal for subgoal in tables.menus[0])
-
-
-@dataclass(frozen=True)
-class Batches:
-    """The batch of every step, as a function of its number: in whatever process it is drawn, it is the same."""
-
-    recipe: Recipe
-    families: int
-    plain: bool
-    long: int = 0  # tokens that all pages are filled up to
-
-    def __call__(self, step: int) -> Pages:
-        recipe, tokenizer, found = self.recipe, _tokenizer(), []
-        for i in range(recipe.batch // TOGETHER):
-            number = step * (recipe.batch // TOGETHER) + i
-            tables, seed = family(recipe, self.families, number, self.plain), (recipe.seed, 0, number)
-            beliefs = Beliefs(tables)
-            documents = sample_documents(beliefs, TOGETHER, recipe.episodes, seed, 0.0, recipe.behaviour)
-            found += pages_of(tables, averaged(beliefs, documents), tokenizer)
-        return Pages.of(found, self.long)
-
-
-_tokenizer = lru_cache(maxsize=1)(word_tokenizer)
-
-
-@contextmanager
-def ahead(batches: Callable[[int], Pages], workers: int, steps: int) -> Iterator[Source]:
-    """The same batches, those of the next steps being drawn by `workers` processes; by this one if there are none."""
-    if not workers:
-        yield batches
-        return
-    drawn: dict[int, Future[Pages]] = {}
-    # Not forked, as torch has threads by now; an interrupt is for this process alone, which then tells the others.
-    how: dict[str, Any] = {"mp_context": get_context("spawn"), "initializer": signal.signal}
-    with ProcessPoolExecutor(workers, **how, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-
-        def source(step: int) -> Pages:
-            for later in range(step, min(step + 3 * workers, steps)):
-                if later not in drawn:
-                    drawn[later] = pool.submit(batches, later)
-            return drawn.pop(step).result()
-
-        try:
-            yield source
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def pretrain_generated(
