@@ -101,15 +101,19 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     found += [Seen(world, runs=families) for world, families in sizes.items()]
     for world, families in sizes.items():
         for first in range(0, families, CHUNK):
-            chunk = dict(episodes=EPISODES, runs=CHUNK, seed=first)
-            found += [RunConfig(world, *arm, **chunk) for arm in ARMS.values()]  # type: ignore[arg-type]
-            found.append(Property(world, **chunk))  # type: ignore[arg-type]
+            found += [_chunk(world, title, first) for title in ARMS]
+            found.append(Property(world, episodes=EPISODES, runs=CHUNK, seed=first))
     shipped = 16 if quick else 24
     found += [RunConfig(world, *arm, episodes=EPISODES, runs=shipped) for world in SHIPPED for arm in ARMS.values()]
     if not quick:
-        curve = dict(episodes=EPISODES, runs=64)
-        found += [Grown(SEEDS, "grown", families=n, width=w, **curve) for n, w in CURVE]  # type: ignore[arg-type]
+        found += [Grown(SEEDS, "grown", episodes=EPISODES, runs=64, families=n, width=w) for n, w in CURVE]
     return found
+
+
+def _chunk(world: str, title: str, first: int) -> RunConfig:
+    """A line on some of the families of a set."""
+    planner, explore = ARMS[title]
+    return RunConfig(world, planner, explore, episodes=EPISODES, runs=CHUNK, seed=first)
 
 
 def further(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Sequence[RunConfig]:
@@ -120,9 +124,8 @@ def further(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
         return []
     found: list[RunConfig] = [Seen(SEEDS, runs=number, seed=number)]
     for first in range(number, 2 * number, CHUNK):
-        chunk = dict(episodes=EPISODES, runs=CHUNK, seed=first)
-        found += [RunConfig(SEEDS, *ARMS[title], **chunk) for title in DECIDE]  # type: ignore[arg-type]
-        found.append(Property(SEEDS, **chunk))  # type: ignore[arg-type]
+        found += [_chunk(SEEDS, title, first) for title in DECIDE]
+        found.append(Property(SEEDS, episodes=EPISODES, runs=CHUNK, seed=first))
     return found
 
 
