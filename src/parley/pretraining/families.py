@@ -12,14 +12,14 @@ from functools import lru_cache
 from multiprocessing import get_context
 from typing import Any
 
-from parley.core.errors import BadInput, MissingExtra
+from parley.core.errors import BadInput
 from parley.core.tables import Tables
 from parley.pretraining.averaged import averaged
 from parley.pretraining.documents import sample_documents
 from parley.pretraining.loop import Source
 from parley.pretraining.pages import Pages, pages_of
 from parley.pretraining.recipe import Recipe
-from parley.pretraining.tokenizer import CHAT_TEMPLATE, END
+from parley.pretraining.tokenizer import tokenizer_of
 from parley.theory.beliefs import Beliefs
 from parley.worlds.generated.generate import EVALUATED, generated
 from parley.worlds.generated.words import lexicon
@@ -36,28 +36,8 @@ def word_tokenizer() -> Any:
     A space is a token of its own, so that a word is the same token wherever it stands: what is copied needs no second
     name to be learned for it.
     """
-    try:
-        from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-        from transformers import PreTrainedTokenizerFast
-    except ImportError:
-        raise MissingExtra("a tokenizer", "torch") from None
     words = [word for group in lexicon().values() for word in group]
-    tokenizer = Tokenizer(models.BPE())
-    by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(" ", "isolated"), by_bytes])
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=100_000,  # merges go on until every word is whole
-        min_frequency=1,
-        special_tokens=[END],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(words * 2, trainer)
-    tokenizer.add_tokens([AddedToken(mark, normalized=False) for mark in (*MARKS, *BETWEEN)])
-    found = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
-    found.chat_template = CHAT_TEMPLATE
-    return found
+    return tokenizer_of(words, (*MARKS, *BETWEEN), spaces=True)
 
 
 def family_seed(recipe: Recipe, families: int, number: int) -> int:

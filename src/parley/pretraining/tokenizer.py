@@ -1,5 +1,6 @@
 """The tokenizer of a world: byte-level BPE in which each word is one token, and so is each line of the transcript."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from parley.core.errors import MissingExtra
@@ -20,14 +21,24 @@ def world_lines(tables: Tables) -> list[str]:
 
 def world_tokenizer(tables: Tables) -> Any:
     """A `PreTrainedTokenizerFast`; text outside the world's lines still tokenises, by words and at last by bytes."""
+    lines = world_lines(tables)
+    return tokenizer_of(lines, lines)
+
+
+def tokenizer_of(text: Sequence[str], whole: Sequence[str], spaces: bool = False) -> Any:
+    """A `PreTrainedTokenizerFast` of the words of a text, and of lines that are one token each.
+
+    With `spaces` a space is a token of its own, so that a word is the same token wherever it stands.
+    """
     try:
         from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
         from transformers import PreTrainedTokenizerFast
     except ImportError:
         raise MissingExtra("a tokenizer", "torch") from None
-    lines = world_lines(tables)
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    apart = pre_tokenizers.Sequence([pre_tokenizers.Split(" ", "isolated"), by_bytes])
+    tokenizer.pre_tokenizer = apart if spaces else by_bytes
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=100_000,  # merges go on until every word is whole
@@ -36,8 +47,8 @@ def world_tokenizer(tables: Tables) -> Any:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(lines * 2, trainer)
-    tokenizer.add_tokens([AddedToken(line, normalized=False) for line in lines])
+    tokenizer.train_from_iterator([*text, *text], trainer)
+    tokenizer.add_tokens([AddedToken(line, normalized=False) for line in whole])
     found = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
     found.chat_template = CHAT_TEMPLATE
     return found
