@@ -16,7 +16,7 @@ from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.pretraining import generalist
 from parley.pretraining.dataset import world_digest
 from parley.pretraining.documents import sample_documents
-from parley.pretraining.families import Batches, ahead, family, family_seed, word_tokenizer
+from parley.pretraining.families import family, family_seed, word_tokenizer
 from parley.pretraining.generalist import about_of, error_of, pretrain_generated
 from parley.pretraining.pages import LENGTH, NONE, OFF_MENU, Branches, PageColumns, Pages, length, pages_of
 from parley.pretraining.recipe import Recipe
@@ -173,15 +173,6 @@ def test_training_learns_and_says_what_it_was(trained):
     card = (out / "README.md").read_text()
     assert "--world generated --out DIR" in card and "`lock` and `ask`" in card and "lock (held out)" in card
     json.dumps(about)
-
-
-def test_batches_drawn_in_other_processes_are_the_same():
-    batches = Batches(TINY, 0, False)
-    with ahead(batches, 2, 5) as source:
-        for step in range(2, 5):
-            here, there = batches(step), source(step)
-            for name in ("tokens", "words", "row", "before", "target", "law", "heard", "decisions"):
-                np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
 
 
 def test_it_may_begin_with_another_one(trained, tmp_path, capsys, monkeypatch):

@@ -28,7 +28,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument(
         "--plain", action="store_true", help="of --world generated: only families of one-word subgoals, H = 1"
     )
-    c.add_argument("--workers", type=int, default=0, help="of --world generated: processes that draw batches beside it")
+    c.add_argument("--workers", type=int, default=0, help="processes that draw the stream beside it, for a GPU")
     c.add_argument("--evaluate-every", type=int, default=0, metavar="STEPS", help="distance to the oracle as it goes")
     c.add_argument("--compile", action="store_true", help="by torch.compile: worth its minute in long GPU trainings")
     c.add_argument("--keep-s", type=float, default=60.0, help="seconds from one kept state to the next (default 60)")
@@ -62,8 +62,10 @@ def _pretrain(args: argparse.Namespace) -> Any:
         raise BadInput("--world generated: documents are drawn as they are read, and measured at the end")
     if args.families and not generated:
         raise BadInput(f"--families {args.families}: is an option of --world generated")
-    if (args.plain or args.workers) and not generated:
-        raise BadInput(f"--{'plain' if args.plain else 'workers'}: is an option of --world generated")
+    if args.plain and not generated:
+        raise BadInput("--plain: is an option of --world generated")
+    if args.workers and args.data:
+        raise BadInput(f"--workers {args.workers}: draw the stream; documents of --data are read as they are")
     if args.evaluate_every < 0:
         raise BadInput(f"--evaluate-every {args.evaluate_every}: expected a number of steps, or 0 for never")
     given = {f.name: getattr(args, f.name) for f in fields(Recipe) if getattr(args, f.name) is not None}
@@ -76,7 +78,7 @@ def _pretrain(args: argparse.Namespace) -> Any:
             how = (args.families, bar, args.start, watch, args.plain, args.workers)
             about = pretrain_generated(args.out, recipe, *how)
         else:
-            about = pretrain(tables, args.world, args.out, recipe, bar, args.start, args.data, watch)
+            about = pretrain(tables, args.world, args.out, recipe, bar, args.start, args.data, watch, args.workers)
     if about and not args.json:
         OUT.print(f"{args.out}: {about['parameters']:,} parameters, loss {about['loss']:.4f}", markup=False)
     return {"out": str(args.out), **about}

@@ -1,22 +1,13 @@
-"""The batches of a training on generated worlds: families in turn, documents of each, as pages of tokens.
+"""The batches of a training on generated worlds: families in turn, documents of each, as pages of tokens."""
 
-A batch is a function of its number alone, so that any process may draw it.
-"""
-
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from typing import Any
 
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
 from parley.pretraining.averaged import averaged
 from parley.pretraining.documents import sample_documents
-from parley.pretraining.loop import Source
 from parley.pretraining.pages import Pages, pages_of
 from parley.pretraining.recipe import Recipe
 from parley.pretraining.tokenizer import tokenizer_of
@@ -81,26 +72,3 @@ class Batches:
 
 
 _tokenizer = lru_cache(maxsize=1)(word_tokenizer)
-
-
-@contextmanager
-def ahead(batches: Callable[[int], Pages], workers: int, steps: int) -> Iterator[Source]:
-    """The same batches, those of the next steps being drawn by `workers` processes; by this one if there are none."""
-    if not workers:
-        yield batches
-        return
-    drawn: dict[int, Future[Pages]] = {}
-    # Not forked, as torch has threads by now; an interrupt is for this process alone, which then tells the others.
-    how: dict[str, Any] = {"mp_context": get_context("spawn"), "initializer": signal.signal}
-    with ProcessPoolExecutor(workers, **how, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-
-        def source(step: int) -> Pages:
-            for later in range(step, min(step + 3 * workers, steps)):
-                if later not in drawn:
-                    drawn[later] = pool.submit(batches, later)
-            return drawn.pop(step).result()
-
-        try:
-            yield source
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -17,10 +17,11 @@ from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.planners.exact import ExactPlanner
 from parley.planners.language_model import LanguageModelPlanner, Scoring
+from parley.pretraining.ahead import ahead
 from parley.pretraining.architecture import build_model, require_torch
 from parley.pretraining.card import chain
 from parley.pretraining.documents import sample_documents
-from parley.pretraining.families import TOGETHER, Batches, ahead, word_tokenizer
+from parley.pretraining.families import TOGETHER, Batches, word_tokenizer
 from parley.pretraining.loop import Place, Training
 from parley.pretraining.pages import LENGTH, PageColumns, length
 from parley.pretraining.recipe import PRESETS, Recipe
@@ -102,8 +103,6 @@ def pretrain_generated(
             f"rho={recipe.rho}, labels={recipe.labels!r}: documents of generated worlds have no demonstrations, and "
             "averaged labels in any case; leave both out"
         )
-    if workers < 0:
-        raise BadInput(f"workers={workers}: expected a number of processes, or 0 for none")
     tokenizer, place, watch = word_tokenizer(), Place.here(torch), watch or Watch()
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)

@@ -6,13 +6,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from parley.core.errors import BadInput, ParleyError
 from parley.core.tables import Tables
 from parley.models.checkpoint import FORMAT, Checkpoint
+from parley.pretraining.ahead import ahead
 from parley.pretraining.architecture import build_model, require_torch
 from parley.pretraining.averaged import averaged
 from parley.pretraining.card import card, measure
@@ -42,11 +43,13 @@ def pretrain(
     start: Path | None = None,
     data: Path | None = None,
     watch: Watch | None = None,
+    workers: int = 0,
 ) -> dict[str, Any]:
     """Train a checkpoint for the world `tables` (named `spec`) into the new directory `out`; returns its card.
 
     It begins with the weights of the checkpoint `start`, where one is named (of the same lines and shape); the
-    documents are those of the directory `data`, else a stream. Killed, the same call goes on where it was, see
+    documents are those of the directory `data`, else a stream, drawn by `workers` processes beside this one, for a GPU
+    that reads faster than one can write. Killed, the same call goes on where it was, see
     `unfinished`, and ends with the same weights. Under `torchrun` the first process writes, the others return {}.
     """
     torch, transformers = require_torch()
@@ -64,7 +67,8 @@ def pretrain(
     unfinished = Unfinished(out, {**config, "processes": place.processes})
     unfinished.restore(training)
     distance = DistanceToOracle(torch, beliefs, columns, recipe, place.device) if watch.evaluate_every else None
-    last = watched(training, source, unfinished, watch, distance, report or (lambda found: None))
+    with ahead(source, workers, training.steps) as batches:
+        last = watched(training, batches, unfinished, watch, distance, report or (lambda found: None))
     if place.rank:
         return {}
     about = {
@@ -90,13 +94,7 @@ def pretrain(
 def _source(beliefs: Beliefs, recipe: Recipe, data: Path | None) -> tuple[Source, dict[str, Any]]:
     """The batch of every step, and what of the data the weights depend on."""
     if data is None:
-
-        def stream(step: int) -> Any:
-            seed = (recipe.seed, 0, step)
-            drawn = sample_documents(beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour, True)
-            return _targets(beliefs, recipe, drawn)
-
-        return stream, {}
+        return Stream(beliefs, recipe), {}
     for name, plain in (("labels", "expert"), ("observations", "heard")):
         if (asked := getattr(recipe, name)) != plain:
             raise BadInput(f"{name}={asked!r}: in the data in {str(data)!r} they are {plain!r}; leave it out")
@@ -113,6 +111,19 @@ def _source(beliefs: Beliefs, recipe: Recipe, data: Path | None) -> tuple[Source
         )
     config = {"data": asdict(dataset.config), "files": [entry["sha256"] for entry in dataset.manifest["files"]]}
     return lambda step: dataset.batch(step, recipe.batch, recipe.seed).first(recipe.episodes), {"documents": config}
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The batch of every step, none like another."""
+
+    beliefs: Beliefs
+    recipe: Recipe
+
+    def __call__(self, step: int) -> Documents:
+        recipe, seed = self.recipe, (self.recipe.seed, 0, step)
+        drawn = sample_documents(self.beliefs, recipe.batch, recipe.episodes, seed, recipe.rho, recipe.behaviour, True)
+        return _targets(self.beliefs, recipe, drawn)
 
 
 def _targets(beliefs: Beliefs, recipe: Recipe, drawn: Documents) -> Documents:
