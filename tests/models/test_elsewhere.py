@@ -27,7 +27,8 @@ NEW = 24  # tokens
 
 def beginning(world: str) -> str:
     tables = assemble.world(world).tables
-    return f"task: {tables.instructions[0]}\n{tables.observations[0]}\n"
+    heard = tables.initial[0] @ tables.emission[0]
+    return f"task: {tables.instructions[0]}\n{tables.observations[int(heard.argmax())]}\n"
 
 
 def continued(path: Path, tokens: list[int]) -> list[int]:

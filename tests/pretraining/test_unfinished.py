@@ -145,11 +145,11 @@ def test_a_batch_in_parts_is_the_same_batch(tables, tmp_path):
 def test_processes_share_a_batch(tables, tmp_path):
     """Two processes under torchrun (gloo): the curve of one."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    options = "pretrain --world random --episodes 3 --tokens 1000 --width 16 --layers 2 --heads 2 --batch 8".split()
-    command += ["-m", "parley.cli", *options, "--out", str(tmp_path / "two")]
+    options = "--episodes 3 --tokens 1000 --width 16 --layers 2 --heads 2 --batch 8".split()
+    command += ["-m", "parley.cli", "pretrain", "--world", "random:seed=0", *options, "--out", str(tmp_path / "two")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-2000:]
-    pretrain(assemble.world("random").tables, "random", tmp_path / "one", replace(TINY, tokens=1_000))
+    pretrain(assemble.world("random").tables, "random:seed=0", tmp_path / "one", replace(TINY, tokens=1_000))
     curves = [
         [json.loads(line)["loss"] for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
         for name in ("one", "two")

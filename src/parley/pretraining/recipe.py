@@ -75,6 +75,10 @@ PRESETS: dict[str, Recipe] = {
     ),
     "keys": Recipe(episodes=12, tokens=3_000_000, width=64, layers=4, heads=4, batch=32),
     "sorter": Recipe(episodes=12, tokens=3_000_000, width=64, layers=4, heads=4, batch=32, labels="averaged"),
+    **dict.fromkeys(
+        ("random", "traps", "quest", "sorter-floor", "forage"),
+        Recipe(episodes=24, labels="averaged", initial="look-back"),
+    ),
 }
 
 SIZES: dict[str, dict[str, int]] = {  # about 16 width^2 parameters a layer, besides the words
