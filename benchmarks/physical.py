@@ -1,10 +1,10 @@
 """Whole subgoals of `house` in worker processes, next to bare loops of `env.step` in as many processes.
 
-    python benchmarks/physical.py [--pairs 8] [--launches 3] [--runs 64] [--workers 1 2] [--cohorts 1]
+    python benchmarks/physical.py [--pairs 8] [--launches 3] [--runs 64] [--workers 1 2] [--cohorts K]
 
 One side of a pair is an episode of `house`, subgoals drawn at random, through the vectorised text environment: Actor,
-Reporter, checks, processes and all. The runs are in so many cohorts, each in a thread and with its share of the
-processes, as `parley run --cohort` has them; the processes of a cohort wait for each other after every subgoal.
+Reporter, checks, processes and all. The runs are in cohorts as `parley run` has them by default, each in a thread and
+with its share of the processes, or in K of them; the processes of a cohort wait for each other after every subgoal.
 The other is as many processes that do the very same low-level actions in the very same mazes from the same places, so
 that the physics is the same: each has recorded, before the clock starts, the actions of its worker's runs, and then
 calls `HouseMaze.step` on them, one after another, waiting for nobody. Both are timed alternately, environments made and
@@ -13,6 +13,7 @@ of wall times over several launches of all processes, with a 95% bootstrap inter
 """
 
 import argparse
+import math
 import multiprocessing
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ import numpy as np
 
 from parley import assemble
 from parley.core.draws import Draws
+from parley.execute import RunConfig
+from parley.worlds.workers import spread
 
 SPAWN = multiprocessing.get_context("spawn")
 SEED = 0
@@ -90,10 +93,11 @@ def seconds(pool: ThreadPoolExecutor, cohorts: list, parts: list[np.ndarray], nu
 
 def launch(workers: int, runs: int, pairs: int, number_of_cohorts: int) -> tuple[list[float], float, int]:
     """Ratios of wall times of fresh processes; seconds and low-level actions of our side."""
-    world = assemble.world(f"house:workers={workers // number_of_cohorts}")
+    world = assemble.world(f"house:workers={workers}")
     latents = np.arange(runs) % len(world.latents)
     parts = np.array_split(np.arange(runs), number_of_cohorts)
-    cohorts = [world.make(latents[part], Draws(SEED, len(part), int(part[0]))) for part in parts]
+    places = spread(world, number_of_cohorts)
+    cohorts = [place.make(latents[part], Draws(SEED, len(part), int(part[0]))) for place, part in zip(places, parts)]
     menu, pool = np.array(world.tables.subgoals, dtype=object), ThreadPoolExecutor(number_of_cohorts)
     rows, pipes = np.array_split(np.arange(runs), workers), []
     for mine in rows:
@@ -117,7 +121,9 @@ def launch(workers: int, runs: int, pairs: int, number_of_cohorts: int) -> tuple
 
 
 def measure(workers: int, args: argparse.Namespace) -> None:
-    found = [launch(workers, args.runs, args.pairs, args.cohorts) for _ in range(args.launches)]
+    usual = RunConfig(f"house:workers={workers}", "random", runs=args.runs)
+    cohorts = args.cohorts or math.ceil(args.runs / usual.resolved(assemble.world(usual.world)).cohort)
+    found = [launch(workers, args.runs, args.pairs, cohorts) for _ in range(args.launches)]
     ratios, times = np.array([one[0] for one in found]), sum(one[1] for one in found)
     medians = []
     for i in range(2000):  # launches are drawn, then pairs of each: how a process lies in memory matters
@@ -127,7 +133,7 @@ def measure(workers: int, args: argparse.Namespace) -> None:
     low, high = np.percentile(medians, [2.5, 97.5])
     subgoals = args.launches * args.pairs * assemble.world("house").horizon * args.runs
     print(
-        f"{workers} workers, {args.runs} runs in {args.cohorts} cohorts, {args.launches} x {args.pairs} pairs: "
+        f"{workers} workers, {args.runs} runs in {cohorts} cohorts, {args.launches} x {args.pairs} pairs: "
         f"{subgoals / times:.0f} subgoals/s, {sum(one[2] for one in found) / times:.0f} actions/s; "
         f"wall time over bare steps {np.median(ratios):.3f} ({low:.3f} to {high:.3f})",
         flush=True,
@@ -140,9 +146,7 @@ if __name__ == "__main__":
     parser.add_argument("--launches", type=int, default=3)
     parser.add_argument("--runs", type=int, default=64)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--cohorts", type=int, default=1, help="a divisor of every number of workers")
+    parser.add_argument("--cohorts", type=int, default=0, help="0: as `parley run` has them by default")
     args = parser.parse_args()
     for count in args.workers:
-        if count % args.cohorts:
-            parser.error(f"--workers {count} are not shared evenly by --cohorts {args.cohorts}")
         measure(count, args)

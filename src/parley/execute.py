@@ -28,6 +28,7 @@ from parley.runs.ledger import CallLedger, Limits
 from parley.runs.store import RunStore
 from parley.theory.regret import Meter, regret_meter
 from parley.worlds.expert import ExpertValues, expert_values
+from parley.worlds.workers import spread
 
 MAX_WAITING = 256  # threads that wait for a server
 MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
@@ -74,6 +75,8 @@ class RunConfig:
         kept = "steps" if self.runs * self.episodes * world.horizon <= MAX_STEPS_KEPT else "episodes"
         kind, _ = assemble.planner_spec(self.planner)
         default = assemble.PLANNERS[kind].cohort if kind in assemble.PLANNERS else 1
+        # A cohort for each worker process, so that none waits for another after every subgoal.
+        default = min(default, -(-self.runs // getattr(world, "workers", 1)))
         record = kept if self.record == "auto" else self.record
         return RunConfig(**{**asdict(self), "record": record, "cohort": min(self.cohort or default, self.runs)})
 
@@ -198,14 +201,15 @@ def _cohorts(
     """The parts of every cohort, without their recorders; `closing` closes what they share."""
     cohorts: list[Cohort] = []
     shared: dict[str, Any] = {}
-    for first in range(0, config.runs, config.cohort):
+    starts = range(0, config.runs, config.cohort)
+    for first, place in zip(starts, spread(world, len(starts)), strict=True):
         draws = Draws(config.seed, min(config.cohort, config.runs - first), first)
         mine = latents[first : first + draws.num_runs]
         scene = assemble.Scene(config.world, world, mine, config.episodes, ledger=calls, shared=shared, closing=closing)
         cohorts.append(
             Cohort(
                 draws=draws,
-                envs=world.make(mine, draws),
+                envs=place.make(mine, draws),
                 planner=assemble.planner(config.planner, scene),
                 explorer=assemble.explorer(config.explore, scene),
                 recorder=_Nowhere(),

@@ -19,6 +19,9 @@ from parley.worlds.guarded import GuardedEnv
 from parley.worlds.tabular.env import TabularWorld
 
 
+MOST_KEPT = 100_000  # numbers of the raw states of one subgoal
+
+
 class SentenceSpace(gym.spaces.Text):
     """A `Text` space of finitely many sentences: `sample` draws one of them, `contains` knows no others."""
 
@@ -132,7 +135,7 @@ class TextEnv(gym.Env[str, str]):
         self._left, self.num_actions, self.event = self.script.horizon, 0, ""
         self.raw, _ = self.low.reset(seed=int(self.np_random.integers(2**31)))
         if not finite(self.raw):
-            raise _not_finite(self.raw, 0, "reset")
+            raise _not_finite("an observation", 0, "reset")
         if isinstance(self.actor, RandomActor):
             self.actor.reseed(int(self.np_random.integers(2**31)))
         for speaks in (self.reporter, self.voice):
@@ -158,15 +161,18 @@ class TextEnv(gym.Env[str, str]):
         """Let the Actor act to its end; whether the low level's episode is over."""
         self.actor.begin(subgoal)
         # Local and written out, since a call after a step of physics takes a microsecond, a fiftieth of a step.
-        act, step, raw, taken, few = self.actor.act, self.low.step, self.raw, 0, _few_floats(self.raw)
+        act, step, raw, taken, kept = self.actor.act, self.low.step, self.raw, 0, self._kept()
         try:
             for taken in range(self.max_actions):
                 if (move := act(raw)) is None:
                     return False
                 raw, paid, terminated, truncated, _ = step(move)
-                # A number that is not finite spoils every sum it is in.
-                if not (few and paid == 0.0 and isfinite(sum(raw.tolist())) or finite(raw) and finite(paid)):
-                    raise _not_finite(raw, taken + 1, subgoal)
+                if kept is not None:
+                    kept[taken] = raw
+                elif not finite(raw):
+                    raise _not_finite("an observation", taken + 1, subgoal)
+                if paid != 0.0 and not finite(paid):
+                    raise _not_finite("a reward", taken + 1, subgoal)
                 if terminated or truncated:
                     taken += 1
                     return True
@@ -176,6 +182,16 @@ class TextEnv(gym.Env[str, str]):
             return False
         finally:
             self.raw, self.num_actions = raw, taken
+            # Also where something raised: it may be what a number that is not finite led to.
+            if kept is not None and not (sound := np.isfinite(kept[:taken]).all(axis=1)).all():
+                raise _not_finite("an observation", int(sound.argmin()) + 1, subgoal)
+
+    def _kept(self) -> np.ndarray | None:
+        """Room for the raw states of a subgoal where they are few floats: checked all at once, each costs less."""
+        if isinstance(self.raw, np.ndarray) and self.raw.dtype.kind == "f" and self.raw.ndim == 1:
+            if self.max_actions * self.raw.size <= MOST_KEPT:
+                return np.empty((self.max_actions, self.raw.size))
+        return None
 
     def _refuse(self, subgoal: str) -> NoReturn:
         if subgoal in self.script.subgoals:
@@ -207,13 +223,7 @@ def finite(value: Any) -> bool:
     return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
-def _few_floats(raw: Any) -> bool:
-    """Whether a raw state is a flat array of so few numbers that plain floats are faster than numpy."""
-    return isinstance(raw, np.ndarray) and raw.dtype.kind == "f" and raw.ndim == 1 and raw.size <= 16
-
-
-def _not_finite(raw: Any, taken: int, during: str) -> EnvironmentFailed:
-    what = "a reward" if finite(raw) else "an observation"
+def _not_finite(what: str, taken: int, during: str) -> EnvironmentFailed:
     return EnvironmentFailed(
         f"the environment gave {what} that is not finite, after {taken} low-level actions of "
         f"{during!r}: mend the environment, or bound what the Actor may do to it"

@@ -8,7 +8,7 @@ import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
@@ -80,6 +80,14 @@ class WorkersWorld:
         if isinstance(self.world, PhysicalWorld):
             self.world.text_env(0).close()  # what is missing is said here, and not by every worker
         return WorkersVectorEnv(self.factory, np.asarray(latents), draws, min(self.workers, len(latents)))
+
+
+def spread(world: World, cohorts: int) -> list[World]:
+    """The world of each of so many cohorts, which share its processes between them; each has one at least."""
+    if not isinstance(world, WorkersWorld):
+        return [world] * cohorts
+    each, more = divmod(world.workers, cohorts)
+    return [replace(world, workers=max(each + (i < more), 1)) for i in range(cohorts)]
 
 
 class Worker:
