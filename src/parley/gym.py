@@ -185,6 +185,7 @@ def keys_world(**settings: Any) -> PhysicalWorld:
     abstraction = Abstraction(
         state=lambda raw: str(spot(raw)),
         mechanism=lambda z, s, g: mechanism(SECRETS[z], at[s], g),
+        unlikely={"the right key opens": KeysGrid.stuck},
     )
     return PhysicalWorld.of(tables, text_env, abstraction)
 

@@ -25,11 +25,17 @@ def test_sections_without_a_new_finding_stay(tmp_path):
     page.parent.mkdir()
     finding(tmp_path / "first", "traps", 1.25)
     finding(tmp_path / "first", "bail", 0.75)
+    (tmp_path / "first" / "bail" / "arm.png").write_bytes(b"of the arm")
+    (tmp_path / "first" / "bail" / "film" / "films").mkdir(parents=True)
+    (tmp_path / "first" / "bail" / "film" / "films" / "run0-episode2.gif").write_bytes(b"moves")
     write_results(read_findings(tmp_path / "first"), order, page)
     whole = page.read_text()
     assert whole.index("## bail") < whole.index("## traps") and "[bail](#bail)" in whole
     assert "it \\| holds &lt;b>" in whole and "| shortcut | 0.75 |" in whole and "1,000" in whole
     assert (page.parent / "figures" / "results" / "bail.png").read_bytes() == b"bail"
+    assert (page.parent / "figures" / "results" / "bail-arm.png").read_bytes() == b"of the arm"
+    assert (page.parent / "figures" / "results" / "bail-film-run0-episode2.gif").read_bytes() == b"moves"
+    assert whole.index("(figures/results/bail.png)") < whole.index("(figures/results/bail-arm.png)")
     write_results(read_findings(tmp_path / "first"), order, page)
     assert page.read_text() == whole
 

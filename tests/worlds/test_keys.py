@@ -12,7 +12,7 @@ from parley.reporters.keys import KeysReporter, spot
 from parley.theory.beliefs import Beliefs
 from parley.worlds.composed import Script, TextEnv
 from parley.worlds.keys import MENU, SECRETS, Rules, Spot, after, keys, rules_tables
-from parley.worlds.keys_env import FORWARD, LEFT, NOTHING, KeysGrid
+from parley.worlds.keys_env import FORWARD, LEFT, NOTHING, TOGGLE, KeysGrid
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -139,3 +139,24 @@ def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "parley.worlds.keys_minigrid", None)
     with pytest.raises(MissingExtra, match=r"parley-rl\[minigrid\]"):
         KeysGrid(Rules(), SECRETS[0])
+
+
+def test_a_door_that_is_stuck_is_what_a_door_is_whose_toggles_all_slip():
+    """Where nothing is toggled the noise is the same; toggling does nothing; afterwards it does again."""
+    grids = [KeysGrid(Rules(slip=0.3), SECRETS[0]) for _ in range(2)]
+    for grid in grids:
+        grid.reset(seed=4)
+    moves = np.random.default_rng(0).integers(TOGGLE, size=60)
+    with grids[0].stuck():
+        assert all(equal(*(grid.step(int(move))[0] for grid in grids)) for move in moves)
+    assert equal(*(grid.step(FORWARD)[0] for grid in grids))
+    env = keys_world(slip=0.0).text_env(0)
+    env.reset(seed=2)
+    env.step("pick up the red key")
+    with env.low.stuck():
+        assert env.step("open the grey door")[0].endswith("shut")
+    assert env.step("open the grey door")[0].endswith("open")
+
+
+def equal(one, other) -> bool:
+    return all(np.array_equal(one[key], other[key]) for key in one)

@@ -12,10 +12,10 @@ from parley.cli import main
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, EnvironmentFailed
 from parley.execute import RunConfig, run
-from parley.worlds.composed import finite
+from parley.worlds.composed import TextEnv, finite
 from parley.worlds.conformance import check_world, walk
 from parley.worlds.physical import PhysicalWorld
-from tests.worlds.toy import SUBGOALS, toy
+from tests.worlds.toy import SUBGOALS, Line, Pusher, Voice, toy
 
 SPEC = "tests.worlds.toy:healthy"
 
@@ -58,6 +58,27 @@ def test_a_fresh_environment_that_does_not_repeat_itself_is_noticed():
 def test_numbers_that_are_none_are_refused(trouble, what):
     with pytest.raises(EnvironmentFailed, match=f"{what} that is not finite, after 1 low-level actions of 'go"):
         walk(toy([trouble]), 1)
+
+
+def test_numbers_that_are_none_are_told_from_what_they_lead_to():
+    """All raw states of a subgoal are checked at its end; an Actor may have stumbled over the one that is none."""
+
+    class Stumbles(Pusher):
+        def act(self, state):
+            return float(int(state[0])) + super().act(state)
+
+    for acts in (Pusher(), Stumbles()):
+        env = TextEnv(Line(0), acts, Voice(), toy().script, max_actions=100)
+        env.reset(seed=0)
+        env.low.trouble = "nan"
+        with pytest.raises(EnvironmentFailed, match="an observation that is not finite, after 1 low-level actions"):
+            env.step("go left")
+    env.low.trouble, env.max_actions = "", 10**9  # too many to keep: checked one by one
+    env.actor = Pusher(endless=True)
+    env.reset(seed=0)
+    env.low.trouble = "nan"
+    with pytest.raises(EnvironmentFailed, match="after 1 low-level actions"):
+        env.step("go left")
 
 
 def test_finite_looks_into_containers():

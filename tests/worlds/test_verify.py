@@ -30,14 +30,41 @@ def test_right_tables_hold(sound):
     found = pooled(sound)
     assert sum(not name.startswith(SPEECH) for name in found) == 10
     assert all(v.lower < 0.002 for v in found.values())
-    assert found["it walks to a room"].visits > 180 and found["it walks to a room"].verdict(0.03) == "holds"
-    assert sum(v.visits for v in sound if v.before and not v.mechanism.startswith(SPEECH)) == 9 * 25 * 6
+    assert found["it walks to a room"].visits >= 175 and found["it walks to a room"].verdict(0.03) == "holds"
+    heard = sum(v.visits for v in sound if v.before and v.mechanism.startswith(SPEECH))
+    carried_out = sum(v.visits for v in sound if v.before and not v.mechanism.startswith(SPEECH))
+    assert heard == 9 * 25 * 6 and 0 < heard - carried_out < 200  # the rest brought an unlikely outcome about
 
 
 def test_every_pair_of_mechanisms_is_met_about_as_often(sound):
     """Those that can follow each other at all; without a lead towards rare pairs some are not met even once."""
     visits = [v.visits for v in sound if v.before and not v.mechanism.startswith(SPEECH)]
     assert len(visits) > 80 and min(visits) >= 5
+
+
+def test_what_follows_an_outcome_that_hardly_ever_comes(sound):
+    """The right key does not open once in a thousand times; the tries that were made to fail are in no count."""
+    after = {v.mechanism: v for v in sound if v.before == "the right key opens"}
+    assert min(after[name].visits for name in ("the right key opens", "the shut door keeps it out")) >= 5
+    pooled_tries = pooled(sound)["the right key opens"]
+    assert pooled_tries.tv < 0.01 and pooled_tries.visits > 50
+
+
+def test_ways_that_only_an_unlikely_outcome_opens():
+    """ "try" nearly always leads to the end; "again" is possible only where it did not."""
+    then = np.zeros((3, 2, 3))
+    then[0] = [[0, 0.999, 0.001], [1, 0, 0]]
+    then[1, :, 1] = then[2, :, 2] = 1
+    names = [["try", "wait"], ["done", "done"], ["again", "wait"]]
+    often = {(a, b): 99 for a in (BEGINNING, "try", "wait", "done", "again") for b in ("try", "wait", "done", "again")}
+    met = {**often, ("try", "again"): 0}
+    plain, led = Ways(names, then), Ways(names, then, frozenset({"try"}))
+    assert plain.worth(met, 3)[2][0, plain.index[BEGINNING]] < 0.01
+    worth = led.worth(met, 3)
+    assert worth[2][0, led.index[BEGINNING]] == pytest.approx(1, abs=1e-3)
+    assert led.best(0, BEGINNING, met, worth[1]).tolist() == [2]  # "try", made to fail
+    assert led.best(2, "try", met, worth[0]).tolist() == [0]
+    assert led.best(0, BEGINNING, often, np.zeros((3, len(led.index)))).max() < 2
 
 
 def test_ways_lead_to_the_pair_that_was_met_least():

@@ -32,12 +32,19 @@ def read_findings(under: Path) -> dict[str, dict[str, Any]]:
         except (OSError, ValueError, KeyError, TypeError) as wrong:
             raise BadInput(f"{path} is no finding of `parley experiment run`: {wrong!r}") from None
         if name not in found or not quick:
-            found[name] = {**finding, "figure": path.with_name("figure.png")}
+            found[name] = {**finding, "pictures": _pictures(path.parent)}
     if not found:
         raise BadInput(
             f"--under {str(under)!r}: there is no finding below it; make one by `parley experiment run NAME`"
         )
     return found
+
+
+def _pictures(out: Path) -> dict[str, Path]:
+    """What an experiment drew, by what to add to its name: its figure, others, and films of its runs."""
+    others = {f"-{path.stem}": path for path in sorted(out.glob("*.png")) if path.stem != "figure"}
+    films = {f"-{path.parts[-3]}-{path.stem}": path for path in sorted(out.glob("*/films/*.gif"))}
+    return {**{"": path for path in out.glob("figure.png")}, **others, **films}
 
 
 def write_results(findings: Mapping[str, Mapping[str, Any]], order: Sequence[str], page: Path) -> None:
@@ -75,12 +82,11 @@ def _section(name: str, finding: Mapping[str, Any], page: Path) -> str:
     text = f"## {name}\n\n{_cell(finding['claim'])}.\n\n"
     text += f"**{finding['verdict']}**: {_cell(finding['quantity'])} {_say(finding['estimate'])} "
     text += f"[{_say(low)}, {_say(high)}]. `parley experiment run {name}{option}`; {len(cells)} cells; {said}.\n\n"
-    figure = Path(finding["figure"])
-    if figure.exists():
-        kept = page.parent / "figures" / "results" / f"{name}.png"
+    for ending, picture in finding["pictures"].items():
+        kept = page.parent / "figures" / "results" / f"{name}{ending}{picture.suffix}"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(figure, kept)
-        text += f"![{name}](figures/results/{name}.png)\n\n"
+        shutil.copyfile(picture, kept)
+        text += f"![{kept.stem}](figures/results/{kept.name})\n\n"
     return text + _tables(finding["rows"])
 
 

@@ -18,7 +18,6 @@ from parley.core.tables import Sentences, Tables, forbids
 from parley.worlds.guarded import GuardedEnv
 from parley.worlds.tabular.env import TabularWorld
 
-
 MOST_KEPT = 100_000  # numbers of the raw states of one subgoal
 
 

@@ -1,5 +1,7 @@
 """The low level of `keys` as a Gymnasium environment whose raw states hold no secret that the robot could not sense."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium as gym
@@ -31,6 +33,7 @@ class KeysGrid(gym.Env[dict[str, Any], int]):
             raise MissingExtra("world 'keys'", "minigrid") from None
         self.rules = rules
         self.mini = KeysMiniGrid(secret)
+        self._slips: int | None = None  # the action that surely does
         self.action_space = gym.spaces.Discrete(NOTHING + 1)
         self.observation_space = gym.spaces.Dict(
             grid=gym.spaces.Box(0, 255, (WIDTH, HEIGHT, 3), np.uint8),
@@ -49,11 +52,20 @@ class KeysGrid(gym.Env[dict[str, Any], int]):
 
     def step(self, action: int) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Carry out one action, or nothing."""
-        if self.np_random.random() >= self.rules.slip:
+        if self.np_random.random() >= self.rules.slip and action != self._slips:
             self.mini.step(self.mini.actions(int(action)))
             if action in (PICK_UP, DROP, TOGGLE):
                 self._grid = self.mini.grid.encode()
         return self._raw(), 0.0, False, False, {}
+
+    @contextmanager
+    def stuck(self) -> Iterator[None]:
+        """Toggling always slips: the law of everything given that whoever toggles gives up before it has worked."""
+        self._slips = TOGGLE
+        try:
+            yield
+        finally:
+            self._slips = None
 
     def render(self) -> Any:
         """A picture from above."""

@@ -1,7 +1,8 @@
 """Any low-level Gymnasium environment with an Actor, a Reporter and a menu as a world; tables are optional."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,14 @@ class Abstraction:
     """How the physics is held against the tables.
 
     `state` names the tables' state of a raw state. `mechanism(z, s, g)` names why the subgoal g ends as it does in
-    state s of latent z ("an open door is passed"): cells of one mechanism are pooled. `outcome(s, g, s')` says in which
-    of few ways it ended.
+    state s of latent z ("an open door is passed"): cells of one mechanism are pooled. `unlikely` holds, for mechanisms
+    whose likeliest outcome hardly ever fails to come, a context of the low level in which it does not: the world's own
+    noise must be drawn there from its law given that, so that what comes after is as it is wherever that happens.
     """
 
     state: Callable[[Any], str]
     mechanism: Callable[[int, str, str], str]
+    unlikely: Mapping[str, Callable[[Any], AbstractContextManager[None]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,15 @@ are compared with what the tables give the very cells that were visited,
     TV = max over sets A of ranks of  p^(A) - p(A),
 and its limits put the exact ones of Clopper and Pearson (1934) on every such share, shared out over the sets
 (Bonferroni). That treats visits as independent draws given their cells.
+
+What follows upon an outcome that hardly ever comes would take a thousand tries a visit. Where a world can bring such an
+outcome about by noise drawn given that it comes (`Abstraction.unlikely`), some subgoals are carried out so: they are
+not counted themselves, and the next one is, since its law, given how things stand before it, is the same.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -112,12 +117,14 @@ def _count(
     for left in range(world.horizon, 0, -1):
         if now not in states:
             raise BadInput(f"world {world.name!r}: its tables have no state {now!r}")
-        g, mechanism = driver.choose(states[now], before, left, rng)
-        said, *_ = env.step(t.subgoals[g])
+        g, mechanism, provoked = driver.choose(states[now], before, left, rng)
+        with a.unlikely[mechanism](env.low) if provoked else nullcontext():
+            said, *_ = env.step(t.subgoals[g])
         then = a.state(env.raw)
         if then not in states:
             raise BadInput(f"world {world.name!r}: its tables have no state {then!r}")
-        cells[mechanism, before].add(t.transition[z, states[now], g], states[then])
+        if not provoked:
+            cells[mechanism, before].add(t.transition[z, states[now], g], states[then])
         law = t.emission[z, states[then]]
         shape = " / ".join(f"{p:.3g}" for p in sorted(law[law > 0], reverse=True))
         heard = t.observations.index(said) if said in t.observations else -1
