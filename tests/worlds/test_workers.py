@@ -9,7 +9,9 @@ import pytest
 from parley import assemble
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, EnvironmentFailed
+from parley.execute import RunConfig
 from parley.worlds.conformance import walk
+from parley.worlds.workers import spread
 
 
 @pytest.mark.parametrize("spec", ["keys"])
@@ -17,6 +19,20 @@ def test_the_same_is_said_as_in_one_process(spec):
     alone, spread = assemble.world(spec), assemble.world(f"{spec}:workers=2")
     assert walk(spread, 3) == walk(alone, 3)
     assert spread.tables is alone.tables and spread.prior is alone.prior
+
+
+def test_a_cohort_for_each_worker_unless_told_otherwise():
+    world = assemble.world("keys:workers=2")
+
+    def cohort(planner: str = "random", **settings) -> int:
+        return RunConfig("keys:workers=2", planner, **settings).resolved(world).cohort
+
+    assert (cohort(runs=7), cohort(runs=7, cohort=7), cohort(runs=1)) == (4, 7, 1)
+    assert (cohort("transformer", runs=512), cohort("transformer", runs=64)) == (64, 32)
+    assert [part.workers for part in spread(assemble.world("keys:workers=5"), 2)] == [3, 2]
+    assert [part.workers for part in spread(world, 3)] == [1, 1, 1]
+    alone = assemble.world("keys")
+    assert spread(alone, 2) == [alone, alone]
 
 
 def subgoals(envs, said: list, kill: int | None = None) -> list[str]:

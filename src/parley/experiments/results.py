@@ -42,9 +42,10 @@ def read_findings(under: Path) -> dict[str, dict[str, Any]]:
 
 def _pictures(out: Path) -> dict[str, Path]:
     """What an experiment drew, by what to add to its name: its figure, others, and films of its runs."""
-    others = {f"-{path.stem}": path for path in sorted(out.glob("*.png")) if path.stem != "figure"}
+    drawn = {f"-{path.stem}": path for path in sorted(out.glob("*.png"))}
     films = {f"-{path.parts[-3]}-{path.stem}": path for path in sorted(out.glob("*/films/*.gif"))}
-    return {**{"": path for path in out.glob("figure.png")}, **others, **films}
+    figure = {"": drawn.pop("-figure")} if "-figure" in drawn else {}
+    return {**figure, **drawn, **films}
 
 
 def write_results(findings: Mapping[str, Mapping[str, Any]], order: Sequence[str], page: Path) -> None:
