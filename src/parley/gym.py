@@ -20,7 +20,7 @@ from parley.core.tables import Tables
 from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
 from parley.reporters.forage import ForageReporter, basket
 from parley.reporters.house import HouseReporter, posture
-from parley.reporters.keys import KeysReporter, spot
+from parley.reporters.keys import KeysReporter, PartialKeysReporter, spot
 from parley.reporters.learned import LearnedReporter, LowLevelReporter
 from parley.reporters.quest import QuestReporter, turn
 from parley.reporters.sorter import FloorReporter, SorterReporter
@@ -177,9 +177,8 @@ def keys_world(**settings: Any) -> PhysicalWorld:
     script = Script.of(tables)
 
     def text_env(latent: int) -> TextEnv:
-        return TextEnv(
-            KeysGrid(rules, SECRETS[latent]), GridSearchActor(), KeysReporter(rules), script, max_actions=400
-        )
+        voice = PartialKeysReporter(rules) if rules.view == "partial" else KeysReporter(rules)
+        return TextEnv(KeysGrid(rules, SECRETS[latent]), GridSearchActor(), voice, script, max_actions=400)
 
     at = dict(zip(tables.states, spots(), strict=True))
     abstraction = Abstraction(

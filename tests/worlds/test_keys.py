@@ -11,6 +11,7 @@ from parley.gym import keys_world
 from parley.reporters.keys import KeysReporter, spot
 from parley.theory.beliefs import Beliefs
 from parley.worlds.composed import Script, TextEnv
+from parley.worlds.conformance import walk
 from parley.worlds.keys import MENU, SECRETS, Rules, Spot, after, keys, rules_tables
 from parley.worlds.keys_env import FORWARD, LEFT, NOTHING, TOGGLE, KeysGrid
 
@@ -100,6 +101,37 @@ def test_the_reporter_misses_a_ball_as_often_as_the_tables_say():
     assert all("before the red ball" in reporter.report(env.raw, rng) for _ in range(50))
 
 
+def test_the_standard_partial_view_is_enough_to_say_the_same():
+    """The cells ahead, and what was seen of them before, tell what the whole grid tells; the whole is not read."""
+    check_env(KeysGrid(Rules(view="partial"), SECRETS[0]), skip_render_check=True)
+    full, partial = keys_world(), keys_world(view="partial")
+    assert walk(full, 18, num_episodes=4) == walk(partial, 18, num_episodes=4)
+    rng, heard = np.random.default_rng(3), set()
+    for z in range(len(SECRETS)):
+        envs = [world.text_env(z) for world in (full, partial)]
+        envs[1].reporter = Blind(envs[1].reporter)
+        for episode in range(12):
+            said = [env.reset(seed=episode)[0] for env in envs]
+            opens = [f"pick up the {SECRETS[z][0]} key", "open the grey door", "go to the vault"]
+            drawn = [MENU[g] for g in rng.integers(len(MENU), size=6)]
+            for subgoal in opens + drawn[3:] if episode % 2 else drawn:
+                said = [env.step(subgoal)[0] for env in envs]
+                assert said[0] == said[1]
+                heard.add(said[0])
+    for words in ("in the vault and see", "in the vault before", "in the west room and see", "is open", "empty-handed"):
+        assert any(words in one for one in heard), words
+
+
+class Blind:
+    """A Reporter that is shown nothing of the whole grid."""
+
+    def __init__(self, reporter) -> None:
+        self.reporter, self.begin = reporter, reporter.begin
+
+    def report(self, state, rng):
+        return self.reporter.report({"image": state["image"], "agent": state["agent"]}, rng)
+
+
 def test_shortest_ways_on_an_empty_floor():
     grid = np.zeros((5, 5, 3), dtype=np.uint8)
     grid[..., 0] = 2
@@ -124,7 +156,7 @@ def test_an_actor_that_never_ends_is_capped():
     assert env.num_actions == 50 and "'go to the vault' after 50 actions" in env.event
 
 
-@pytest.mark.parametrize("setting", ["miss=1", "slip=-0.1", "slip=nan", "horizon=0"])
+@pytest.mark.parametrize("setting", ["miss=1", "slip=-0.1", "slip=nan", "horizon=0", "view=none"])
 def test_settings(setting):
     with pytest.raises(BadInput, match=setting.split("=")[0]):
         assemble.world(f"keys:{setting}")

@@ -12,7 +12,8 @@ Actor (`actors/grid_search.py`) searches shortest ways; a key that it holds it p
 another, and a key that does not turn it tries three times. It goes to the ball only where it is in the same room.
 
 The planner sees where the robot is, what it holds, whether the door is open, and the ball if it is there, unless the
-Reporter misses it (probability `miss`; never where the robot stands before it).
+Reporter misses it (probability `miss`; never where the robot stands before it). With `view=partial` the Reporter is
+given MiniGrid's standard observation, the 7 x 7 cells ahead, and says the same of what it saw in the episode.
 
 Tables: 36 states, deterministic for each latent but for the right key, which fails with probability slip^3, and the
 Reporter's law. `parley world verify keys` holds them against the grid.
@@ -40,6 +41,7 @@ MENU = (
 )
 INSTRUCTIONS = ("find the red ball", "open the grey door")
 SECRETS = tuple(product(COLOURS, ROOMS))  # latent -> the key that fits, the room of the ball
+VIEWS = ("full", "partial")  # what the Reporter is given of the grid
 TRIES = 3  # of the Actor, at a door that does not open
 PRIOR = np.outer([0.5, 0.3, 0.2], [0.5, 0.3, 0.2]).ravel()
 
@@ -51,8 +53,11 @@ class Rules:
     miss: float = 0.1
     slip: float = 0.1
     horizon: int = 6
+    view: str = "full"
 
     def __post_init__(self) -> None:
+        if self.view not in VIEWS:
+            raise BadInput(f"keys: view={self.view!r}: expected {' or '.join(VIEWS)}")
         for name in ("miss", "slip"):
             if not 0 <= getattr(self, name) < 1:
                 raise BadInput(f"keys: {name}={getattr(self, name)}: expected a probability below 1; try 0.1")
@@ -120,9 +125,9 @@ def sentence(now: Spot, room: str, sees: bool) -> str:
     return f"{here}{ball}, {hand}, the grey door is {'open' if now.open else 'shut'}"
 
 
-def keys(miss: float = 0.1, slip: float = 0.1, horizon: int = 6) -> Tables:
+def keys(miss: float = 0.1, slip: float = 0.1, horizon: int = 6, view: str = "full") -> Tables:
     """The abstract model; see the module's docstring for what the settings mean."""
-    return rules_tables(Rules(miss, slip, horizon))
+    return rules_tables(Rules(miss, slip, horizon, view))
 
 
 def rules_tables(rules: Rules) -> Tables:

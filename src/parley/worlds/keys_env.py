@@ -14,13 +14,15 @@ LEFT, RIGHT, FORWARD, PICK_UP, DROP, TOGGLE, NOTHING = range(7)  # the actions o
 CELL_TYPES = {"empty": 1, "wall": 2, "door": 4, "key": 5, "ball": 6}  # as MiniGrid encodes them
 CELL_COLOURS = {"red": 0, "green": 1, "blue": 2, "grey": 5}
 SHUT, OPEN = 2, 0  # the door
+VIEW = 7  # cells ahead and across that the robot sees
 
 
 class KeysGrid(gym.Env[dict[str, Any], int]):
     """One action of MiniGrid a step; with probability `slip` it does nothing.
 
     A raw state has `grid`, (19, 13, 3): type, colour and state of every cell; `agent`: x, y and direction (0 east, 1
-    south, 2 west, 3 north); `held`: the colour of the key in hand, or -1. Which key fits is in none of them.
+    south, 2 west, 3 north); `held`: the colour of the key in hand, or -1. Which key fits is in none of them. With
+    `view=partial` it has `image` too, (7, 7, 3): what MiniGrid's robot sees, itself in the middle of the last row.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 8}
@@ -35,11 +37,14 @@ class KeysGrid(gym.Env[dict[str, Any], int]):
         self.mini = KeysMiniGrid(secret)
         self._slips: int | None = None  # the action that surely does
         self.action_space = gym.spaces.Discrete(NOTHING + 1)
-        self.observation_space = gym.spaces.Dict(
-            grid=gym.spaces.Box(0, 255, (WIDTH, HEIGHT, 3), np.uint8),
-            agent=gym.spaces.MultiDiscrete([WIDTH, HEIGHT, 4]),
-            held=gym.spaces.Discrete(7, start=-1),
-        )
+        spaces: dict[str, gym.Space[Any]] = {
+            "grid": gym.spaces.Box(0, 255, (WIDTH, HEIGHT, 3), np.uint8),
+            "agent": gym.spaces.MultiDiscrete([WIDTH, HEIGHT, 4]),
+            "held": gym.spaces.Discrete(7, start=-1),
+        }
+        if rules.view == "partial":
+            spaces["image"] = gym.spaces.Box(0, 255, (VIEW, VIEW, 3), np.uint8)
+        self.observation_space = gym.spaces.Dict(spaces)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -77,8 +82,9 @@ class KeysGrid(gym.Env[dict[str, Any], int]):
     def _raw(self) -> dict[str, Any]:
         held = self.mini.carrying
         x, y = (int(v) for v in self.mini.agent_pos)
-        return {
+        raw = {
             "grid": self._grid.copy(),
             "agent": np.array([x, y, int(self.mini.agent_dir)]),
             "held": -1 if held is None else CELL_COLOURS[held.color],
         }
+        return {**raw, "image": self.mini.gen_obs()["image"]} if self.rules.view == "partial" else raw
