@@ -50,14 +50,18 @@ def test_loss_and_affinity_equal_enumeration(seed, weight, belief):
     assert set(one) == set(other)
 
 
-def test_the_mixture_of_the_rest():
-    t = random_family(latents=3, states=2, observations=2, subgoals=2, instructions=2, horizon=1, seed=5)
+def test_a_group_against_the_mixture_of_the_rest():
+    t = random_family(latents=4, states=2, observations=2, subgoals=2, instructions=2, horizon=1, seed=5)
     beliefs = Beliefs(t)
-    belief = np.array([0.2, 0.5, 0.3])
+    belief = np.array([0.2, 0.4, 0.3, 0.1])
     told = Trials(beliefs, classes_of(beliefs)).play(np.array([belief, belief]), 1)
+    groups = np.array([[True, False, False, False], [True, False, False, True]])
+    two_runs = np.array([belief, belief])
     p = told.ends[0]  # E C
-    rest = (p[:, 1] * 0.5 + p[:, 2] * 0.3) / 0.8
-    assert told.affinity(np.array([belief, belief]))[1, 0] == pytest.approx(np.sqrt(p[:, 0] * rest).sum(), abs=1e-12)
+    one = np.sqrt(p[:, 0] * (p[:, 1] * 0.4 + p[:, 2] * 0.3 + p[:, 3] * 0.1) / 0.8).sum()
+    two = np.sqrt((p[:, 0] * 0.2 + p[:, 3] * 0.1) / 0.3 * (p[:, 1] * 0.4 + p[:, 2] * 0.3) / 0.7).sum()
+    np.testing.assert_allclose(told.affinity_of(groups, two_runs), [one, two], atol=1e-12)
+    assert told.affinity(two_runs)[1, 0] == pytest.approx(one, abs=1e-12)
 
 
 def test_the_law_where_a_run_stands_is_the_one_of_the_tree():

@@ -24,6 +24,7 @@ from parley.exploration.explorers import EpsilonGreedy
 from parley.exploration.rejection import GuardedExplorer
 from parley.loop import Cohort
 from parley.planners.exact import ExactPlanner
+from parley.theory.chains import DRAWN, Chain, chain, total
 from parley.theory.distinguishability import classes_of
 from parley.theory.rest import SETTLED, Rest
 from parley.theory.traps import traps
@@ -37,6 +38,7 @@ SAMPLING, DECAY = ("exact", "posterior-sampling"), ("exact", "epsilon-greedy:eps
 UNIFORM = ("exact", "epsilon-greedy:epsilon=theory")
 DESIGNED = ("exact", "epsilon-greedy:epsilon=theory,policy=designed")
 LIMIT = ("exact", "bayes-adaptive")
+DECODED = {GREEDY: "greedy", SAMPLED: "sample", SAMPLING: DRAWN}
 JUDGED = 10_000  # episodes over which a trap is one
 EVERY = 50  # episodes between two looks whether a cell is at rest
 QUIET = 64  # episodes without a trial after which the proposals-only form, its proposals unmoved, makes none
@@ -52,12 +54,36 @@ def apart(world: str) -> tuple[tuple[int, ...], Float[np.ndarray, " C"]]:
 
 
 def totals_of(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R 1"]:
-    """Total expected regret of each run, the classes in turn. Of the optimum: the Bayes regret of its plan, or NaN."""
+    """Total expected regret of each run, the classes in turn. Of the optimum: the Bayes regret of its plan, or NaN.
+
+    Where it is exactly known what a run of its class loses on average, that stands for each run.
+    """
     if (config.planner, config.explore) == LIMIT:
         return np.array([[_limit(config)]])
+    exact = by_chain(config.world, (config.planner, config.explore), config.episodes)
+    if exact is not None:
+        return np.resize(exact, (config.runs, 1))
     latents = np.array(apart(config.world)[0])
     early = None if "epsilon" in config.explore else _Watch(config, np.resize(np.arange(len(latents)), config.runs))
     return expected_regret(config, bar, early, latents).sum(axis=1, keepdims=True)
+
+
+def by_chain(world: str, key: Key, episodes: int) -> Float[np.ndarray, " C"] | None:
+    """What a line that only learns loses under each class, exactly; None where its beliefs are no finite chain."""
+    found = _chain(world, DECODED[key]) if key in DECODED else None
+    if found is None:
+        return None
+    return np.array([total(move, loss, episodes)[0] for move, loss in zip(found.move, found.loss.T, strict=True)])
+
+
+@lru_cache(maxsize=128)
+def _chain(world: str, how: str) -> Chain | None:
+    tables = assemble.world(world).tables
+    assert tables is not None
+    if len(tables.instructions) > 1:  # they come in turn here, drawn in a chain
+        return None
+    beliefs = assemble.beliefs_of(tables)
+    return chain(trials_of(beliefs).tree, classes_of(beliefs), how, (0,))
 
 
 def _limit(config: RunConfig) -> float:

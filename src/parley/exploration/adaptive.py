@@ -23,10 +23,10 @@ from jaxtyping import Bool, Float, Int
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.roles import State
 from parley.core.rows import row_max
-from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
+from parley.core.said import TIE, Choice, Menu, Moment, Opening, Outcome, Proposal, decode
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
-from parley.theory.trials import Trials, greedy
+from parley.theory.trials import Told, Trials, greedy
 
 TILTS = (1.0, 0.5)  # weight on the latent that is tried
 CANDIDATES = 4  # latents considered for a trial, those that doing without would cost most
@@ -64,46 +64,55 @@ class Doubt:
     belief: Float[np.ndarray, "R C"]
     instruction: Int[np.ndarray, " R"]
     often: Float[np.ndarray, "R W"]  # how often each instruction is expected to come
-    exploit: list[np.ndarray]  # (R, C): what an episode of exploiting loses, under each instruction
+    remaining: int  # episodes, this one included
+    exploit: list[Told]  # an episode of exploiting, under each instruction
     loss: Float[np.ndarray, "R C"]  # of such an episode, over the instructions
-    odds: Float[np.ndarray, "R C"]  # nats to be gained until a class is believed
-    without: Float[np.ndarray, "R C"]  # what doing without a trial of each class costs, weighed by the belief in it
+    wait: Float[np.ndarray, "R C"]  # episodes until exploiting itself gives each class away
 
     @classmethod
     def of(cls, trials: Trials, b: np.ndarray, w: np.ndarray, often: np.ndarray, remaining: int) -> "Doubt":
         exploit = [trials.play(b, v) for v in range(often.shape[1])]
-        loss = sum((often[:, v, None] * told.loss for v, told in enumerate(exploit)), np.zeros_like(b))
-        nats = sum((often[:, v, None] * _nats(told.affinity(b)) for v, told in enumerate(exploit)), np.zeros_like(b))
-        odds = np.maximum(np.log(np.maximum(1 - b, TINY)) - np.log(np.maximum(b, TINY**2)), 0.0) + 1
-        wait = np.minimum(odds / np.maximum(nats, TINY), remaining)
-        return cls(b, w, often, [told.loss for told in exploit], loss, odds, b * loss * wait)
+        loss = _over(often, [told.loss for told in exploit])
+        nats = _over(often, [_nats(told.affinity(b)) for told in exploit])
+        return cls(b, w, often, remaining, exploit, loss, _wait(_odds(b, 1 - b), nats, remaining))
+
+    @property
+    def without(self) -> Float[np.ndarray, "R C"]:
+        """What doing without a trial of each class costs, weighed by the belief in it."""
+        return self.belief * self.loss * self.wait
 
     def of_rows(self, rows: Int[np.ndarray, " r"]) -> "Doubt":
         """That of some of the runs."""
-        exploit = [loss[rows] for loss in self.exploit]
-        whole = (self.loss, self.odds, self.without)
-        return Doubt(self.belief[rows], self.instruction[rows], self.often[rows], exploit, *(a[rows] for a in whole))
+        exploit = [Told(told.loss[rows], told.ends[rows]) for told in self.exploit]
+        whole = (self.belief, self.instruction, self.often)
+        return Doubt(*(a[rows] for a in whole), self.remaining, exploit, self.loss[rows], self.wait[rows])
 
     def gain(
         self, trials: Trials, c: Int[np.ndarray, " R"], tilt: float, prudence: float
     ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, "R C"], Bool[np.ndarray, " R"]]:
         """What a trial of class c (one a run) gains, the weights it is played on, and whether it had better wait.
 
-        A trial is better put off where the instruction that would make it cheaper comes soon enough: gain -inf.
+        On trial are all classes that lose less by it than by exploiting. A trial is better put off where the
+        instruction that would make it cheaper comes soon enough: gain -inf.
         """
         b, r = self.belief, np.arange(len(c))
-        mine = np.eye(b.shape[1])[c]
-        others = np.where(mine > 0, 0.0, b)
-        weights = tilt * mine + (1 - tilt) * others / np.maximum(others.sum(axis=1, keepdims=True), TINY)
-        weights = weights + TINY * b  # where the class on trial is refuted: exploit
+        weights = _tilted(b, c, tilt)
+        trial = [trials.play(weights, v) for v in range(len(self.exploit))]
+        kept = _over(self.often, [told.loss for told in trial])  # what the trial's play would lose for good
+        tried = (b > 0) & (kept < self.loss - TIE)
+        mine, others = np.where(tried, b, 0.0), np.where(tried, 0.0, b)
+        odds = _odds(mine.sum(axis=1), others.sum(axis=1))
+        slowly = _over(self.often, [_nats(told.affinity_of(tried, b)) for told in self.exploit])
+        wait = np.minimum(self.wait, _wait(odds, slowly, self.remaining)[:, None])
+        kept[r, c] = 0.0  # once believed it is known
+        without = (mine * (self.loss - kept) * wait).sum(axis=1)
         gains = np.full(self.often.shape, -np.inf)
-        for v, exploit in enumerate(self.exploit):
-            told = trials.play(weights, v)
-            nats = _nats(told.affinity(b))[r, c]
-            number = np.maximum(1.0, self.odds[r, c] / np.maximum(nats, TINY))
-            cost = (others * np.maximum(told.loss - exploit, 0)).sum(axis=1) + b[r, c] * told.loss[r, c]
-            gains[:, v] = np.where(nats > TINY, prudence * self.without[r, c] - cost * number, -np.inf)
-        later = gains - (b[r, c] * self.loss[r, c])[:, None] / self.often
+        for v, (told, exploit) in enumerate(zip(trial, self.exploit, strict=True)):
+            nats = _nats(told.affinity_of(tried, b))
+            number = np.maximum(1.0, odds / np.maximum(nats, TINY))
+            cost = (others * np.maximum(told.loss - exploit.loss, 0) + mine * told.loss).sum(axis=1)
+            gains[:, v] = np.where(tried.any(axis=1) & (nats > TINY), prudence * without - cost * number, -np.inf)
+        later = gains - (mine * self.loss).sum(axis=1)[:, None] / self.often
         now, soon = gains[r, self.instruction], later.max(axis=1)
         return np.where(now >= soon, now, -np.inf), weights, (soon > now) & (soon > IDLE)
 
@@ -186,8 +195,9 @@ class AdaptiveExplorer:
         often = self.asked[rows] + 1 / self.asked.shape[1]
         doubt = Doubt.of(self.trials, b, w, often / often.sum(axis=1, keepdims=True), remaining)
         best, weights, waits = np.full(len(rows), IDLE), b.copy(), np.zeros(len(rows), dtype=bool)
-        for c in np.argsort(-doubt.without, axis=1)[:, :CANDIDATES].T:
-            most = self.prudence * doubt.without[np.arange(len(c)), c]  # what a trial that costs nothing would gain
+        without = doubt.without
+        most = self.prudence * without.sum(axis=1)  # what a trial that costs nothing could gain
+        for c in np.argsort(-without, axis=1)[:, :CANDIDATES].T:
             for tilt in TILTS:
                 some = np.flatnonzero(most > best)
                 if len(some):
@@ -224,6 +234,28 @@ class AdaptiveExplorer:
         if self.owns:
             self.reader.restore(state)
         self.asked, self.dismissed = state["asked"].copy(), state["dismissed"].copy()
+
+
+def _tilted(b: Float[np.ndarray, "R C"], c: Int[np.ndarray, " R"], tilt: float) -> Float[np.ndarray, "R C"]:
+    """Weights that give class c of each run a share `tilt`; where it is refuted within the episode, the belief."""
+    mine = np.eye(b.shape[1])[c]
+    others = np.where(mine > 0, 0.0, b)
+    return tilt * mine + (1 - tilt) * others / np.maximum(others.sum(axis=1, keepdims=True), TINY) + TINY * b
+
+
+def _odds(mine: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Nats to be gained until those on trial are believed."""
+    return np.maximum(np.log(np.maximum(others, TINY)) - np.log(np.maximum(mine, TINY**2)), 0.0) + 1
+
+
+def _wait(odds: np.ndarray, nats: np.ndarray, remaining: int) -> np.ndarray:
+    """Episodes until exploiting, which tells so much in each, gives away what is believed with such odds."""
+    return np.minimum(odds / np.maximum(nats, TINY), remaining)
+
+
+def _over(often: Float[np.ndarray, "R W"], each: list[np.ndarray]) -> np.ndarray:
+    """The expectation over instructions, of an array (R, ...) under each."""
+    return np.asarray(sum(share.reshape(-1, *[1] * (a.ndim - 1)) * a for share, a in zip(often.T, each, strict=True)))
 
 
 def _nats(affinity: np.ndarray) -> np.ndarray:

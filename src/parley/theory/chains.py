@@ -1,4 +1,4 @@
-"""How beliefs move from one episode to the next when BAIL acts on them and nobody explores: an exact Markov chain.
+"""How beliefs move from one episode to the next when BAIL (or posterior sampling) acts on them: an exact Markov chain.
 
 A state is a belief over latents at the start of an episode. What an episode can say are the ends of its tree, each a
 vector of likelihoods; so from the prior the chain is enumerated, where it is finite (beliefs equal to 1e-12 are one).
@@ -15,12 +15,16 @@ from parley.theory.posterior import bail
 from parley.theory.tree import EpisodeTree
 
 MAX_BELIEFS = 300
+DRAWN = "drawn"  # posterior sampling (Thompson 1933)
 PAYS = 0.01  # an episode that costs more regret than this counts as costing something
 
 
 @dataclass(frozen=True)
 class Chain:
-    """The chain from the prior (state 0) of one decoding, instructions drawn alike from some; m beliefs."""
+    """The chain from the prior (state 0) of one decoding, instructions drawn alike from some; m beliefs.
+
+    A decoding is that of BAIL (`greedy`, `sample`), or `DRAWN`: one latent an episode, and its expert.
+    """
 
     belief: Float[np.ndarray, "m C"]
     loss: Float[np.ndarray, "m C"]  # expected regret of an episode, under each latent
@@ -72,6 +76,9 @@ def _episode(
     tree: EpisodeTree, belief: np.ndarray, how: str, experts: list[np.ndarray], losses: list[np.ndarray]
 ) -> tuple[Float[np.ndarray, " C"], Float[np.ndarray, " ends"]]:
     """Expected regret under each latent of an episode begun with a belief, and the mass of each end."""
+    if how == DRAWN:
+        one = [_episode(tree, certain, "sample", experts, losses) for certain in np.eye(len(belief))]
+        return belief @ np.array([paid for paid, _ in one]), belief @ np.array([at for _, at in one])
     at, paid = tree.start(), np.zeros(len(belief))
     for h, (nodes, expert, loss) in enumerate(zip(tree.steps, experts, losses, strict=True)):
         posterior = belief * nodes.root**2

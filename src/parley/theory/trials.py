@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from parley.core.rows import row_max
 from parley.core.said import TIE, decode
@@ -39,6 +39,17 @@ class Told:
         rest = np.maximum((self.ends @ belief[:, :, None]) - self.ends * belief[:, None], 0.0)
         others = np.maximum(1 - belief, 1e-300)[:, None]
         return np.minimum(np.sqrt(self.ends * rest / others).sum(axis=1), 1.0)
+
+    def affinity_of(
+        self, group: Bool[np.ndarray, "R C"], belief: Float[np.ndarray, "R C"]
+    ) -> Float[np.ndarray, " R"]:
+        """The same of a group of classes, they too mixed by their belief, and the rest."""
+        mine, rest = (self._mixed(np.where(side, belief, 0.0)) for side in (group, ~group))
+        return np.minimum(np.sqrt(mine * rest).sum(axis=1), 1.0)
+
+    def _mixed(self, weights: Float[np.ndarray, "R C"]) -> Float[np.ndarray, "R E"]:
+        """The law of the ends under a mixture of classes."""
+        return (self.ends @ weights[:, :, None])[:, :, 0] / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
 
 
 class Trials:
