@@ -4,7 +4,9 @@ A planner that learns changes its mind: where the proposal at a decision it has 
 it still leaves a subgoal a share p, acting on the proposal tells nothing more about that subgoal. By BAIL p is the
 posterior share of the latents in which the subgoal is right, so doing without it costs p for each visit still to come,
 in units of what being wrong costs; a trial costs about one unit. A trial is made where the visits until the planner
-would have learnt it by itself, times p, exceed `patience` trials. Afterwards the episode goes on with the subgoals that
+would have learnt it by itself, times p, exceed `patience` times the trials that would teach it: one at first, and as
+trials of it are made, as many as these say (where they move the odds no faster than acting does, none is made any
+more). Afterwards the episode goes on with the subgoals that
 the same latents would propose: those whose odds are nearest to those of the subgoal tried. Of several Actors' parts
 those after the one on trial are drawn from the proposal, which, given that part, is that of the latents on trial. In
 later steps the first part that departs from the mode may be any Actor's: one is taken in the proportion that all
@@ -23,7 +25,7 @@ from parley.core.roles import State
 from parley.core.said import TIE, Choice, Menu, Moment, Opening, Outcome, Proposal, decode
 
 FLOOR = 1e-12  # shares below this are never tried
-KEPT = ("odds", "pace", "futile", "visits", "tried")  # of the state, from one episode to the next
+KEPT = ("odds", "pace", "told", "trials", "futile", "visits", "tried")  # of the state, from one episode to the next
 STILL = 0.02  # nats: a trial that moves the odds of its subgoal by less has told nothing
 
 
@@ -40,6 +42,8 @@ class ProposalsExplorer:
         shape = (draws.num_runs, 0, 0)  # B, decision, subgoal
         self.odds: Float[np.ndarray, "B D S"] = np.zeros(shape)  # at the last visit; NaN before the first
         self.pace: Float[np.ndarray, "B D S"] = np.zeros(shape)  # nats that the odds moved a visit, lately
+        self.told: Float[np.ndarray, "B D S"] = np.zeros(shape)  # nats that they moved after trials of the subgoal, in all
+        self.trials: Float[np.ndarray, "B D S"] = np.zeros(shape)  # so many of them
         self.futile: Bool[np.ndarray, "B D S"] = np.zeros(shape, dtype=bool)  # tried, and told nothing
         self.visits: Float[np.ndarray, "B D"] = np.zeros(shape[:2])
         self.tried: Int[np.ndarray, "B D"] = np.zeros(shape[:2], dtype=int)  # at the last visit: the subgoal, or -1
@@ -114,15 +118,19 @@ class ProposalsExplorer:
     ) -> Float[np.ndarray, "B M"]:
         """Trials that each subgoal is worth; takes note of this visit."""
         moved = np.abs(odds - self.odds[at])  # NaN at the first visit
-        told = np.where(np.isnan(self.pace[at]), moved, (moved + self.pace[at]) / 2)
-        last = self.tried[self.rows, here][:, None]
-        self.futile[at] = np.where(last == at[2], moved < STILL, self.futile[at] & ~(moved > 10 * STILL))
-        self.pace[at], self.odds[at] = told, odds
+        pace = np.where(np.isnan(self.pace[at]), moved, (moved + self.pace[at]) / 2)
+        last = self.tried[self.rows, here][:, None] == at[2]
+        self.futile[at] = np.where(last, moved < STILL, self.futile[at] & ~(moved > 10 * STILL))
+        self.told[at] += np.where(last, moved, 0.0)
+        self.trials[at] += last
+        self.pace[at], self.odds[at] = pace, odds
         self.visits[self.rows, here] += 1
         to_come = (self.num_episodes - episode) * self.visits[self.rows, here] / (episode + 1)
+        nats = np.maximum(-odds, 0.0) + 1  # until the planner would have learnt it
         with np.errstate(divide="ignore", over="ignore"):
-            alone = (np.maximum(-odds, 0.0) + 1) / told  # visits until the planner would have learnt it by itself
-        return probs * np.where(np.isnan(told), 0.0, np.minimum(alone, to_come[:, None]))
+            alone = np.where(np.isnan(pace), 0.0, np.minimum(nats / pace, to_come[:, None]))  # visits, by itself
+        number = (self.trials[at] + 1) * nats / (self.told[at] + nats)  # trials, one more imagined that tells it all
+        return probs * alone / np.maximum(number, 1.0)
 
     def _stuck(self, probs: np.ndarray, worth: np.ndarray, at: tuple[np.ndarray, ...]) -> Bool[np.ndarray, "B M"]:
         modal = probs >= probs.max(axis=1, keepdims=True) - TIE
@@ -152,6 +160,8 @@ class ProposalsExplorer:
             more = [(0, 0), (0, max(0, num[0] - old[0])), (0, max(0, num[1] - old[1]))]
             self.odds = np.pad(self.odds, more, constant_values=np.nan)
             self.pace = np.pad(self.pace, more, constant_values=np.nan)
+            self.told = np.pad(self.told, more)
+            self.trials = np.pad(self.trials, more)
             self.futile = np.pad(self.futile, more)
             self.visits = np.pad(self.visits, more[:2])
             self.tried = np.pad(self.tried, more[:2], constant_values=-1)
