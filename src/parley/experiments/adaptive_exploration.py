@@ -5,7 +5,8 @@ On many families, some with traps, and every shipped tabular world of one Actor 
 by the prior that is Bayes regret, its largest entry the worst case over z. Random numbers are common to all lines of a
 world and seed. References are first run for a tenth of the episodes, which
 bounds them from below (`adaptive_lines`), and for longer only where that decides nothing; where a margin is then still
-undecided, the lines that it is made of get more runs, once, as many as their variance says (at most 8 times as many).
+undecided, the lines that it is made of get more runs, once, twice as many as their variance asks for (at most 64 times
+as many as at first), in blocks of a seed each, which may be run side by side.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,8 @@ CLAIM = (
 )
 SHIPPED = ("household", "shortcut", "treasure", "treasure:n=64", "random", "traps")
 RUNS = 16  # of each class, at first
-MORE = 7  # times as many runs again, at most
+BLOCK = 112  # of each class, in each of the blocks that are added
+BLOCKS = 9  # at most
 BOOTSTRAPS = 400
 
 
@@ -70,12 +72,12 @@ def further(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[
 
 
 def _more_runs(world: str, open_now: Sequence[Judged]) -> Iterator[RunConfig]:
-    """As many runs as the widest open margin of a world needs to be told from 0, of the lines that it is made of."""
+    """Blocks enough for the widest open margin of a world to be told from 0, of the lines that it is made of."""
     mine = [one for one in open_now if one.world == world]
-    needed = max((one.half / max(abs(one.margin), 1e-9)) ** 2 for one in mine)
-    again = RUNS * int(np.clip(np.ceil(needed) - 1, 1, MORE))
+    needed = RUNS * max((one.half / max(abs(one.margin), 1e-9)) ** 2 for one in mine)
+    blocks = int(np.clip(np.ceil((2 * needed - RUNS) / BLOCK), 1, BLOCKS))
     for key, episodes in {line: 0 for one in mine for line in one.lines}:
-        yield _cell(world, key, episodes, again, seed=1)
+        yield from (_cell(world, key, episodes, BLOCK, seed) for seed in range(1, blocks + 1))
 
 
 def _judge(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[Judged]:
