@@ -88,7 +88,7 @@ class Doubt:
         return Doubt(*(a[rows] for a in whole), self.remaining, exploit, self.loss[rows], self.wait[rows])
 
     def gain(
-        self, trials: Trials, c: Int[np.ndarray, " R"], tilt: float, prudence: float
+        self, trials: Trials, c: Int[np.ndarray, " R"], tilt: Float[np.ndarray, " R"], prudence: float
     ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, "R C"], Bool[np.ndarray, " R"]]:
         """What a trial of class c (one a run) gains, the weights it is played on, and whether it had better wait.
 
@@ -197,15 +197,22 @@ class AdaptiveExplorer:
         best, weights, waits = np.full(len(rows), IDLE), b.copy(), np.zeros(len(rows), dtype=bool)
         without = doubt.without
         most = self.prudence * without.sum(axis=1)  # what a trial that costs nothing could gain
-        for c in np.argsort(-without, axis=1)[:, :CANDIDATES].T:
-            for tilt in TILTS:
-                some = np.flatnonzero(most > best)
-                if len(some):
-                    gain, tilted, puts_off = doubt.of_rows(some).gain(self.trials, c[some], tilt, self.prudence)
-                    better = gain > best[some]
-                    waits[some] |= puts_off
-                    best[some] = np.where(better, gain, best[some])
-                    weights[some] = np.where(better[:, None], tilted, weights[some])
+        likely = np.argsort(-without, axis=1)[:, :CANDIDATES].T
+        ways = [(c, tilt) for c in likely for tilt in TILTS]
+        together = max(1, self.trials.at_once // len(rows))
+        for first in range(0, len(ways), together):
+            some = np.flatnonzero(most > best)
+            if not len(some):
+                break
+            part = ways[first : first + together]
+            c, tilt = np.concatenate([c[some] for c, _ in part]), np.repeat([tilt for _, tilt in part], len(some))
+            told = doubt.of_rows(np.tile(some, len(part))).gain(self.trials, c, tilt, self.prudence)
+            gain, tilted, puts_off = (a.reshape(len(part), len(some), *a.shape[1:]) for a in told)
+            which, each = gain.argmax(axis=0), np.arange(len(some))
+            better = gain[which, each] > best[some]
+            waits[some] |= puts_off.any(axis=0)
+            best[some] = np.where(better, gain[which, each], best[some])
+            weights[some] = np.where(better[:, None], tilted[which, each], weights[some])
         chosen = best > IDLE
         ratio = np.where(b > 0, weights / np.where(b > 0, b, 1.0), 0.0)
         self.tilt[rows] = np.where(chosen[:, None], ratio, 1.0) @ self.home
@@ -236,11 +243,14 @@ class AdaptiveExplorer:
         self.asked, self.dismissed = state["asked"].copy(), state["dismissed"].copy()
 
 
-def _tilted(b: Float[np.ndarray, "R C"], c: Int[np.ndarray, " R"], tilt: float) -> Float[np.ndarray, "R C"]:
+def _tilted(
+    b: Float[np.ndarray, "R C"], c: Int[np.ndarray, " R"], tilt: Float[np.ndarray, " R"]
+) -> Float[np.ndarray, "R C"]:
     """Weights that give class c of each run a share `tilt`; where it is refuted within the episode, the belief."""
     mine = np.eye(b.shape[1])[c]
     others = np.where(mine > 0, 0.0, b)
-    return tilt * mine + (1 - tilt) * others / np.maximum(others.sum(axis=1, keepdims=True), TINY) + TINY * b
+    rest = (1 - tilt)[:, None] * others / np.maximum(others.sum(axis=1, keepdims=True), TINY)
+    return tilt[:, None] * mine + rest + TINY * b
 
 
 def _odds(mine: np.ndarray, others: np.ndarray) -> np.ndarray:

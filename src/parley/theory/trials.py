@@ -64,6 +64,7 @@ class Trials:
         self._likelihood = self.tree.ends**2 * len(self.latents)  # E C
         widest = max(max(len(nodes.place) for nodes in self.tree.steps), len(self.tree.ends))
         self.chunk = max(1, CHUNK // (widest * max(beliefs.tables.num_subgoals, len(self.latents))))
+        self.at_once = max(1, CHUNK // self._likelihood.size)  # rows of `Told` that fit into memory together
 
     def play(self, weights: Float[np.ndarray, "R C"], instruction: int) -> Told:
         """Play the belief policies of R rows of weights (they need not sum to one) under one instruction."""
