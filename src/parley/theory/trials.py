@@ -40,9 +40,7 @@ class Told:
         others = np.maximum(1 - belief, 1e-300)[:, None]
         return np.minimum(np.sqrt(self.ends * rest / others).sum(axis=1), 1.0)
 
-    def affinity_of(
-        self, group: Bool[np.ndarray, "R C"], belief: Float[np.ndarray, "R C"]
-    ) -> Float[np.ndarray, " R"]:
+    def affinity_of(self, group: Bool[np.ndarray, "R C"], belief: Float[np.ndarray, "R C"]) -> Float[np.ndarray, " R"]:
         """The same of a group of classes, they too mixed by their belief, and the rest."""
         mine, rest = (self._mixed(np.where(side, belief, 0.0)) for side in (group, ~group))
         return np.minimum(np.sqrt(mine * rest).sum(axis=1), 1.0)
