@@ -84,8 +84,8 @@ class Doubt:
     def of_rows(self, rows: Int[np.ndarray, " r"]) -> "Doubt":
         """That of some of the runs."""
         exploit = [Told(told.loss[rows], told.ends[rows]) for told in self.exploit]
-        whole = (self.belief, self.instruction, self.often)
-        return Doubt(*(a[rows] for a in whole), self.remaining, exploit, self.loss[rows], self.wait[rows])
+        b, w, often = self.belief[rows], self.instruction[rows], self.often[rows]
+        return Doubt(b, w, often, self.remaining, exploit, self.loss[rows], self.wait[rows])
 
     def gain(
         self, trials: Trials, c: Int[np.ndarray, " R"], tilt: Float[np.ndarray, " R"], prudence: float
