@@ -1,10 +1,11 @@
 """Exploration bought only where it is needed: the value of finding out against its cost, over the episodes that remain.
 
-Between trials the explorer exploits: it plays greedily on the exact posterior b. At the start of an episode it asks, of
-each latent z, what doing without a trial costs: b(z) times what exploiting loses in the world of z, in each episode
-until exploiting itself gives z away; with affinity a between z and the rest, about log(odds against z) / (-2 log a)
-episodes, or all that remain if a = 1. A trial of z is an episode played greedily on a belief tilted towards z. It is
-made where doing without, times `prudence`, exceeds what the trials needed cost.
+Between trials the explorer exploits: it plays greedily on the exact posterior b. A trial is an episode played greedily
+on a belief tilted towards some latent; Z are the latents that lose less by it than by exploiting (`exploration.doubt`).
+At the start of an episode the explorer asks what doing without costs: b(z) for z in Z times what exploiting loses more
+in the world of z, in each episode until exploiting itself gives z or Z away; with affinity a between them and the rest,
+about log(odds against them) / (-2 log a) episodes, or all that remain if a = 1. A trial is made where doing without,
+times `prudence`, exceeds what the trials needed cost.
 
 With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot count on the prior: a latent that
 trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
@@ -14,7 +15,6 @@ With `obeys` the planner's own proposals are executed between trials, so that pl
 the same exploration: what exploiting loses is then still reckoned for the exact posterior.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -23,16 +23,15 @@ from jaxtyping import Bool, Float, Int
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.roles import State
 from parley.core.rows import row_max
-from parley.core.said import TIE, Choice, Menu, Moment, Opening, Outcome, Proposal, decode
+from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
+from parley.exploration.doubt import IDLE, TINY, Doubt
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
-from parley.theory.trials import Told, Trials, greedy
+from parley.theory.trials import Trials, greedy
 
 TILTS = (1.0, 0.5)  # weight on the latent that is tried
 CANDIDATES = 4  # latents considered for a trial, those that doing without would cost most
-IDLE = 1e-3  # regret: where less is left to gain, no trial is made
 MOVED = 0.02  # a run is weighed again when its posterior has moved by this since it was found not worth a trial
-TINY = 1e-12
 
 
 class Reader(Protocol):
@@ -55,66 +54,6 @@ class Reader(Protocol):
     def snapshot(self) -> State: ...
 
     def restore(self, state: State) -> None: ...
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """What R runs stand to lose by exploiting, at the start of an episode; C classes, W instructions."""
-
-    belief: Float[np.ndarray, "R C"]
-    instruction: Int[np.ndarray, " R"]
-    often: Float[np.ndarray, "R W"]  # how often each instruction is expected to come
-    remaining: int  # episodes, this one included
-    exploit: list[Told]  # an episode of exploiting, under each instruction
-    loss: Float[np.ndarray, "R C"]  # of such an episode, over the instructions
-    wait: Float[np.ndarray, "R C"]  # episodes until exploiting itself gives each class away
-
-    @classmethod
-    def of(cls, trials: Trials, b: np.ndarray, w: np.ndarray, often: np.ndarray, remaining: int) -> "Doubt":
-        exploit = [trials.play(b, v) for v in range(often.shape[1])]
-        loss = _over(often, [told.loss for told in exploit])
-        nats = _over(often, [_nats(told.affinity(b)) for told in exploit])
-        return cls(b, w, often, remaining, exploit, loss, _wait(_odds(b, 1 - b), nats, remaining))
-
-    @property
-    def without(self) -> Float[np.ndarray, "R C"]:
-        """What doing without a trial of each class costs, weighed by the belief in it."""
-        return self.belief * self.loss * self.wait
-
-    def of_rows(self, rows: Int[np.ndarray, " r"]) -> "Doubt":
-        """That of some of the runs."""
-        exploit = [Told(told.loss[rows], told.ends[rows]) for told in self.exploit]
-        b, w, often = self.belief[rows], self.instruction[rows], self.often[rows]
-        return Doubt(b, w, often, self.remaining, exploit, self.loss[rows], self.wait[rows])
-
-    def gain(
-        self, trials: Trials, c: Int[np.ndarray, " R"], tilt: Float[np.ndarray, " R"], prudence: float
-    ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, "R C"], Bool[np.ndarray, " R"]]:
-        """What a trial of class c (one a run) gains, the weights it is played on, and whether it had better wait.
-
-        On trial are all classes that lose less by it than by exploiting. A trial is better put off where the
-        instruction that would make it cheaper comes soon enough: gain -inf.
-        """
-        b, r = self.belief, np.arange(len(c))
-        weights = _tilted(b, c, tilt)
-        trial = [trials.play(weights, v) for v in range(len(self.exploit))]
-        kept = _over(self.often, [told.loss for told in trial])  # what the trial's play would lose for good
-        tried = (b > 0) & (kept < self.loss - TIE)
-        mine, others = np.where(tried, b, 0.0), np.where(tried, 0.0, b)
-        odds = _odds(mine.sum(axis=1), others.sum(axis=1))
-        slowly = _over(self.often, [_nats(told.affinity_of(tried, b)) for told in self.exploit])
-        wait = np.minimum(self.wait, _wait(odds, slowly, self.remaining)[:, None])
-        kept[r, c] = 0.0  # once believed it is known
-        without = (mine * (self.loss - kept) * wait).sum(axis=1)
-        gains = np.full(self.often.shape, -np.inf)
-        for v, (told, exploit) in enumerate(zip(trial, self.exploit, strict=True)):
-            nats = _nats(told.affinity_of(tried, b))
-            number = np.maximum(1.0, odds / np.maximum(nats, TINY))
-            cost = (others * np.maximum(told.loss - exploit.loss, 0) + mine * told.loss).sum(axis=1)
-            gains[:, v] = np.where(tried.any(axis=1) & (nats > TINY), prudence * without - cost * number, -np.inf)
-        later = gains - (mine * self.loss).sum(axis=1)[:, None] / self.often
-        now, soon = gains[r, self.instruction], later.max(axis=1)
-        return np.where(now >= soon, now, -np.inf), weights, (soon > now) & (soon > IDLE)
 
 
 class AdaptiveExplorer:
@@ -241,32 +180,3 @@ class AdaptiveExplorer:
         if self.owns:
             self.reader.restore(state)
         self.asked, self.dismissed = state["asked"].copy(), state["dismissed"].copy()
-
-
-def _tilted(
-    b: Float[np.ndarray, "R C"], c: Int[np.ndarray, " R"], tilt: Float[np.ndarray, " R"]
-) -> Float[np.ndarray, "R C"]:
-    """Weights that give class c of each run a share `tilt`; where it is refuted within the episode, the belief."""
-    mine = np.eye(b.shape[1])[c]
-    others = np.where(mine > 0, 0.0, b)
-    rest = (1 - tilt)[:, None] * others / np.maximum(others.sum(axis=1, keepdims=True), TINY)
-    return tilt[:, None] * mine + rest + TINY * b
-
-
-def _odds(mine: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Nats to be gained until those on trial are believed."""
-    return np.maximum(np.log(np.maximum(others, TINY)) - np.log(np.maximum(mine, TINY**2)), 0.0) + 1
-
-
-def _wait(odds: np.ndarray, nats: np.ndarray, remaining: int) -> np.ndarray:
-    """Episodes until exploiting, which tells so much in each, gives away what is believed with such odds."""
-    return np.minimum(odds / np.maximum(nats, TINY), remaining)
-
-
-def _over(often: Float[np.ndarray, "R W"], each: list[np.ndarray]) -> np.ndarray:
-    """The expectation over instructions, of an array (R, ...) under each."""
-    return np.asarray(sum(share.reshape(-1, *[1] * (a.ndim - 1)) * a for share, a in zip(often.T, each, strict=True)))
-
-
-def _nats(affinity: np.ndarray) -> np.ndarray:
-    return -2 * np.log(np.maximum(affinity, TINY))
