@@ -119,6 +119,7 @@ def test_recipes(wrong):
 @pytest.mark.slow
 def test_training_by_the_command(tmp_path, capsys):
     """Too short to learn much: what is written can be loaded, and is the policy that was trained."""
+    pytest.importorskip("stable_baselines3", reason="needs the extra reach")
     assert main(["pretrain-reach", "--out", str(tmp_path), "--steps", "1000", "--width", "16", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     policy = ReachPolicy.load(tmp_path)
