@@ -72,12 +72,16 @@ def further(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[
 
 
 def _more_runs(world: str, open_now: Sequence[Judged]) -> Iterator[RunConfig]:
-    """Blocks enough for the widest open margin of a world to be told from 0, of the lines that it is made of."""
-    mine = [one for one in open_now if one.world == world]
-    needed = RUNS * max((one.half / max(abs(one.margin), 1e-9)) ** 2 for one in mine)
-    blocks = int(np.clip(np.ceil((2 * needed - RUNS) / BLOCK), 1, BLOCKS))
-    for key, episodes in {line: 0 for one in mine for line in one.lines}:
-        yield from (_cell(world, key, episodes, BLOCK, seed) for seed in range(1, blocks + 1))
+    """Blocks enough for each open margin of a world to be told from 0, of the lines that it is made of."""
+    blocks: dict[tuple[tuple[str, str], int], int] = {}
+    for one in open_now:
+        if one.world == world:
+            needed = 2 * RUNS * (one.half / max(abs(one.margin), 1e-9)) ** 2
+            for line in one.lines:
+                more = int(np.clip(np.ceil((needed - RUNS) / BLOCK), 1, BLOCKS))
+                blocks[line] = max(more, blocks.get(line, 0))
+    for (key, episodes), number in blocks.items():
+        yield from (_cell(world, key, episodes, BLOCK, seed) for seed in range(1, number + 1))
 
 
 def _judge(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[Judged]:
