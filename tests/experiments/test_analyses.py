@@ -260,7 +260,9 @@ def test_a_bound_that_decides_nothing_is_run_for_longer_and_noise_more_often():
     while more := adaptive_exploration.further(cells, made(3.0, 1.0)):
         cells += more
     again = [c for c in cells if c.seed]
-    assert {c.seed for c in again} == {1} and len(again) == len(set(again)) == len(set(cells) & set(again))
+    seeds = {c.seed for c in again}
+    assert seeds == set(range(1, len(seeds) + 1)) and len(seeds) <= adaptive_exploration.BLOCKS
+    assert len(again) == len(set(again)) == len(set(cells) & set(again))
 
 
 @pytest.mark.usefixtures("few_bootstraps")
