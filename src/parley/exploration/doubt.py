@@ -60,6 +60,7 @@ class Doubt:
         trial = [trials.play(weights, v) for v in range(len(self.exploit))]
         kept = _over(self.often, [told.loss for told in trial])  # what the trial's play would lose for good
         tried = (b > 0) & (kept < self.loss - TIE)
+        tried[r, c] = True
         mine, others = np.where(tried, b, 0.0), np.where(tried, 0.0, b)
         odds = _odds(mine.sum(axis=1), others.sum(axis=1))
         slowly = _over(self.often, [_nats(told.affinity_of(tried, b)) for told in self.exploit])
