@@ -1,7 +1,7 @@
 """What a trial of some latents is worth: the value of finding out against its cost, over the episodes that remain.
 
-On trial is what is done, not a latent: all classes that lose less by a trial's play than by exploiting count together,
-against the mixture of the others. What one of them wastes without the trial it wastes until exploiting gives away
+On trial is what is done, not a latent: beside the class that it is played for, all that lose less by a trial's play than
+by exploiting count with it, against the mixture of the others. What one of them wastes without the trial it wastes until exploiting gives away
 itself, or them all; what the trial's play would go on losing is not gained, but in the class that it is played for.
 """
 
@@ -52,7 +52,7 @@ class Doubt:
     ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, "R C"], Bool[np.ndarray, " R"]]:
         """What a trial of class c (one a run) gains, the weights it is played on, and whether it had better wait.
 
-        On trial are all classes that lose less by it than by exploiting. A trial is better put off where the
+        On trial are c and all that lose less by it than by exploiting. A trial is better put off where the
         instruction that would make it cheaper comes soon enough: gain -inf.
         """
         b, r = self.belief, np.arange(len(c))
@@ -72,7 +72,7 @@ class Doubt:
             nats = _nats(told.affinity_of(tried, b))
             number = np.maximum(1.0, odds / np.maximum(nats, TINY))
             cost = (others * np.maximum(told.loss - exploit.loss, 0) + mine * told.loss).sum(axis=1)
-            gains[:, v] = np.where(tried.any(axis=1) & (nats > TINY), prudence * without - cost * number, -np.inf)
+            gains[:, v] = np.where(nats > TINY, prudence * without - cost * number, -np.inf)
         later = gains - (mine * self.loss).sum(axis=1)[:, None] / self.often
         now, soon = gains[r, self.instruction], later.max(axis=1)
         return np.where(now >= soon, now, -np.inf), weights, (soon > now) & (soon > IDLE)
