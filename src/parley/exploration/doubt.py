@@ -1,8 +1,9 @@
 """What a trial of some latents is worth: the value of finding out against its cost, over the episodes that remain.
 
-On trial is what is done, not a latent: beside the class that it is played for, all that lose less by a trial's play than
-by exploiting count with it, against the mixture of the others. What one of them wastes without the trial it wastes until exploiting gives away
-itself, or them all; what the trial's play would go on losing is not gained, but in the class that it is played for.
+On trial is what is done, not a latent: beside the class that it is played for, all that lose less by a trial's play
+than by exploiting, against the mixture of the others. What one of them wastes without the trial it wastes until
+exploiting gives away itself, or them all; what the trial's play would go on losing is not gained, but in the class that
+it is played for.
 """
 
 from dataclasses import dataclass
