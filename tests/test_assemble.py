@@ -50,7 +50,8 @@ def test_planners(spec, said):
         assemble.planner(spec, scene())
 
 
-def test_no_checkpoint_ships_for_this_world():
+def test_no_checkpoint_ships_for_this_world(monkeypatch, tmp_path):
+    monkeypatch.setattr("parley.assemble.planners.CHECKPOINTS", tmp_path)
     with pytest.raises(BadInput, match="parley pretrain"):
         assemble.planner("transformer", scene("random"))
 
