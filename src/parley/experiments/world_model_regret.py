@@ -49,7 +49,7 @@ ADAPTIVE = "adaptive:between=proposals"
 DECIDING = (RATE, ADAPTIVE)
 REPORTED = ("none", "adaptive-proposals")  # but where planning takes long
 LONG = "household"
-RUNS = {"treasure": 320, "shortcut": 128, LONG: 54}  # at least 2 a latent
+RUNS = {"treasure": 320, "shortcut": 128, "random": 256, "traps": 512, LONG: 54}  # at least 2 a latent
 LIMITS = ((IMITATION, 1.1),)
 LIMITS_NO_EXPERT = ((EXACT_MODEL, 1.2), (CLONE, 0.5))
 NO_EXPERT = "no expert in the data"
