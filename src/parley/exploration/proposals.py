@@ -42,10 +42,8 @@ class ProposalsExplorer:
         shape = (draws.num_runs, 0, 0)  # B, decision, subgoal
         self.odds: Float[np.ndarray, "B D S"] = np.zeros(shape)  # at the last visit; NaN before the first
         self.pace: Float[np.ndarray, "B D S"] = np.zeros(shape)  # nats that the odds moved a visit, lately
-        self.told: Float[np.ndarray, "B D S"] = np.zeros(
-            shape
-        )  # nats that they moved after trials of the subgoal, in all
-        self.trials: Float[np.ndarray, "B D S"] = np.zeros(shape)  # so many of them
+        self.told: Float[np.ndarray, "B D S"] = np.zeros(shape)  # nats that trials of the subgoal moved them, in all
+        self.trials: Float[np.ndarray, "B D S"] = np.zeros(shape)  # so many
         self.futile: Bool[np.ndarray, "B D S"] = np.zeros(shape, dtype=bool)  # tried, and told nothing
         self.visits: Float[np.ndarray, "B D"] = np.zeros(shape[:2])
         self.tried: Int[np.ndarray, "B D"] = np.zeros(shape[:2], dtype=int)  # at the last visit: the subgoal, or -1
