@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from parley.runs.ledger import CallLedger, Limits
 from parley.runs.store import RunStore
 from parley.theory.regret import Meter, regret_meter
 from parley.worlds.expert import ExpertValues, expert_values
-from parley.worlds.workers import spread
+from parley.worlds.workers import each_process, spread
 
 MAX_WAITING = 256  # threads that wait for a server
 MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
@@ -75,10 +75,8 @@ class RunConfig:
         kept = "steps" if self.runs * self.episodes * world.horizon <= MAX_STEPS_KEPT else "episodes"
         kind, _ = assemble.planner_spec(self.planner)
         default = assemble.PLANNERS[kind].cohort if kind in assemble.PLANNERS else 1
-        # A cohort for each worker process, so that none waits for another after every subgoal.
-        default = min(default, -(-self.runs // getattr(world, "workers", 1)))
-        record = kept if self.record == "auto" else self.record
-        return RunConfig(**{**asdict(self), "record": record, "cohort": min(self.cohort or default, self.runs)})
+        cohort = min(self.cohort or min(default, each_process(world, self.runs)), self.runs)
+        return replace(self, record=kept if self.record == "auto" else self.record, cohort=cohort)
 
 
 class Interrupted(KeyboardInterrupt):

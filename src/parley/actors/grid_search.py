@@ -66,8 +66,8 @@ class GridSearchActor:
         key = (goal, facing, state["held"])
         if key not in self._ways:
             self._ways[key] = shortest_ways(state["grid"], goal, facing)
-        pose = tuple(int(v) for v in state["agent"])
-        action = self._ways[key][pose]  # type: ignore[index]
+        x, y, direction = (int(v) for v in state["agent"])
+        action = self._ways[key][x, y, direction]
         return None if action < 0 else action
 
 

@@ -49,8 +49,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--latent", help="NAME or INDEX for all runs, `each` in turn; default: drawn from the prior")
     c.add_argument("--instructions", default="cyclic", help="cyclic, random, doubling, fixed:NAME, list:NAME|NAME|...")
     c.add_argument("--record", default="auto", choices=["steps", "episodes", "auto"])
-    whole = "runs that move together; default: the planner's, with workers=N an N-th"
-    c.add_argument("--cohort", type=int, default=0, metavar="N", help=whole)
+    c.add_argument("--cohort", type=int, default=0, metavar="N", help="runs that move together (workers=N: an N-th)")
     c.add_argument("--threads", type=int, default=1, help="threads of the array library (default 1)")
 
     _limits_of(c)

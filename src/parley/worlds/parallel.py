@@ -18,6 +18,8 @@ class Parallel(Protocol):
 
     def step(self, actions: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Any, float], dict, dict, dict]: ...
 
+    def render(self) -> Any: ...
+
     def close(self) -> None: ...
 
     def action_space(self, agent: Any) -> Any: ...
@@ -62,7 +64,7 @@ class ParallelLow(gym.Env[dict[Any, Any], Any]):
 
     def render(self) -> Any:
         """What the environment draws."""
-        return self.env.render()  # type: ignore[attr-defined]
+        return self.env.render()
 
     def close(self) -> None:
         self.env.close()

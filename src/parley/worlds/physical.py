@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,5 +90,5 @@ class PhysicalWorld:
         envs = []
         for run, latent in enumerate(latents, start=draws.first_run):
             where = f"world {self.name!r}, run {run}"
-            envs.append(GuardedEnv(lambda z=int(latent): self.text_env(z), where))  # type: ignore[misc]
+            envs.append(GuardedEnv(partial(self.text_env, int(latent)), where))
         return ComposedVectorEnv(envs, draws)

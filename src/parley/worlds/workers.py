@@ -82,6 +82,11 @@ class WorkersWorld:
         return WorkersVectorEnv(self.factory, np.asarray(latents), draws, min(self.workers, len(latents)))
 
 
+def each_process(world: World, runs: int) -> int:
+    """Runs of each process: in cohorts of so many none waits for another after every subgoal."""
+    return -(-runs // world.workers) if isinstance(world, WorkersWorld) else runs
+
+
 def spread(world: World, cohorts: int) -> list[World]:
     """The world of each of so many cohorts, which share its processes between them; each has one at least."""
     if not isinstance(world, WorkersWorld):
