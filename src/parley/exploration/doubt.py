@@ -44,7 +44,7 @@ class Doubt:
 
     def of_rows(self, rows: Int[np.ndarray, " r"]) -> "Doubt":
         """That of some of the runs."""
-        exploit = [Told(told.loss[rows], told.ends[rows]) for told in self.exploit]
+        exploit = [told.of_rows(rows) for told in self.exploit]
         b, w, often = self.belief[rows], self.instruction[rows], self.often[rows]
         return Doubt(b, w, often, self.remaining, exploit, self.loss[rows], self.wait[rows])
 

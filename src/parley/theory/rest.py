@@ -37,8 +37,8 @@ class Rest:
         rows, likely, loss = np.arange(len(truth)), belief >= SETTLED, []
         frozen, harmless = np.ones(len(truth), dtype=bool), likely[rows, truth]
         for episode in told:
-            true = episode.ends[rows, :, truth][:, :, None]
-            apart = 1 - np.sqrt(episode.ends * true).sum(axis=1)
+            true = episode.ends[np.arange(len(episode.row)), truth[episode.row]]
+            apart = 1 - episode.over_ends(np.sqrt(episode.ends * true[:, None]))
             frozen &= np.where(likely, apart, 0.0).max(axis=1) <= SAME
             harmless &= np.where(likely, episode.loss, 0.0).max(axis=1) <= SETTLED
             loss.append(episode.loss[rows, truth])

@@ -21,33 +21,51 @@ MAX_NODES = 40_000  # of one step
 CHUNK = 2**22  # numbers held at once
 
 
-Law = Callable[[np.ndarray, int], np.ndarray]  # weights (R, C), step from 0 -> the law at each node (R, n, G)
+# weights (M, C) and nodes (M) of visits, their step from 0 -> the law at each (M, G)
+Law = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Told:
-    """Of R belief policies in one episode: expected regret under each class, and the law of the tree's ends."""
+    """Of R belief policies in one episode: expected regret under each class, and the law of the ends that they reach.
+
+    The ends of all are listed one after the other, `row` says whose an end is.
+    """
 
     loss: Float[np.ndarray, "R C"]
-    ends: Float[np.ndarray, "R E C"]  # P_c(end)
+    row: Int[np.ndarray, " E"]
+    ends: Float[np.ndarray, "E C"]  # P_c(end)
 
     def affinity(self, belief: Float[np.ndarray, "R C"]) -> Float[np.ndarray, "R C"]:
         """sum over ends of sqrt(P_c P_rest), P_rest the mixture of the other classes by their belief: 1 tells nothing.
 
         Over n episodes the odds of a true c against the rest grow like affinity^(-2n), pessimistically.
         """
-        rest = np.maximum((self.ends @ belief[:, :, None]) - self.ends * belief[:, None], 0.0)
-        others = np.maximum(1 - belief, 1e-300)[:, None]
-        return np.minimum(np.sqrt(self.ends * rest / others).sum(axis=1), 1.0)
+        joint = self.ends * belief[self.row]
+        rest = np.maximum(joint.sum(axis=1, keepdims=True) - joint, 0.0)
+        others = np.maximum(1 - belief, 1e-300)
+        return np.minimum(self.over_ends(np.sqrt(self.ends * rest)) / np.sqrt(others), 1.0)
 
     def affinity_of(self, group: Bool[np.ndarray, "R C"], belief: Float[np.ndarray, "R C"]) -> Float[np.ndarray, " R"]:
         """The same of a group of classes, they too mixed by their belief, and the rest."""
         mine, rest = (self._mixed(np.where(side, belief, 0.0)) for side in (group, ~group))
-        return np.minimum(np.sqrt(mine * rest).sum(axis=1), 1.0)
+        return np.minimum(self.over_ends(np.sqrt(mine * rest)), 1.0)
 
-    def _mixed(self, weights: Float[np.ndarray, "R C"]) -> Float[np.ndarray, "R E"]:
+    def _mixed(self, weights: Float[np.ndarray, "R C"]) -> Float[np.ndarray, " E"]:
         """The law of the ends under a mixture of classes."""
-        return (self.ends @ weights[:, :, None])[:, :, 0] / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+        shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+        return np.einsum("ec,ec->e", self.ends, shares[self.row])
+
+    def over_ends(self, each: Float[np.ndarray, "E *C"]) -> Float[np.ndarray, "R *C"]:
+        """The sum over the ends of every run."""
+        return _by_row(each, self.row, len(self.loss))
+
+    def of_rows(self, rows: Int[np.ndarray, " r"]) -> "Told":
+        """That of some of the policies, which may come more than once."""
+        first = np.searchsorted(self.row, rows)
+        number = np.searchsorted(self.row, rows, side="right") - first
+        row, ends = _ranges(first, number)
+        return Told(self.loss[rows], row, self.ends[ends])
 
 
 class Trials:
@@ -58,7 +76,7 @@ class Trials:
         self.tree = EpisodeTree(beliefs, tuple(self.latents.tolist()), to_the_end=True, max_nodes=MAX_NODES)
         num_w = len(beliefs.tables.instructions)
         self._loss = [[loss for loss in self.tree.loss(w)] for w in range(num_w)]
-        self._edges = [self.tree.edges(h + 1) for h in range(len(self.tree.steps))]
+        self._edges = [Edges.of(self.tree, h + 1) for h in range(len(self.tree.steps))]
         self._likelihood = self.tree.ends**2 * len(self.latents)  # E C
         widest = max(max(len(nodes.place) for nodes in self.tree.steps), len(self.tree.ends))
         self.chunk = max(1, CHUNK // (widest * max(beliefs.tables.num_subgoals, len(self.latents))))
@@ -67,54 +85,93 @@ class Trials:
     def play(self, weights: Float[np.ndarray, "R C"], instruction: int) -> Told:
         """Play the belief policies of R rows of weights (they need not sum to one) under one instruction."""
 
-        def greedily(weights: np.ndarray, step: int) -> np.ndarray:
-            return self._law(weights, self.tree.steps[step].root ** 2, self._loss[instruction][step])
+        def greedily(weights: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
+            return self._law(weights, self.tree.steps[step].root[node] ** 2, self._loss[instruction][step][node])
 
         return self._whole(weights, instruction, greedily)
 
     def imitate(self, belief: Float[np.ndarray, "R C"], instruction: int, how: str) -> Told:
         """The same of BAIL on R beliefs, decoded `how`: what a planner without an explorer does."""
 
-        def mixing(belief: np.ndarray, step: int) -> np.ndarray:
+        def mixing(belief: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
             nodes: Nodes = self.tree.steps[step]
-            posterior = belief[:, None] * nodes.root**2  # R n C
-            total = posterior.sum(axis=2, keepdims=True)
-            posterior = np.where(total > 0, posterior / np.where(total > 0, total, 1.0), belief[:, None])
-            experts = self.tree.beliefs.levels[step].policy[nodes.place, instruction]  # n C G
-            law = np.einsum("rnc,ncg->rng", posterior, experts)
-            return decode(law.reshape(-1, law.shape[2]), how).reshape(law.shape)
+            posterior = belief * nodes.root[node] ** 2
+            total = posterior.sum(axis=1, keepdims=True)
+            posterior = np.where(total > 0, posterior / np.where(total > 0, total, 1.0), belief)
+            experts = self.tree.beliefs.levels[step].policy[nodes.place[node], instruction]  # M C G
+            return decode(np.einsum("mc,mcg->mg", posterior, experts), how)
 
         return self._whole(belief, instruction, mixing)
 
     def _whole(self, weights: np.ndarray, instruction: int, law: Law) -> Told:
         cuts = range(0, len(weights), self.chunk)
         parts = [self._play(weights[a : a + self.chunk], instruction, law) for a in cuts]
-        return Told(np.concatenate([p.loss for p in parts]), np.concatenate([p.ends for p in parts]))
+        row = np.concatenate([a + part.row for a, part in zip(cuts, parts, strict=True)])
+        return Told(np.concatenate([part.loss for part in parts]), row, np.concatenate([part.ends for part in parts]))
 
     def _play(self, weights: np.ndarray, instruction: int, law: Law) -> Told:
-        num = len(weights)
-        at = np.tile(self.tree.start(), (num, 1))
-        paid = np.zeros_like(weights)
+        """Visit by visit, from the first observation to the ends: a belief policy comes to few of the nodes."""
+        num, start, paid = len(weights), self.tree.start(), np.zeros_like(weights)
+        row, node, mass = (
+            np.repeat(np.arange(num), len(start)),
+            np.tile(np.arange(len(start)), num),
+            np.tile(start, num),
+        )
         for h, (loss, edges) in enumerate(zip(self._loss[instruction], self._edges, strict=True)):
-            mass = at[:, :, None] * law(weights, h)
-            n, g, c = loss.shape
-            paid += mass.reshape(num, n * g) @ loss.reshape(n * g, c)
-            source, target, prob, size = edges
-            flow = mass.reshape(num, n * g)[:, source] * prob
-            index = target + size * np.arange(num)[:, None]
-            at = np.bincount(index.ravel(), weights=flow.ravel(), minlength=num * size).reshape(num, size)
-        return Told(paid, at[:, :, None] * self._likelihood)
+            probs = law(weights[row], node, h)
+            visit, subgoal = np.nonzero(probs)
+            row, node, mass = row[visit], node[visit], mass[visit] * probs[visit, subgoal]
+            paid += _by_row(mass[:, None] * loss[node, subgoal], row, num)
+            row, node, mass = edges.follow(row, node * probs.shape[1] + subgoal, mass, num)
+        return Told(paid, row, mass[:, None] * self._likelihood[node])
 
-    def _law(self, weights: np.ndarray, likelihood: np.ndarray, loss: np.ndarray) -> Float[np.ndarray, "R n G"]:
-        """The greedy law at each node, ties shared; where the weights exclude a node, greedy on equal weights."""
-        total = weights @ likelihood.T  # R n
-        score = np.tensordot(weights, loss, axes=(1, 2))  # R n G
-        possible = total > 0
-        score = np.where(possible[:, :, None], score, loss.sum(axis=2))
-        total = np.where(possible, total, likelihood.sum(axis=1))
-        score /= total[:, :, None] * loss.shape[2]  # regret an episode, of a node visited for certain
-        best = score <= score.min(axis=2, keepdims=True) + TIE
-        return best / best.sum(axis=2, keepdims=True)
+    def _law(
+        self, weights: Float[np.ndarray, "M C"], likelihood: Float[np.ndarray, "M C"], loss: Float[np.ndarray, "M G C"]
+    ) -> Float[np.ndarray, "M G"]:
+        """The greedy law at each visit, ties shared; where the weights exclude a node, greedy on equal weights."""
+        total = np.einsum("mc,mc->m", weights, likelihood)
+        weights = np.where(total[:, None] > 0, weights, 1.0)
+        total = np.where(total > 0, total, likelihood.sum(axis=1))
+        score = (loss @ weights[:, :, None])[:, :, 0]
+        score /= total[:, None] * loss.shape[2]  # regret an episode, of a node visited for certain
+        best = score <= score.min(axis=1, keepdims=True) + TIE
+        return best / best.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Edges:
+    """What may follow a subgoal at a node: of each of S pairs, as n G + g, a range of the T edges."""
+
+    first: Int[np.ndarray, " S"]
+    number: Int[np.ndarray, " S"]
+    target: Int[np.ndarray, " T"]
+    prob: Float[np.ndarray, " T"]
+    size: int  # nodes that there are to follow
+
+    @classmethod
+    def of(cls, tree: EpisodeTree, step: int) -> "Edges":
+        source, target, prob, size = tree.edges(step)  # by source
+        number = np.bincount(source)
+        return cls(np.cumsum(number) - number, number, target, prob, size)
+
+    def follow(self, row: np.ndarray, source: np.ndarray, mass: np.ndarray, num: int) -> tuple[np.ndarray, ...]:
+        """Run, node and mass of the visits that follow, those of one run to one node merged."""
+        of, edge = _ranges(self.first[source], self.number[source])
+        index = row[of] * self.size + self.target[edge]
+        found = np.bincount(index, weights=mass[of] * self.prob[edge], minlength=num * self.size)
+        seen = np.flatnonzero(found)
+        return seen // self.size, seen % self.size, found[seen]
+
+
+def _ranges(first: np.ndarray, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ranges of `number` indices from `first` on, one after the other: which range each is of, and the index."""
+    of = np.repeat(np.arange(len(number)), number)
+    return of, np.arange(len(of)) - np.repeat(np.cumsum(number) - number - first, number)
+
+
+def _by_row(each: np.ndarray, row: np.ndarray, num: int) -> np.ndarray:
+    """Sums of what is sorted by row; every row occurs."""
+    return np.add.reduceat(each, np.searchsorted(row, np.arange(num)), axis=0)
 
 
 def greedy(
