@@ -1,12 +1,11 @@
 """`adaptive-exploration`: exploration that is bought only where it is needed, against the paper's and other references.
 
-On many families, some with traps, and every shipped tabular world of one Actor but `weather` (its episode's tree has
-21,867 ends: a cell takes minutes), each latent (one of those that nothing can tell apart) is run on its own: weighted
-by the prior that is Bayes regret, its largest entry the worst case over z. Random numbers are common to all lines of a
-world and seed. References are first run for a tenth of the episodes, which
-bounds them from below (`adaptive_lines`), and for longer only where that decides nothing; where a margin is then still
-undecided, the lines that it is made of get more runs, once, twice as many as their variance asks for (at most 64 times
-as many as at first), in blocks of a seed each, which may be run side by side.
+On many families, some with traps, and every shipped tabular world, each latent (one of those that nothing can tell
+apart) is run on its own: weighted by the prior that is Bayes regret, its largest entry the worst case over z. Random
+numbers are common to all lines of a world and seed. References are first run for a tenth of the episodes, which bounds
+them from below (`adaptive_lines`), and for longer only where that decides nothing; where a margin is then still
+undecided, the lines that it is made of get more runs, at most twice: twice as many as their variance asks for, in
+blocks of a seed each, which may be run side by side.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,10 +32,10 @@ CLAIM = (
     "(T = 10,000), half of the best undesigned one behind traps and a tenth on `treasure:n=64`; `adaptive-proposals` "
     "at most twice its Bayes regret plus 1.0"
 )
-SHIPPED = ("household", "shortcut", "treasure", "treasure:n=64", "random", "traps")
+SHIPPED = ("household", "shortcut", "treasure", "treasure:n=64", "random", "traps", "weather", "team")
 RUNS = 16  # of each class, at first
 BLOCK = 112  # of each class, in each of the blocks that are added
-BLOCKS = 9  # at most
+SEEDS = range(1, 10), range(10, 22)  # of the blocks that a line may get for the second look and for the third
 BOOTSTRAPS = 400
 
 
@@ -64,33 +63,36 @@ def further(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[
     """References for longer where a bound decides nothing; after that, more runs where they are needed."""
     found = [one for one in _judge(configs, totals) if one.low < 0]
     longer = [_cell(one.world, *one.longer, RUNS) for one in found if one.longer is not None]
-    if not longer:
-        again = {config.world for config in configs if config.seed}
-        open_now = [one for one in found if one.high >= 0 and one.world not in again]
-        longer = list(chain.from_iterable(_more_runs(world, open_now) for world in {o.world: 0 for o in open_now}))
-    return list(dict.fromkeys(longer))
+    if longer:
+        return list(dict.fromkeys(longer))
+    last = {world: max(c.seed for c in configs if c.world == world) for world in {c.world: 0 for c in configs}}
+    looks = {world: sum(seed >= seeds[0] for seeds in SEEDS) for world, seed in last.items()}
+    open_now = [one for one in found if one.high >= 0 and looks[one.world] < len(SEEDS)]
+    worlds = {one.world: SEEDS[looks[one.world]] for one in open_now}
+    return list(chain.from_iterable(_more_runs(world, seeds, open_now) for world, seeds in worlds.items()))
 
 
-def _more_runs(world: str, open_now: Sequence[Judged]) -> Iterator[RunConfig]:
+def _more_runs(world: str, seeds: Sequence[int], open_now: Sequence[Judged]) -> Iterator[RunConfig]:
     """Blocks enough for each open margin of a world to be told from 0, of the lines that it is made of."""
     blocks: dict[tuple[tuple[str, str], int], int] = {}
     for one in open_now:
         if one.world == world:
-            needed = 2 * RUNS * (one.half / max(abs(one.margin), 1e-9)) ** 2
-            for line in one.lines:
-                more = int(np.clip(np.ceil((needed - RUNS) / BLOCK), 1, BLOCKS))
+            had = {line: one.lines_of.runs(*line) for line in one.lines}
+            needed = 2 * min(had.values()) * (one.half / max(abs(one.margin), 1e-9)) ** 2
+            for line, runs in had.items():
+                more = int(np.clip(np.ceil((needed - runs) / BLOCK), 0, len(seeds)))
                 blocks[line] = max(more, blocks.get(line, 0))
     for (key, episodes), number in blocks.items():
-        yield from (_cell(world, key, episodes, BLOCK, seed) for seed in range(1, number + 1))
+        yield from (_cell(world, key, episodes, BLOCK, seed) for seed in seeds[:number])
 
 
 def _judge(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[Judged]:
-    """Every criterion on every world, with simultaneous 95% intervals (Bonferroni, both looks included)."""
+    """Every criterion on every world, with simultaneous 95% intervals (Bonferroni, all looks included)."""
     by_world: dict[str, Lines] = {}
     for config, total in zip(configs, totals, strict=True):
         by_world.setdefault(config.world, Lines(config.world)).add(config, total)
     criteria = [one for lines in by_world.values() for one in judged(lines)]
-    level = NormalDist().inv_cdf(1 - 0.025 / (2 * len(criteria)))
+    level = NormalDist().inv_cdf(1 - 0.025 / ((1 + len(SEEDS)) * len(criteria)))
     rng = np.random.default_rng(0)
     picks = {world: [lines.pick(rng) for _ in range(BOOTSTRAPS)] for world, lines in by_world.items()}
     return [one.with_interval(level, picks[one.world]) for one in criteria]

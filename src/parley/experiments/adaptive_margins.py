@@ -58,6 +58,10 @@ class Lines:
             return episodes if (key, episodes) in self.totals else 0
         return max((t for line, t in self.totals if line == key and t <= episodes), default=0)
 
+    def runs(self, key: Key, episodes: int) -> int:
+        """Of each class."""
+        return sum(block.shape[1] for block in self.totals[key, episodes].values())
+
     def score(self, key: Key, episodes: int, worst: bool, pick: Pick | None = None) -> float:
         """Bayes regret or its worst case over z in so many episodes, or a lower bound; inf where there is no line."""
         reached = self.reached(key, episodes)
@@ -148,7 +152,6 @@ class Judged:
     def as_row(self) -> dict[str, Any]:
         best, key = self.lines_of.best(self.against, self.episodes, self.worst) if self.against else (None, ("", ""))
         bounded = bool(self.against) and self.lines_of.reached(key, self.episodes) < self.episodes
-        runs = sum(block.shape[1] for block in self.lines_of.totals[self.mine, self.episodes].values())
         return {
             "world": self.world,
             "criterion": self.criterion,
@@ -161,7 +164,7 @@ class Judged:
             "best": best,
             "best_line": "+".join(key) if best is not None else "",
             "best_is": "" if best is None else "at least" if bounded else "measured",
-            "runs_a_class": runs,
+            "runs_a_class": self.lines_of.runs(self.mine, self.episodes),
         }
 
 
