@@ -29,7 +29,7 @@ CLAIM = (
     "within a run"
 )
 BOUND, SMALL = 0.03, 0.3
-WORLDS = ("shortcut", "treasure", "household", "random", "traps")
+WORLDS = ("shortcut", "treasure", "household", "random", "traps", "weather", "team")
 THEORY, ANYTIME = "epsilon-greedy:epsilon=theory", "epsilon-greedy:epsilon=1,power=0.5"
 ADVERSARIAL = ("fixed:0", "fixed:1", "doubling")
 FAMILIES = {
