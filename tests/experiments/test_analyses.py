@@ -1,6 +1,7 @@
 """Every analysis on made-up regret: what its claim says is supported, the contrary is not, and noise is undecided."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -257,12 +258,34 @@ def test_a_bound_that_decides_nothing_is_run_for_longer_and_noise_more_often():
         assert {c.seed for c in more} == {0}  # refuted for certain: more runs would not help
         cells += more
     assert adaptive_exploration.analyse(cells, made(0.02, 9.0)).verdict == NOT_SUPPORTED
+    looks: dict[str, list[list[int]]] = {}
     while more := adaptive_exploration.further(cells, made(3.0, 1.0)):
         cells += more
-    again = [c for c in cells if c.seed]
-    seeds = {c.seed for c in again}
-    assert seeds == set(range(1, len(seeds) + 1)) and len(seeds) <= adaptive_exploration.BLOCKS
-    assert len(again) == len(set(again)) == len(set(cells) & set(again))
+        for world in {c.world for c in more if c.seed}:
+            looks.setdefault(world, []).append(sorted({c.seed for c in more if c.world == world}))
+    assert looks
+    for used in looks.values():  # and none after the last
+        assert used == [list(s[: len(u)]) for s, u in zip(adaptive_exploration.SEEDS, used, strict=True)]
+    assert len(set(cells)) == len(cells)
+
+
+@pytest.mark.usefixtures("few_bootstraps")
+def test_what_a_line_has_had_it_needs_no_more():
+    """At the third look the lines of a margin come to the same number of runs."""
+    mine, block = adaptive_exploration.ADAPTIVE, adaptive_exploration.BLOCK
+    world = adaptive_exploration.cells(True)[0].world
+    cells = [c for c in adaptive_exploration.cells(True) if c.world == world]
+    cells += [adaptive_exploration._cell(world, mine, 1000, block, seed) for seed in (1, 2)]
+    more: list[RunConfig] = []
+    while not any(c.seed for c in more):
+        cells += more
+        made = [totals(c, np.random.default_rng(i), 0.3, 0.8) for i, c in enumerate(cells)]
+        more = adaptive_exploration.further(cells, made)
+        assert more
+    blocks = Counter((c.planner, c.explore) for c in more)
+    proposals = blocks[adaptive_exploration.PROPOSALS]
+    assert proposals > 2
+    assert blocks == {adaptive_exploration.PROPOSALS: proposals, mine: proposals - 2}
 
 
 @pytest.mark.usefixtures("few_bootstraps")
