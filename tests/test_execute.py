@@ -14,7 +14,7 @@ import pytest
 
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.execute import RunConfig, resume, run
-from parley.runs import store
+from parley.runs import recorder, store
 from parley.runs.log import RunReader
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.world_file import dump_world
@@ -73,8 +73,8 @@ def test_recording_episodes_gives_the_same_episodes(tmp_path):
 SCRIPT = """
 import sys, time
 from pathlib import Path
-import parley.execute as execute, parley.runs.store as store
-store.SNAPSHOT_S, store.COMMIT_S = 0.05, 0.02
+import parley.execute as execute, parley.runs.recorder as recorder
+recorder.SNAPSHOT_S, recorder.COMMIT_S = 0.05, 0.02
 config = execute.RunConfig({config})
 out = Path(sys.argv[1])
 slow = lambda record, runs: time.sleep(0.002)
@@ -109,7 +109,7 @@ def killed_and_resumed(out: Path, config: RunConfig, kills: int, seed: int) -> i
 @pytest.mark.parametrize("planner", ["exact", "transformer:decode=greedy"])
 def test_killed_twenty_times_and_resumed_to_identical_tables(tmp_path, planner, record, monkeypatch):
     for name, value in (("SNAPSHOT_S", 0.05), ("COMMIT_S", 0.02)):
-        monkeypatch.setattr(store, name, value)
+        monkeypatch.setattr(recorder, name, value)
     config = RunConfig("household", planner, "epsilon-greedy:epsilon=0.2", 400, 32, seed=5, record=record, cohort=16)
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     run(config, whole)
@@ -141,9 +141,9 @@ def test_what_is_handed_over_last_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(store.RunStore, "_commit", slow)
     began = store.RunStore.create(tmp_path / "r", config={"record": "episodes"})
     row = (0, 0, "go", False, 1.0, 1.0, 0.0, 0.0, 0.1)
-    began.put([(store.EPISODE, [row])])
+    began.put([(recorder.EPISODE, [row])])
     assert arrived.wait(10)
-    began.put([(store.EPISODE, [(0, 1, *row[2:])])])
+    began.put([(recorder.EPISODE, [(0, 1, *row[2:])])])
     began.close()
     db = sqlite3.connect(tmp_path / "r" / "run.sqlite")
     assert db.execute("SELECT COUNT(*) FROM episodes").fetchone() == (2,)
