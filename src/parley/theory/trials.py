@@ -112,11 +112,8 @@ class Trials:
     def _play(self, weights: np.ndarray, instruction: int, law: Law) -> Told:
         """Visit by visit, from the first observation to the ends: a belief policy comes to few of the nodes."""
         num, start, paid = len(weights), self.tree.start(), np.zeros_like(weights)
-        row, node, mass = (
-            np.repeat(np.arange(num), len(start)),
-            np.tile(np.arange(len(start)), num),
-            np.tile(start, num),
-        )
+        row, node = np.divmod(np.arange(num * len(start)), len(start))
+        mass = start[node]
         for h, (loss, edges) in enumerate(zip(self._loss[instruction], self._edges, strict=True)):
             probs = law(weights[row], node, h)
             visit, subgoal = np.nonzero(probs)
