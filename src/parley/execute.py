@@ -25,6 +25,7 @@ from parley.core.spec import parse_spec
 from parley.loop import Cohort, Log, run_cohort
 from parley.runs.directory import read_manifest, versions
 from parley.runs.ledger import CallLedger, Limits
+from parley.runs.recorder import Nowhere
 from parley.runs.store import RunStore
 from parley.theory.regret import Meter, regret_meter
 from parley.worlds.expert import ExpertValues, expert_values
@@ -210,7 +211,7 @@ def _cohorts(
                 envs=place.make(mine, draws),
                 planner=assemble.planner(config.planner, scene),
                 explorer=assemble.explorer(config.explore, scene),
-                recorder=_Nowhere(),
+                recorder=Nowhere(),
                 instructions=assemble.Schedule(config.instructions, world.instructions, draws),
                 num_episodes=config.episodes,
                 horizon=world.horizon,
@@ -225,17 +226,6 @@ def _meter(scene: assemble.Scene, draws: Draws, reached: ExpertValues | None) ->
     if scene.world.tables:
         return regret_meter(scene.beliefs, scene.latents, scene.world, draws)
     return reached.meter(scene.latents) if reached else None
-
-
-class _Nowhere:
-    """Stands where the recorder will be once the run directory exists."""
-
-    def step(self, record: object) -> None: ...
-
-    def episode(self, record: object, snapshot: object = None) -> None: ...
-
-    def wants_snapshot(self) -> bool:
-        return False
 
 
 def _carry_out(

@@ -124,6 +124,17 @@ class CohortRecorder:
         self._waiting, self._committed = [], time.monotonic()
 
 
+class Nowhere:
+    """Stands in a cohort where its recorder will be once the run directory exists."""
+
+    def step(self, record: object) -> None: ...
+
+    def episode(self, record: object, snapshot: object = None) -> None: ...
+
+    def wants_snapshot(self) -> bool:
+        return False
+
+
 def _usable(proposals: Sequence[Proposal], n: int) -> list[bool]:
     """Of each run, whether all Actors' proposals rest on a usable answer."""
     usable = np.ones(n, dtype=bool)
