@@ -264,14 +264,15 @@ def test_a_bound_that_decides_nothing_is_run_for_longer_and_noise_more_often():
         for world in {c.world for c in more if c.seed}:
             looks.setdefault(world, []).append(sorted({c.seed for c in more if c.world == world}))
     assert looks
-    for used in looks.values():  # and none after the last
-        assert used == [list(s[: len(u)]) for s, u in zip(adaptive_exploration.SEEDS, used, strict=True)]
+    assert max(map(len, looks.values())) == len(adaptive_exploration.SEEDS)  # and none after the last
+    for used in looks.values():
+        assert used == [list(s[: len(u)]) for s, u in zip(adaptive_exploration.SEEDS, used, strict=False)]
     assert len(set(cells)) == len(cells)
 
 
 @pytest.mark.usefixtures("few_bootstraps")
 def test_what_a_line_has_had_it_needs_no_more():
-    """At the third look the lines of a margin come to the same number of runs."""
+    """At a further look the lines of a margin come to the same number of runs."""
     mine, block = adaptive_exploration.ADAPTIVE, adaptive_exploration.BLOCK
     world = adaptive_exploration.cells(True)[0].world
     cells = [c for c in adaptive_exploration.cells(True) if c.world == world]

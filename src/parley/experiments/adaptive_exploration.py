@@ -4,7 +4,7 @@ On many families, some with traps, and every shipped tabular world, each latent 
 apart) is run on its own: weighted by the prior that is Bayes regret, its largest entry the worst case over z. Random
 numbers are common to all lines of a world and seed. References are first run for a tenth of the episodes, which bounds
 them from below (`adaptive_lines`), and for longer only where that decides nothing; where a margin is then still
-undecided, the lines that it is made of get more runs, at most twice: twice as many as their variance asks for, in
+undecided, the lines that it is made of get more runs, at most three times: twice as many as their variance asks for, in
 blocks of a seed each, which may be run side by side.
 """
 
@@ -35,7 +35,7 @@ CLAIM = (
 SHIPPED = ("household", "shortcut", "treasure", "treasure:n=64", "random", "traps", "weather", "team")
 RUNS = 16  # of each class, at first
 BLOCK = 112  # of each class, in each of the blocks that are added
-SEEDS = range(1, 10), range(10, 22)  # of the blocks that a line may get for the second look and for the third
+SEEDS = range(1, 10), range(10, 22), range(22, 28)  # of the blocks that a line may get for each further look
 BOOTSTRAPS = 400
 
 
@@ -65,11 +65,16 @@ def further(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[
     longer = [_cell(one.world, *one.longer, RUNS) for one in found if one.longer is not None]
     if longer:
         return list(dict.fromkeys(longer))
-    last = {world: max(c.seed for c in configs if c.world == world) for world in {c.world: 0 for c in configs}}
-    looks = {world: sum(seed >= seeds[0] for seeds in SEEDS) for world, seed in last.items()}
-    open_now = [one for one in found if one.high >= 0 and looks[one.world] < len(SEEDS)]
-    worlds = {one.world: SEEDS[looks[one.world]] for one in open_now}
+    looks = _looks(configs)
+    open_now = [one for one in found if one.high >= 0 and looks[one.world] <= len(SEEDS)]
+    worlds = {one.world: SEEDS[looks[one.world] - 1] for one in open_now}
     return list(chain.from_iterable(_more_runs(world, seeds, open_now) for world, seeds in worlds.items()))
+
+
+def _looks(configs: Sequence[RunConfig]) -> dict[str, int]:
+    """How often each world has been looked at, this time included."""
+    last = {world: max(c.seed for c in configs if c.world == world) for world in {c.world: 0 for c in configs}}
+    return {world: 1 + sum(seed >= seeds[0] for seeds in SEEDS) for world, seed in last.items()}
 
 
 def _more_runs(world: str, seeds: Sequence[int], open_now: Sequence[Judged]) -> Iterator[RunConfig]:
@@ -87,15 +92,19 @@ def _more_runs(world: str, seeds: Sequence[int], open_now: Sequence[Judged]) -> 
 
 
 def _judge(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[Judged]:
-    """Every criterion on every world, with simultaneous 95% intervals (Bonferroni, all looks included)."""
+    """Every criterion on every world, with intervals that hold together with 95% (Bonferroni).
+
+    Look k spends 1 / (k (k + 1)) of the 5%: however often one looks, no more than 5% are spent.
+    """
     by_world: dict[str, Lines] = {}
     for config, total in zip(configs, totals, strict=True):
         by_world.setdefault(config.world, Lines(config.world)).add(config, total)
     criteria = [one for lines in by_world.values() for one in judged(lines)]
-    level = NormalDist().inv_cdf(1 - 0.025 / ((1 + len(SEEDS)) * len(criteria)))
+    spent = {world: 0.05 / (look * (look + 1)) for world, look in _looks(configs).items()}
+    level = {world: NormalDist().inv_cdf(1 - part / (2 * len(criteria))) for world, part in spent.items()}
     rng = np.random.default_rng(0)
     picks = {world: [lines.pick(rng) for _ in range(BOOTSTRAPS)] for world, lines in by_world.items()}
-    return [one.with_interval(level, picks[one.world]) for one in criteria]
+    return [one.with_interval(level[one.world], picks[one.world]) for one in criteria]
 
 
 def analyse(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Finding:
