@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from parley import assemble
 from parley.core.draws import Draws
 from parley.core.said import Menu, Moment, Opening, Outcome, Proposal
 from parley.exploration.adaptive import AdaptiveExplorer
@@ -85,6 +86,25 @@ def guarded(tables, planner) -> GuardedExplorer:
 
 def guarded_proposals(tables, planner) -> GuardedExplorer:
     return GuardedExplorer(ProposalsExplorer(), planner, uniform_policy)
+
+
+@pytest.mark.parametrize("spec", ["adaptive", "adaptive-proposals"])
+@pytest.mark.parametrize("planner", ["exact", "transformer"])
+def test_by_name_too_the_model_is_watched(spec, planner):
+    """Runs put together by name; where reports are noisier than the model believes, it is soon rejected."""
+    world, rows = assemble.world("shortcut"), np.zeros(16, dtype=int)
+    for noise, wrong in ((0.1, False), (0.9, True)):
+        scene = assemble.Scene("shortcut", world, rows, 30)
+        made = assemble.planner(planner, scene)
+        explorer = assemble.explorer(spec, scene)
+        run(shortcut(noise=noise), made, rows, 30, explorer)
+        assert (explorer.since >= 0).mean() == float(wrong)
+
+
+def test_a_planner_that_foretells_nothing_is_not_watched():
+    scene = assemble.Scene("shortcut", assemble.world("shortcut"), np.zeros(1, dtype=int), 30)
+    assemble.planner("random", scene)
+    assert isinstance(assemble.explorer("adaptive-proposals", scene), ProposalsExplorer)
 
 
 @pytest.mark.parametrize("make", [guarded, guarded_proposals])

@@ -93,6 +93,35 @@ def test_proposals_are_those_of_transformers_on_the_text(case):
         planner.hear(now)
 
 
+def test_what_it_gave_to_an_observation_is_what_transformers_gives(case):
+    """The log-probability, over all tokens, of each observation that a run hears."""
+    tables, folder = case
+    said, planner, row = story(tables, num_episodes=WINDOW), started(folder), 1
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
+    text, heard = "", 0
+    for now in said:
+        told = task_line(now.instructions[row]) if isinstance(now, Opening) else ""
+        if isinstance(now, Outcome) and now.active[row]:
+            told = "".join(subgoal_line(g) for g in now.subgoals[row])
+        planner.hear(now)
+        if told:
+            with torch.no_grad():
+                logits = model(**tokenizer(text + told, return_tensors="pt")).logits[0, -1].double()
+            (token,) = tokenizer(observation_line(now.observations[row])).input_ids
+            theirs = torch.log_softmax(logits, dim=0)[token].item()
+            np.testing.assert_allclose(planner.log_likelihood()[row, 0], theirs, atol=1e-5)
+            text, heard = text + told + observation_line(now.observations[row]), heard + 1
+    assert heard > WINDOW
+
+
+def test_a_checkpoint_that_foretells_nothing_gives_certainty_to_all(case, tmp_path):
+    tables, folder = case
+    planner = started(folder)
+    planner.checkpoint.about["recipe"] = {"observation_weight": 0.0}
+    play(planner, tables, story(tables, num_episodes=1))
+    np.testing.assert_array_equal(planner.log_likelihood(), 0.0)
+
+
 def test_a_snapshot_continues_with_the_same_bits(case):
     tables, folder = case
     said, whole = story(tables), started(folder)

@@ -302,7 +302,7 @@ def test_a_reader_counts_the_subgoal_that_it_is_told(rho):
         law = model.predict(rows, g[:, :0], seen[:, :0]).observations[rows, g[:, h]]
         np.testing.assert_allclose(law.sum(axis=1), 1, atol=1e-12)
         if h:
-            heard = np.exp(model.filter.log_likelihood[:, 0])
+            heard = np.exp(model.filter.log_likelihood()[:, 0])
             np.testing.assert_allclose(before[rows, seen[:, h]], heard, rtol=1e-9)
             np.testing.assert_allclose(imagined, law, atol=1e-12)
         before = law

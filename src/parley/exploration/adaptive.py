@@ -90,14 +90,10 @@ class AdaptiveExplorer:
         self.dismissed: Float[np.ndarray, "B C"] = np.full((draws.num_runs, len(self.home)), -1.0)
         self.tilt: Float[np.ndarray, "B Z"] = np.ones((draws.num_runs, self.beliefs.tables.num_latents))
         self.trial: Bool[np.ndarray, " B"] = np.zeros(draws.num_runs, dtype=bool)
-        self.log_likelihood: Float[np.ndarray, "B Y"] = np.zeros((draws.num_runs, len(self.possible)))  # of the last
 
     def hear(self, said: Opening | Outcome) -> None:
         if self.owns:
             self.reader.hear(said)
-        before, after = self.reader.log_before, self.reader.log_environment
-        with np.errstate(invalid="ignore"):
-            self.log_likelihood = np.where(np.isneginf(after), -np.inf, after - before)[:, self.possible]
         if isinstance(said, Opening):
             w = self.reader.instruction[:, 0]
             self.asked[np.arange(len(w)), w] += 1
@@ -107,6 +103,12 @@ class AdaptiveExplorer:
             rows = np.flatnonzero(self._in_doubt(belief, self.num_episodes - said.episode))
             if len(rows):
                 self._weigh(rows, belief[rows], w[rows], self.num_episodes - said.episode)
+
+    def log_likelihood(self) -> Float[np.ndarray, "B Y"]:
+        """log P_z(o given all before) of the observation heard last, for each latent that the prior allows."""
+        before, after = self.reader.log_before, self.reader.log_environment
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isneginf(after), -np.inf, after - before)[:, self.possible]
 
     def _believed(self) -> Float[np.ndarray, "B Z"]:
         """The posterior from a prior nearer to the uniform one."""

@@ -95,7 +95,6 @@ class Bets:
 class Believer(Protocol):
     """An explorer or planner that can say what each of its hypotheses gave to what was said last."""
 
-    @property
     def log_likelihood(self) -> Float[np.ndarray, "B Z"]: ...
 
 
@@ -124,7 +123,7 @@ class GuardedExplorer:
         self.inner.hear(said)
         if isinstance(said, Opening):
             self.since = np.where((self.since < 0) & self.bets.rejected, said.episode, self.since)
-        self.bets.hear(said, self.believer.log_likelihood)
+        self.bets.hear(said, self.believer.log_likelihood())
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
         mine = self.inner.choose(proposal, how, menu, moment)

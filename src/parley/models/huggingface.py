@@ -49,9 +49,12 @@ class HuggingFaceCache:
         self._past: Any = None
 
     def append(
-        self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"] | None = None
-    ) -> Float[np.ndarray, "B V"]:
-        """Feed the first `counts` of the n tokens of each row (all, unless told); logits after each row's last one."""
+        self, tokens: Int[np.ndarray, "B n"], counts: Int[np.ndarray, " B"] | None = None, every: bool = False
+    ) -> Float[np.ndarray, "B *n V"]:
+        """Feed the first `counts` of the n tokens of each row (all, unless told).
+
+        Logits after each row's last token; where `every` is asked for, after each token, (B, n, V).
+        """
         n, torch, model = tokens.shape[1], self.model.torch, self.model.model
         counts = np.full(self.rows, n) if counts is None else counts
         if int((self.length + counts).max()) > self.model.shape.positions:
@@ -71,4 +74,4 @@ class HuggingFaceCache:
             )
         self._past, self.length = out.past_key_values, self.length + counts
         logits = out.logits.float().cpu().numpy()
-        return logits[np.arange(self.rows), np.maximum(counts, 1) - 1]
+        return logits if every else logits[np.arange(self.rows), np.maximum(counts, 1) - 1]

@@ -122,7 +122,6 @@ class ExactPlanner:
             self._posterior = normalised(self._log_weights())
         return self._posterior
 
-    @property
     def log_likelihood(self) -> Float[np.ndarray, "B 1"]:
         """log P(o given all before) of the observation heard last, by the mixture of all latents."""
         return (log_total(self._log_weights()) - log_total(self._unseen))[:, None]

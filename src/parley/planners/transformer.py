@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
@@ -50,6 +50,8 @@ class TransformerPlanner:
         self._episodes: list[list[tuple[np.ndarray, np.ndarray]]] = []  # pieces (tokens, counts) of each episode kept
         self.cache = self.model.cache(self.num_runs)
         self.logits: np.ndarray = np.zeros((self.num_runs, 0))
+        self._foretold: np.ndarray = np.zeros((self.num_runs, 0))  # logits before the token fed last, of two at least
+        self._heard: Int[np.ndarray, " B"] = np.zeros(self.num_runs, dtype=np.intp)  # that token: an observation
         self._episode = 0
         self._fed = 0  # parts of the current joint subgoal that `propose` has already fed
 
@@ -91,8 +93,11 @@ class TransformerPlanner:
         if not tokens.shape[1]:
             self.cache.length = self.cache.length + counts
             return
-        logits = self.cache.append(tokens, counts)
+        every = self.cache.append(tokens, counts, every=True)
+        logits = every[np.arange(self.num_runs), np.maximum(counts, 1) - 1]
         self.logits = logits if (counts > 0).all() else np.where((counts > 0)[:, None], logits, self.logits)
+        if tokens.shape[1] > 1:
+            self._foretold, self._heard = every[:, -2], tokens[:, -1]
 
     def _restart(self, episodes: list[list[tuple[np.ndarray, np.ndarray]]]) -> None:
         """Read these episodes as a fresh document, in the pieces in which they were heard."""
@@ -102,6 +107,13 @@ class TransformerPlanner:
             self._episodes.append([])
             for tokens, counts in pieces:
                 self._feed(tokens, counts)
+
+    def log_likelihood(self) -> Float[np.ndarray, "B 1"]:
+        """log P(o given all before) of the observation heard last; 0 if the checkpoint was trained to foretell none."""
+        if self.checkpoint.about.get("recipe", {}).get("observation_weight", 1.0) == 0:
+            return np.zeros((self.num_runs, 1))
+        logits, heard = self._foretold.astype(np.float64), self._heard[:, None]
+        return np.take_along_axis(logits, heard, axis=1) - np.logaddexp.reduce(logits, axis=1, keepdims=True)
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         self._tell(self._subgoal(parts))
