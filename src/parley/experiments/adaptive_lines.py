@@ -1,14 +1,18 @@
 """The lines that `adaptive-exploration` compares: what a run of each costs, and below what it cannot stay.
 
-A run ends once what remains of it is known (`theory.rest`). Left out is what a false alarm of the sequential test would
-cost afterwards: a run at rest whose bets against the truth stand at w is rejected with probability w / 1,000 at most.
+A run ends once what remains of it is known (`theory.rest`), and what remains is charged to every class by what its
+history would be worth there (`shared`): a line that once in thousands of runs gives a latent up for good, and then pays
+for ever, shows it in a few. Left out is what a false alarm of the sequential test would cost afterwards: a run at rest
+whose bets against the truth stand at w is rejected with probability w / 1,000 at most. What knows proposals alone is
+shown the menu in an order of its own.
 Of the references none but epsilon-greedy at the theory's rate depends on T, and expected regret never falls, so what
 one of them has lost after T' < T episodes is a lower bound of what it loses in T. Of those that go on exploring, the
 exploration episodes alone are one, and exactly known.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,7 +20,8 @@ from jaxtyping import Float, Int
 from parley import assemble
 from parley.assemble.explorers import trials_of
 from parley.core.errors import BadInput
-from parley.core.said import EpisodeRecord
+from parley.core.roles import Explorer
+from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Proposal
 from parley.execute import RunConfig
 from parley.experiments.base import expected_regret
 from parley.exploration.adaptive import AdaptiveExplorer
@@ -65,7 +70,8 @@ def totals_of(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> F
         return np.resize(exact, (config.runs, 1))
     latents = np.array(apart(config.world)[0])
     early = None if "epsilon" in config.explore else _Watch(config, np.resize(np.arange(len(latents)), config.runs))
-    return expected_regret(config, bar, early, latents).sum(axis=1, keepdims=True)
+    around = partial(Shuffled, seed=config.seed) if (config.planner, config.explore) == PROPOSALS else None
+    return expected_regret(config, bar, early, latents, around=around).sum(axis=1, keepdims=True)
 
 
 def by_chain(world: str, key: Key, episodes: int) -> Float[np.ndarray, " C"] | None:
@@ -96,7 +102,7 @@ def _limit(config: RunConfig) -> float:
 
 
 class _Watch:
-    """Says of a cell whether all its runs are at rest, and what they then lose in the episodes that remain."""
+    """Says of a cell, of whole rounds, whether all its runs are at rest, and what is lost in the episodes to come."""
 
     def __init__(self, config: RunConfig, truth: Int[np.ndarray, " R"]) -> None:
         world = assemble.world(config.world)
@@ -104,23 +110,25 @@ class _Watch:
         self.config, self.truth, self.num_w = config, truth, len(world.instructions)
         beliefs = assemble.beliefs_of(world.tables)
         self.trials = trials_of(beliefs)
-        members = classes_of(beliefs).members
+        members, self.prior = classes_of(beliefs).members, classes_of(beliefs).prior
         self.home = np.array([[z in group for group in members] for z in range(len(world.latents))], dtype=float)
         self.still_since = np.zeros(config.runs)  # episode after the last trial
 
     def __call__(self, cohort: Cohort, record: EpisodeRecord) -> Float[np.ndarray, " R"] | None:
         assert isinstance(cohort.planner, ExactPlanner)
-        explorer, inner = cohort.explorer, getattr(cohort.explorer, "inner", cohort.explorer)
+        explorer = cohort.explorer.inner if isinstance(cohort.explorer, Shuffled) else cohort.explorer
+        inner = explorer.inner if isinstance(explorer, GuardedExplorer) else explorer
         self.still_since[record.explored] = record.episode + 1
         if record.episode % EVERY != EVERY - 1:
             return None
         if isinstance(explorer, GuardedExplorer) and (explorer.since >= 0).any():
             return None  # a floor of forced exploration
         belief, remaining = cohort.planner.posterior @ self.home, self.config.episodes - record.episode - 1
+        posterior = belief
         lossless = belief[np.arange(len(belief)), self.truth] > 1 - SETTLED  # whatever it still tries is as good
-        rows, rest = np.flatnonzero(~lossless), np.zeros(len(belief))
+        rows, rest = np.flatnonzero(~lossless), np.zeros(belief.shape)
         if not len(rows):
-            return rest
+            return rest[:, 0]
         if self.config.explore == "posterior-sampling":
             return None
         turns = np.bincount(np.arange(record.episode + 1, self.config.episodes) % self.num_w, minlength=self.num_w)
@@ -137,8 +145,43 @@ class _Watch:
             lossless = np.zeros(len(rows), dtype=bool)
         if not (lossless | (found.frozen & quiet)).all():
             return None
-        rest[rows] = np.where(lossless, 0.0, turns @ found.loss)
-        return rest
+        rest[rows] = np.where(lossless[:, None], 0.0, np.einsum("w,wrc->rc", turns, found.loss))
+        return shared(rest, posterior, self.prior)
+
+
+def shared(
+    loss: Float[np.ndarray, "R C"], posterior: Float[np.ndarray, "R C"], prior: Float[np.ndarray, " C"]
+) -> Float[np.ndarray, " R"]:
+    """What is left to lose, charged within every round (one run of each class) to all classes: unbiased, and no luck.
+
+    A run with history h stands for what it would lose under class c as well, with weight P_c(h) over the sum of all
+    P(h): multiple importance sampling by the balance heuristic (Veach and Guibas 1995). Subgoals are chosen alike under
+    every class, so the posterior over the prior is all that it takes. A class without prior keeps its own run's loss.
+    """
+    possible, num = prior > 0, len(prior)
+    odds = np.where(possible, posterior / np.where(possible, prior, 1.0), 0.0)
+    rounds = (odds / odds.sum(axis=1, keepdims=True) * loss).reshape(-1, num, num)  # round, run's class, class
+    own = loss.reshape(-1, num, num)[:, np.arange(num), np.arange(num)]
+    return np.where(possible, rounds[:, possible].sum(axis=1), own).ravel()
+
+
+class Shuffled:
+    """Another explorer, that is shown each Actor's menu in an order drawn at random once."""
+
+    def __init__(self, inner: Explorer, seed: int) -> None:
+        self.inner, self.rng, self.orders = inner, np.random.default_rng(seed), dict[int, np.ndarray]()
+        self.start, self.hear = inner.start, inner.hear
+        self.snapshot, self.restore = inner.snapshot, inner.restore
+
+    def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
+        if moment.actor not in self.orders:
+            self.orders[moment.actor] = self.rng.permutation(proposal.probs.shape[1])
+        order = self.orders[moment.actor]
+        shown = Menu(menu.sentences[:, order], menu.legal[:, order])
+        found = self.inner.choose(replace(proposal, probs=proposal.probs[:, order]), how, shown, moment)
+        law = np.empty_like(found.law)
+        law[:, order] = found.law
+        return Choice(order[found.index], found.explored, law)
 
 
 @lru_cache(maxsize=512)

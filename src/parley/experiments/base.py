@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from parley import assemble
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
-from parley.core.roles import Planner
+from parley.core.roles import Explorer, Planner
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
@@ -131,8 +131,11 @@ def expected_regret(
     early: Early | None = None,
     turns: Int[np.ndarray, " Z"] | None = None,
     kept: InMemory | None = None,
+    around: Callable[[Explorer], Explorer] | None = None,
 ) -> Float[np.ndarray, "R T"]:
     """Expected regret of every run and episode of one cell, all runs in one cohort; latents `turns` in turn, if given.
+
+    The explorer is wrapped in `around`, if given.
 
     `early` says after an episode what each run will lose in all that remain, or None while that is not known; once it
     is, the cell ends, and this is its last column.
@@ -143,6 +146,7 @@ def expected_regret(
     latents = assemble.draw_latents(world, draws, config.latent) if turns is None else np.resize(turns, config.runs)
     scene = assemble.Scene(config.world, world, latents, config.episodes)
     planner = kept.planner = assemble.planner(config.planner, scene)
+    explorer = assemble.explorer(config.explore, scene)
 
     def after(record: EpisodeRecord) -> None:
         bar(record, config.runs)
@@ -154,7 +158,7 @@ def expected_regret(
         draws=draws,
         envs=world.make(latents, draws),
         planner=planner,
-        explorer=assemble.explorer(config.explore, scene),
+        explorer=around(explorer) if around else explorer,
         recorder=kept,
         instructions=assemble.Schedule(config.instructions, world.instructions, draws),
         num_episodes=config.episodes,

@@ -25,11 +25,11 @@ SAME = 1e-12  # squared Hellinger distance of laws that count as one: 1e-7 nats 
 
 @dataclass(frozen=True)
 class Rest:
-    """Of R runs: whether they are frozen or harmless, and what an episode under each instruction loses."""
+    """Of R runs: whether they are frozen or harmless; what an episode under each instruction loses in each class."""
 
     frozen: Bool[np.ndarray, " R"]
     harmless: Bool[np.ndarray, " R"]
-    loss: Float[np.ndarray, "W R"]
+    loss: Float[np.ndarray, "W R C"]
 
     @classmethod
     def of(cls, told: Iterable[Told], belief: Float[np.ndarray, "R C"], truth: Int[np.ndarray, " R"]) -> "Rest":
@@ -41,5 +41,5 @@ class Rest:
             apart = 1 - episode.over_ends(np.sqrt(episode.ends * true[:, None]))
             frozen &= np.where(likely, apart, 0.0).max(axis=1) <= SAME
             harmless &= np.where(likely, episode.loss, 0.0).max(axis=1) <= SETTLED
-            loss.append(episode.loss[rows, truth])
+            loss.append(episode.loss)
         return cls(frozen, harmless, np.array(loss))
