@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from parley.experiments import (
     adaptive_proposals,
     bail,
     continuous_control,
+    delusion,
     demo_ratio,
     diagnosis,
     epsilon_greedy,
@@ -32,7 +34,8 @@ from parley.experiments import (
 from parley.experiments.adaptive_lines import trapped
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from parley.pretraining.dataset import world_digest
-from parley.theory.bounds import theory_epsilon
+from parley.theory.bounds import regret_bound, theory_epsilon
+from parley.theory.curves import Estimate
 from parley.worlds.generated.generate import EVALUATED, generated
 from parley.worlds.tabular.families import many_families
 
@@ -99,27 +102,76 @@ def test_the_first_short_way_is_the_earliest_of_all_runs():
     assert continuous_control.first_short_way(regret + 0.1) is None
 
 
-def curves(config, power, noise, rng, scale=1.0):
+def curves(config, power, noise, rng, scale=1.0, anytime=None):
     marks = np.linspace(0, 1, epsilon_greedy.MARKS + 1)[1:]
     tabulated = epsilon_greedy.sizes(config.world)
     if config.explore == epsilon_greedy.ANYTIME:
-        shape = marks**power
+        shape = scale * (marks * config.episodes) ** (power if anytime is None else anytime)
     else:
         shape = marks * (scale * config.episodes * theory_epsilon(config.episodes, *tabulated)) ** (2 * power)
     return shape * rng.uniform(1 - noise, 1 + noise, (config.runs, 1))
 
 
 @pytest.mark.parametrize(
-    "power, scale, noise, expected",
-    [(0.5, 0.1, 0.02, SUPPORTED), (1.0, 0.1, 0.02, NOT_SUPPORTED), (0.5, 100.0, 0.02, NOT_SUPPORTED)],
-    ids=["at its rate", "a line", "above the bound"],
+    "power, scale, anytime, expected",
+    [
+        (0.5, 0.1, 0.5, SUPPORTED),
+        (1.0, 0.1, 0.5, NOT_SUPPORTED),
+        (0.5, 100.0, 0.4, NOT_SUPPORTED),
+        (0.5, 0.1, 0.6, NOT_SUPPORTED),  # sublinear, but not at the rate of its epsilons
+        (0.5, 0.1, 1.0, NOT_SUPPORTED),
+    ],
+    ids=["at its rate", "a line", "above the bound", "within a run above its rate", "within a run a line"],
 )
-def test_epsilon_greedy(power, scale, noise, expected):
-    assert verdict(epsilon_greedy, lambda c, rng: curves(c, power, noise, rng, scale)) == expected
+def test_epsilon_greedy(power, scale, anytime, expected):
+    assert verdict(epsilon_greedy, lambda c, rng: curves(c, power, 0.02, rng, scale, anytime)) == expected
 
 
 def test_epsilon_greedy_is_undecided_through_noise():
     assert verdict(epsilon_greedy, lambda c, rng: curves(c, 0.5, 0.99, rng, 0.1)) == UNDECIDED
+
+
+def test_epsilon_greedy_is_undecided_where_only_the_mean_is_below_the_bound():
+    """Of each latent one run of all is dear: the mean is below the bound, its upper limit is not."""
+
+    def make(c, rng):
+        share = np.full(c.runs, 0.1)
+        share[:: c.runs // 2 - 1] = 4.0
+        power = 0.5 if c.explore == epsilon_greedy.ANYTIME else 1.0
+        shape = np.linspace(0, 1, epsilon_greedy.MARKS + 1)[1:] ** power
+        return np.outer(share, regret_bound(c.episodes, *epsilon_greedy.sizes(c.world)) * shape)
+
+    cells = epsilon_greedy.cells(True)
+    rows = epsilon_greedy.analyse(cells, [make(c, None) for c in cells]).rows
+    assert all(
+        row["largest_share_of_bound"] < 1 < row["share_interval"][1] for row in rows if row["world"] == "shortcut"
+    )
+    assert verdict(epsilon_greedy, make) == UNDECIDED
+
+
+def test_epsilon_greedy_asks_the_anytime_variant_for_the_bound_at_every_point():
+    """A dear beginning that the bound at the end would forgive is not forgiven."""
+
+    def make(c, rng):
+        fine = curves(c, 0.5, 0.02, rng, 0.1)
+        if c.explore != epsilon_greedy.ANYTIME:
+            return fine
+        tabulated = epsilon_greedy.sizes(c.world)
+        first = c.episodes // epsilon_greedy.MARKS
+        assert 2 * regret_bound(first, *tabulated) < regret_bound(c.episodes, *tabulated)
+        return 2 * regret_bound(first, *tabulated) + 1e-3 * fine
+
+    assert verdict(epsilon_greedy, make) == NOT_SUPPORTED
+
+
+def test_epsilon_greedy_gives_the_anytime_variant_the_rows_of_the_other():
+    cells = epsilon_greedy.cells(True)
+    found = epsilon_greedy.analyse(cells, [curves(c, 0.5, 0.02, np.random.default_rng(0), 0.1) for c in cells])
+    for row in found.rows:
+        # The sum of s^(-1/2) is 2 sqrt(t) - 1.46 in the main: a little steeper than sqrt(t).
+        assert -0.02 < row["anytime_interval"][0] <= row["anytime_slope"] <= row["anytime_interval"][1] < 0.001
+        assert row["anytime_exponent_interval"] == pytest.approx([0.5, 0.5], abs=0.02) and row["anytime"] == "sublinear"
+        assert 0 < row["anytime_share_of_bound"] <= row["anytime_share_interval"][1] < 1
 
 
 def test_epsilon_greedy_takes_the_worst_latent():
@@ -131,6 +183,67 @@ def test_epsilon_greedy_takes_the_worst_latent():
         return np.where((of == 1)[:, None], bad, 0.01 * fine)
 
     assert verdict(epsilon_greedy, make) == NOT_SUPPORTED
+
+
+def test_epsilon_greedy_does_not_take_noise_for_the_worst_latent(monkeypatch):
+    """Latents alike, and noise in short runs only: the largest of each length would flatten the slope."""
+    monkeypatch.setattr(epsilon_greedy, "_share", lambda *_: Estimate(0.1, 0.1, 0.1))
+
+    def make(c, rng):
+        fine = curves(c, 0.5, 0.0, rng, 0.1)
+        short = c.episodes < 10_000
+        return fine * rng.uniform(0.2, 1.8, (c.runs, 1)) if short else fine
+
+    cells = [c for c in epsilon_greedy.cells(False) if c.world == "treasure" and c.explore == epsilon_greedy.THEORY]
+    slopes = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        slopes.append(epsilon_greedy.analyse(cells, [make(c, rng) for c in cells]).rows[0]["slope"])
+    assert np.mean(slopes) == pytest.approx(0, abs=0.02)
+
+
+def test_epsilon_greedy_runs_every_latent_often_enough_for_an_interval():
+    cells = epsilon_greedy.cells(False)
+    assert min(c.runs // len(assemble.world(c.world).latents) for c in cells) == 8
+    lengths = [c.episodes for c in cells if (c.world, c.instructions) == ("household", "doubling")]
+    assert lengths == [lengths[0], 10 * lengths[0], 100 * lengths[0]]
+
+
+def test_delusion():
+    """Regret and the posterior of the truth, run by run: each must hold."""
+
+    def make(more, deluded, noise=0.0):
+        def made(c, rng):
+            shared = np.random.default_rng(0).exponential(size=(c.runs, c.episodes))  # of all cells alike
+            own = noise * rng.normal(size=(c.runs, 1))
+            if c.planner == "exact":
+                return np.stack([shared + own, np.ones_like(shared)])
+            true = np.where(np.arange(c.runs) < deluded * c.runs, 0.01, 1.0)[:, None]
+            return np.stack([shared + more + own, np.broadcast_to(true, shared.shape)])
+
+        return made
+
+    assert verdict(delusion, make(0.1, 0.9)) == SUPPORTED
+    assert verdict(delusion, make(-0.1, 0.9)) == NOT_SUPPORTED
+    assert verdict(delusion, make(0.1, 0.2)) == NOT_SUPPORTED  # most end with the truth
+    assert verdict(delusion, make(0.1, 0.0)) == NOT_SUPPORTED  # no less is believed
+    assert verdict(delusion, make(0.1, 0.52)) == UNDECIDED
+    assert verdict(delusion, make(0.01, 0.9, noise=1.0)) == UNDECIDED
+
+
+def test_delusion_keeps_what_the_planner_believes():
+    """The posterior of an open door after each episode: of its own evidence, or of choices as if an expert's."""
+    cells = [replace(c, episodes=12, runs=64) for c in delusion.cells(True)]
+    kept = [delusion.measure(c, lambda *said: None) for c in cells]
+    assert {k.shape for k in kept} == {(2, 64, 12)}
+    plain, deluded = kept[0][1], kept[delusion.SHARES.index(0.5)][1]
+    walked = deluded[:, -1] < 0.1
+    assert 0.6 < walked.mean() < 1 and (np.diff(deluded[walked], axis=1) < 0).mean() > 0.9
+    assert np.median(plain[:, 0]) == pytest.approx(0.1)  # walking says nothing about the door
+    found = delusion.analyse(cells, kept)
+    along = [row for row in found.rows if "posterior of the truth" in row]
+    assert [row["after episodes"] for row in along if row["rho"] == 0.5] == [1, 10, 12]
+    assert along[0]["interval"][0] < plain[:, 0].mean() < along[0]["interval"][1]
 
 
 def test_traps():

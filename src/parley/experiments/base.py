@@ -95,6 +95,14 @@ def above(low: float, high: float, bound: float) -> str:
     return SUPPORTED if low > bound else NOT_SUPPORTED if high <= bound else UNDECIDED
 
 
+def wilson(count: int, total: int) -> tuple[float, float, float]:
+    """A share between its 95% limits (Wilson 1927)."""
+    z, p = 1.96, count / total
+    middle, half = p + z**2 / (2 * total), z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5
+    low, high = (middle - half) / (1 + z**2 / total), (middle + half) / (1 + z**2 / total)
+    return max(0.0, min(p, low)), p, min(1.0, max(p, high))
+
+
 class InMemory:
     """A recorder that keeps expected regret, or what was realised where there is no expected one.
 

@@ -17,7 +17,7 @@ from parley import assemble
 from parley.core.draws import Draws
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig, run
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, wilson
 from parley.planners.world_model import WorldModelPlanner
 from parley.report.diagnosis import diagnose
 from parley.report.plots import dots_figure
@@ -148,9 +148,8 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1
 
 def _share(hits: np.ndarray) -> tuple[float, float, float]:
     """A share with Wilson's 95% interval."""
-    n, p, z = len(hits), float(hits.mean()), 1.96
-    middle, half = p + z**2 / (2 * n), z * float(np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)))
-    return p, max(0.0, (middle - half) / (1 + z**2 / n)), min(1.0, (middle + half) / (1 + z**2 / n))
+    low, share, high = wilson(int(hits.sum()), len(hits))
+    return share, low, high
 
 
 def _verdict(share: tuple[float, float, float], bound: float) -> str:

@@ -17,7 +17,16 @@ from matplotlib.figure import Figure
 from parley.core.errors import ImpossibleObservation
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, InMemory, difference, expected_regret
+from parley.experiments.base import (
+    NOT_SUPPORTED,
+    SUPPORTED,
+    UNDECIDED,
+    Finding,
+    InMemory,
+    difference,
+    expected_regret,
+    wilson,
+)
 from parley.planners.forgetting import RestartingPlanner
 from parley.report.plots import curves_figure
 
@@ -125,20 +134,12 @@ def _row(config: RunConfig, kept: Kept) -> dict[str, Any]:
 
 def _alarms(kept: Kept) -> tuple[float, float, float]:
     """The share of episodes with an alarm."""
-    return _wilson(int(kept[1].sum()), kept[1].size)
+    return wilson(int(kept[1].sum()), kept[1].size)
 
 
 def _share(found: Float[np.ndarray, " R"], episodes: int) -> tuple[float, float, float]:
     """The share of jumps found by then."""
-    return _wilson(int((found <= episodes).sum()), len(found))
-
-
-def _wilson(count: int, total: int) -> tuple[float, float, float]:
-    """A share between its 95% limits (Wilson 1927)."""
-    z, p = 1.96, count / total
-    middle, half = p + z**2 / (2 * total), z * (p * (1 - p) / total + z**2 / (4 * total**2)) ** 0.5
-    low, high = (middle - half) / (1 + z**2 / total), (middle + half) / (1 + z**2 / total)
-    return max(0.0, min(p, low)), p, min(1.0, max(p, high))
+    return wilson(int((found <= episodes).sum()), len(found))
 
 
 def _quantile(found: Float[np.ndarray, " R"], share: float) -> float | None:
