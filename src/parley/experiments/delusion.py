@@ -96,7 +96,8 @@ def _along(rho: float, true: Float[np.ndarray, "R T"]) -> list[dict[str, Any]]:
         now = true[:, t - 1]
         half = 1.96 * float(now.std(ddof=1)) / np.sqrt(len(now))
         row = {"rho": rho, "after episodes": t, "posterior of the truth": float(now.mean())}
-        rows.append(row | {"interval": [now.mean() - half, now.mean() + half], "median": float(np.median(now))})
+        low, high = max(0.0, now.mean() - half), min(1.0, now.mean() + half)
+        rows.append(row | {"interval": [float(low), float(high)], "median": float(np.median(now))})
     return rows
 
 

@@ -45,6 +45,7 @@ from parley.pretraining.held_out import HELD_OUT
 from parley.pretraining.recipe import Recipe
 from parley.pretraining.train import pretrain
 from parley.report.plots import reliability_figure
+from parley.theory.curves import student
 
 NAME = "world-model"
 CLAIM = (
@@ -56,7 +57,6 @@ EXCESS, HALF = range(2)  # of what is kept of a row; then the reliability
 NAMES = ("floor_nats", "total_variation", "calibration_error", "accuracy")
 KEPT = 2 + len(NAMES)
 Rows = Float[np.ndarray, "H+T K"]  # one a depth; then one an episode, at depth 1
-STUDENT = {2: 12.71, 3: 4.30}  # of the interval over so many trainings
 SHIPPED = "shipped"
 DOCUMENTS, FEWER = 128, {"weather": 16}  # held out; in `weather` five imagined steps take long
 
@@ -185,7 +185,9 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Finding:
         for name, at in shown.items():
             each = np.array([found[at, :KEPT] for _, found in trained])
             mean, row = each.mean(axis=0), {"world": world, "model": model, "of": name, "trainings": number}
-            half = STUDENT[number] * each[:, EXCESS].std(ddof=1) / np.sqrt(number) if number > 1 else mean[HALF]
+            half = mean[HALF]
+            if number > 1:
+                half = student(0.95, number - 1) * each[:, EXCESS].std(ddof=1) / np.sqrt(number)
             row |= {"documents": config.runs, "excess_nats": float(mean[EXCESS])}
             row |= {"interval": [float(mean[EXCESS] - half), float(mean[EXCESS] + half)]}
             rows.append({**row, **dict(zip(NAMES, map(float, mean[2:KEPT]), strict=True))})

@@ -33,6 +33,7 @@ from parley.pretraining.recipe import PRESETS
 from parley.pretraining.train import pretrain
 from parley.report.plots import curves_figure
 from parley.theory.bounds import regret_bound
+from parley.theory.curves import expanded_tail
 
 NAME = "world-model-regret"
 CLAIM = (
@@ -145,7 +146,8 @@ def _growth(half: np.ndarray, whole: np.ndarray, prior: Float[np.ndarray, " Z"])
     """The slope of log regret in log t over the last half, with a bootstrap 95% interval over rounds of the latents."""
     again = np.random.default_rng(0).integers(len(whole), size=(1000, len(whole)))
     later, before = (np.maximum(total[again].mean(axis=1) @ prior, LEAST) for total in (whole, half))
-    low, high = np.quantile(np.log2(later / before), [0.025, 0.975])
+    tail = expanded_tail(0.95, len(whole))
+    low, high = np.quantile(np.log2(later / before), [tail, 1 - tail])
     slope = np.log2(max(_mean(whole, prior)[0], LEAST) / max(_mean(half, prior)[0], LEAST))
     return {"slope": float(slope), "slope_interval": [float(low), float(high)]}
 
