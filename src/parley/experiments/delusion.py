@@ -77,12 +77,12 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Finding:
         more, interval = difference(regret, kept[0][0])
         less, less_interval = difference(kept[0][1][:, -1:], true[:, -1:])
         lower, below, upper = wilson(int((true[:, -1] < prior).sum()), len(true))
-        row = {"rho": rho, "regret": float(regret.sum(axis=1).mean()), "more": more, "interval": interval}
-        row |= {"believed less at the end": less, "less_interval": less_interval}
-        rows.append(row | {"end below the prior": below, "below_interval": (lower, upper)})
+        shown = {"rho": rho, "regret": float(regret.sum(axis=1).mean()), "more": more, "interval": interval}
+        shown |= {"believed less at the end": less, "less_interval": less_interval}
+        rows.append(shown | {"end below the prior": below, "below_interval": (lower, upper)})
     row = rows[SHARES.index(DECIDING)]
     limits = {"interval": 0.0, "less_interval": 0.0, "below_interval": 0.5}
-    verdicts = [above(*row[name], limit) for name, limit in limits.items()]
+    verdicts = [above(row[name][0], row[name][1], limit) for name, limit in limits.items()]
     holds = NOT_SUPPORTED if NOT_SUPPORTED in verdicts else UNDECIDED if UNDECIDED in verdicts else SUPPORTED
     along = [one for rho, (_, true) in zip(SHARES, kept, strict=True) for one in _along(rho, true)]
     quantity = "additional regret of a run at rho = 0.5"

@@ -51,7 +51,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     """Lengths from the least with a small epsilon over one decade (quick) or two.
 
     Where there are several instructions, also in orders that an adversary may choose, over one decade: a second one
-    for every order would cost several times all else. It is run for one order, `doubling`, whose instructions change
+    for every order would cost more than twice all else. It is run for one order, `doubling`, whose instructions change
     ever more rarely, in the world where 100 T0 is least. Then how regret depends on eta and on |Z|, over families of
     worlds at one length.
     """
@@ -124,7 +124,7 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"
         row = {"world": world, "instructions": order, "T": list(lengths)} | _at_rate(list(lengths.values()))
         rows.append(row | next((_anytime(c, k) for c, k in mine if c.explore == ANYTIME), {}))
     intervals = {name: [row[name] for row in rows if name in row] for name in LIMITS}
-    verdicts = [at_most(*interval, LIMITS[name]) for name, found in intervals.items() for interval in found]
+    verdicts = [at_most(low, high, LIMITS[name]) for name, found in intervals.items() for low, high in found]
     holds = NOT_SUPPORTED if NOT_SUPPORTED in verdicts else UNDECIDED if UNDECIDED in verdicts else SUPPORTED
     slopes = [(row["slope"], row["interval"]) for row in rows]
     slopes += [(row["anytime_slope"], row["anytime_interval"]) for row in rows if "anytime_slope" in row]
