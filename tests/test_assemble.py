@@ -1,11 +1,14 @@
 """Names to parts: what is wrong with a name or an argument is said in one sentence."""
 
+import json
+
 import numpy as np
 import pytest
 
 from parley import assemble
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
+from parley.core.said import Menu, Moment
 
 
 def scene(spec: str = "shortcut", num_episodes: int = 1000) -> assemble.Scene:
@@ -19,7 +22,9 @@ def scene(spec: str = "shortcut", num_episodes: int = 1000) -> assemble.Scene:
         ("shortcutt", "did you mean 'shortcut'"),
         ("treasure:m=3", "no argument 'm'"),
         ("treasure:n=1", "n=1"),
-        ("treasure:n=two", "n='two'"),
+        ("treasure:n=two", "n='two': expected a whole number$"),
+        ("treasure:p=x", "p='x': expected a number$"),
+        ("traps:planted=maybe", "planted='maybe': expected true or false$"),
         ("treasure:p=1.5", "p=1.5"),
         ("shortcut:open", "key=value"),
         ("random:states=0", "states=0"),
@@ -62,7 +67,9 @@ def test_no_checkpoint_ships_for_this_world(monkeypatch, tmp_path):
         ("epsilon-greed", "did you mean 'epsilon-greedy'"),
         ("epsilon-greedy:epsilon=2", "epsilon=2"),
         ("epsilon-greedy:epsilon=theory,power=0.5", "contradicts"),
-        ("epsilon-greedy:policy=designd", "expected 'uniform', 'designed'"),
+        ("epsilon-greedy:epsilon=abc", "epsilon='abc': expected a number or 'theory'$"),
+        ("epsilon-greedy:power=abc", "power='abc': expected a number$"),
+        ("epsilon-greedy:policy=designd", "is neither 'uniform', 'designed' or 'cheapest' nor a file"),
         ("epsilon-greedy:per=day", "per='day'"),
         ("epsilon-greedy:policy=wild", "policy='wild'"),
         ("none:epsilon=1", "no argument 'epsilon'"),
@@ -86,12 +93,40 @@ def test_an_exploration_policy_from_a_file(tmp_path):
     assert assemble.explorer(f"epsilon-greedy:epsilon=0.1,policy={path}", scene()).policy is not None
     assert 0 < assemble.explorer(f"epsilon-greedy:policy={path}", scene()).epsilon(0) < 1
     path.write_text('{"walk on along the corridor": 1}')
-    with pytest.raises(BadInput, match="'the back door is locked' and 'the back door is open' apart.*policy=designed"):
+    confused = "policy='.*policy.json' cannot tell .*is locked' and 'the back door is open' apart.*policy=designed"
+    with pytest.raises(BadInput, match=confused):
         assemble.explorer(f"epsilon-greedy:policy={path}", scene())
-    for text in ('{"try the bakc door": 1}', "[]", "{", "{}"):
+    nothing = "no subgoal has a positive weight: give one to at least one of 'walk on.*need not sum to 1"
+    for text, said in (
+        ('{"try the bakc door": 1}', "did you mean 'try the back door'"),
+        ("[]", "expected a JSON object"),
+        ("{", "is no JSON .*expected a JSON object"),
+        ("{}", "expected a JSON object.*need not sum to 1"),
+        ('{"try the back door": 0, "walk on along the corridor": 0}', nothing),
+        ('{"try the back door": -1}', "the weight of 'try the back door' is -1"),
+    ):
         path.write_text(text)
-        with pytest.raises(BadInput, match="policy="):
+        with pytest.raises(BadInput, match=f"policy='.*policy.json'.*{said}"):
             assemble.explorer(f"epsilon-greedy:epsilon=0.1,policy={path}", scene())
+    path.write_text('{"actor 0 subgoal 0": 1, "actor 1 subgoal 0": 0}')
+    with pytest.raises(BadInput, match="no subgoal of Actor 2 has a positive weight.*'actor 1 subgoal 1'"):
+        assemble.explorer(f"epsilon-greedy:policy={path}", scene("random:actors=2,subgoals=2"))
+
+
+def test_a_policy_that_is_neither_a_name_nor_a_file(tmp_path):
+    for name in ("best", str(tmp_path)):
+        with pytest.raises(BadInput, match="neither 'uniform', 'designed' or 'cheapest' nor a file") as caught:
+            assemble.explorer(f"epsilon-greedy:epsilon=0.1,policy={name}", scene())
+        assert "Errno" not in str(caught.value)
+
+
+def test_weights_need_not_sum_to_one(tmp_path):
+    path, laws = tmp_path / "policy.json", []
+    for total in (0.3, 1.0):
+        path.write_text(json.dumps({"try the back door": total * 2 / 3, "walk on along the corridor": total / 3}))
+        policy = assemble.explorer(f"epsilon-greedy:epsilon=0.1,policy={path}", scene()).policy
+        laws.append(policy(Menu.shared(assemble.world("shortcut").tables.menus[0]), Moment(0, 1), 1))
+    np.testing.assert_allclose(laws, [[[1 / 3, 2 / 3]]] * 2)
 
 
 def test_theory_epsilon_uses_eta_and_merged_classes():

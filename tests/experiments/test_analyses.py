@@ -36,6 +36,8 @@ from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from parley.pretraining.dataset import world_digest
 from parley.theory.bounds import regret_bound, theory_epsilon
 from parley.theory.curves import Estimate
+from parley.theory.distinguishability import classes_of
+from parley.theory.traps import traps
 from parley.worlds.generated.generate import EVALUATED, generated
 from parley.worlds.tabular.families import many_families
 
@@ -354,7 +356,12 @@ def test_adaptive_exploration():
 
 def test_half_is_asked_behind_traps_that_the_theory_finds():
     assert [trapped(world) for world in many_families(4)] == [False, True, False, False]
-    assert trapped("shortcut") and not trapped("treasure")
+    assert trapped("shortcut") and trapped("traps")
+    for world in ("treasure", "team"):  # the chain says so of these as well, and they are not asked
+        beliefs = assemble.beliefs_of(assemble.world(world).tables)
+        found = traps(beliefs, classes_of(beliefs), 10_000)
+        assert {e.method for e in found.escapes if e.decoding == "greedy"} == {"exact"}
+        assert not found.reveals("greedy") and not trapped(world)
 
 
 @pytest.mark.usefixtures("few_bootstraps")

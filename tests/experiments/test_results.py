@@ -1,5 +1,6 @@
 """docs/results.md from findings: new ones replace what was said before, the rest stays."""
 
+import csv
 import json
 
 import pytest
@@ -46,6 +47,45 @@ def test_sections_without_a_new_finding_stay(tmp_path):
     assert [now.index(f"## {name}") for name in order] == sorted(now.index(f"## {name}") for name in order)
     assert "0.875" in now and "0.75 |" not in now and now.count("## bail") == 1 and now.count("[bail](#bail)") == 1
     assert now[now.index("## traps") :] == whole[whole.index("## traps") :]
+
+
+def test_what_is_cut_is_beside_the_page(tmp_path):
+    page = tmp_path / "docs" / "results.md"
+    page.parent.mkdir()
+    finding(tmp_path / "all", "bail", 0.75)
+    finding(tmp_path / "all", "traps", 0.75)
+    path = tmp_path / "all" / "bail" / "finding.json"
+    whole = json.loads(path.read_text())
+    texts = {0: "=1+1", 1: "+a", 2: "-a", 3: "@a", 4: 'a, "b"', 5: "a\nb", 6: "a=b", 7: "long " * 200}
+    whole["rows"] = [{"world": texts.get(i, "w"), "regret": -i / 3, "interval": [i, 1]} for i in range(70)]
+    whole["rows"] += [{"compared": "b", "regret": None}]
+    path.write_text(json.dumps(whole))
+    write_results(read_findings(tmp_path / "all"), ["bail", "traps"], page)
+    text = page.read_text()
+    assert text.count("\n... and 10 more: [all 71 rows](figures/results/bail.csv).\n") == 1 and text.count(".csv") == 1
+    kept = page.parent / "figures" / "results"
+    with (kept / "bail.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 71 and list(rows[0]) == ["world", "regret", "interval", "compared"]
+    assert [row["world"] for row in rows[:9]] == [
+        *("'=1+1", "'+a", "'-a", "'@a", 'a, "b"', "a\\nb", "a=b", "long " * 200, "w")
+    ]
+    assert [float(row["regret"]) for row in rows[:70]] == [-i / 3 for i in range(70)]  # numbers stay numbers, in full
+    assert rows[69]["interval"] == "[69, 1]" and rows[70] == {
+        "world": "",
+        "regret": "",
+        "interval": "",
+        "compared": "b",
+    }
+    assert not (kept / "traps.csv").exists()
+
+    # What the page keeps of an earlier finding keeps its file; a new finding that fits on the page takes it away.
+    finding(tmp_path / "one", "traps", 0.875)
+    write_results(read_findings(tmp_path / "one"), ["bail", "traps"], page)
+    assert "bail.csv" in page.read_text() and (kept / "bail.csv").exists()
+    finding(tmp_path / "two", "bail", 0.875)
+    write_results(read_findings(tmp_path / "two"), ["bail", "traps"], page)
+    assert "bail.csv" not in page.read_text() and not (kept / "bail.csv").exists()
 
 
 def test_a_full_run_goes_before_a_quick_one(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from parley.core.errors import BadInput
 from parley.experiments.summary import theory_summary
+from parley.report.tables import theory_table
 
 
 def test_treasure():
@@ -41,7 +42,18 @@ def test_without_scipy_the_rest_is_still_told(monkeypatch):
     assert any("parley-rl[theory]" in note for note in found["notes"])
 
 
+def test_a_pretraining_error_is_in_every_bound():
+    perfect, found = theory_summary("shortcut", 200), theory_summary("shortcut", 200, pretraining_error=0.01)
+    for policy, bound in perfect["bound"].items():
+        assert found["bound"][policy] == pytest.approx(bound + 3**2 * 200 * 0.01)
+    assert found["epsilon"] == perfect["epsilon"] and "Delta_p = 0.01" in theory_table(found).caption
+    assert "Delta_p" not in theory_table(perfect).caption
+    assert theory_summary("random:latents=1", 200, pretraining_error=0.5)["bound"]["uniform"] == 2**2 * 200 * 0.5
+
+
 def test_bad_input():
+    with pytest.raises(BadInput, match="pretraining_error=2"):
+        theory_summary("shortcut", pretraining_error=2.0)
     with pytest.raises(BadInput, match="episodes=0"):
         theory_summary("shortcut", 0)
     with pytest.raises(BadInput, match="did you mean 'shortcut'"):

@@ -65,8 +65,8 @@ def test_a_given_policy():
     for wrong in ({"right": -1}, {"right": float("nan")}, {"right": "much"}):
         with pytest.raises(BadInput, match="'right'"):
             weighted_policy(wrong)
-    with pytest.raises(BadInput, match="no weight on the menu"):
-        weighted_policy({"jump": 1})(MENU, Moment(0, 1), 2)
+    with pytest.raises(BadInput, match="policy='p.json': it has no weight on the menu of step 1: give one of"):
+        weighted_policy({"jump": 1}, "policy='p.json'")(MENU, Moment(0, 1), 2)
 
 
 def test_schedules():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.core.errors import BadInput
-from parley.theory.bounds import least_episodes, regret_bound, theory_epsilon
+from parley.theory.bounds import least_episodes, pretraining_delta, regret_bound, theory_epsilon
 
 
 def test_by_hand():
@@ -36,6 +36,27 @@ def test_exploring_at_epsilon_stays_within_the_bound(horizon, eta, num_latents, 
     bound = regret_bound(num_episodes, horizon, eta, num_latents, c_z)
     assert 0 < epsilon <= 1
     assert epsilon * num_episodes * horizon <= bound * (1 + 1e-9)
+
+
+@given(**sizes, num_episodes=st.integers(1, 10**7), delta_p=st.floats(0.0, 1.0))
+def test_an_imperfect_model_adds_a_term_linear_in_episodes(horizon, eta, num_latents, c_z, num_episodes, delta_p):
+    perfect = regret_bound(num_episodes, horizon, eta, num_latents, c_z, constant=3.0)
+    found = regret_bound(num_episodes, horizon, eta, num_latents, c_z, constant=3.0, delta_p=delta_p)
+    assert found == pytest.approx(perfect + horizon**2 * num_episodes * delta_p, rel=1e-12)
+
+
+def test_the_pretraining_error_of_planner_and_reporter():
+    assert pretraining_delta(0.0) == 0 and pretraining_delta(0.2) == 0.2
+    assert pretraining_delta(0.2, 0.1, planner_coverage=3.0, reporter_coverage=5.0) == pytest.approx(1.1)
+    for wrong in (-0.1, 1.1, math.nan):
+        with pytest.raises(BadInput, match=f"planner_error={wrong}.*from 0 to 1"):
+            pretraining_delta(wrong)
+        with pytest.raises(BadInput, match=f"reporter_error={wrong}.*from 0 to 1"):
+            pretraining_delta(0.1, wrong)
+    with pytest.raises(BadInput, match="reporter_coverage=inf"):
+        pretraining_delta(0.1, 0.1, reporter_coverage=math.inf)
+    with pytest.raises(BadInput, match="delta_p=-1"):
+        regret_bound(100, 1, 0.5, 2, 2.0, delta_p=-1.0)
 
 
 @pytest.mark.parametrize("eta", [0.0, -0.1, 1.1, math.nan])

@@ -1,12 +1,15 @@
 """Hellinger distances, eta, merged classes and c_Z: against enumeration over whole trajectories, and in closed form."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from parley import assemble
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
+from parley.planners.exact import ExactPlanner
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import (
     classes_of,
@@ -14,14 +17,18 @@ from parley.theory.distinguishability import (
     eta_of,
     hellinger,
     merge,
+    observation_law,
     require_apart,
     uniform,
     weighted,
 )
+from parley.theory.tree import EpisodeTree
 from parley.worlds.household import household
+from parley.worlds.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.treasure import treasure
+from tests.helpers import run
 from tests.theory import brute_force
 
 SMALL = dict(latents=3, states=2, observations=2, subgoals=2, instructions=1, horizon=2)
@@ -111,7 +118,7 @@ def test_weights_of_several_actors_multiply():
 @pytest.mark.parametrize(
     "policy, said",
     [
-        (np.full((3, 2), 0.4), "step 1 is no distribution"),
+        (np.full((3, 2), 0.4), "step 1 is no distribution.*sum to 1, found .0.4, 0.4"),
         (np.array([[0.5, 0.5], [1.5, -0.5], [0.5, 0.5]]), "step 2 is no distribution"),
         (np.full((3, 2), np.nan), "no distribution"),
         (np.full((2, 2), 0.5), r"shape \(2, 2\): expected \(3, 2\)"),
@@ -124,5 +131,50 @@ def test_what_is_no_policy_is_refused(policy, said):
 
 def test_a_world_with_too_many_beliefs_is_refused():
     tables = random_family(horizon=3, seed=2)
-    with pytest.raises(BadInput, match="too many beliefs at step 2"):
-        hellinger(beliefs := Beliefs(tables, max_edges=10_000), uniform(beliefs))
+    beliefs = Beliefs(tables, max_edges=10_000)
+    said = "192 distinct beliefs at step 2 of 3, which up to 2,304 follow .at most 833 fit.*too many for "
+    instead = ".*adaptive-proposals.*epsilon-greedy:epsilon=0.1.*shorter horizon"
+    with pytest.raises(BadInput, match=said + "exact Hellinger distances" + instead):
+        hellinger(beliefs, uniform(beliefs))
+    with pytest.raises(BadInput, match=said + "the tree of its episode" + instead):
+        EpisodeTree(beliefs, (0, 1, 2))
+    with pytest.raises(BadInput, match="distinct beliefs at step 1 of 3, with .* continuations .at most 10 fit"):
+        Beliefs(tables, max_edges=10)
+    # The remedy works: the exact planner and the meter need no more than was stored.
+    scene = assemble.Scene("random", TabularWorld(tables), np.zeros(2, dtype=int), 10)
+    scene.beliefs = beliefs
+    for spec in ("epsilon-greedy:epsilon=0.1", "adaptive-proposals"):
+        assert run(tables, lambda b, z: ExactPlanner(beliefs), [0, 1], 2, assemble.explorer(spec, scene)).episodes
+    for spec in ("epsilon-greedy", "epsilon-greedy:epsilon=0.1,policy=designed", "adaptive"):
+        with pytest.raises(BadInput, match="192 distinct beliefs"):
+            assemble.explorer(spec, scene)
+
+
+# -- the law of observations ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("concentration", [0.1, 1.0])
+def test_the_law_of_observations_agrees_with_enumeration(seed, concentration):
+    tables = random_family(**SMALL, concentration=concentration, seed=seed)
+    beliefs = Beliefs(tables)
+    rows = np.random.default_rng(seed).dirichlet(np.ones(2), size=2)
+    laws = [observation_law(beliefs, rows, z) for z in range(3)]
+    for z, law in enumerate(laws):
+        expected = np.zeros((2, 2, 2))
+        for (observations, subgoals), p in brute_force.trajectories(tables, z).items():
+            expected[observations] += p * rows[0, subgoals[0]] * rows[1, subgoals[1]]
+        np.testing.assert_allclose(law, expected, atol=1e-12)
+    # Who hears the observations only tells no more apart than who hears the subgoals as well.
+    distance = hellinger(beliefs, rows)
+    for z, other in ((0, 1), (0, 2), (1, 2)):
+        assert 1 - np.sqrt(laws[z] * laws[other]).sum() <= distance[z, other] + 1e-12
+
+
+def test_the_law_of_observations_looks_at_the_step():
+    beliefs = Beliefs(shortcut())
+    with pytest.raises(BadInput, match="step 1 is no distribution"):
+        observation_law(beliefs, np.full((3, 2), 0.4), 0)
+    long = random_family(**(SMALL | dict(horizon=22)))
+    with pytest.raises(BadInput, match="8,388,608 sequences of observations over 2 states .at most 2,097,152 fit"):
+        observation_law(SimpleNamespace(tables=long), np.full((22, 2), 0.5), 0)

@@ -38,10 +38,11 @@ def exploration_policy(scene: Scene, name: str) -> ExplorationPolicy:
         designs = designs_of(scene.beliefs, name)
         listener = DesignedPolicy(scene.beliefs.tables, designs)
         return ExplorationPolicy(lambda: min(found.eta for found in designs), listener=listener)
-    weights = _read_weights(name, scene)
-    policy = weighted_policy(weights)
+    weights, said = _read_weights(name, scene), f"policy={name!r}"
+    policy = weighted_policy(weights, said)
     if scene.world.tables is not None:
-        given = eta_of(scene.beliefs, weighted(scene.beliefs, weights))
+        _require_weight(weights, scene.world.tables.menus, said)
+        given = eta_of(scene.beliefs, weighted(scene.beliefs, weights), said)
         return ExplorationPolicy(lambda: given, policy)
     return ExplorationPolicy(lambda: eta_of(scene.beliefs, uniform(scene.beliefs)), policy)
 
@@ -56,22 +57,37 @@ def designs_of(beliefs: Beliefs, name: str) -> tuple[Design, ...]:
 
 
 def _read_weights(path: str, scene: Scene) -> dict[str, float]:
-    """An exploration policy from a JSON file: an object of subgoals and their weights."""
+    """An exploration policy from a JSON file: an object of subgoals and their weights, which need not sum to one."""
+    example = 'a JSON object of subgoals and weights, {"walk on": 2, "try the door": 1}, which need not sum to 1'
+    if not Path(path).is_file():
+        raise BadInput(
+            f"policy={path!r} is neither 'uniform', 'designed' or 'cheapest' nor a file: give one of these names, or a "
+            f"file that holds {example}"
+        )
     try:
         weights = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as wrong:
-        raise BadInput(
-            f"policy={path!r}: expected 'uniform', 'designed', 'cheapest', or a JSON file of subgoals and weights "
-            f"({wrong})"
-        ) from None
+    except OSError as wrong:
+        raise BadInput(f"policy={path!r}: the file cannot be read: {wrong.strerror}") from None
+    except ValueError as wrong:
+        raise BadInput(f"policy={path!r}: the file is no JSON ({wrong}): expected {example}") from None
     if not isinstance(weights, dict) or not weights:
-        raise BadInput(f"policy={path!r}: expected a JSON object of subgoals and weights")
+        raise BadInput(f"policy={path!r}: expected {example}")
     menus = scene.world.tables.menus if scene.world.tables else ()
     known = {subgoal for menu in menus for subgoal in menu}
     for subgoal in weights:
         if known and subgoal not in known:
             raise BadInput(f"policy={path!r}: {subgoal!r} is no subgoal of the world{suggestion(subgoal, known)}")
     return weights
+
+
+def _require_weight(weights: dict[str, float], menus: tuple[tuple[str, ...], ...], said: str) -> None:
+    for k, menu in enumerate(menus):
+        if not any(weights.get(subgoal, 0.0) > 0 for subgoal in menu):
+            whose = f" of Actor {k + 1}" if len(menus) > 1 else ""
+            raise BadInput(
+                f"{said}: no subgoal{whose} has a positive weight: give one to at least one of "
+                f"{', '.join(map(repr, menu))} (weights need not sum to 1)"
+            )
 
 
 def epsilon_of_theory(beliefs: Beliefs, num_episodes: int, eta: float) -> float:

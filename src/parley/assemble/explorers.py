@@ -113,7 +113,8 @@ EXPLORERS: dict[str, Kind] = {
     "epsilon-greedy": Kind(
         epsilon_greedy,
         "explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's; "
-        "by policy=uniform, designed (the largest eta), cheapest (the least regret for its eta), or a file of weights",
+        "by policy=uniform, designed (the largest eta), cheapest (the least regret for its eta), or a JSON file of "
+        "subgoals and weights, which need not sum to 1",
     ),
 }
 

@@ -24,6 +24,13 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("world")
     c.add_argument("--episodes", type=int, default=1000, metavar="T", help="the T of epsilon and bound (default 1000)")
     c.add_argument("--seed", type=int, default=0)
+    c.add_argument(
+        "--pretraining-error",
+        type=float,
+        default=0.0,
+        metavar="E",
+        help="a model's total variation to the oracle (of `parley evaluate`): the bound gains H^2 T E (default 0)",
+    )
 
     trials = group("experiment", "claims of the paper as experiments")
     command("list", _experiments, "the experiments and their claims", trials)
@@ -37,7 +44,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
 
 def _theory(args: argparse.Namespace) -> Any:
-    found = theory_summary(args.world, args.episodes, args.seed)
+    found = theory_summary(args.world, args.episodes, args.seed, args.pretraining_error)
     if not args.json:
         OUT.print(theory_table(found))
         OUT.print(plain(found["verdict"]), soft_wrap=True)

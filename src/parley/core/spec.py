@@ -9,6 +9,9 @@ from parley.core.errors import BadInput
 
 T = TypeVar("T")
 
+KINDS = {"bool": "true or false", "float": "a number", "int": "a whole number"}
+TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" where something close is known, else the list of what is known."""
@@ -40,7 +43,10 @@ def parse_spec(spec: str, what: str, first: str = "") -> tuple[str, dict[str, st
 
 
 def bind(factory: Callable[..., T], arguments: dict[str, str], where: str, skip: Iterable[str] = ()) -> dict[str, Any]:
-    """Convert text arguments to the types of `factory`'s parameters; `skip` are parameters that users cannot set."""
+    """Convert text arguments to the types of `factory`'s parameters; `skip` are parameters that users cannot set.
+
+    A number whose default is a word (`epsilon: float | str = "theory"`) may be that word.
+    """
     parameters = {n: p for n, p in inspect.signature(factory).parameters.items() if n not in set(skip)}
     for key in arguments:
         if key not in parameters:
@@ -48,18 +54,16 @@ def bind(factory: Callable[..., T], arguments: dict[str, str], where: str, skip:
     missing = [n for n, p in parameters.items() if p.default is p.empty and n not in arguments]
     if missing:
         raise BadInput(f"{where}: the argument {missing[0]!r} is required")
-    return {key: _convert(text, str(parameters[key].annotation), f"{where}: {key}") for key, text in arguments.items()}
+    return {key: _convert(text, parameters[key], f"{where}: {key}") for key, text in arguments.items()}
 
 
-def _convert(text: str, annotation: str, where: str) -> Any:
-    wanted = annotation.replace("<class '", "").replace("'>", "")
+def _convert(text: str, parameter: inspect.Parameter, where: str) -> Any:
+    kind = next((name for name in KINDS if name in str(parameter.annotation)), "str")
+    word = parameter.default if isinstance(parameter.default, str) else None
+    if kind == "str" or text == word:
+        return text
     try:
-        if "bool" in wanted:
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
-        if "float" in wanted and not (text == "theory" and "str" in wanted):
-            return float(text)
-        if "int" in wanted:
-            return int(text)
+        return TRUTHS[text.lower()] if kind == "bool" else float(text) if kind == "float" else int(text)
     except (KeyError, ValueError):
-        raise BadInput(f"{where}={text!r}: expected {wanted}") from None
-    return text
+        expected = KINDS[kind] + (f" or {word!r}" if word else "")
+        raise BadInput(f"{where}={text!r}: expected {expected}") from None

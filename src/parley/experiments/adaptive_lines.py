@@ -215,9 +215,10 @@ def _paid(tree: EpisodeTree, weights: list[np.ndarray], w: int) -> Float[np.ndar
 
 @lru_cache(maxsize=64)
 def trapped(world: str) -> bool:
-    """Whether the exact chain of beliefs says that a greedy planner goes on paying; only `traps` and `shortcut`.
+    """Whether the exact chain of beliefs says that a greedy planner goes on paying; for `traps` and `shortcut` only.
 
-    In generic random families there is no exact chain to say it.
+    `treasure` and `team` have traps as well: `treasure:n=64` has a criterion of its own, the others have none of this
+    kind. Elsewhere there is no exact chain to say it.
     """
     if not world.startswith(("shortcut", "traps")):
         return False

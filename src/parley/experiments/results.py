@@ -1,5 +1,7 @@
 """docs/results.md: what the experiments found, written from the findings that they left on disk and nothing else."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -19,7 +21,8 @@ interval (95 per cent), never from a point; "quick" runs are small and may hones
 | experiment | verdict | estimate | interval | of |
 |---|---|---|---|---|
 """
-MOST_ROWS = 60
+MOST_ROWS = 60  # of a table on the page
+FORMULA = ("=", "+", "-", "@")  # with which a spreadsheet takes a text for a formula
 
 
 def read_findings(under: Path) -> dict[str, dict[str, Any]]:
@@ -49,7 +52,7 @@ def _pictures(out: Path) -> dict[str, Path]:
 
 
 def write_results(findings: Mapping[str, Mapping[str, Any]], order: Sequence[str], page: Path) -> None:
-    """The page, and the figures in figures/results/ beside it.
+    """The page, and in figures/results/ beside it the figures, and the rows of findings whose tables are cut, as CSV.
 
     What the page says of experiments without a finding stays: some take hours, and need not be carried out together.
     """
@@ -88,11 +91,11 @@ def _section(name: str, finding: Mapping[str, Any], page: Path) -> str:
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(picture, kept)
         text += f"![{kept.stem}](figures/results/{kept.name})\n\n"
-    return text + _tables(finding["rows"])
+    return text + _tables(finding["rows"], page, f"figures/results/{name}.csv")
 
 
-def _tables(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One table for each kind of row: rows that have the same columns."""
+def _tables(rows: Sequence[Mapping[str, Any]], page: Path, whole: str) -> str:
+    """One table for each kind of row: rows that have the same columns. Where one is cut, all rows go to `whole`."""
     kinds: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
         kinds.setdefault(tuple(row), []).append(row)
@@ -101,9 +104,33 @@ def _tables(rows: Sequence[Mapping[str, Any]]) -> str:
         text += f"| {' | '.join(map(_cell, columns))} |\n|{'---|' * len(columns)}\n"
         text += "".join(f"| {' | '.join(_cell(_say(row[c])) for c in columns)} |\n" for row in alike[:MOST_ROWS])
         if len(alike) > MOST_ROWS:
-            text += f"\n... and {len(alike) - MOST_ROWS} more.\n"
+            text += f"\n... and {len(alike) - MOST_ROWS} more: [all {len(rows)} rows]({whole}).\n"
         text += "\n"
+    if any(len(alike) > MOST_ROWS for alike in kinds.values()):
+        (page.parent / whole).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(page.parent / whole, _as_csv(rows).encode())
+    else:
+        (page.parent / whole).unlink(missing_ok=True)  # of an earlier finding
     return text
+
+
+def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """All rows of a finding in full precision, kinds one under another: what a kind has no column for stays empty."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    table.writerow(map(_entry, columns))
+    table.writerows([_entry(row.get(column)) for column in columns] for row in rows)
+    return written.getvalue()
+
+
+def _entry(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return json.dumps(value)
+    if not isinstance(value, str):
+        return value
+    shown = inert(value, len(value))
+    return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
 def _say(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from parley import assemble
 from parley.core.errors import BadInput, MissingExtra
 from parley.theory.beliefs import Beliefs
-from parley.theory.bounds import regret_bound, theory_epsilon
+from parley.theory.bounds import pretraining_delta, regret_bound, theory_epsilon
 from parley.theory.design import uniform_cost
 from parley.theory.distinguishability import Classes, classes_of, eta_of, uniform
 from parley.theory.traps import traps
@@ -14,20 +14,26 @@ from parley.theory.traps import traps
 POLICIES = ("uniform", "designed", "cheapest")
 
 
-def theory_summary(world_spec: str, episodes: int = 1000, seed: int = 0) -> dict[str, Any]:
+def theory_summary(
+    world_spec: str, episodes: int = 1000, seed: int = 0, pretraining_error: float = 0.0
+) -> dict[str, Any]:
     """Classes, c_Z, eta, epsilon and bound of each exploration policy, and traps; plain data for `--json`.
 
+    `pretraining_error` is a model's total variation to BAIL, which the bound adds in every episode.
     Numbers that are infinite or unknown are None; `notes` says why. Raises `BadInput` where the world has no tables.
     """
     if episodes < 1:
         raise BadInput(f"episodes={episodes}: expected at least 1")
+    if not 0 <= pretraining_error <= 1:
+        raise BadInput(f"pretraining_error={pretraining_error}: expected a total variation, a number from 0 to 1")
+    delta_p = pretraining_delta(pretraining_error)
     tables = assemble.world(world_spec).tables
     if tables is None:
         raise BadInput(f"world {world_spec!r} has no exact tables: there is nothing to compute from")
     beliefs = assemble.beliefs_of(tables)
     classes = classes_of(beliefs)
     notes: list[str] = []
-    policies = {name: _policy(beliefs, classes, name, episodes, notes) for name in POLICIES}
+    policies = {name: _policy(beliefs, classes, name, episodes, delta_p, notes) for name in POLICIES}
     names = [[tables.latents[z] for z in group] for group in classes.members]
     if any(len(group) > 1 for group in names):
         notes.append("latents that no policy can tell apart are merged: they have the same value under every policy")
@@ -35,6 +41,7 @@ def theory_summary(world_spec: str, episodes: int = 1000, seed: int = 0) -> dict
     return {
         "world": world_spec,
         "episodes": episodes,
+        "delta_p": delta_p,
         "horizon": tables.horizon,
         "classes": names,
         "num_classes": len(names),
@@ -48,10 +55,12 @@ def theory_summary(world_spec: str, episodes: int = 1000, seed: int = 0) -> dict
     }
 
 
-def _policy(beliefs: Beliefs, classes: Classes, name: str, episodes: int, notes: list[str]) -> dict[str, Any]:
+def _policy(
+    beliefs: Beliefs, classes: Classes, name: str, episodes: int, delta_p: float, notes: list[str]
+) -> dict[str, Any]:
     """eta of a policy, expected regret of one of its episodes, and the epsilon and bound that follow.
 
-    The paper leaves the constant of the bound open: it is 1 here.
+    The paper leaves the constants of the bound open: they are 1 here.
     """
     found: dict[str, Any] = dict.fromkeys(("eta", "cost", "epsilon", "bound", "gap"))
     try:
@@ -67,8 +76,8 @@ def _policy(beliefs: Beliefs, classes: Classes, name: str, episodes: int, notes:
         notes.append(f"{name}: {missing}")
         return found
     if len(classes.members) == 1:
-        return {**found, "epsilon": 0.0, "bound": 0.0}  # nothing to find out
+        return {**found, "epsilon": 0.0, "bound": beliefs.tables.horizon**2 * episodes * delta_p}  # nothing to find out
     if found["eta"] > 0 and math.isfinite(classes.c_z):
         sizes = (episodes, beliefs.tables.horizon, found["eta"], len(classes.members), classes.c_z)
-        found["epsilon"], found["bound"] = theory_epsilon(*sizes), regret_bound(*sizes)
+        found["epsilon"], found["bound"] = theory_epsilon(*sizes), regret_bound(*sizes, delta_p=delta_p)
     return found

@@ -31,17 +31,24 @@ def uniform_policy(menu: Menu, moment: Moment, num_runs: int) -> Float[np.ndarra
     return legal / legal.sum(axis=1, keepdims=True)
 
 
-def weighted_policy(weights: Mapping[str, float]) -> Policy:
-    """A given exploration policy: subgoals in proportion to `weights` (0 where absent), whatever the step."""
+def weighted_policy(weights: Mapping[str, float], name: str = "policy") -> Policy:
+    """A given exploration policy: subgoals in proportion to `weights` (0 where absent), whatever the step.
+
+    Weights need not sum to one. `name` is what errors call the policy.
+    """
     for subgoal, weight in weights.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < np.inf:
-            raise BadInput(f"policy: the weight of {subgoal!r} is {weight!r}: expected a finite number, not negative")
+            raise BadInput(f"{name}: the weight of {subgoal!r} is {weight!r}: expected a finite number, not negative")
 
     def policy(menu: Menu, moment: Moment, num_runs: int) -> Float[np.ndarray, "B M"]:
         listed = np.array([[weights.get(s, 0.0) for s in row] for row in menu.sentences], dtype=float) * menu.legal
         total = listed.sum(axis=1, keepdims=True)
         if not (total > 0).all():
-            raise BadInput(f"policy: it has no weight on the menu: {', '.join(map(repr, menu.sentences[0]))}")
+            offered = ", ".join(map(repr, menu.sentences[0]))
+            raise BadInput(
+                f"{name}: it has no weight on the menu of step {moment.step}: give one of {offered} a positive "
+                "weight (weights need not sum to 1)"
+            )
         return np.broadcast_to(listed / total, (num_runs, listed.shape[1]))
 
     return policy

@@ -109,7 +109,8 @@ def theory_table(found: Mapping[str, Any]) -> Table:
         table.add_column(name, justify="right")
     for policy in found["eta"]:
         table.add_row(policy, *(_number(found[key][policy]) for key in columns))
-    table.caption = f"T = {found['episodes']}; the constant of the bound, which the paper leaves open, is 1"
+    error = f"; H^2 T Delta_p is added, Delta_p = {_number(found['delta_p'])}" if found["delta_p"] else ""
+    table.caption = f"T = {found['episodes']}; the constants of the bound, which the paper leaves open, are 1{error}"
     return table
 
 

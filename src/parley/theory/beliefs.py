@@ -9,6 +9,7 @@ Legend: n a node (a belief at one level, of one latent), z latent, s state, g su
 """
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -48,6 +49,7 @@ class Beliefs:
     def __init__(self, tables: Tables, max_edges: int = MAX_EDGES) -> None:
         self.tables = t = tables
         self.levels: list[Level] = []
+        self._max_edges = max_edges
         moved = np.einsum("zsgt,zto,ow->zsgw", t.transition, t.emission, t.reward, optimize=True)
         self._last = np.ascontiguousarray(moved.transpose(0, 1, 3, 2))  # Z S W G: expected pay of one step from s
         self._step = np.ascontiguousarray(t.transition.transpose(0, 2, 1, 3))  # Z G S S'
@@ -74,8 +76,10 @@ class Beliefs:
             if edges > max_edges:
                 if h < t.horizon - 1 or edges > MAX_WORK:
                     raise BadInput(
-                        f"world {t.name!r} has {len(latent)} distinct beliefs at step {h} of {t.horizon}: too many for "
-                        "exact values; use a shorter horizon, fewer observations, or a planner that needs no tables"
+                        f"world {t.name!r} has {len(latent):,} distinct beliefs at step {h} of {t.horizon}, with "
+                        f"{edges:,} continuations (at most {MAX_WORK if h >= t.horizon - 1 else max_edges:,} fit): too "
+                        "many for exact values, and so for expected regret, whoever plans: use a world with a shorter "
+                        "horizon, fewer subgoals or fewer observations"
                     )
                 break
             if h == t.horizon:
@@ -149,6 +153,18 @@ class Beliefs:
             level.policy = self.share(level.q, level.latent[:, None])
         first_value = self.levels[0].q.max(axis=2)[self.first]  # Z O W
         self.value: Float[np.ndarray, "Z W"] = np.einsum("zo,zow->zw", self.first_prob, first_value)
+
+    def refuse_unstored(self, what: str) -> NoReturn:
+        """Raise `BadInput` for `what` needs the beliefs of all steps, where those of the last are not stored."""
+        t, h, num = self.tables, len(self.levels), len(self.levels[-1].latent)
+        edges = t.num_subgoals * len(t.observations)  # of one belief
+        follow = f", which up to {num * edges:,} follow" if h < t.horizon else ""
+        raise BadInput(
+            f"world {t.name!r} has {num:,} distinct beliefs at step {h} of {t.horizon}{follow} (at most "
+            f"{self._max_edges // edges:,} fit at the last step), too many for {what}: use an explorer that needs none "
+            "(adaptive-proposals, or a number with policy=uniform, epsilon-greedy:epsilon=0.1), or a world with a "
+            "shorter horizon, fewer subgoals or fewer observations"
+        )
 
     def share(self, q: np.ndarray, latent: np.ndarray) -> np.ndarray:
         """pi*_z from values q (..., G): the optimal subgoals alike, or in proportion to the world's preference."""

@@ -7,7 +7,6 @@ policy * sqrt(P_z(observations) P_z'(observations)): a forward pass over pairs o
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Float
@@ -53,18 +52,49 @@ def _require_laws(beliefs: Beliefs, policy: np.ndarray) -> None:
         raise BadInput(f"policy has shape {policy.shape}: expected {shape}, a law over subgoals for each step")
     for h, law in enumerate(policy):
         if not (law >= 0).all() or abs(law.sum() - 1) > 1e-6:
-            raise BadInput(f"policy at step {h + 1} is no distribution over subgoals: {law.tolist()}")
+            raise BadInput(
+                f"policy at step {h + 1} is no distribution over subgoals: expected numbers that are not negative and "
+                f"sum to 1, found {law.tolist()}"
+            )
+
+
+def observation_law(beliefs: Beliefs, policy: Float[np.ndarray, "H G"], latent: int) -> Float[np.ndarray, "O ..."]:
+    """P_z(o_1, ..., o_{H+1}) under a policy that looks at the step only, for one latent: an axis an observation.
+
+    The subgoals are summed out. Raises `BadInput` where a row of the policy is no distribution, or where the law has
+    too many entries, O^(H+1), to be written down.
+
+    >>> from parley.worlds.tabular.treasure import treasure
+    >>> beliefs = Beliefs(treasure(n=4))
+    >>> law = observation_law(beliefs, uniform(beliefs), latent=0)
+    >>> law.shape, float(law.sum().round(12))
+    ((4, 4), 1.0)
+    """
+    _require_laws(beliefs, policy)
+    t = beliefs.tables
+    if (size := len(t.observations) ** (t.horizon + 1)) * len(t.states) > CHUNK:
+        raise BadInput(
+            f"world {t.name!r} has {size:,} sequences of observations over {len(t.states)} states (at most "
+            f"{CHUNK // len(t.states):,} fit): use a shorter horizon or fewer observations"
+        )
+    at = t.initial[latent] * t.emission[latent].T  # O S: the observations so far, and the state
+    for law in policy:
+        moved = at @ np.einsum("g,sgt->st", law, t.transition[latent])
+        at = moved[..., None, :] * t.emission[latent].T
+    found: np.ndarray = at.sum(axis=-1)
+    return found
 
 
 def _affinity(beliefs: Beliefs, policy: np.ndarray, z: int) -> Float[np.ndarray, " others"]:
     """sum over trajectories of sqrt(P_z P_z') for all z' < z, level by level over distinct pairs of beliefs."""
+    if beliefs.levels[-1].prob is None:
+        beliefs.refuse_unstored("exact Hellinger distances, which eta and the classes of latents come from")
     first = beliefs.first_prob
     other, seen = np.nonzero((first[:z] > 0) & (first[z] > 0))
     pairs = np.stack([beliefs.first[z, seen], beliefs.first[other, seen]], axis=1)
     weight = np.sqrt(first[z, seen] * first[other, seen])
     for h, level in enumerate(beliefs.levels):
-        if level.prob is None:
-            _refuse(beliefs, h)
+        assert level.prob is not None
         pairs, merged = np.unique(pairs, axis=0, return_inverse=True)
         weight = np.bincount(merged.ravel(), weights=weight, minlength=len(pairs))
         other = level.latent[pairs[:, 1]]
@@ -77,9 +107,8 @@ def _affinity(beliefs: Beliefs, policy: np.ndarray, z: int) -> Float[np.ndarray,
         ]
         if h + 1 == beliefs.tables.horizon:
             weight = np.concatenate([part.sum(axis=(1, 2)) for part in mass]) if mass else weight
-            return np.bincount(other, weights=weight, minlength=z)
-        if level.child is None:
-            _refuse(beliefs, h + 1)
+            break
+        assert level.child is not None
         found = []
         for i, part in zip(parts, mass, strict=True):
             n, g, o = np.nonzero(part)
@@ -87,12 +116,7 @@ def _affinity(beliefs: Beliefs, policy: np.ndarray, z: int) -> Float[np.ndarray,
             found.append((np.stack([level.child[a, g, o], level.child[b, g, o]], axis=1), part[n, g, o]))
         pairs = np.concatenate([pairs[:0], *(children for children, _ in found)])
         weight = np.concatenate([weight[:0], *(part for _, part in found)])
-    _refuse(beliefs, len(beliefs.levels))
-
-
-def _refuse(beliefs: Beliefs, h: int) -> NoReturn:
-    name = beliefs.tables.name
-    raise BadInput(f"world {name!r} has too many beliefs at step {h + 1} for an exact Hellinger distance")
+    return np.bincount(other, weights=weight, minlength=z)
 
 
 @dataclass(frozen=True)
@@ -128,18 +152,21 @@ def eta(distance: Float[np.ndarray, "Z Z"], classes: Classes) -> float:
     return float(apart.min()) if apart.size else 1.0
 
 
-def require_apart(beliefs: Beliefs, distance: Float[np.ndarray, "Z Z"], classes: Classes) -> None:
+def require_apart(
+    beliefs: Beliefs, distance: Float[np.ndarray, "Z Z"], classes: Classes, name: str = "the exploration policy"
+) -> None:
     """Raise `BadInput`, naming a pair, where a policy cannot tell latents apart that another policy can.
 
-    `distance` is under that policy, `classes` are the latents that no policy can tell apart.
+    `distance` is under that policy, `classes` are the latents that no policy can tell apart, `name` is what the user
+    calls the policy.
     """
     names, first = beliefs.tables.latents, [group[0] for group in classes.members]
     for i, z in enumerate(first):
         for other in first[:i]:
             if distance[z, other] <= SAME:
                 raise BadInput(
-                    f"the exploration policy cannot tell latents {names[other]!r} and {names[z]!r} apart, which other "
-                    "policies can: use policy=uniform, or policy=designed, which tells them apart best"
+                    f"{name} cannot tell latents {names[other]!r} and {names[z]!r} apart, which other policies can: "
+                    "use policy=uniform, or policy=designed, which tells them apart best"
                 )
 
 
@@ -149,8 +176,8 @@ def classes_of(beliefs: Beliefs) -> Classes:
     return merge(hellinger(beliefs, uniform(beliefs)), beliefs.tables.prior)
 
 
-def eta_of(beliefs: Beliefs, policy: Float[np.ndarray, "H G"]) -> float:
+def eta_of(beliefs: Beliefs, policy: Float[np.ndarray, "H G"], name: str = "the exploration policy") -> float:
     """eta of a policy that looks at the step only; `BadInput` names latents that only this policy confuses."""
     distance, classes = hellinger(beliefs, policy), classes_of(beliefs)
-    require_apart(beliefs, distance, classes)
+    require_apart(beliefs, distance, classes, name)
     return eta(distance, classes)

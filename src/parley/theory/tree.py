@@ -45,6 +45,8 @@ class EpisodeTree:
     def __init__(
         self, beliefs: Beliefs, latents: tuple[int, ...], to_the_end: bool = False, max_nodes: int = MAX_NODES
     ) -> None:
+        if beliefs.levels[-1].prob is None:
+            beliefs.refuse_unstored("the tree of its episode")
         self.beliefs, self.latents = beliefs, np.array(latents)
         self.pairs: Int[np.ndarray, "2 P"] = np.array(np.triu_indices(len(latents), 1))
         self.steps: list[Nodes] = []
@@ -52,8 +54,6 @@ class EpisodeTree:
         probs = beliefs.first_prob[self.latents].T  # O C
         self.first, self.first_mass, place, root = self._open(probs, beliefs.first[self.latents].T)
         for h in range(1, beliefs.tables.horizon + 1):
-            if h > len(beliefs.levels) or beliefs.levels[h - 1].prob is None:
-                raise BadInput(f"world {self._name!r} has too many beliefs at step {h} for the tree of its episode")
             self._refuse(h, len(place), max_nodes)
             if h < beliefs.tables.horizon or to_the_end:
                 place, root = self._expand(h, place, root, max_nodes)
