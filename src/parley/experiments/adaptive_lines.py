@@ -225,6 +225,5 @@ def trapped(world: str) -> bool:
     tables = assemble.world(world).tables
     assert tables is not None
     beliefs = assemble.beliefs_of(tables)
-    found = traps(beliefs, classes_of(beliefs), JUDGED)
-    exact = all(e.method == "exact" for e in found.escapes if e.decoding == "greedy")
-    return exact and not found.reveals("greedy")
+    found = traps(beliefs, classes_of(beliefs), JUDGED, decodings=("greedy",))
+    return all(e.method == "exact" for e in found.escapes) and found.reveals("greedy") is False

@@ -12,6 +12,7 @@ from parley.theory.distinguishability import Classes, classes_of, eta_of, unifor
 from parley.theory.traps import traps
 
 POLICIES = ("uniform", "designed", "cheapest")
+NAMED = 5  # groups of merged latents that are named
 
 
 def theory_summary(
@@ -20,7 +21,8 @@ def theory_summary(
     """Classes, c_Z, eta, epsilon and bound of each exploration policy, and traps; plain data for `--json`.
 
     `pretraining_error` is a model's total variation to BAIL, which the bound adds in every episode.
-    Numbers that are infinite or unknown are None; `notes` says why. Raises `BadInput` where the world has no tables.
+    Numbers that are infinite or unknown are None, as is whether a world reveals itself where the runs that were
+    simulated cannot tell; `notes` says why. Raises `BadInput` where the world has no tables.
     """
     if episodes < 1:
         raise BadInput(f"episodes={episodes}: expected at least 1")
@@ -36,8 +38,8 @@ def theory_summary(
     policies = {name: _policy(beliefs, classes, name, episodes, delta_p, notes) for name in POLICIES}
     names = [[tables.latents[z] for z in group] for group in classes.members]
     if any(len(group) > 1 for group in names):
-        notes.append("latents that no policy can tell apart are merged: they have the same value under every policy")
-    trapped = traps(beliefs, classes, episodes, seed).as_json()
+        notes.append(_merged(names))
+    trapped = traps(beliefs, classes, episodes, seed, world_spec).as_json()
     return {
         "world": world_spec,
         "episodes": episodes,
@@ -50,9 +52,29 @@ def theory_summary(
         "gap": {name: policies[name]["gap"] for name in POLICIES[1:]},
         "verdict": trapped["verdict"],
         "reveals_itself": trapped["reveals_itself"],
+        "late_interval": trapped["late_interval"],
         "traps": trapped["escapes"],
         "notes": notes,
     }
+
+
+def _merged(names: list[list[str]]) -> str:
+    """The classes of more than one latent, by name; long lists are shortened."""
+    groups = [group for group in names if len(group) > 1]
+    shown = ["; ".join(_listed([f'"{name}"' for name in group], 3) for group in groups[:NAMED])]
+    shown += [f"and {len(groups) - NAMED:,} more groups"] if len(groups) > NAMED else []
+    same = "latents that no policy can tell apart are merged, as they have the same value under every policy"
+    return f"{same}: {'; '.join(shown)}"
+
+
+def _listed(words: list[str], most: int) -> str:
+    """Joined by commas; of more than `most`, one less and how many there are besides.
+
+    >>> _listed(["a", "b"], 3), _listed(["a", "b", "c"], 3), _listed(list("abcdefg"), 3)
+    ('a and b', 'a, b and c', 'a, b and 5 more')
+    """
+    shown = words if len(words) <= most else [*words[: most - 1], f"{len(words) - most + 1:,} more"]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _policy(

@@ -153,10 +153,9 @@ def _family(world: str, number: int) -> str:
 
 
 def _trapped(spec: str) -> bool:
-    tables = assemble.world(spec).tables
-    assert tables is not None
-    beliefs = assemble.beliefs_of(tables)
-    return not traps(beliefs, classes_of(beliefs), EPISODES).reveals("greedy")
+    """Whether it is certain; where simulated runs cannot tell, a family counts with those that have none."""
+    beliefs = assemble.beliefs_of(_tables(spec))
+    return traps(beliefs, classes_of(beliefs), EPISODES, decodings=("greedy",)).reveals("greedy") is False
 
 
 def _tables(spec: str) -> Any:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from parley.core.text import inert
+from parley.report.folding import Folding
 from parley.report.signatures import Diagnosis
 from parley.report.summary import Summary
 
@@ -21,13 +22,13 @@ def plain(text: str) -> str:
 def summary_table(summaries: Sequence[Summary], title: str) -> Table:
     """One row a run directory: regret with its interval, return, exploration, growth."""
     table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("planner, explorer", overflow="fold")
+    table.add_column("planner, explorer")
     for name in ("runs", "regret of a run", "return", "explored", "growth"):
         table.add_column(name, justify="right", no_wrap=True)
     table.caption = "95% intervals over runs; growth: regret ~ T^growth over the last half"
     for s in summaries:
         table.add_row(
-            plain(s.label),
+            Folding(s.label),
             f"{s.runs} x {s.episodes}",
             s.regret_text,
             f"{s.mean_return:.3f}",
@@ -79,11 +80,12 @@ def runs_table(found: Sequence[Mapping[str, Any]]) -> Table:
     """Run directories: how they ended, and what was run in them."""
     table = Table(title="runs", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for column in ("run", "status", "world", "planner", "explorer", "runs"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, no_wrap=column in ("status", "runs"))
     for one in found:
         size = f"{one['runs']} x {one['episodes']}" if {"runs", "episodes"} <= one.keys() else ""
         texts = [str(one.get(name, "")) for name in ("run", "status", "world", "planner", "explore")]
-        table.add_row(*map(plain, [*texts, size]))
+        run, status, *parts = texts
+        table.add_row(Folding(run), plain(status), *map(Folding, parts), size)
     return table
 
 
@@ -103,14 +105,21 @@ def theory_table(found: Mapping[str, Any]) -> Table:
     """`parley theory`: one row an exploration policy; a dash where a number is unknown or infinite."""
     title = f"{found['world']}: {found['num_classes']} latents that can be told apart, c_Z {_number(found['c_z'])}"
     table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("exploration")
+    table.add_column("exploration", no_wrap=True)
     columns = {"eta": "eta", "cost": "regret of an episode", "epsilon": "epsilon(T)", "bound": "bound at T"}
     for name in columns.values():
         table.add_column(name, justify="right")
     for policy in found["eta"]:
         table.add_row(policy, *(_number(found[key][policy]) for key in columns))
-    error = f"; H^2 T Delta_p is added, Delta_p = {_number(found['delta_p'])}" if found["delta_p"] else ""
-    table.caption = f"T = {found['episodes']}; the constants of the bound, which the paper leaves open, are 1{error}"
+    # Short lines: a caption is folded at the width of its table.
+    lines = [f"T = {found['episodes']:,}; the bound's constants, open in the paper, are 1"]
+    if found["delta_p"]:
+        lines.append(f"H^2 T Delta_p is added, Delta_p = {_number(found['delta_p'])}")
+    followed = min(escape["episodes"] for escape in found["traps"])
+    if followed < found["episodes"]:
+        lines.append(f"planners were simulated for the first {followed:,} episodes only")
+    table.caption = "\n".join(lines)
+    table.caption_justify = "left"
     return table
 
 
@@ -158,10 +167,10 @@ def findings_table(findings: Sequence[Mapping[str, Any]]) -> Table:
 def diagnoses_table(found: Mapping[Path, Diagnosis]) -> Table:
     """What is wrong with each run, and why."""
     table = Table(title="diagnosis", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("run", overflow="fold")
+    table.add_column("run")
     table.add_column("signature", no_wrap=True)
     table.add_column("because", overflow="fold")
     for out, one in found.items():
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in one.statistics.items())
-        table.add_row(plain(str(out)), one.signature, plain(f"{one.because} ({numbers})"))
+        table.add_row(Folding(str(out)), one.signature, plain(f"{one.because} ({numbers})"))
     return table

@@ -94,12 +94,18 @@ def _episode(
 class Fate:
     """What becomes of a planner under one true latent, from the prior, in `episodes` episodes."""
 
-    escape: float  # expected number of them that cost more than PAYS; inf where some are paid for ever
+    paying: float  # expected number of them that cost more than PAYS
+    paying_spread: float  # standard deviation of that number
     cost: float  # expected regret
     late: float  # expected regret an episode in the last tenth of them
     stuck: float  # probability of paying for ever
     belief: Float[np.ndarray, " C"]  # in which most is lost in the end
     spread: float  # standard deviation of a run's regret, each episode charged what its belief makes it lose
+
+    @property
+    def escape(self) -> float:
+        """`paying`, where there is an end to it; inf where some episodes are paid for ever."""
+        return np.inf if self.stuck > 1e-9 else self.paying
 
 
 def fate(found: Chain, c: int, episodes: int) -> Fate:
@@ -113,14 +119,15 @@ def fate(found: Chain, c: int, episodes: int) -> Fate:
     stuck = _stuck(move, pays)
     last = max(1, episodes // 10)
     cost, before = (float(total(move, loss, n)[0]) for n in (episodes, episodes - last))
-    escape = np.inf if stuck > 1e-9 else float(total(move, pays.astype(float), episodes)[0])
+    paying = float(total(move, pays.astype(float), episodes)[0])
     end = np.linalg.matrix_power(move, episodes)[0]
     worst = int(np.argmax(end * loss)) if (end * loss).max() > 0 else int(np.argmax(end))
-    return Fate(escape, cost, (cost - before) / last, stuck, found.belief[worst], _spread(move, loss, episodes))
+    spread, paying_spread = (_spread(move, counted, episodes) for counted in (loss, pays.astype(float)))
+    return Fate(paying, paying_spread, cost, (cost - before) / last, stuck, found.belief[worst], spread)
 
 
 def _spread(move: Float[np.ndarray, "m m"], loss: Float[np.ndarray, " m"], episodes: int) -> float:
-    """Standard deviation, from state 0, of what a run loses: first and second moments, backwards."""
+    """Standard deviation, from state 0, of what a run loses (or counts): first and second moments, backwards."""
     mean, square = np.zeros(len(loss)), np.zeros(len(loss))
     for _ in range(episodes):
         later = move @ mean
