@@ -249,16 +249,41 @@ def test_delusion_keeps_what_the_planner_believes():
 
 
 def test_traps():
-    def make(factor, noise):
+    def make(factor, noise, longer=1.0):
         def made(c, rng):
-            cost = traps_measured.predicted(c).cost
-            return spread(c, factor * cost, noise * (cost + 0.1), rng).sum(axis=1, keepdims=True) * [1, 0]
+            said = traps_measured.predicted(c)
+            means = np.array([factor * said.cost, longer * said.paying])
+            return means + noise * (means + 0.1) * rng.normal(size=(c.runs, 2))
 
         return made
 
     assert verdict(traps_measured, make(1.0, 0.01)) == SUPPORTED
     assert verdict(traps_measured, make(1.5, 0.01)) == NOT_SUPPORTED
     assert verdict(traps_measured, make(1.1, 3.0)) == UNDECIDED
+    assert verdict(traps_measured, make(1.0, 0.01, longer=1.5)) == NOT_SUPPORTED  # the escape time counts
+    assert verdict(traps_measured, make(1.0, 0.3, longer=1.1)) == UNDECIDED
+
+
+def test_one_refuted_cell_refutes_traps_however_noisy_another_is():
+    cells = traps_measured.cells(True)
+    kept = []
+    for i, c in enumerate(cells):
+        said, rng = traps_measured.predicted(c), np.random.default_rng(i)
+        means = np.array([said.cost, said.paying]) * (2 if i == 1 else 1)
+        kept.append(means + (5 * (means + 0.1) if i == 2 else 0) * rng.normal(size=(c.runs, 2)))
+    assert traps_measured.analyse(cells, kept).verdict == NOT_SUPPORTED
+
+
+def test_traps_that_are_never_escaped_are_held_against_all_their_episodes():
+    cells = [c for c in traps_measured.cells(True) if c.world == "traps"]
+    assert [c.latent for c in cells] == ["0", "3"] and {c.planner for c in cells} == {"exact:decode=greedy"}
+    usual, rare = map(traps_measured.predicted, cells)
+    assert (rare.escape, rare.paying, rare.stuck) == (np.inf, 200, 1) and usual.paying == 0
+    kept = [traps_measured.measure(c, lambda *said: None) for c in cells]
+    finding = traps_measured.analyse(cells, kept)
+    row = finding.rows[1]
+    assert row["method"] == "exact" and row["never_escaped"] == 1 and row["escape_interval"] == [200, 200]
+    assert row["predicted_escape"] == 200 and row["for_ever"] == 1 and finding.verdict == SUPPORTED
 
 
 def test_prior_coverage():

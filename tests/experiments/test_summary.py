@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from parley.core.errors import BadInput
-from parley.experiments.summary import theory_summary
+from parley.experiments.summary import _merged, theory_summary
 from parley.report.tables import theory_table
 
 
@@ -21,6 +21,11 @@ def test_treasure():
     assert found["bound"]["designed"] == pytest.approx(math.sqrt(10_000 * log))
     # Uniform: fifteen sixteenths of a miss under z_1; a sixteenth of the first chest under the others.
     assert found["cost"]["uniform"] == pytest.approx(1 / 32 * 0.5 * 15 / 16 + 31 / 32 * 0.5 / 16)
+    assert found["notes"][0].endswith(
+        'chest 1, taste for chest 2", "nothing in chest 1, taste for chest 3" and 13 more'
+    )
+    late = found["late_interval"]  # exact: no width
+    assert late["greedy"] == pytest.approx([0.5, 0.5]) and late["sample"] == pytest.approx([0, 0])
     assert found["gap"]["designed"] < 1e-9 and found["notes"][0].startswith("latents that no policy can tell apart")
     assert found["reveals_itself"] == {"greedy": False, "sample": True} and '"gold in chest 1"' in found["verdict"]
 
@@ -33,6 +38,15 @@ def test_shipped_worlds(world):
     cheap, best = (found["cost"][name] / found["eta"][name] for name in ("cheapest", "designed"))
     assert cheap <= best + 1e-6
     assert found["verdict"].startswith(world)
+
+
+def test_every_group_of_merged_latents_is_named_but_not_without_end():
+    assert _merged([["a"], ["b", "c"], list("defgh")]).endswith(': "b" and "c"; "d", "e" and 3 more')
+    assert _merged([[f"{i}", f"{i}'"] for i in range(7)]).endswith('"4" and "4\'"; and 2 more groups')
+
+
+def test_the_sentence_calls_the_world_as_it_was_asked_for():
+    assert theory_summary("treasure:n=8", 100)["verdict"].startswith("treasure:n=8 does not reveal itself: ")
 
 
 def test_without_scipy_the_rest_is_still_told(monkeypatch):

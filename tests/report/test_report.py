@@ -19,7 +19,7 @@ from parley.report.bars import Bars
 from parley.report.page import report_page
 from parley.report.searches import shown_search
 from parley.report.summary import Curves, late_slope, reading
-from parley.report.tables import proposal_lines, summary_table
+from parley.report.tables import proposal_lines, runs_table, summary_table
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.world_file import dump_world
 
@@ -145,6 +145,19 @@ def test_bars_fit_eighty_columns():
     lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue()).replace("\r", "\n").splitlines()
     last = [line for line in lines if "64/8192" in line][-1]
     assert re.search(r"^household: transformer.*64/8192 +regret 0\.250 explored 100% +[-0-9:]+ *$", last), last
+
+
+def test_long_names_fold_where_they_come_apart(tmp_path):
+    explore = "epsilon-greedy:epsilon=theory,policy=designed"
+    config = RunConfig("treasure:n=8", "exact", explore, episodes=20, runs=2)
+    run(config, tmp_path / "r")
+    listed = {"run": "runs/first", "status": "finished", **vars(config)}
+    for table in (summary_table([Curves.read(tmp_path / "r").summary()], "treasure"), runs_table([listed])):
+        console = Console(width=80, file=io.StringIO())
+        console.print(table)
+        said = console.file.getvalue()
+        assert all(whole in said for whole in ("epsilon-greedy:", "epsilon=theory,", "policy=designed"))
+        assert explore not in said  # it does not fit, and nothing is left out or cut off
 
 
 def test_one_run_has_no_interval(tmp_path):

@@ -112,3 +112,17 @@ def test_theory(capsys):
     assert cli.main(["theory", "shortcut"]) == 0
     assert "the back door is open" in " ".join(capsys.readouterr().out.split())
     assert cli.main(["theory", "shortcut", "--episodes", "0"]) == 2
+
+
+def test_theory_in_words(capsys):
+    assert cli.main(["theory", "treasure:n=8"]) == 0
+    said = capsys.readouterr().out
+    words = " ".join(said.split())
+    assert "treasure:n=8 does not reveal itself" in words and "(and 6 that cannot be told from it)" in words
+    assert '"nothing in chest 1, taste for chest 2", "nothing in chest 1, taste for chest 3" and 5 more' in words
+    assert "T = 1,000; the bound's constants, open in the paper, are 1\n" in "\n".join(map(str.strip, said.splitlines()))
+    assert "simulated" not in words
+    assert cli.main(["theory", "traps", "--episodes", "10000"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "T = 10,000; " in words and "planners were simulated for the first 200 episodes only" in words
+    assert "simulated: the first 200 of T = 10,000 episodes" in words

@@ -10,10 +10,12 @@ from parley.core.errors import BadInput
 from parley.core.said import decode
 from parley.core.tables import Tables
 from parley.planners.exact import ExactPlanner
+from parley.theory import escapes
 from parley.theory.beliefs import Beliefs
 from parley.theory.chains import chain, fate, total
 from parley.theory.distinguishability import classes_of
-from parley.theory.simulate import simulate
+from parley.theory.limits import lower_limit, upper_limit
+from parley.theory.simulate import SETTLED, most_lost, simulate
 from parley.theory.traps import traps
 from parley.theory.tree import EpisodeTree
 from parley.worlds.tabular.random_family import random_family
@@ -53,9 +55,9 @@ def one(found, latent: str, decoding: str, instruction="any"):
     return next(e for e in rows if instruction in ("any", e.instruction))
 
 
-def traps_of(tables: Tables, episodes: int = 1000, seed: int = 0):
+def traps_of(tables: Tables, episodes: int = 1000, seed: int = 0, **further):
     beliefs = Beliefs(tables)
-    return traps(beliefs, classes_of(beliefs), episodes, seed)
+    return traps(beliefs, classes_of(beliefs), episodes, seed, **further)
 
 
 def exact_chain(tables: Tables, how: str, instructions=(0,)):
@@ -172,12 +174,95 @@ def test_worlds_that_reveal_themselves_say_so_and_planted_ones_do_not():
     assert (
         found.verdict.startswith("household reveals itself: ") and found.reveals("greedy") and found.reveals("sample")
     )
-    assert {e.method for e in found.escapes} == {"simulated"}
+    assert {e.method for e in found.escapes} == {"simulated"} and max(found.late_interval("sample")) <= 0.01
+    assert min(e.runs for e in found.escapes) > 1000  # fewer would prove nothing, where 3.6 can be lost
     assert {e.instruction for e in found.escapes} == {"bring me the mug", "bring me the book", None}
     for planted in ("true", "false"):
         assert traps_of(assemble.world(f"traps:planted={planted}").tables, 200).reveals("greedy") == (
             planted == "false"
         )
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_the_third_answer_where_runs_cannot_tell(seed, monkeypatch):
+    """The mean of 32 runs is below 0.01 with seed 0 and above with seed 2: neither says anything."""
+    monkeypatch.setattr(escapes, "RUNS", 1024)
+    tables = assemble.world("traps").tables
+    beliefs = Beliefs(tables)
+    few = simulate(beliefs, classes_of(beliefs), "sample", (0,), 32, 150, seed).loss[:, :, -15:].mean(axis=(1, 2))
+    assert (few.max() > 0.01) == (seed == 2)
+    found = traps_of(tables, 150, seed)
+    assert found.reveals("sample") is None and found.reveals("greedy") is False
+    low, high = found.late_interval("sample")
+    assert low < 0.01 < high and one(found, "rare", "sample").pays is None
+    assert found.verdict.startswith('traps does not reveal itself: believing "usual 0" or "usual 1", a greedy planner')
+    assert "; cannot tell from 1,024 runs of 150 episodes whether a sampling planner stops paying" in found.verdict
+    alone = traps_of(tables, 150, seed, name="traps:seed=0", decodings=("sample",))
+    assert alone.verdict.startswith("traps:seed=0: cannot tell from 1,024 runs of 150 episodes whether a sampling ")
+    assert "reveal" not in alone.verdict and 'where "rare", an episode at the end costs 0.00' in alone.verdict
+    told = found.as_json()
+    assert told["reveals_itself"] == {"greedy": False, "sample": None}
+    assert told["late_interval"]["sample"] == [low, high]
+    json.dumps(told, allow_nan=False)
+
+
+def test_a_simulation_is_cut_and_says_so():
+    tables = assemble.world("traps").tables
+    found = traps_of(tables, 10_000, name="traps")
+    assert found.verdict.endswith("; simulated: the first 200 of T = 10,000 episodes")
+    assert {e.decoding: e.episodes for e in found.escapes} == {"greedy": 10_000, "sample": 200}
+    assert "simulated" not in traps_of(tables, 150, decodings=("greedy",)).verdict
+
+
+def test_who_stands_for_several_latents_is_said():
+    said = traps_of(treasure(n=8), name="treasure:n=8").verdict
+    others = 'believing "nothing in chest 1, taste for chest 2" (and 6 that cannot be told from it), a greedy planner '
+    assert said.startswith("treasure:n=8 does not reveal itself: " + others + 'never learns "gold in chest 1": 0.5 ')
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 1.0])
+def test_limits_hold_though_large_numbers_are_rare(share):
+    rng, wrong = np.random.default_rng(0), np.zeros(2)
+    for _ in range(200):
+        numbers = (rng.random(150) < share) * 0.9
+        low, high = lower_limit(numbers, 0.025), upper_limit(numbers, 0.025)
+        assert 0 <= low <= numbers.mean() <= high <= 1
+        wrong += (low > 0.9 * share, high < 0.9 * share)
+    assert (wrong <= 200 * 0.025 + 7).all()
+    assert high - low < 0.25
+
+
+def test_no_interval_without_width_from_runs_that_lost_nothing():
+    assert 0.09 < upper_limit(np.zeros(32), 0.025) < 0.13  # exactly, at level 0.025: 1 - 0.025 ** (1 / 32) = 0.109
+    assert upper_limit(np.zeros(400), 0.025) < 0.01
+
+
+def test_no_episode_is_charged_more_than_the_most():
+    for tables in (assemble.world("household").tables, random_family(latents=3, horizon=2, instructions=2, seed=3)):
+        beliefs = Beliefs(tables)
+        classes = classes_of(beliefs)
+        asked = tuple(range(len(tables.instructions)))
+        most = most_lost(beliefs, classes, asked)
+        seen = simulate(beliefs, classes, "sample", asked, 200, 3).loss.max(axis=(1, 2))
+        assert (seen <= most + 1e-12).all() and (most <= tables.horizon**2).all()
+
+
+def test_the_most_is_the_same_where_the_last_beliefs_go_unstored():
+    tables = random_family(latents=3, horizon=3, instructions=2, seed=1)
+    stored, unstored = Beliefs(tables), Beliefs(tables, max_edges=200)
+    assert len(unstored.levels) < len(stored.levels)
+    classes = classes_of(stored)
+    by_belief, by_state = (most_lost(b, classes, (0, 1)) for b in (stored, unstored))
+    assert (by_state >= by_belief - 1e-12).all()
+
+
+def test_a_run_that_is_over_is_left_alone():
+    tables = assemble.world("household").tables
+    beliefs = Beliefs(tables)
+    done = simulate(beliefs, classes_of(beliefs), "sample", (0,), 16, 100)
+    sure = np.array([done.belief[z, :, z] for z in range(9)]) > 1 - SETTLED
+    assert sure.mean() > 0.8 and (done.loss[:, :, -1][sure] == 0).all()
+    assert done.work < 0.3 * 9 * 9 * 16 * 100 * 4
 
 
 def test_the_same_seed_the_same_answer_in_plain_json():

@@ -21,7 +21,7 @@ class Folding:
     def lines(self, width: int) -> list[str]:
         """As many pieces on a line as fit; one that fits on none stands alone.
 
-        >>> Folding("exact, epsilon-greedy:epsilon=theory,policy=designed").lines(22)
+        >>> Folding("exact, epsilon-greedy:epsilon=theory,policy=designed").lines(20)
         ['exact, ', 'epsilon-greedy:', 'epsilon=theory,', 'policy=designed']
         """
         lines = [""]

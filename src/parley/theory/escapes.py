@@ -60,7 +60,7 @@ def exact(
     beliefs: Beliefs, classes: Classes, how: str, instructions: tuple[int, ...], found: Chain, episodes: int
 ) -> Iterator[Escape]:
     """The escapes that a chain says, one for each class of latents that is possible."""
-    for c in np.flatnonzero(classes.prior > 0):
+    for c in _possible(classes):
         f = fate(found, c, episodes)
         yield Escape(
             **_about(beliefs, classes, how, instructions, c, f.belief),
@@ -92,7 +92,7 @@ def simulated(
 
     `share`: this is one of so many simulations of a decoding, which share the work and the level of certainty.
     """
-    episodes, possible = min(episodes, EPISODES), np.flatnonzero(classes.prior > 0)
+    episodes, possible = min(episodes, EPISODES), _possible(classes)
     most = np.maximum(most_lost(beliefs, classes, instructions), PAYS)
     last = max(1, episodes // 10)
     done: list[Simulated] = []
@@ -124,6 +124,10 @@ def simulated(
             late_interval=limits[c],
             stuck=float(still.mean()),
         )
+
+
+def _possible(classes: Classes) -> list[int]:
+    return [c for c, prior in enumerate(classes.prior) if prior > 0]
 
 
 def _limits(late: Float[np.ndarray, " R"], most: float, level: float) -> tuple[float, float]:

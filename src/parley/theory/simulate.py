@@ -75,7 +75,7 @@ def simulate(
 
 
 def most_lost(beliefs: Beliefs, classes: Classes, instructions: tuple[int, ...]) -> Float[np.ndarray, " C"]:
-    """What an episode can be charged at most under each latent: at every step the worst subgoal, at the worst belief."""
+    """What an episode can be charged at most under each latent: at each step the worst subgoal, at the worst belief."""
     latent, tables, asked = [group[0] for group in classes.members], beliefs.tables, list(instructions)
     most = np.zeros(len(latent))
     for h in range(1, tables.horizon + 1):
