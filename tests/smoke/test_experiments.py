@@ -120,7 +120,9 @@ def test_theory_in_words(capsys):
     words = " ".join(said.split())
     assert "treasure:n=8 does not reveal itself" in words and "(and 6 that cannot be told from it)" in words
     assert '"nothing in chest 1, taste for chest 2", "nothing in chest 1, taste for chest 3" and 5 more' in words
-    assert "T = 1,000; the bound's constants, open in the paper, are 1\n" in "\n".join(map(str.strip, said.splitlines()))
+    assert "T = 1,000; the bound's constants, open in the paper, are 1\n" in "\n".join(
+        map(str.strip, said.splitlines())
+    )
     assert "simulated" not in words
     assert cli.main(["theory", "traps", "--episodes", "10000"]) == 0
     words = " ".join(capsys.readouterr().out.split())

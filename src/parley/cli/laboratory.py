@@ -22,7 +22,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("theory", _theory, "what the theory says of a world: eta, epsilon, bound, and traps")
     c.add_argument("world")
-    c.add_argument("--episodes", type=int, default=1000, metavar="T", help="the T of epsilon and bound (default 1000)")
+    c.add_argument(
+        "--episodes", type=int, default=1000, metavar="T", help="the T of epsilon, bound, escapes (default 1000)"
+    )
     c.add_argument("--seed", type=int, default=0)
     c.add_argument(
         "--pretraining-error",

@@ -28,6 +28,7 @@ class Traps:
     def reveals(self, decoding: str) -> bool | None:
         """Whether a planner that decodes so stops paying, whatever the latent; None where the runs cannot tell."""
         pays = [found.pays for found in self.escapes if found.decoding == decoding]
+        assert pays, f"{decoding!r} was not followed"
         return False if True in pays else None if None in pays else True
 
     def late_interval(self, decoding: str) -> tuple[float, float]:
