@@ -11,7 +11,6 @@ blocks of a seed each, which may be run side by side.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
-from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float
@@ -93,7 +92,7 @@ def _more_runs(world: str, seeds: Sequence[int], open_now: Sequence[Judged]) -> 
 
 
 def _judge(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[Judged]:
-    """Every criterion on every world, with intervals that hold together with 95% (Bonferroni).
+    """Every criterion on every world, with intervals that hold together with 95% (Bonferroni; Student's, of few runs).
 
     Look k spends 1 / (k (k + 1)) of the 5%: however often one looks, no more than 5% are spent.
     """
@@ -102,10 +101,9 @@ def _judge(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[J
         by_world.setdefault(config.world, Lines(config.world)).add(config, total)
     criteria = [one for lines in by_world.values() for one in judged(lines)]
     spent = {world: 0.05 / (look * (look + 1)) for world, look in _looks(configs).items()}
-    level = {world: NormalDist().inv_cdf(1 - part / (2 * len(criteria))) for world, part in spent.items()}
     rng = np.random.default_rng(0)
     picks = {world: [lines.pick(rng) for _ in range(BOOTSTRAPS)] for world, lines in by_world.items()}
-    return [one.with_interval(level[one.world], picks[one.world]) for one in criteria]
+    return [one.with_interval(spent[one.world] / len(criteria), picks[one.world]) for one in criteria]
 
 
 def analyse(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Finding:

@@ -24,6 +24,7 @@ from parley.experiments.adaptive_lines import (
     trapped,
 )
 from parley.experiments.base import NOT_SUPPORTED, UNDECIDED, at_least
+from parley.theory.curves import student
 
 LEARNING, PAYING = (GREEDY, SAMPLED, SAMPLING), (DECAY, UNIFORM, DESIGNED)  # whose regret can stop growing, and others
 REFERENCES = LEARNING + PAYING
@@ -105,8 +106,11 @@ class Judged:
     def regret(self, pick: Pick | None = None) -> float:
         return self.lines_of.score(self.mine, self.episodes, self.worst, pick)
 
-    def with_interval(self, level: float, picks: Sequence[Pick]) -> "Judged":
-        return replace(self, half=level * float(np.std([self.bound(pick) - self.regret(pick) for pick in picks])))
+    def with_interval(self, alpha: float, picks: Sequence[Pick]) -> "Judged":
+        """The interval left with probability `alpha`: Student's, of the fewest runs of a line that it is made of."""
+        runs = min(self.lines_of.runs(*line) for line in self.lines)
+        spread = np.std([self.bound(pick) - self.regret(pick) for pick in picks]) * np.sqrt(runs / (runs - 1))
+        return replace(self, half=student(1 - alpha, runs - 1) * float(spread))
 
     @property
     def margin(self) -> float:

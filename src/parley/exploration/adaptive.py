@@ -155,7 +155,8 @@ class AdaptiveExplorer:
             best[some] = np.where(better, gain[which, each], best[some])
             weights[some] = np.where(better[:, None], tilted[which, each], weights[some])
         chosen = best > IDLE
-        ratio = np.where(b > 0, weights / np.where(b > 0, b, 1.0), 0.0)
+        alive = b > TINY  # the others are as good as given up: the quotient would overflow
+        ratio = np.where(alive, weights / np.where(alive, b, 1.0), 0.0)
         self.tilt[rows] = np.where(chosen[:, None], ratio, 1.0) @ self.home
         self.trial[rows] = chosen
         self.dismissed[rows] = np.where((chosen | waits)[:, None], -1.0, b)
