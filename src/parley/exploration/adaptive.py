@@ -155,9 +155,7 @@ class AdaptiveExplorer:
             best[some] = np.where(better, gain[which, each], best[some])
             weights[some] = np.where(better[:, None], tilted[which, each], weights[some])
         chosen = best > IDLE
-        alive = b > TINY  # the others are as good as given up: the quotient would overflow
-        ratio = np.where(alive, weights / np.where(alive, b, 1.0), 0.0)
-        self.tilt[rows] = np.where(chosen[:, None], ratio, 1.0) @ self.home
+        self.tilt[rows] = np.where(chosen[:, None], _ratio(weights, b), 1.0) @ self.home
         self.trial[rows] = chosen
         self.dismissed[rows] = np.where((chosen | waits)[:, None], -1.0, b)
 
@@ -183,3 +181,9 @@ class AdaptiveExplorer:
         if self.owns:
             self.reader.restore(state)
         self.asked, self.dismissed = state["asked"].copy(), state["dismissed"].copy()
+
+
+def _ratio(weights: Float[np.ndarray, "R C"], b: Float[np.ndarray, "R C"]) -> Float[np.ndarray, "R C"]:
+    """What turns beliefs b into a trial's; beliefs below TINY are as good as given up: the quotient would overflow."""
+    alive = b > TINY
+    return np.where(alive, weights / np.where(alive, b, 1.0), 0.0)
