@@ -184,7 +184,7 @@ class Shuffled:
         return Choice(order[found.index], found.explored, law)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)  # of all worlds, lines and lengths: asked for again at every look
 def floor(world: str, key: Key, episodes: int) -> Float[np.ndarray, " C"] | None:
     """What the exploration episodes of an epsilon-greedy line cost under each class; None where epsilon would be 1."""
     scene = assemble.Scene(world, assemble.world(world), np.zeros(1, int), episodes)

@@ -30,7 +30,12 @@ LEARNING, PAYING = (GREEDY, SAMPLED, SAMPLING), (DECAY, UNIFORM, DESIGNED)  # wh
 REFERENCES = LEARNING + PAYING
 LADDER = (100, 1_000, 10_000, 100_000)  # episodes for which a reference is run, ever longer
 
-Pick = dict[int, Int[np.ndarray, " R"]]  # of each seed, runs drawn with replacement
+
+@dataclass(frozen=True, eq=False)  # known by identity
+class Pick:
+    """Of each seed, runs drawn with replacement."""
+
+    runs: dict[int, Int[np.ndarray, " R"]]
 
 
 class Lines:
@@ -39,9 +44,11 @@ class Lines:
     def __init__(self, world: str) -> None:
         self.world, self.prior = world, apart(world)[1]
         self.totals: dict[tuple[Key, int], dict[int, Float[np.ndarray, "C R"]]] = {}
+        self._known: dict[tuple[Key, int, Pick | None], Float[np.ndarray, " C"]] = {}
 
     def add(self, config: RunConfig, totals: Float[np.ndarray, "R 1"]) -> None:
         key = (config.planner, config.explore), config.episodes
+        self._known.clear()
         self.totals.setdefault(key, {})[config.seed] = totals[:, 0].reshape(-1, 1 if len(totals) == 1 else self.num).T
 
     @property
@@ -51,7 +58,7 @@ class Lines:
     def pick(self, rng: np.random.Generator) -> Pick:
         """Runs drawn with replacement, alike for all lines."""
         sizes = {seed: totals.shape[1] for of in self.totals.values() for seed, totals in of.items() if totals.size > 1}
-        return {seed: rng.integers(0, size, size) for seed, size in sizes.items()}
+        return Pick({seed: rng.integers(0, size, size) for seed, size in sizes.items()})
 
     def reached(self, key: Key, episodes: int) -> int:
         """The most episodes, up to `episodes`, for which a line was run; 0 where it was not."""
@@ -67,15 +74,22 @@ class Lines:
         """Bayes regret or its worst case over z in so many episodes, or a lower bound; inf where there is no line."""
         reached = self.reached(key, episodes)
         if reached:
-            blocks = self.totals[key, reached]
-            kept = [block if pick is None else block[:, pick[seed]] for seed, block in blocks.items()]
-            means = np.concatenate(kept, axis=1).mean(axis=1)
+            means = self._means(key, reached, pick)
         else:
             least = floor(self.world, key, episodes) if key in PAYING else None
             if least is None:
                 return np.inf
             means = least
         return float(means[self.prior > 0].max() if worst else self.prior @ means)
+
+    def _means(self, key: Key, reached: int, pick: Pick | None) -> Float[np.ndarray, " C"]:
+        """Asked for by many criteria: worked out once."""
+        found = self._known.get((key, reached, pick))
+        if found is None:
+            blocks = self.totals[key, reached]
+            kept = [block if pick is None else block[:, pick.runs[seed]] for seed, block in blocks.items()]
+            found = self._known[key, reached, pick] = np.concatenate(kept, axis=1).mean(axis=1)
+        return found
 
     def best(self, keys: Sequence[Key], episodes: int, worst: bool, pick: Pick | None = None) -> tuple[float, Key]:
         """The least of several lines, and which it is."""
