@@ -123,10 +123,9 @@ class _Watch:
             return None
         if isinstance(explorer, GuardedExplorer) and (explorer.since >= 0).any():
             return None  # a floor of forced exploration
-        belief, remaining = cohort.planner.posterior @ self.home, self.config.episodes - record.episode - 1
-        posterior = belief
-        lossless = belief[np.arange(len(belief)), self.truth] > 1 - SETTLED  # whatever it still tries is as good
-        rows, rest = np.flatnonzero(~lossless), np.zeros(belief.shape)
+        posterior, remaining = cohort.planner.posterior @ self.home, self.config.episodes - record.episode - 1
+        lossless = posterior[np.arange(len(posterior)), self.truth] > 1 - SETTLED  # whatever it still tries is as good
+        rows, rest = np.flatnonzero(~lossless), np.zeros(posterior.shape)
         if not len(rows):
             return rest[:, 0]
         if self.config.explore == "posterior-sampling":
@@ -138,7 +137,7 @@ class _Watch:
             found = Rest.of(told, belief, self.truth[rows])
             quiet, lossless = inner.rests(remaining)[rows], found.harmless
         else:
-            belief, how = belief[rows], cohort.planner.decode if self.config.explore == "none" else "greedy"
+            belief, how = posterior[rows], cohort.planner.decode if self.config.explore == "none" else "greedy"
             told = (self.trials.imitate(belief, w, how) for w in range(self.num_w))
             found = Rest.of(told, belief, self.truth[rows])
             quiet = (record.episode + 1 - self.still_since >= QUIET)[rows] | (self.config.explore == "none")
