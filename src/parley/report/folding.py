@@ -1,6 +1,7 @@
-"""Long names in narrow columns: folded after commas, colons and slashes, where they come apart, not within words."""
+"""Long names in narrow columns: folded after commas, colons and slashes, or else hyphens, not within words."""
 
 import re
+from itertools import chain
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from parley.core.text import inert
 
+HYPHENS = re.compile(r"[^-]*-+|[^-]+")
 PIECES = re.compile(r"\(?/?(?:[^\s,:/]*[\s,:/]+|[^\s,:/]+)")
 
 
@@ -19,13 +21,16 @@ class Folding:
         self.pieces = PIECES.findall(self.name) or [""]
 
     def lines(self, width: int) -> list[str]:
-        """As many pieces on a line as fit; one that fits on none stands alone.
+        """As many pieces on a line as fit; one that fits on none comes apart at its hyphens, or stands alone.
 
         >>> Folding("exact, epsilon-greedy:epsilon=theory,policy=designed").lines(20)
         ['exact, ', 'epsilon-greedy:', 'epsilon=theory,', 'policy=designed']
+        >>> Folding("adaptive-proposals").lines(13)
+        ['adaptive-', 'proposals']
         """
         lines = [""]
-        for piece in self.pieces:
+        wide = [p for p in self.pieces if Text(p.rstrip()).cell_len > width]
+        for piece in chain.from_iterable(HYPHENS.findall(p) if p in wide else [p] for p in self.pieces):
             fits = Text(lines[-1] + piece.rstrip()).cell_len <= width
             lines = [*lines[:-1], lines[-1] + piece] if fits or not lines[-1] else [*lines, piece]
         return lines
