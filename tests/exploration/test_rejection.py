@@ -7,6 +7,7 @@ import pytest
 
 from parley import assemble
 from parley.core.draws import Draws
+from parley.core.errors import BadInput
 from parley.core.said import Menu, Moment, Opening, Outcome, Proposal
 from parley.exploration.adaptive import AdaptiveExplorer
 from parley.exploration.explorers import NoExploration, uniform_policy
@@ -99,6 +100,14 @@ def test_by_name_too_the_model_is_watched(spec, planner):
         explorer = assemble.explorer(spec, scene)
         run(shortcut(noise=noise), made, rows, 30, explorer)
         assert (explorer.since >= 0).mean() == float(wrong)
+
+
+def test_a_snapshot_of_before_the_test_is_refused_in_a_sentence():
+    explorer, bare = GuardedExplorer(ProposalsExplorer(), None, uniform_policy), ProposalsExplorer()
+    for one in (explorer, bare):
+        one.start(Draws(0, 2), 10, 3)
+    with pytest.raises(BadInput, match="start it anew"):
+        explorer.restore(bare.snapshot())
 
 
 def test_a_planner_that_foretells_nothing_is_not_watched():

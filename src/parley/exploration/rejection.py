@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from parley.core.codes import Codes, one_line
 from parley.core.draws import Draws
+from parley.core.errors import BadInput
 from parley.core.roles import Explorer, State
 from parley.core.rows import row_count, whole_sum
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal
@@ -143,6 +144,11 @@ class GuardedExplorer:
         return {**flat, "since": self.since}
 
     def restore(self, state: State) -> None:
+        if "since" not in state:
+            raise BadInput(
+                "the run's snapshot holds no sequential test, which its explorer now has: it was begun by an earlier "
+                "version; start it anew in another directory (its log stays readable)"
+            )
         self.since = state["since"].copy()
         self.inner.restore(_part(state, "inner."))
         self.bets.restore(_part(state, "bets."))
