@@ -30,6 +30,7 @@ from parley.experiments import (
     unseen_worlds,
     world_model,
     world_model_regret,
+    wrong_model,
 )
 from parley.experiments.adaptive_lines import trapped
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -231,6 +232,46 @@ def test_delusion():
     assert verdict(delusion, make(0.1, 0.0)) == NOT_SUPPORTED  # no less is believed
     assert verdict(delusion, make(0.1, 0.52)) == UNDECIDED
     assert verdict(delusion, make(0.01, 0.9, noise=1.0)) == UNDECIDED
+
+
+def test_wrong_model():
+    """A watched explorer's regret must bend, an unwatched one's must not; worlds beside the claim decide nothing."""
+
+    def make(watched, unwatched, losing=9):
+        def made(c, rng):
+            power = watched if c.explore in wrong_model.WATCHED else unwatched
+            power = power if (c.world, c.latent) in wrong_model.TRAPPED else 1.0
+            regret = power * np.arange(1, c.episodes + 1) ** (power - 1.0) * rng.exponential(size=(c.runs, 1))
+            regret[:-losing] = 0.0
+            return np.column_stack([np.full(c.runs, -1 if ":" in c.explore else 60), regret])
+
+        return made
+
+    assert verdict(wrong_model, make(0.5, 1.0)) == SUPPORTED
+    assert verdict(wrong_model, make(1.0, 1.0)) == NOT_SUPPORTED
+    assert verdict(wrong_model, make(0.5, 0.5)) == NOT_SUPPORTED
+    assert verdict(wrong_model, make(0.5, 1.0, losing=1)) == UNDECIDED  # many a resample has none that loses
+    shown = [RunConfig("household", explore="adaptive", episodes=100, runs=8, latent="each")]
+    cells = [*wrong_model.cells(True), *shown]
+    rng = np.random.default_rng(0)
+    finding = wrong_model.analyse(cells, [make(0.5, 1.0)(c, rng) for c in cells])
+    assert finding.verdict == SUPPORTED and finding.rows[-1]["grows"] == "linear"
+
+
+def test_wrong_model_is_wrong_and_is_rejected_where_it_is_watched():
+    tables = assemble.world("shortcut:jam=0.3").tables
+    believed = wrong_model.overconfident(tables)
+    assert believed.transition.max(axis=-1).min() > 0.92 and tables.transition.max(axis=-1).min() == 0.7
+    watched, _, unwatched, _ = (replace(c, episodes=150, runs=32) for c in wrong_model.cells(True)[:4])
+    kept = [wrong_model.measure(c, lambda *said: None) for c in (watched, unwatched)]
+    assert {k.shape for k in kept} == {(32, 151)}
+    assert (kept[0][:, 0] > 0).mean() > 0.9 and (kept[1][:, 0] == -1).all()
+    rows = wrong_model.analyse([watched, unwatched], kept).rows
+    assert rows[0]["rejected"] > 0.9 and rows[1]["median_episode_of_rejection"] is None
+    # Regret is by the world's own tables: whatever is believed of the jamming, the corridor pays 0.7, and the door 0.7
+    # at once, else what a second and a third try are worth.
+    walks = wrong_model.measure(replace(watched, explore="none", episodes=3), lambda *said: None)
+    np.testing.assert_allclose(walks[:, 1:], 0.7 + 0.3 * (0.7 * 0.7 + 0.3 * 0.7 * 0.4) - 0.7, atol=1e-12)
 
 
 def test_delusion_keeps_what_the_planner_believes():

@@ -102,6 +102,23 @@ def test_by_name_too_the_model_is_watched(spec, planner):
         assert (explorer.since >= 0).mean() == float(wrong)
 
 
+@pytest.mark.parametrize("spec", ["adaptive", "adaptive-proposals"])
+def test_the_share_of_false_alarms_is_an_argument(spec):
+    """Where none is allowed, no model is rejected, however wrong; what is no share is refused."""
+    world, rows = assemble.world("shortcut"), np.zeros(16, dtype=int)
+    scene = assemble.Scene("shortcut", world, rows, 30)
+    made = assemble.planner("exact", scene)
+    rejected = []
+    for share in (0, 1e-3, 0.5):
+        explorer = assemble.explorer(f"{spec}:false_alarm={share}", scene)
+        run(shortcut(noise=0.9), made, rows, 30, explorer)
+        rejected.append(np.where(explorer.since < 0, 99, explorer.since).mean())
+    assert rejected[0] == 99 > rejected[1] > rejected[2]
+    for bad in ("1", "-0.1", "nan"):
+        with pytest.raises(BadInput, match=r"false_alarm=.*expected the share of runs"):
+            assemble.explorer(f"{spec}:false_alarm={bad}", scene)
+
+
 def test_a_snapshot_of_before_the_test_is_refused_in_a_sentence():
     explorer, bare = GuardedExplorer(ProposalsExplorer(), None, uniform_policy), ProposalsExplorer()
     for one in (explorer, bare):

@@ -18,7 +18,7 @@ from parley.exploration.explorers import (
 )
 from parley.exploration.optimal import OptimalExplorer
 from parley.exploration.proposals import ProposalsExplorer
-from parley.exploration.rejection import Believer, GuardedExplorer
+from parley.exploration.rejection import FALSE_ALARM, Believer, GuardedExplorer
 from parley.planners.exact import ExactPlanner, PosteriorSamplingPlanner
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import classes_of
@@ -43,7 +43,13 @@ def epsilon_greedy(
     return EpsilonGreedy(schedule(float(epsilon), power), per, found.policy, found.listener)
 
 
-def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5, between: str = "posterior") -> Explorer:
+def adaptive(
+    scene: Scene,
+    prudence: float = 2.0,
+    caution: float = 0.5,
+    between: str = "posterior",
+    false_alarm: float = FALSE_ALARM,
+) -> Explorer:
     beliefs = scene.beliefs
     if not 0 < prudence < inf:
         raise BadInput(
@@ -61,7 +67,16 @@ def adaptive(scene: Scene, prudence: float = 2.0, caution: float = 0.5, between:
     reader = mine if shared and isinstance(mine, ExactPlanner) else ExactPlanner(beliefs)
     classes, trials = classes_of(beliefs), trials_of(beliefs)
     found = AdaptiveExplorer(beliefs, classes, trials, reader, prudence, caution, obeys, owns=not shared)
-    return GuardedExplorer(found, found, uniform_policy)
+    return GuardedExplorer(found, found, uniform_policy, _share(false_alarm))
+
+
+def _share(false_alarm: float) -> float:
+    if not 0 <= false_alarm < 1:
+        raise BadInput(
+            f"false_alarm={false_alarm}: expected the share of runs in which a right model may be rejected, at least "
+            "0 (then a wrong one is never rejected either, and nothing is forced) and below 1"
+        )
+    return false_alarm
 
 
 @lru_cache(maxsize=8)
@@ -70,12 +85,12 @@ def trials_of(beliefs: Beliefs) -> Trials:
     return Trials(beliefs, classes_of(beliefs))
 
 
-def adaptive_proposals(scene: Scene, patience: float = 2.0) -> Explorer:
+def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float = FALSE_ALARM) -> Explorer:
     if not 0 < patience < inf:
         raise BadInput(f"patience={patience}: expected a positive finite number of trials")
-    found = ProposalsExplorer(patience)
+    found, share = ProposalsExplorer(patience), _share(false_alarm)
     if isinstance(scene.planner, Believer):
-        return GuardedExplorer(found, scene.planner, uniform_policy)
+        return GuardedExplorer(found, scene.planner, uniform_policy, share)
     return found
 
 

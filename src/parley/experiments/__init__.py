@@ -24,6 +24,7 @@ from parley.experiments import (
     unseen_worlds,
     world_model,
     world_model_regret,
+    wrong_model,
 )
 from parley.experiments.base import Experiment
 
@@ -38,6 +39,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         adaptive_proposals,
         traps_measured,
         delusion,
+        wrong_model,
         prior_coverage,
         pretraining_error,
         demo_ratio,

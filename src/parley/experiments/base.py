@@ -17,6 +17,7 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.roles import Explorer, Planner
 from parley.core.said import EpisodeRecord
+from parley.core.tables import Tables
 from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
 from parley.theory.regret import regret_meter
@@ -140,10 +141,12 @@ def expected_regret(
     turns: Int[np.ndarray, " Z"] | None = None,
     kept: InMemory | None = None,
     around: Callable[[Explorer], Explorer] | None = None,
+    believed: Tables | None = None,
 ) -> Float[np.ndarray, "R T"]:
     """Expected regret of every run and episode of one cell, all runs in one cohort; latents `turns` in turn, if given.
 
-    The explorer is wrapped in `around`, if given.
+    The explorer is wrapped in `around`, if given. Planner and explorer take `believed`, if given, for the world's
+    tables; what counts as regret is by the world's own.
 
     `early` says after an episode what each run will lose in all that remain, or None while that is not known; once it
     is, the cell ends, and this is its last column.
@@ -153,6 +156,9 @@ def expected_regret(
         raise BadInput(f"world {config.world!r} has no exact tables: this experiment needs them")
     latents = assemble.draw_latents(world, draws, config.latent) if turns is None else np.resize(turns, config.runs)
     scene = assemble.Scene(config.world, world, latents, config.episodes)
+    meter = regret_meter(scene.beliefs, latents, world, draws)
+    if believed:
+        scene.beliefs = assemble.beliefs_of(believed)
     planner = kept.planner = assemble.planner(config.planner, scene)
     explorer = assemble.explorer(config.explore, scene)
 
@@ -171,7 +177,7 @@ def expected_regret(
         instructions=assemble.Schedule(config.instructions, world.instructions, draws),
         num_episodes=config.episodes,
         horizon=world.horizon,
-        meter=regret_meter(scene.beliefs, latents, world, draws),
+        meter=meter,
         forbidden=world.tables.forbidden,
         on_episode=after,
     )

@@ -8,6 +8,7 @@ probability at most 1 in 1,000 (Ville 1939). The model is rejected when all its 
 
 from collections.abc import Callable
 from itertools import repeat
+from math import inf, log
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -25,7 +26,10 @@ FALSE_ALARM = 1 / 1000  # probability over a whole run, at most
 
 
 class Bets:
-    """Wealth of the bets against each hypothesis, of B runs."""
+    """Wealth of the bets against each hypothesis, of B runs; at `false_alarm` = 0 none is ever rejected."""
+
+    def __init__(self, false_alarm: float = FALSE_ALARM) -> None:
+        self.enough = -log(false_alarm) if false_alarm else inf  # log wealth
 
     def start(self, num_runs: int) -> None:
         self.rows = np.arange(num_runs)
@@ -63,8 +67,8 @@ class Bets:
 
     @property
     def rejected(self) -> Bool[np.ndarray, " B"]:
-        """Runs in which the wealth against every hypothesis has reached 1 / FALSE_ALARM."""
-        return self.least >= -np.log(FALSE_ALARM)
+        """Runs in which the wealth against every hypothesis has reached 1 / `false_alarm`."""
+        return self.least >= self.enough
 
     @property
     def least(self) -> Float[np.ndarray, " B"]:
@@ -106,8 +110,14 @@ class GuardedExplorer:
     theory, which needs no model.
     """
 
-    def __init__(self, inner: Explorer, believer: Believer, policy: Callable[..., np.ndarray]) -> None:
-        self.inner, self.believer, self.bets = inner, believer, Bets()
+    def __init__(
+        self,
+        inner: Explorer,
+        believer: Believer,
+        policy: Callable[..., np.ndarray],
+        false_alarm: float = FALSE_ALARM,
+    ) -> None:
+        self.inner, self.believer, self.bets = inner, believer, Bets(false_alarm)
         self.floor = EpsilonGreedy(self._epsilon, policy=policy)
 
     def _epsilon(self, episode: int) -> Float[np.ndarray, " B"]:
