@@ -13,7 +13,7 @@ def row_max(x: Float[np.ndarray, "*B n"], keepdims: bool = False) -> Float[np.nd
     """The largest entry of each row."""
     if x.shape[-1] > SHORT:
         return x.max(axis=-1, keepdims=keepdims)
-    most = np.ascontiguousarray(np.moveaxis(x, -1, 0)).max(axis=0)
+    most = np.ascontiguousarray(x.transpose(-1, *range(x.ndim - 1))).max(axis=0)
     return most[..., None] if keepdims else most
 
 

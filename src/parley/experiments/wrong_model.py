@@ -60,8 +60,12 @@ def overconfident(tables: Tables) -> Tables:
     def sharper(law: Float[np.ndarray, "... N"]) -> Float[np.ndarray, "... N"]:
         return law**POWER / (law**POWER).sum(axis=-1, keepdims=True)
 
-    laws = {name: sharper(getattr(tables, name)) for name in ("initial", "transition", "emission")}
-    return replace(tables, **laws)
+    return replace(
+        tables,
+        initial=sharper(tables.initial),
+        transition=sharper(tables.transition),
+        emission=sharper(tables.emission),
+    )
 
 
 def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Kept:

@@ -101,13 +101,12 @@ class Curves:
         """Read the episodes that all runs have finished."""
         manifest = readable_manifest(out)
         with reading(out) as reader:
-            returns, explored = reader.episodes("return"), reader.episodes("explored")
-            measure, values = "return", returns
-            for column in ("expected_regret", "regret"):
-                found = reader.episodes(column)
-                if found.size > 0 and not np.isnan(found).any():
-                    measure, values = column.replace("_", " "), found
-                    break
+            returns, explored, values = reader.columns("return", "explored", "expected_regret")
+            measure = "expected regret"
+            if not _known(values):
+                measure, values = "regret", reader.episodes("regret")
+            if not _known(values):
+                measure, values = "return", returns
             doubt = expert_doubt(manifest, reader.episodes("instruction")) if "expert" in manifest else 0.0
         label = label or f"{manifest['config']['planner']}, {manifest['config']['explore']}"
         return cls(label, manifest, measure, values, returns, explored, doubt)
@@ -126,6 +125,10 @@ class Curves:
             float(half[-1]) if runs > 1 else None, self.measure,
             float(self.returns.mean()) if episodes else 0.0, float(self.explored.mean()) if episodes else 0.0, *slope,
         )  # fmt: skip
+
+
+def _known(values: Float[np.ndarray, "R T"]) -> bool:
+    return values.size > 0 and not np.isnan(values).any()
 
 
 def expert_doubt(manifest: dict[str, Any], instructions: np.ndarray) -> Float[np.ndarray, " T"]:
