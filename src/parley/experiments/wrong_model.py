@@ -46,12 +46,15 @@ Kept = Float[np.ndarray, "R 1+T"]  # the first episode after the rejection, or -
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
+    """Where nothing is forced few runs lose, those that give the truth up: so there are more runs there."""
     episodes, runs = (2_000, 128) if quick else (5_000, 256)
-    return [
-        RunConfig(world, "exact:decode=greedy", explore, latent=latent, episodes=episodes, runs=runs)
-        for world, latent in (TRAPPED[:2] if quick else TRAPPED + SHOWN)
-        for explore in (*WATCHED, *UNWATCHED, *(() if quick else (ANYTIME,)))
-    ]
+    found = []
+    for world, latent in TRAPPED[:2] if quick else TRAPPED + SHOWN:
+        for explore in (*WATCHED, *UNWATCHED, *(() if quick else (ANYTIME,))):
+            times = 8 if explore in UNWATCHED and (world, latent) in TRAPPED else 1
+            cell = RunConfig(world, "exact:decode=greedy", explore, latent=latent, episodes=episodes, runs=times * runs)
+            found.append(cell)
+    return found
 
 
 def overconfident(tables: Tables) -> Tables:
@@ -113,7 +116,11 @@ def _row(config: RunConfig, kept: Kept, grows: Growth) -> dict[str, Any]:
     value, low, high = _shown(grows)
     rejected = since[since >= 0]
     row: dict[str, Any] = {"world": config.world, "latent": config.latent, "explore": config.explore}
-    row |= {"regret": float(total.mean()), "half_width": float(1.96 * total.std(ddof=1) / len(total) ** 0.5)}
+    row |= {
+        "runs": config.runs,
+        "regret": float(total.mean()),
+        "half_width": float(1.96 * total.std(ddof=1) / len(total) ** 0.5),
+    }
     row |= {"grows": grows.verdict, "exponent": value, "interval": [low, high], "rejected": len(rejected) / len(since)}
     return row | {"median_episode_of_rejection": float(np.median(rejected)) if len(rejected) else None}
 
