@@ -251,11 +251,13 @@ def test_wrong_model():
     assert verdict(wrong_model, make(1.0, 1.0)) == NOT_SUPPORTED
     assert verdict(wrong_model, make(0.5, 0.5)) == NOT_SUPPORTED
     assert verdict(wrong_model, make(0.5, 1.0, losing=1)) == UNDECIDED  # many a resample has none that loses
-    shown = [RunConfig("household", explore="adaptive", episodes=100, runs=8, latent="each")]
+    shown = [RunConfig("household", explore="adaptive", episodes=100, runs=9, latent="each")]
     cells = [*wrong_model.cells(True), *shown]
     rng = np.random.default_rng(0)
     finding = wrong_model.analyse(cells, [make(0.5, 1.0)(c, rng) for c in cells])
     assert finding.verdict == SUPPORTED and finding.rows[-1]["grows"] == "linear"
+    drawn = wrong_model.figure(cells, [make(0.5, 1.0)(c, rng) for c in cells])
+    assert [text.get_text() for text in drawn.axes[0].get_legend().get_texts()] == [c.explore for c in cells[:4]]
 
 
 def test_wrong_model_is_wrong_and_is_rejected_where_it_is_watched():
@@ -268,6 +270,8 @@ def test_wrong_model_is_wrong_and_is_rejected_where_it_is_watched():
     assert (kept[0][:, 0] > 0).mean() > 0.9 and (kept[1][:, 0] == -1).all()
     rows = wrong_model.analyse([watched, unwatched], kept).rows
     assert rows[0]["rejected"] > 0.9 and rows[1]["median_episode_of_rejection"] is None
+    experts = [c for c in wrong_model.cells(True) if c.planner == wrong_model.EXPERT]
+    assert all((wrong_model.measure(c, lambda *said: None)[:, 1:] == 0).all() for c in experts)
     # Regret is by the world's own tables: whatever is believed of the jamming, the corridor pays 0.7, and the door 0.7
     # at once, else what a second and a third try are worth.
     walks = wrong_model.measure(replace(watched, explore="none", episodes=3), lambda *said: None)
