@@ -3,9 +3,10 @@
 The model is overconfident: every law of the tables that planner and explorer go by is the world's to the third power,
 normalised, as at a temperature of a third. Behind the traps its experts are the right ones all the same. But a door
 that jams a few times all but proves to it that the door is locked, and nothing that it does from then on contradicts
-that; it is the reports that betray the model. Where the experts of such a model are wrong themselves (`random`) no
-exploration helps: what the theory grants an imperfect model is linear in T. Where the world reveals itself
-(`household`) the floor is only a cost.
+that; it is the reports that betray the model. Two worlds are shown beside these. In `random` no exploration helps: its
+experts are a little wrong, and of its latents two are taken for another one, which under such a model explains better
+what is seen; what the theory grants an imperfect model is linear in T. In `household`, which reveals itself, the floor
+is only a cost.
 """
 
 from collections.abc import Callable, Sequence
