@@ -67,16 +67,22 @@ def adaptive(
     reader = mine if shared and isinstance(mine, ExactPlanner) else ExactPlanner(beliefs)
     classes, trials = classes_of(beliefs), trials_of(beliefs)
     found = AdaptiveExplorer(beliefs, classes, trials, reader, prudence, caution, obeys, owns=not shared)
-    return GuardedExplorer(found, found, uniform_policy, _share(false_alarm))
+    return _watched(found, found, false_alarm)
 
 
-def _share(false_alarm: float) -> float:
+def _watched(found: Explorer, believer: object, false_alarm: float) -> Explorer:
+    """The explorer under the sequential test, if anybody foretells what it can be held to.
+
+    At a share of 0 nothing could ever be rejected, so there is no test either.
+    """
     if not 0 <= false_alarm < 1:
         raise BadInput(
             f"false_alarm={false_alarm}: expected the share of runs in which a right model may be rejected, at least "
             "0 (then a wrong one is never rejected either, and nothing is forced) and below 1"
         )
-    return false_alarm
+    if false_alarm and isinstance(believer, Believer):
+        return GuardedExplorer(found, believer, uniform_policy, false_alarm)
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -88,10 +94,7 @@ def trials_of(beliefs: Beliefs) -> Trials:
 def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float = FALSE_ALARM) -> Explorer:
     if not 0 < patience < inf:
         raise BadInput(f"patience={patience}: expected a positive finite number of trials")
-    found, share = ProposalsExplorer(patience), _share(false_alarm)
-    if isinstance(scene.planner, Believer):
-        return GuardedExplorer(found, scene.planner, uniform_policy, share)
-    return found
+    return _watched(ProposalsExplorer(patience), scene.planner, false_alarm)
 
 
 def bayes_adaptive(scene: Scene) -> Explorer:

@@ -1,7 +1,7 @@
 """What an experiment is: a claim, a sweep of cells, an analysis, and a verdict from an interval, never from a point."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -80,6 +80,11 @@ def at_most(low: float, high: float, bound: float) -> str:
 def at_least(low: float, high: float, bound: float) -> str:
     """The verdict on "the quantity is at least `bound`" from its interval."""
     return SUPPORTED if low >= bound else NOT_SUPPORTED if high < bound else UNDECIDED
+
+
+def all_hold(verdicts: Collection[str]) -> str:
+    """The verdict on a claim that is several: one refuted refutes it, all must be supported."""
+    return NOT_SUPPORTED if NOT_SUPPORTED in verdicts else UNDECIDED if UNDECIDED in verdicts else SUPPORTED
 
 
 def difference(

@@ -15,17 +15,7 @@ from matplotlib.figure import Figure
 from parley import assemble
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import (
-    NOT_SUPPORTED,
-    SUPPORTED,
-    UNDECIDED,
-    Finding,
-    InMemory,
-    above,
-    difference,
-    expected_regret,
-    wilson,
-)
+from parley.experiments.base import Finding, InMemory, above, all_hold, difference, expected_regret, wilson
 from parley.planners.exact import ExactPlanner
 from parley.report.plots import curves_figure
 
@@ -83,7 +73,7 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Finding:
     row = rows[SHARES.index(DECIDING)]
     limits = {"interval": 0.0, "less_interval": 0.0, "below_interval": 0.5}
     verdicts = [above(row[name][0], row[name][1], limit) for name, limit in limits.items()]
-    holds = NOT_SUPPORTED if NOT_SUPPORTED in verdicts else UNDECIDED if UNDECIDED in verdicts else SUPPORTED
+    holds = all_hold(verdicts)
     along = [one for rho, (_, true) in zip(SHARES, kept, strict=True) for one in _along(rho, true)]
     quantity = "additional regret of a run at rho = 0.5"
     return Finding(CLAIM, holds, row["more"], row["interval"], quantity, rows + along)

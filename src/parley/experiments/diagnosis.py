@@ -17,7 +17,7 @@ from parley import assemble
 from parley.core.draws import Draws
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig, run
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, wilson
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, all_hold, wilson
 from parley.planners.world_model import WorldModelPlanner
 from parley.report.diagnosis import diagnose
 from parley.report.plots import dots_figure
@@ -142,7 +142,7 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1
     for quantity, found in (("named right", right), ("false alarms", alarms), ("right without tables", alone)):
         rows.append({"quantity": quantity, "share": found[0], "low": found[1], "high": found[2]})
     holds = [_verdict(right, RIGHT), _verdict((-alarms[0], -alarms[2], -alarms[1]), -ALARMS), _verdict(alone, ALONE)]
-    verdict = NOT_SUPPORTED if NOT_SUPPORTED in holds else UNDECIDED if UNDECIDED in holds else SUPPORTED
+    verdict = all_hold(holds)
     return Finding(CLAIM, verdict, right[0], (right[1], right[2]), "share of planted failures named right", rows)
 
 

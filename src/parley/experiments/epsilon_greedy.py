@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from parley import assemble
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, at_most, expected_regret
+from parley.experiments.base import Finding, all_hold, at_most, expected_regret
 from parley.exploration.explorers import schedule
 from parley.report.plots import loglog_figure
 from parley.theory.bounds import least_episodes, regret_bound, theory_epsilon
@@ -125,7 +125,7 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"
         rows.append(row | next((_anytime(c, k) for c, k in mine if c.explore == ANYTIME), {}))
     intervals = {name: [row[name] for row in rows if name in row] for name in LIMITS}
     verdicts = [at_most(low, high, LIMITS[name]) for name, found in intervals.items() for low, high in found]
-    holds = NOT_SUPPORTED if NOT_SUPPORTED in verdicts else UNDECIDED if UNDECIDED in verdicts else SUPPORTED
+    holds = all_hold(verdicts)
     slopes = [(row["slope"], row["interval"]) for row in rows]
     slopes += [(row["anytime_slope"], row["anytime_interval"]) for row in rows if "anytime_slope" in row]
     value, (low, high) = max(slopes, key=lambda slope: slope[1][1])

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from parley import assemble
 from parley.execute import RunConfig
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, above
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, above, all_hold
 from parley.models.checkpoint import Checkpoint
 from parley.report.plots import curves_figure
 from parley.theory.curves import growth
@@ -99,7 +99,7 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     rows.append({"world": "team", "transformer less oracle, an episode": float(gap.mean())})
     rows[-1] |= {"low": float(gap.mean() - half), "high": float(gap.mean() + half)}
     estimate, low, high = min(gains)
-    holds = NOT_SUPPORTED if NOT_SUPPORTED in verdicts else UNDECIDED if UNDECIDED in verdicts else SUPPORTED
+    holds = all_hold(verdicts)
     quantity = "regret of a run saved by one Planner that hears all Actors, least over K"
     return Finding(CLAIM, holds, estimate, (low, high), quantity, rows)
 

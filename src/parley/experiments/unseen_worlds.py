@@ -21,7 +21,7 @@ from parley import assemble
 from parley.core.errors import BadInput
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, above, at_most, difference
+from parley.experiments.base import UNDECIDED, Finding, above, all_hold, at_most, difference
 from parley.experiments.base import expected_regret as regret_of
 from parley.pretraining.dataset import world_digest
 from parley.pretraining.families import TOGETHER, family
@@ -218,7 +218,7 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
             verdicts = [row["holds"] for row in _claimed(of)]
             gain = (found[0]["estimate"], (found[0]["low"], found[0]["high"]))
     rows += _curve(configs, regrets, of)
-    holds = NOT_SUPPORTED if NOT_SUPPORTED in verdicts else UNDECIDED if UNDECIDED in verdicts else SUPPORTED
+    holds = all_hold(verdicts)
     return Finding(CLAIM, holds, *gain, "regret of 32 episodes saved by memory on held-out seeds", rows)
 
 

@@ -22,7 +22,7 @@ from parley.core.roles import Explorer
 from parley.core.said import EpisodeRecord
 from parley.core.tables import Tables
 from parley.execute import RunConfig
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, expected_regret
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, all_hold, expected_regret
 from parley.exploration.rejection import GuardedExplorer
 from parley.report.plots import curves_figure
 from parley.theory.curves import MARGIN, Growth, growth
@@ -95,7 +95,7 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Finding:
     rows = [_row(c, k, grows) for c, k, grows in zip(configs, kept, found, strict=True)]
     trapped = [(c.explore, grows) for c, grows in zip(configs, found, strict=True) if _is_judged(c)]
     judged = [_verdict(grows, explore in WATCHED) for explore, grows in trapped]
-    holds = NOT_SUPPORTED if NOT_SUPPORTED in judged else UNDECIDED if UNDECIDED in judged else SUPPORTED
+    holds = all_hold(judged)
     value, low, high = max((_shown(grows) for explore, grows in trapped if explore in WATCHED), key=lambda e: e[2])
     quantity = "exponent with which a watched explorer's regret grows, in the world and for the explorer with the most"
     return Finding(CLAIM, holds, value, (low, high), quantity, rows)

@@ -8,7 +8,7 @@ probability at most 1 in 1,000 (Ville 1939). The model is rejected when all its 
 
 from collections.abc import Callable
 from itertools import repeat
-from math import inf, log
+from math import log
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -26,10 +26,10 @@ FALSE_ALARM = 1 / 1000  # probability over a whole run, at most
 
 
 class Bets:
-    """Wealth of the bets against each hypothesis, of B runs; at `false_alarm` = 0 none is ever rejected."""
+    """Wealth of the bets against each hypothesis, of B runs."""
 
     def __init__(self, false_alarm: float = FALSE_ALARM) -> None:
-        self.enough = -log(false_alarm) if false_alarm else inf  # log wealth
+        self.enough = -log(false_alarm)  # log wealth
 
     def start(self, num_runs: int) -> None:
         self.rows = np.arange(num_runs)
