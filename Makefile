@@ -22,7 +22,7 @@ quickstart: $(VENV)/.core
 
 test: $(VENV)/.dev
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -m "not slow" --cov=parley --cov-report=term src tests
+	$(BIN)/python -m pytest -n auto -m "not slow" --cov=parley --cov-report=term src tests
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow tests

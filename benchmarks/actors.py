@@ -28,9 +28,9 @@ from parley.core.tables import Tables
 from parley.planners.exact import ExactPlanner
 from parley.planners.factored import FactoredPlanner
 from parley.planners.transformer import TransformerPlanner
-from parley.pretraining.recipe import Recipe
-from parley.pretraining.train import pretrain
 from parley.theory.beliefs import Beliefs
+from parley.training.recipe import Recipe
+from parley.training.train import pretrain
 from parley.worlds.tabular.random_family import random_family
 
 MOST, ENUMERATED = 8, 4

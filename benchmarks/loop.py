@@ -26,7 +26,7 @@ from parley.runs.store import RunStore
 from parley.theory.beliefs import Beliefs
 from parley.theory.posterior import bail, normalised
 from parley.theory.regret import RegretMeter
-from parley.worlds.tabular.env import TabularWorld
+from parley.worlds.kit.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
 
 RUNS = 1024

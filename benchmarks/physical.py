@@ -30,7 +30,7 @@ from parley import assemble
 from parley.core.draws import Draws
 from parley.core.said import LowLevel
 from parley.execute import RunConfig
-from parley.worlds.workers import WorkersWorld, spread
+from parley.worlds.kit.workers import WorkersWorld, spread
 
 SEED = 0
 

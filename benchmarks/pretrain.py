@@ -19,12 +19,12 @@ import transformers
 from rich.console import Console
 
 from parley import assemble
-from parley.pretraining.architecture import build_model
-from parley.pretraining.columns import Columns
-from parley.pretraining.documents import sample_documents
-from parley.pretraining.loop import Place, Training, use_bfloat16
-from parley.pretraining.recipe import PRESETS, Recipe, size_of
-from parley.pretraining.tokenizer import world_tokenizer
+from parley.data.documents import sample_documents
+from parley.training.architecture import build_model
+from parley.training.columns import Columns
+from parley.training.loop import Place, Training, use_bfloat16
+from parley.training.recipe import PRESETS, Recipe, size_of
+from parley.training.tokenizer import world_tokenizer
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits
 from parley import assemble
 from parley.core.draws import Draws
 from parley.core.said import Opening, Outcome
+from parley.data.documents import Documents, sample_documents
 from parley.planners.prediction import TransformerWorldModel
-from parley.pretraining.documents import Documents, sample_documents
 
 
 def seconds(work) -> float:
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=64)
     args = parser.parse_args()
     tables = assemble.world(args.world).tables
-    model = TransformerWorldModel(assemble.CHECKPOINTS / args.world, tables)
+    model = TransformerWorldModel(assemble.shipped(args.world), tables)
     half = model.reader.window // 2
     documents = sample_documents(assemble.beliefs_of(tables), args.runs, half, (0, 7))
     tell(model, tables, documents, half)

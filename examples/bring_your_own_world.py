@@ -13,8 +13,9 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 
-from parley.worlds.composed import Script, TextEnv
-from parley.worlds.physical import PhysicalWorld
+from parley.worlds.kit.physical import PhysicalWorld
+from parley.worlds.kit.script import Script
+from parley.worlds.kit.text_env import TextEnv
 
 LEFT, DOWN, RIGHT, UP = range(4)
 MAPS = (("SFHFG", "FHHHF", "FFFFF"), ("SFFFG", "FHHHF", "FFHFF"))  # one for each latent; H is where the ice breaks

@@ -16,11 +16,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from parley.actors.joint import JointActor
-from parley.reporters.joint import JointReporter, sentences
-from parley.worlds.composed import Script, TextEnv
-from parley.worlds.parallel import ParallelLow
-from parley.worlds.physical import PhysicalWorld
+from parley.worlds.kit.joint_actor import JointActor
+from parley.worlds.kit.joint_reporter import JointReporter, sentences
+from parley.worlds.kit.parallel import ParallelLow
+from parley.worlds.kit.physical import PhysicalWorld
+from parley.worlds.kit.script import Script
+from parley.worlds.kit.text_env import TextEnv
 
 STAND, LEFT, RIGHT, LIFT = range(4)
 CRATE = 5

@@ -17,7 +17,7 @@ class Faulty(Running):
     def __init__(self, checkpoint: str, fault: Fault = lambda body: "", stall_s: float = 4.0) -> None:
         self.fault, self.stall_s = fault, stall_s
         self.said: list[tuple[str, dict, str]] = []
-        super().__init__(assemble.CHECKPOINTS / checkpoint, around=self._around)
+        super().__init__(assemble.shipped(checkpoint), around=self._around)
 
     def _around(self, app: Any) -> Any:
         async def failing(scope: dict, receive: Any, send: Any) -> None:

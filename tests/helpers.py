@@ -10,7 +10,7 @@ from parley.exploration.explorers import NoExploration
 from parley.loop import Cohort, run_cohort
 from parley.theory.beliefs import Beliefs
 from parley.theory.regret import RegretMeter
-from parley.worlds.tabular.env import TabularWorld
+from parley.worlds.kit.tabular.env import TabularWorld
 
 
 class Kept:

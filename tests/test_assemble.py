@@ -55,8 +55,8 @@ def test_planners(spec, said):
         assemble.planner(spec, scene())
 
 
-def test_no_checkpoint_ships_for_this_world(monkeypatch, tmp_path):
-    monkeypatch.setattr("parley.assemble.planners.CHECKPOINTS", tmp_path)
+def test_no_checkpoint_ships_for_this_world(monkeypatch):
+    monkeypatch.setattr("parley.assemble.planners.checkpoint_of", lambda name: None)
     with pytest.raises(BadInput, match="parley pretrain"):
         assemble.planner("transformer", scene("random"))
 

@@ -106,7 +106,7 @@ def test_a_faulty_server_loses_and_doubles_nothing(tmp_path, way):
 
 @pytest.mark.parametrize(("way", "more"), [("parse", ",max_tokens=1,api=chat"), ("echo", "")])
 def test_a_checkpoint_behind_a_faulty_server_plans_as_behind_a_sound_one(tmp_path, way, more):
-    more += f",template=transcript,tokenizer={assemble.CHECKPOINTS / 'shortcut'},timeout_s=60"
+    more += f",template=transcript,tokenizer={assemble.shipped('shortcut')},timeout_s=60"
     for name, fault in (("sound", lambda body: ""), ("faulty", faulty(way, stalls=False, told=False))):
         with Faulty("shortcut", fault) as server:
             run(config(server, way, runs=6, episodes=6, more=more, model="shortcut"), tmp_path / name)

@@ -152,7 +152,7 @@ def test_letters_refuse_a_menu_of_ten_thousand(tmp_path):
 
 
 def test_a_prompt_beyond_the_context_of_the_server_says_what_to_do(tmp_path):
-    path = assemble.CHECKPOINTS / "shortcut"
+    path = assemble.shipped("shortcut")
     with Running(path) as server:
         spec = f"endpoint:model=parley/shortcut,base_url={server.base_url},budget=1000000,way=letters"
         with pytest.raises(BadInput, match="budget"):  # after a few episodes: rules and menu take most of the context

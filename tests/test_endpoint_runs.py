@@ -19,7 +19,7 @@ from tests.talker import EVERYTHING, Talker, config, letter_by_chance, rows
 
 
 def test_the_same_checkpoint_behind_the_server_proposes_the_same(tmp_path):
-    path = assemble.CHECKPOINTS / "shortcut"
+    path = assemble.shipped("shortcut")
     local = tmp_path / "local"
     run(RunConfig("shortcut", "transformer", "epsilon-greedy:epsilon=0.2", runs=4, episodes=24), local)
     world = assemble.world("shortcut")
@@ -41,7 +41,7 @@ def test_the_same_checkpoint_behind_the_server_proposes_the_same(tmp_path):
 
 
 def test_regret_is_that_of_the_local_planner_and_prefixes_are_cached(tmp_path):
-    path = assemble.CHECKPOINTS / "shortcut"
+    path = assemble.shipped("shortcut")
     explore = "epsilon-greedy:epsilon=0.2"
     run(RunConfig("shortcut", "transformer", explore, runs=8, episodes=12), tmp_path / "local")
     with Running(path) as server:
@@ -60,7 +60,7 @@ def test_regret_is_that_of_the_local_planner_and_prefixes_are_cached(tmp_path):
 
 @pytest.mark.parametrize("way", ["auto", "echo", "letters", "constrained", "parse"])
 def test_every_way_works_against_our_own_server(tmp_path, way):
-    path = assemble.CHECKPOINTS / "shortcut"
+    path = assemble.shipped("shortcut")
     with Running(path) as server:
         spec = f"endpoint:model=parley/shortcut,base_url={server.base_url},way={way},max_tokens=8,tokenizer={path}"
         run(RunConfig("shortcut", spec, runs=2, episodes=2), tmp_path / "run")
@@ -183,8 +183,8 @@ def test_a_call_says_its_tokens_on_the_terminal(tmp_path, monkeypatch):
 
 
 def test_memory_by_embeddings_and_examples_from_data(tmp_path):
-    from parley.pretraining.dataset import DataConfig
-    from parley.pretraining.make import make
+    from parley.data.dataset import DataConfig
+    from parley.data.make import make
     from tests.tiny import tiny_language_model
 
     make(assemble.world("shortcut").tables, DataConfig("shortcut", 8, 2, rho=1.0), tmp_path / "data")

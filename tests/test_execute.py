@@ -16,8 +16,8 @@ from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.execute import RunConfig, resume, run
 from parley.runs import recorder, store
 from parley.runs.log import RunReader
+from parley.worlds.kit.tabular.world_file import dump_world
 from parley.worlds.tabular.shortcut import shortcut
-from parley.worlds.tabular.world_file import dump_world
 
 TABLES = {
     "episodes": "run, episode, instruction, explored, return, optimal_value, regret, expected_regret",

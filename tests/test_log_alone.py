@@ -7,8 +7,8 @@ from itertools import groupby
 import numpy as np
 
 from parley.execute import RunConfig, run
+from parley.worlds.kit.tabular.world_file import dump_world, load_world
 from parley.worlds.tabular.random_family import random_family
-from parley.worlds.tabular.world_file import dump_world, load_world
 from tests.theory import brute_force
 
 

@@ -1,5 +1,6 @@
 """Parley: planning in words over many episodes, measured against an exact oracle."""
 
-from parley.registration import register_envs
+import sys
 
-register_envs()
+if "gymnasium" in sys.modules:
+    import parley.registration  # noqa: F401

@@ -21,15 +21,14 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput, RunDamaged
 from parley.core.roles import Planner, World, forbidden_in
 from parley.core.said import EpisodeRecord
-from parley.core.spec import parse_spec
 from parley.loop import Cohort, Log, run_cohort
 from parley.runs.directory import read_manifest, versions
 from parley.runs.ledger import CallLedger, Limits
 from parley.runs.recorder import Nowhere
 from parley.runs.store import RunStore
 from parley.theory.regret import Meter, regret_meter
-from parley.worlds.expert import ExpertValues, expert_values
-from parley.worlds.workers import each_process, spread
+from parley.worlds.kit.expert import ExpertValues, expert_values
+from parley.worlds.kit.workers import each_process, spread
 
 MAX_WAITING = 256  # threads that wait for a server
 MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
@@ -71,12 +70,15 @@ class RunConfig:
             raise RunDamaged(f"the manifest's configuration should have exactly the entries {', '.join(sorted(known))}")
         return cls(**stored)
 
-    def resolved(self, world: World) -> "RunConfig":
+    def parts(self, trust: bool = False) -> assemble.Parts:
+        """World, planner and explorer; `trust` allows parts that are `module:Name`."""
+        return assemble.parts_of(self.world, self.planner, self.explore, trust)
+
+    def resolved(self, parts: assemble.Parts) -> "RunConfig":
         """The same with `auto` and defaults decided, so that the manifest says what was done."""
-        kept = "steps" if self.runs * self.episodes * world.horizon <= MAX_STEPS_KEPT else "episodes"
-        kind, _ = assemble.planner_spec(self.planner)
-        default = assemble.PLANNERS[kind].cohort if kind in assemble.PLANNERS else 1
-        cohort = min(self.cohort or min(default, each_process(world, self.runs)), self.runs)
+        kept = "steps" if self.runs * self.episodes * parts.world.horizon <= MAX_STEPS_KEPT else "episodes"
+        together = min(parts.planner.kind.cohort, each_process(parts.world, self.runs))
+        cohort = min(self.runs if parts.single else self.cohort or together, self.runs)
         return replace(self, record=kept if self.record == "auto" else self.record, cohort=cohort)
 
 
@@ -88,27 +90,40 @@ class _Stop(Exception):
     """Ends a cohort's thread between two episodes."""
 
 
-def run(config: RunConfig, out: Path, progress: Progress | None = None, limits: Limits | None = None) -> dict[str, Any]:
-    """Carry out a run into the new directory `out`; returns the manifest."""
-    world = assemble.world(config.world)
-    config = config.resolved(world)
+def run(
+    config: RunConfig,
+    out: Path,
+    progress: Progress | None = None,
+    limits: Limits | None = None,
+    parts: assemble.Parts | None = None,
+) -> dict[str, Any]:
+    """Carry out a run into the new directory `out`; returns the manifest.
+
+    `parts` are those that the configuration names, unless they are given; who begins a run knows its code.
+    """
+    parts = parts or config.parts(trust=True)
+    world = parts.world
+    config = config.resolved(parts)
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
     calls = CallLedger(limits)
     with ExitStack() as closing:
         # Before anything is written: this finds what is wrong with the configuration.
         reached = expert_values(world, latents, config.seed)
-        cohorts = _cohorts(config, world, latents, calls, closing, reached)
-        store = RunStore.create(out, **_entries(config, world, latents, cohorts, reached))
-        return _carry_out(store, cohorts, calls, config, progress, resumed=False)
+        cohorts = _cohorts(config, parts, latents, calls, closing, reached)
+        store = RunStore.create(out, **_entries(config, parts, latents, cohorts, reached))
+        return _carry_out(store, cohorts, calls, config, parts, progress, resumed=False)
 
 
 def _entries(
-    config: RunConfig, world: World, latents: np.ndarray, cohorts: list[Cohort], reached: ExpertValues | None
+    config: RunConfig, parts: assemble.Parts, latents: np.ndarray, cohorts: list[Cohort], reached: ExpertValues | None
 ) -> dict[str, Any]:
     """What the manifest says besides how the run ended."""
+    world = parts.world
     names = [world.latents[z] for z in latents]
     entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
-    entries["inputs"] = _inputs(config)
+    entries["inputs"] = _inputs(parts)
+    if parts.code:
+        entries["code"], entries["given"] = parts.code, parts.given
     if reached:
         entries["expert"] = reached.as_dict()
     about = getattr(cohorts[0].planner, "about", None)
@@ -126,18 +141,24 @@ def resume(
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
     limits: Limits | None = None,
+    parts: assemble.Parts | None = None,
+    trust: bool = False,
 ) -> dict[str, Any]:
     """Continue the run in `out` from its log; a finished run is left as it is.
 
-    `limits` are on the whole run, its earlier parts included. `warn` is told where the machine or a package differ from
-    when the run began: tables are then the same in distribution, not bit by bit.
+    `limits` are on the whole run, its earlier parts included. `warn` is told where the machine, a package or somebody
+    else's code differ from when the run began: tables are then the same in distribution, not bit by bit. Parts that
+    were Python objects must be given again; code that is no installed plugin is imported only where `trust` says so.
     """
     manifest = read_manifest(out)
     config = RunConfig.from_manifest(manifest["config"])
     if manifest["status"] == "finished":
         return manifest
-    world = assemble.world(config.world)
-    for path, digest in _inputs(config).items():
+    if parts is None:
+        _require_named(out, manifest)
+        parts = config.parts(trust)
+    world = parts.world
+    for path, digest in _inputs(parts).items():
         if manifest.get("inputs", {}).get(path) != digest:
             raise RunDamaged(f"{out}: {path!r} is not what it was when the run began: put it back, or begin a new run")
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
@@ -145,6 +166,9 @@ def resume(
         raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
     began, now = {**manifest["machine"], **manifest["versions"]}, {**machine(), **versions()}
     changed = [f"{name} was {began.get(name)}, is {now[name]}" for name in now if began.get(name) != now[name]]
+    changed += [
+        f"the code of the {role} has changed" for role, code in parts.code.items() if _other(manifest, role, code)
+    ]
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
     store, calls = RunStore.open(out), CallLedger(limits)
@@ -152,14 +176,29 @@ def resume(
         try:
             calls.open(out)
             reached = expert_values(world, latents, config.seed)
-            cohorts = _cohorts(config, world, latents, calls, closing, reached)
+            cohorts = _cohorts(config, parts, latents, calls, closing, reached)
             other = _otherwise(manifest.get("planner", {}), cohorts[0].planner)
             if other and warn:
                 warn(f"resumed with another planner, whose answers may differ: {'; '.join(other)}")
         except BaseException:
             store.close(manifest["status"])
             raise
-        return _carry_out(store, cohorts, calls, config, progress, resumed=True)
+        return _carry_out(store, cohorts, calls, config, parts, progress, resumed=True)
+
+
+def _require_named(out: Path, manifest: dict[str, Any]) -> None:
+    """Raise `BadInput` where parts of a run were Python objects, which a manifest cannot bring back."""
+    given = manifest.get("given", [])
+    if given:
+        roles = ", ".join(f"{role}=..." for role in given)
+        raise BadInput(
+            f"{out}: its {' and '.join(given)} {'were Python objects' if len(given) > 1 else 'was a Python object'}: "
+            f"resume it in Python, parley.open({str(out)!r}).resume({roles})"
+        )
+
+
+def _other(manifest: dict[str, Any], role: str, code: dict[str, str]) -> bool:
+    return bool(manifest.get("code", {}).get(role, {}).get("sha256") != code.get("sha256"))
 
 
 def _otherwise(was: dict[str, Any], planner: Planner) -> list[str]:
@@ -168,14 +207,13 @@ def _otherwise(was: dict[str, Any], planner: Planner) -> list[str]:
     return [f"{name} was {was.get(name)!r}, is {now!r}" for name, now in about.items() if now != was.get(name)]
 
 
-def _inputs(config: RunConfig) -> dict[str, str]:
-    """SHA-256 of what the configuration names by path: world file, policy, template, a checkpoint's descriptions."""
-    named = [config.world] if config.world.endswith(".json") else []
-    for _, arguments in (assemble.planner_spec(config.planner), parse_spec(config.explore, "explorer")):
-        named += [arguments[key] for key in PATHS if key in arguments]
-    if "=" in config.world:
-        _, arguments = parse_spec(config.world, "world")
-        named += [arguments[key].partition(":")[2] for key in ("reporter", "actor") if key in arguments]
+def _inputs(parts: assemble.Parts) -> dict[str, str]:
+    """SHA-256 of what specs name by path: world file, policy, template, a checkpoint's descriptions."""
+    world = parts.world_part
+    name = world.spec.partition(":")[0]
+    named = [name] if name.endswith(".json") else []
+    named += [text for part in (parts.planner, parts.explorer) for key, text in part.arguments.items() if key in PATHS]
+    named += [text.partition(":")[2] for key, text in world.arguments.items() if key in ("reporter", "actor")]
     found = {}
     for name in named:
         path = Path(name)
@@ -191,7 +229,7 @@ def _menus(world: World) -> list[list[str]] | None:
 
 def _cohorts(
     config: RunConfig,
-    world: World,
+    parts: assemble.Parts,
     latents: np.ndarray,
     calls: CallLedger,
     closing: ExitStack,
@@ -199,6 +237,7 @@ def _cohorts(
 ) -> list[Cohort]:
     """The parts of every cohort, without their recorders; `closing` closes what they share."""
     cohorts: list[Cohort] = []
+    world = parts.world
     shared: dict[str, Any] = {}
     starts = range(0, config.runs, config.cohort)
     for first, place in zip(starts, spread(world, len(starts)), strict=True):
@@ -209,8 +248,8 @@ def _cohorts(
             Cohort(
                 draws=draws,
                 envs=place.make(mine, draws),
-                planner=assemble.planner(config.planner, scene),
-                explorer=assemble.explorer(config.explore, scene),
+                planner=parts.planner.make(scene),
+                explorer=parts.explorer.make(scene),
                 recorder=Nowhere(),
                 instructions=assemble.Schedule(config.instructions, world.instructions, draws),
                 num_episodes=config.episodes,
@@ -233,6 +272,7 @@ def _carry_out(
     cohorts: list[Cohort],
     calls: CallLedger,
     config: RunConfig,
+    parts: assemble.Parts,
     progress: Progress | None,
     resumed: bool,
 ) -> dict[str, Any]:
@@ -257,7 +297,7 @@ def _carry_out(
     status = "failed"
     try:
         calls.attach(store)
-        with threadpool_limits(config.threads), ThreadPoolExecutor(_workers(config, len(cohorts))) as pool:
+        with threadpool_limits(config.threads), ThreadPoolExecutor(_workers(parts, len(cohorts))) as pool:
             try:
                 futures = [pool.submit(one, number, cohort) for number, cohort in enumerate(cohorts)]
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -285,8 +325,6 @@ def _carry_out(
     return manifest
 
 
-def _workers(config: RunConfig, num_cohorts: int) -> int:
+def _workers(parts: assemble.Parts, num_cohorts: int) -> int:
     """Threads: one a core, or one a cohort where what they do is wait for a server."""
-    kind, _ = assemble.planner_spec(config.planner)
-    remote = kind in assemble.PLANNERS and assemble.PLANNERS[kind].remote
-    return min(num_cohorts, MAX_WAITING) if remote else os.cpu_count() or 1
+    return min(num_cohorts, MAX_WAITING) if parts.planner.kind.remote else os.cpu_count() or 1

@@ -1,16 +1,17 @@
-"""The names under which `gymnasium.make` knows our worlds; imports none of them."""
+"""Our worlds under names for `gymnasium.make`: whoever imports both packages, Gymnasium first, finds them there.
 
-import gymnasium
+In any other order the module is named too: `gymnasium.make("parley.registration:parley/Household-v0")`.
+"""
 
-ENTRY_POINTS = {
-    "parley/Household-v0": "parley.gym:make_household",
-    "parley/Shortcut-v0": "parley.gym:make_shortcut",
-    "parley/Treasure-v0": "parley.gym:make_treasure",
+from gymnasium.envs.registration import register, registry
+
+# Gymnasium's id, and the world behind it.
+ENVIRONMENTS = {
+    "parley/Household-v0": "household:low_level=true",
+    "parley/Shortcut-v0": "shortcut",
+    "parley/Treasure-v0": "treasure",
 }
 
-
-def register_envs() -> None:
-    """Register what is not registered yet: both `import parley` and Gymnasium's plugin hook come here."""
-    for name, entry_point in ENTRY_POINTS.items():
-        if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point)
+for name, world in ENVIRONMENTS.items():
+    if name not in registry:
+        register(name, "parley.assemble.environments:environment", kwargs={"world": world})

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from parley import assemble
-from parley.worlds.conformance import check_world
-from parley.worlds.physical import PhysicalWorld
+from parley.worlds.kit.conformance import check_world
+from parley.worlds.kit.physical import PhysicalWorld
 
 SPECS = [
     *assemble.WORLDS,

@@ -6,13 +6,13 @@ from parley.exploration.doubt import Doubt
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes, classes_of
 from parley.theory.trials import Trials
-from parley.worlds.forage import forage
+from parley.worlds.forage.tables import forage_tables
 from parley.worlds.tabular.random_family import random_family
 
 
 def test_a_trial_is_put_off_until_its_instruction_comes():
     """In `forage` the cherry that takes longest is tried while none is asked for."""
-    tables = forage()
+    tables = forage_tables()
     beliefs = Beliefs(tables)
     classes = classes_of(beliefs)
     trials = Trials(beliefs, classes)

@@ -10,7 +10,7 @@ from parley.core.said import Menu, Moment, Opening, Outcome, Proposal
 from parley.exploration.proposals import ProposalsExplorer
 from parley.planners.exact import ExactPlanner
 from parley.theory.beliefs import Beliefs
-from parley.worlds.household import household
+from parley.worlds.household.tables import House, house_tables
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.traps import traps
 from parley.worlds.tabular.treasure import treasure
@@ -98,7 +98,7 @@ def test_a_permuted_world_costs_the_same():
 
 
 def test_household_reveals_itself_so_little_is_tried():
-    t = household()
+    t = house_tables(House())
     kept = run(t, ExactPlanner(Beliefs(t)), np.arange(36) % 9, 24, ProposalsExplorer())
     greedy = run(t, ExactPlanner(Beliefs(t), decode="greedy"), np.arange(36) % 9, 24)
     assert kept.expected().sum(axis=1).mean() <= greedy.expected().sum(axis=1).mean() + 0.1

@@ -43,7 +43,7 @@ def continued(path: Path, tokens: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("world", SHIPPED)
 def test_the_same_greedy_text_in_plain_transformers(world):
-    path = assemble.CHECKPOINTS / world
+    path = assemble.shipped(world)
     tokenizer, model = AutoTokenizer.from_pretrained(path), AutoModelForCausalLM.from_pretrained(path)
     asked = tokenizer(beginning(world), return_tensors="pt")
     with torch.no_grad():
@@ -78,7 +78,7 @@ def server():
 
 
 def test_it_answers_over_transformers_serve(server):
-    path = assemble.CHECKPOINTS / "shortcut"
+    path = assemble.shipped("shortcut")
     text = beginning("shortcut")
     token_of = AutoTokenizer.from_pretrained(path)
     expected = token_of.decode(continued(path, token_of(text).input_ids)[:4])
@@ -94,7 +94,7 @@ def test_it_answers_over_transformers_serve(server):
 
 
 def test_an_endpoint_planner_finds_out_what_transformers_serve_cannot_do(server, tmp_path):
-    path = assemble.CHECKPOINTS / "shortcut"
+    path = assemble.shipped("shortcut")
     spec = f"endpoint:model=vllm/{path},base_url={server},template=transcript,max_tokens=1,temperature=0,backoff_s=0.01"
     spec += ",timeout_s=300"
     manifest = run(RunConfig("shortcut", f"{spec},tokenizer={path}", runs=1, episodes=2), tmp_path / "served")

@@ -297,7 +297,7 @@ def test_bad_options(wrong):
 
 def test_tokens_are_counted_by_a_tokenizer_or_bounded_by_bytes():
     assert token_counter()("zwölf") == 6 + AROUND
-    counted = token_counter(str(assemble.CHECKPOINTS / "shortcut"), around=0)
+    counted = token_counter(str(assemble.shipped("shortcut")), around=0)
     assert counted("task: go to the garden\n") == 1
     with pytest.raises(BadInput, match="tokenizer="):
         token_counter("/nowhere/at/all")

@@ -120,7 +120,7 @@ def test_a_run_is_resumed_bit_by_bit(tmp_path):
 
 def test_a_served_checkpoint_predicts_what_it_predicts_here():
     """By echo and the transcript, the law of the whole line is that of the local model."""
-    path, tables = assemble.CHECKPOINTS / "shortcut", assemble.world("shortcut").tables
+    path, tables = assemble.shipped("shortcut"), assemble.world("shortcut").tables
     local = TransformerWorldModel(path, tables)
     names = np.array(tables.observations, dtype=object), np.array(tables.subgoals, dtype=object)
     heard = Outcome(0, 1, names[1][[[1]]], names[0][[2]], np.zeros(1), np.ones(1, dtype=bool))

@@ -9,7 +9,7 @@ from parley.core.errors import BadInput, ImpossibleObservation
 from parley.core.said import Opening, Outcome
 from parley.execute import RunConfig
 from parley.experiments.base import expected_regret
-from parley.experiments.jump import Alarms
+from parley.experiments.claims.jump import Alarms
 from parley.planners.exact import ExactPlanner
 from parley.planners.forgetting import DiscountingPlanner, RestartingPlanner
 from parley.theory.beliefs import Beliefs

@@ -7,14 +7,14 @@ from parley import assemble
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
+from parley.core.told import Told
+from parley.data.chat import templated
 from parley.models.language_model import LanguageModel
 from parley.models.scoring import line_scores
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.transformer import TransformerPlanner
-from parley.pretraining.chat import templated
-from parley.pretraining.finetune import render
-from parley.prompting.history import Told
 from parley.prompting.transcript import subgoal_line
+from parley.training.finetune import render
 from parley.worlds.tabular.random_family import random_family
 from tests.tiny import tiny_language_model
 
@@ -168,7 +168,7 @@ def test_options_that_do_not_exist(model):
 
 
 def test_a_shipped_checkpoint_proposes_the_same_either_way():
-    path = assemble.CHECKPOINTS / "shortcut"
+    path = assemble.shipped("shortcut")
     tables = assemble.world("shortcut").tables
     ours, theirs = TransformerPlanner(path), LanguageModelPlanner(LanguageModel(str(path)))
     menu, none = Menu.shared(tables.menus[0]), np.empty((1, 0), dtype=object)

@@ -11,9 +11,9 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.planners.transformer import TransformerPlanner
-from parley.pretraining.recipe import Recipe
-from parley.pretraining.train import pretrain
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
+from parley.training.recipe import Recipe
+from parley.training.train import pretrain
 from parley.worlds.tabular.random_family import random_family
 
 NUM_RUNS, NUM_EPISODES, WINDOW = 4, 7, 4

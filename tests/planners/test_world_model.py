@@ -11,14 +11,14 @@ from parley import assemble
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome, Prediction
+from parley.data.documents import sample_documents
+from parley.evaluation.foresight import reading
 from parley.execute import RunConfig
 from parley.experiments.base import expected_regret
 from parley.planners.exact import ExactPlanner
 from parley.planners.prediction import ExactWorldModel, ReadingWorldModel, TransformerWorldModel
 from parley.planners.search import Question, Tree, expectimax
 from parley.planners.world_model import Search, WorldModelPlanner
-from parley.pretraining.documents import sample_documents
-from parley.pretraining.foresight import reading
 from parley.theory.beliefs import Beliefs
 from parley.theory.posterior import DEMONSTRATOR, Evidence
 from parley.worlds.tabular.random_family import random_family
@@ -112,7 +112,7 @@ def test_predictions_are_laws_and_rows_do_not_matter():
     world = assemble.world("household")
     for model in (
         ExactWorldModel(assemble.beliefs_of(world.tables)),
-        TransformerWorldModel(assemble.CHECKPOINTS / "household", world.tables),
+        TransformerWorldModel(assemble.shipped("household"), world.tables),
     ):
         seen, done = told(model, world.tables, 2, 3)
         one = model.predict(np.zeros(1, dtype=int), np.array([[4]]), np.array([[seen[-1]]]))
@@ -127,7 +127,7 @@ def test_predictions_are_laws_and_rows_do_not_matter():
 def test_what_a_transformer_imagines_is_what_it_says_when_it_comes_true(world, length):
     """Side by side behind a cache, or heard one after another: the same law, and the cache stays as it was."""
     tables = assemble.world(world).tables
-    model = TransformerWorldModel(assemble.CHECKPOINTS / world, tables)
+    model = TransformerWorldModel(assemble.shipped(world), tables)
     seen, _ = told(model, tables, length, 0)
     other = model.predict(np.zeros(1, dtype=int), np.array([[1]]), np.array([[seen[-1]]]))
     assert model.predict(np.zeros(1, dtype=int), np.array([[1]]), np.array([[seen[-1]]])).observations.tolist() == (
@@ -254,7 +254,7 @@ def test_prediction_without_end_is_cut_by_the_budget_or_refused():
 
 def test_imagining_beyond_the_positions_of_a_transformer_is_refused():
     tables = shortcut()
-    model = TransformerWorldModel(assemble.CHECKPOINTS / "shortcut", tables)
+    model = TransformerWorldModel(assemble.shipped("shortcut"), tables)
     told(model, tables, 0, 0)
     far = np.zeros((1, 2000), dtype=int)
     with pytest.raises(BadInput, match="imagine fewer steps"):

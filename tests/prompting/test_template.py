@@ -1,7 +1,8 @@
 import pytest
 
 from parley.core.errors import BadInput
-from parley.prompting.history import Told
+from parley.core.told import Told
+from parley.memory.full import Full
 from parley.prompting.prompter import Prompter, Prompting, Words
 from parley.prompting.template import BLOCKS, SHIPPED, PromptTemplate, Turn, as_messages, as_text
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
@@ -18,7 +19,7 @@ EVIL = [
 
 
 def prompter(template="chat", **how) -> Prompter:
-    return Prompter(Prompting(PromptTemplate(template), Words((MENU,), 3), **how))
+    return Prompter(Prompting(PromptTemplate(template), Words((MENU,), 3), **how), Full())
 
 
 def after_one_step(p: Prompter, observation="in the hall", instruction="go home") -> list[Turn]:
@@ -53,7 +54,7 @@ def test_the_menu_stands_in_the_prompt_one_subgoal_a_line():
 
 
 def test_each_of_several_actors_is_asked_for_its_own_part():
-    p = Prompter(Prompting(PromptTemplate("chat"), Words((MENU, ("wait", "lift")), 3)))
+    p = Prompter(Prompting(PromptTemplate("chat"), Words((MENU, ("wait", "lift")), 3)), Full())
     p.begin("go home", "in the hall")
     assert as_text(p.turns((), MENU)).endswith("What is actor 1 told?\n")
     assert as_text(p.turns(("walk on",), ("wait", "lift"))).endswith(

@@ -8,7 +8,7 @@ import pytest
 from parley.cli import main
 from parley.core.errors import BadInput
 from parley.execute import RunConfig, run
-from parley.experiments.diagnosis import DELUDED, diagnosed
+from parley.experiments.claims.diagnosis import DELUDED, diagnosed
 from parley.report.signatures import BELIEF, EXPLORE, HEALTHY, MODEL, NEXT, PRETRAINING, UNUSABLE
 from tests.talker import Talker
 

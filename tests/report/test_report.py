@@ -20,8 +20,8 @@ from parley.report.page import report_page
 from parley.report.searches import shown_search
 from parley.report.summary import Curves, late_slope, reading
 from parley.report.tables import proposal_lines, runs_table, summary_table
+from parley.worlds.kit.tabular.world_file import dump_world
 from parley.worlds.tabular.shortcut import shortcut
-from parley.worlds.tabular.world_file import dump_world
 
 NASTY = "</script><script>alert(1)</script> \x1b[31m [bold] {{ 7 * 7 }} $x$ \u202e"
 

@@ -18,7 +18,7 @@ from parley.serving.app import Running
 from parley.serving.engine import Engine, Sampling
 from parley.serving.language import texts_of
 
-PATH = assemble.CHECKPOINTS / "shortcut"
+PATH = assemble.shipped("shortcut")
 TEXT = "task: go to the garden\nyou stand in the hall\n> try the back door\nyou stand in the hall\n"
 
 

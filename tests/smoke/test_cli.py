@@ -12,8 +12,8 @@ import pytest
 
 from parley import cli
 from parley.report.bars import Bars
+from parley.worlds.kit.tabular.world_file import dump_world
 from parley.worlds.tabular.shortcut import shortcut
-from parley.worlds.tabular.world_file import dump_world
 
 
 def call(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -113,9 +113,9 @@ def test_wrong_usage_is_one_sentence_and_leaves_nothing(capsys, tmp_path, argume
 
 
 def test_a_checkpoint_of_another_world_is_refused(capsys, tmp_path):
-    from parley.assemble import CHECKPOINTS
+    from parley.assemble import shipped
 
-    planner = f"transformer:checkpoint={CHECKPOINTS / 'household'}"
+    planner = f"transformer:checkpoint={shipped('household')}"
     code, _, error = call(capsys, "run", "--world", "shortcut", "--planner", planner, "--out", tmp_path / "r")
     assert code == 2 and "trained for world 'household'" in error
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from parley.cli import main
-from parley.worlds.conformance import check_world
+from parley.worlds.kit.conformance import check_world
 
 SPEC = "examples.bring_your_own_world:lake"
 FILE = Path(__file__).parents[2] / "examples" / "bring_your_own_world.py"

@@ -8,11 +8,12 @@ import pytest
 
 from parley import assemble, cli
 from parley.core.errors import BadInput
-from parley.experiments import EXPERIMENTS, linear_regret
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, at_least, at_most, cell_name, conduct
-from parley.experiments.pretraining_error import Training
-from parley.experiments.unseen_worlds import Grown
-from parley.experiments.world_model import Observing
+from parley.experiments.claims import linear_regret
+from parley.experiments.claims.pretraining_error import Training
+from parley.experiments.claims.unseen_worlds import Grown
+from parley.experiments.claims.world_model import Observing
+from parley.experiments.known import EXPERIMENTS
 
 
 def silent(label, total):

@@ -23,8 +23,8 @@ from parley.theory.distinguishability import (
     weighted,
 )
 from parley.theory.tree import EpisodeTree
-from parley.worlds.household import household
-from parley.worlds.tabular.env import TabularWorld
+from parley.worlds.household.tables import House, house_tables
+from parley.worlds.kit.tabular.env import TabularWorld
 from parley.worlds.tabular.random_family import random_family
 from parley.worlds.tabular.shortcut import shortcut
 from parley.worlds.tabular.treasure import treasure
@@ -61,7 +61,7 @@ def test_distances_agree_with_enumeration(seed, concentration):
 
 
 def test_distances_are_the_same_however_the_work_is_cut(monkeypatch):
-    beliefs = Beliefs(household())
+    beliefs = Beliefs(house_tables(House()))
     whole = hellinger(beliefs, uniform(beliefs))
     monkeypatch.setattr("parley.theory.distinguishability.CHUNK", 500)
     np.testing.assert_allclose(hellinger(beliefs, uniform(beliefs)), whole, atol=1e-12)

@@ -9,7 +9,7 @@ from parley.core.said import decode
 from parley.exploration.explorers import EpsilonGreedy, NoExploration, schedule
 from parley.planners.exact import ExactPlanner
 from parley.theory.beliefs import Beliefs
-from parley.worlds.household import household
+from parley.worlds.household.tables import House, house_tables
 from parley.worlds.tabular.random_family import random_family
 from tests.helpers import run
 from tests.theory import brute_force
@@ -56,7 +56,7 @@ def test_two_actors_are_charged_the_same_as_one():
 @pytest.mark.parametrize("how", ["sample", "greedy"])
 def test_variance_is_at_most_a_hundredth_of_realised_regret_on_household(how):
     """Of a run's total without exploration, over the prior: what is left of the variance is the learning itself."""
-    tables = household()
+    tables = house_tables(House())
     latents = np.random.default_rng(0).choice(tables.num_latents, 256, p=tables.prior)
     kept = run(tables, lambda b, z: ExactPlanner(b, decode=how), latents, 1_000)
     expected, realised = kept.expected().sum(axis=1), kept.realised().sum(axis=1)

@@ -5,8 +5,9 @@ from functools import partial
 import gymnasium as gym
 import numpy as np
 
-from parley.worlds.composed import Script, TextEnv
-from parley.worlds.physical import PhysicalWorld
+from parley.worlds.kit.physical import PhysicalWorld
+from parley.worlds.kit.script import Script
+from parley.worlds.kit.text_env import TextEnv
 
 SUBGOALS = ("go left", "go right")
 SAID = ("you are on the left", "you are on the right", "you are in the middle")

@@ -3,23 +3,27 @@
 from parley.assemble.endpoint import prompt_of
 from parley.assemble.exploration import designs_of, epsilon_of_theory
 from parley.assemble.explorers import EXPLORERS, explorer, optimum_of
-from parley.assemble.planners import CHECKPOINTS, GENERALIST, PLANNERS, planner, planner_spec, shipped_names
+from parley.assemble.parts import Parts, parts_of
+from parley.assemble.planners import PLANNERS, planner
+from parley.assemble.registry import Kind, Registry
 from parley.assemble.retold import retold
-from parley.assemble.scene import Kind, Scene, beliefs_of
+from parley.assemble.scene import Scene, beliefs_of
 from parley.assemble.schedule import Schedule, draw_latents, index_of
-from parley.assemble.worlds import WORLDS, world
+from parley.assemble.worlds import GENERALIST, WORLDS, checkpoint_of, shipped, shipped_names, world
 from parley.theory.distinguishability import eta_of
 
 __all__ = [
-    "CHECKPOINTS",
     "EXPLORERS",
     "GENERALIST",
     "PLANNERS",
     "WORLDS",
     "Kind",
+    "Parts",
+    "Registry",
     "Scene",
     "Schedule",
     "beliefs_of",
+    "checkpoint_of",
     "designs_of",
     "draw_latents",
     "epsilon_of_theory",
@@ -27,10 +31,11 @@ __all__ = [
     "explorer",
     "index_of",
     "optimum_of",
+    "parts_of",
     "planner",
-    "planner_spec",
     "prompt_of",
     "retold",
+    "shipped",
     "shipped_names",
     "world",
 ]

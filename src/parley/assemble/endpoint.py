@@ -8,6 +8,11 @@ from parley.assemble.scene import Scene
 from parley.core.calls import Place
 from parley.core.errors import BadInput
 from parley.core.roles import World
+from parley.core.told import Memory, Told
+from parley.data.chat import told as told_of
+from parley.data.dataset import read_documents
+from parley.memory.kinds import memory_of
+from parley.memory.retrieval import bm25
 from parley.models.embeddings import Embeddings
 from parley.models.endpoint import Calling, Endpoint, Request
 from parley.models.failures import Failure
@@ -17,10 +22,6 @@ from parley.planners.endpoint import EndpointPlanner, Notes
 from parley.planners.endpoint_prediction import EndpointWorldModel
 from parley.planners.ways.asking import Asking, Way
 from parley.planners.ways.probe import choose_way
-from parley.pretraining.chat import told as told_of
-from parley.pretraining.dataset import read_documents
-from parley.prompting.history import Told
-from parley.prompting.memory import Memory, bm25, memory_of
 from parley.prompting.prompter import Prompter, Prompting, Words, check_budget
 from parley.prompting.template import PromptTemplate, Turn
 from parley.runs.ledger import SharedAnswers
@@ -59,6 +60,7 @@ def endpoint(
     breaker: int = 32,
     cache: str = "",
 ) -> EndpointPlanner:
+    """Any model behind an OpenAI-compatible server: endpoint:model=provider/model."""
     remembers = _memory(memory, size, words, embeddings)
     asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise, api)
     if "endpoint" not in scene.shared:

@@ -4,10 +4,10 @@ from functools import lru_cache
 from math import inf
 
 from parley.assemble.exploration import epsilon_of_theory, exploration_policy
-from parley.assemble.scene import Kind, Scene
+from parley.assemble.registry import Kind, Registry
+from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
 from parley.core.roles import Explorer
-from parley.core.spec import bind, parse_spec, suggestion
 from parley.exploration.adaptive import AdaptiveExplorer
 from parley.exploration.explorers import (
     EpsilonGreedy,
@@ -27,12 +27,17 @@ from parley.theory.trials import Trials
 
 
 def none(scene: Scene) -> Explorer:
+    """Executes the planner's proposals."""
     return NoExploration()
 
 
 def epsilon_greedy(
     scene: Scene, epsilon: float | str = "theory", power: float = 0.0, per: str = "episode", policy: str = "uniform"
 ) -> Explorer:
+    """Explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's;
+    by policy=uniform, designed (the largest eta), cheapest (the least regret for its eta), or a JSON file of
+    subgoals and weights, which need not sum to 1.
+    """
     found = exploration_policy(scene, policy)
     if epsilon == "theory":
         if power:
@@ -50,6 +55,7 @@ def adaptive(
     between: str = "posterior",
     false_alarm: float = FALSE_ALARM,
 ) -> Explorer:
+    """Exploits the exact posterior; tries a latent for an episode where finding out is worth its cost."""
     beliefs = scene.beliefs
     if not 0 < prudence < inf:
         raise BadInput(
@@ -92,12 +98,14 @@ def trials_of(beliefs: Beliefs) -> Trials:
 
 
 def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float = FALSE_ALARM) -> Explorer:
+    """Tries what the proposals leave open and no longer learn about; for any planner."""
     if not 0 < patience < inf:
         raise BadInput(f"patience={patience}: expected a positive finite number of trials")
     return _watched(ProposalsExplorer(patience), scene.planner, false_alarm)
 
 
 def bayes_adaptive(scene: Scene) -> Explorer:
+    """The optimum by dynamic programming over beliefs, for tiny worlds: the limit."""
     beliefs = scene.beliefs
     if beliefs.tables.num_actors > 1:
         raise BadInput(f"explorer 'bayes-adaptive': world {scene.spec!r} has several Actors: use adaptive")
@@ -110,37 +118,24 @@ def optimum_of(beliefs: Beliefs) -> Optimum:
 
 
 def own_posterior_sampling(scene: Scene) -> Explorer:
+    """Follows, for an episode, the expert of a latent drawn from the exact posterior."""
     return OwnPlan(PosteriorSamplingPlanner(scene.beliefs))
 
 
-EXPLORERS: dict[str, Kind] = {
-    "adaptive": Kind(
-        adaptive,
-        "exploits the exact posterior; tries a latent for an episode where finding out is worth its cost",
-    ),
-    "adaptive-proposals": Kind(
-        adaptive_proposals, "tries what the proposals leave open and no longer learn about; for any planner"
-    ),
-    "bayes-adaptive": Kind(
-        bayes_adaptive, "the optimum by dynamic programming over beliefs, for tiny worlds: the limit"
-    ),
-    "posterior-sampling": Kind(
-        own_posterior_sampling, "follows, for an episode, the expert of a latent drawn from the exact posterior"
-    ),
-    "none": Kind(none, "executes the planner's proposals"),
-    "epsilon-greedy": Kind(
-        epsilon_greedy,
-        "explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's; "
-        "by policy=uniform, designed (the largest eta), cheapest (the least regret for its eta), or a JSON file of "
-        "subgoals and weights, which need not sum to 1",
-    ),
-}
+EXPLORERS = Registry(
+    "explorer",
+    {
+        "adaptive": Kind(adaptive),
+        "adaptive-proposals": Kind(adaptive_proposals),
+        "bayes-adaptive": Kind(bayes_adaptive),
+        "posterior-sampling": Kind(own_posterior_sampling),
+        "none": Kind(none),
+        "epsilon-greedy": Kind(epsilon_greedy),
+    },
+)
 
 
-def explorer(spec: str, scene: Scene) -> Explorer:
+def explorer(spec: str, scene: Scene, trust: bool = False) -> Explorer:
     """The explorer of a spec, for one cohort."""
-    kind, arguments = parse_spec(spec, "explorer")
-    if kind not in EXPLORERS:
-        raise BadInput(f"unknown explorer {kind!r}{suggestion(kind, EXPLORERS)}")
-    factory = EXPLORERS[kind].factory
-    return factory(scene, **bind(factory, arguments, f"explorer {kind!r}", skip=["scene"]))
+    made: Explorer = EXPLORERS.make(EXPLORERS.find(spec, trust), {"scene": scene})
+    return made

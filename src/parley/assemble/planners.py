@@ -4,10 +4,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from parley.assemble.endpoint import endpoint, served_model
-from parley.assemble.scene import Kind, Scene, beliefs_of
+from parley.assemble.registry import Kind, Registry
+from parley.assemble.scene import Scene, beliefs_of
+from parley.assemble.worlds import GENERALIST, checkpoint_of, shipped, shipped_names
 from parley.core.errors import BadInput
+from parley.core.factored import FactoredTables
 from parley.core.roles import Planner, WorldModel
-from parley.core.spec import bind, parse_spec, suggestion
+from parley.core.spec import parse_spec
 from parley.models.language_model import LanguageModel
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
@@ -21,11 +24,9 @@ from parley.planners.world_model import Search, WorldModelPlanner
 from parley.prompting.prompter import Words
 from parley.prompting.transcript import header as rules_and_menu
 from parley.theory.posterior import Evidence
-from parley.worlds.tabular.jumping import JumpingWorld
+from parley.worlds.kit.tabular.jumping import JumpingWorld
 
 ENUMERATED = 3  # Actors up to whom joint subgoals are enumerated
-CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
-GENERALIST = "generated"  # the one that is for no world alone
 
 
 def exact(
@@ -37,12 +38,13 @@ def exact(
     label_error: float = 0.0,
     decode: str = "sample",
 ) -> Planner:
+    """BAIL from the world's tables: what a perfectly pretrained model computes."""
     tables, found = scene.world.tables, Evidence(evidence, rho, mixture)
     if forget and (found.demonstrator or scene.world.num_actors > 1):
         raise BadInput(f"forget={forget!r}: goes with one Actor, and with evidence=environment")
     if not 0 <= label_error <= 1 or (label_error and forget):
         raise BadInput(f"label_error={label_error}: expected a share from 0 to 1, without forget")
-    if tables is not None and tables.factored is not None and not found.demonstrator and not label_error:
+    if isinstance(tables, FactoredTables) and not found.demonstrator and not label_error:
         return FactoredPlanner(tables.factored, beliefs_of(tables.factored.summary), decode)
     _require_few(scene, "'exact' enumerates joint subgoals unless the world factors them and evidence=environment")
     return (
@@ -60,49 +62,53 @@ def _require_few(scene: Scene, enumerates: str) -> None:
 
 
 def expert(scene: Scene, decode: str = "sample") -> Planner:
+    """Knows z: the zero-regret reference."""
     if isinstance(scene.world, JumpingWorld):
         raise BadInput(f"world {scene.spec!r}: planner 'expert' knows the latent of a run, and here it has two")
     return ExpertPlanner(scene.beliefs, scene.latents, decode)
 
 
 def posterior_sampling(scene: Scene, decode: str = "sample") -> Planner:
+    """Draws one z an episode from the exact posterior."""
     return PosteriorSamplingPlanner(scene.beliefs, decode=decode)
 
 
 def decentralised(scene: Scene, doubt: float = 0.1, decode: str = "sample") -> Planner:
+    """Each Actor plans exactly for itself and does not hear what the others do."""
     return DecentralisedPlanner(scene.beliefs, doubt, decode)
 
 
 def with_expert(scene: Scene, actor: int, decode: str = "sample") -> Planner:
+    """Exact, with Actor N's part from the expert who knows z: with-expert:actor=1."""
     if not 1 <= actor <= scene.world.num_actors:
         raise BadInput(f"actor={actor}: world {scene.spec!r} has Actors 1 to {scene.world.num_actors}")
     return SubstitutedPlanner(exact(scene, decode=decode), expert(scene, decode), actor - 1)
 
 
 def at_random(scene: Scene, decode: str = "sample") -> Planner:
+    """Proposes every legal subgoal alike."""
     return RandomPlanner(decode)
 
 
 def scripted(scene: Scene, script: str, decode: str = "sample") -> Planner:
+    """Says the subgoals of a script in turn: scripted:script=one|two."""
     return ScriptedPlanner(tuple(filter(None, script.split("|"))), decode)
 
 
 def transformer(scene: Scene, checkpoint: str = "", decode: str = "sample") -> Planner:
+    """A pretrained Llama-architecture model; alone: the checkpoint that ships."""
     planner = TransformerPlanner(_checkpoint(scene, checkpoint), decode=decode)
     if scene.world.tables is not None:
         planner.require(scene.world.tables)
     return planner
 
 
-def shipped_names() -> list[str]:
-    """The worlds for which a checkpoint comes with the package; that of generated worlds is asked by `hf`."""
-    return sorted(path.name for path in CHECKPOINTS.iterdir() if path.is_dir() and path.name != GENERALIST)
-
-
 def _checkpoint(scene: Scene, named: str) -> Path:
     """The named checkpoint, or the one that ships for the world."""
-    path = Path(named) if named else CHECKPOINTS / parse_spec(scene.spec, "world")[0]
-    if not named and not path.is_dir():
+    if named:
+        return Path(named)
+    path = checkpoint_of(parse_spec(scene.spec, "world")[0])
+    if path is None:
         shipped = ", ".join(shipped_names())
         raise BadInput(
             f"no checkpoint ships for world {scene.spec!r} (only for {shipped}): train one with `parley pretrain` "
@@ -128,6 +134,7 @@ def world_model(
     tokenizer: str = "",
     decode: str = "sample",
 ) -> Planner:
+    """Searches in what a model predicts: world-model:model=exact|transformer|PROVIDER/MODEL."""
     _require_few(scene, "'world-model' searches over joint subgoals")
     tables, found = scene.beliefs.tables, Search(search, budget, cut)
     if checkpoint and model != "transformer" or forget and model != "exact" or base_url and "/" not in model:
@@ -158,8 +165,9 @@ def hf(
     memory: str = "full",
     size: int = 8,
 ) -> Planner:
+    """Any causal language model, hf:PATH or hf:HUB/ID; scores the menu's lines."""
     scoring = Scoring(normalise, context, header, memory, size)
-    named = str(CHECKPOINTS / path) if path == GENERALIST and not Path(path).exists() else path
+    named = str(shipped(path)) if path == GENERALIST and not Path(path).exists() else path
     known = Words.of(scene.world)
     words = rules_and_menu(known.rules, known.menus, known.horizon) if header else ""
     return LanguageModelPlanner(_language_model(named, dtype), decode, scoring, words)
@@ -171,45 +179,29 @@ def _language_model(path: str, dtype: str) -> LanguageModel:
     return LanguageModel(path, dtype)
 
 
-PLANNERS: dict[str, Kind] = {
-    "exact": Kind(exact, "BAIL from the world's tables: what a perfectly pretrained model computes"),
-    "expert": Kind(expert, "knows z: the zero-regret reference"),
-    "posterior-sampling": Kind(posterior_sampling, "draws one z an episode from the exact posterior"),
-    "world-model": Kind(
-        world_model, "searches in what a model predicts: world-model:model=exact|transformer|PROVIDER/MODEL", cohort=64
-    ),
-    "decentralised": Kind(decentralised, "each Actor plans exactly for itself and does not hear what the others do"),
-    "with-expert": Kind(with_expert, "exact, with Actor N's part from the expert who knows z: with-expert:actor=1"),
-    "random": Kind(at_random, "proposes every legal subgoal alike"),
-    "scripted": Kind(scripted, "says the subgoals of a script in turn: scripted:script=one|two"),
-    "transformer": Kind(
-        transformer, "a pretrained Llama-architecture model; alone: the checkpoint that ships", cohort=64
-    ),
-    "endpoint": Kind(
-        endpoint,
-        "any model behind an OpenAI-compatible server: endpoint:model=provider/model",
-        cohort=1,
-        first="model",
-        remote=True,
-    ),
-    "hf": Kind(hf, "any causal language model, hf:PATH or hf:HUB/ID; scores the menu's lines", cohort=16, first="path"),
-}
+PLANNERS = Registry(
+    "planner",
+    {
+        "exact": Kind(exact),
+        "expert": Kind(expert),
+        "posterior-sampling": Kind(posterior_sampling),
+        "world-model": Kind(world_model, cohort=64),
+        "decentralised": Kind(decentralised),
+        "with-expert": Kind(with_expert),
+        "random": Kind(at_random),
+        "scripted": Kind(scripted),
+        "transformer": Kind(transformer, cohort=64),
+        "endpoint": Kind(endpoint, cohort=1, first="model", remote=True),
+        "hf": Kind(hf, cohort=16, first="path"),
+    },
+)
 
 
-def planner_spec(spec: str) -> tuple[str, dict[str, str]]:
-    """Kind and arguments of a planner's spec, still as text."""
-    known = PLANNERS.get(spec.partition(":")[0].strip())
-    return parse_spec(spec, "planner", first=known.first if known else "")
-
-
-def planner(spec: str, scene: Scene) -> Planner:
+def planner(spec: str, scene: Scene, trust: bool = False) -> Planner:
     """The planner of a spec, for one cohort."""
-    kind, arguments = planner_spec(spec)
-    if kind not in PLANNERS:
-        raise BadInput(f"unknown planner {kind!r}{suggestion(kind, PLANNERS)}")
-    factory = PLANNERS[kind].factory
-    bound = bind(factory, arguments, f"planner {kind!r}", skip=["scene"])
-    if bound.get("decode", "sample") not in ("sample", "greedy"):
-        raise BadInput(f"planner {spec!r}: decode={bound['decode']!r}: expected 'sample' or 'greedy'")
-    scene.planner = factory(scene, **bound)
-    return scene.planner
+    named = PLANNERS.find(spec, trust)
+    if (decode := named.arguments.get("decode", "sample")) not in ("sample", "greedy"):
+        raise BadInput(f"planner {spec!r}: decode={decode!r}: expected 'sample' or 'greedy'")
+    made: Planner = PLANNERS.make(named, {"scene": scene})
+    scene.planner = made
+    return made

@@ -1,6 +1,5 @@
-"""What parts are made from: the scene of a cohort, and one kind of part by its name."""
+"""What planners and explorers are made from: the scene of a cohort."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -14,17 +13,6 @@ from parley.core.errors import BadInput
 from parley.core.roles import Planner, World
 from parley.core.tables import Tables
 from parley.theory.beliefs import Beliefs
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One name on the command line: a factory, whose signature is its documentation, and a line about it."""
-
-    factory: Callable[..., Any]
-    line: str
-    cohort: int = 1024  # for planners: runs that move together by default
-    first: str = ""  # the argument that may stand first in a spec without its name
-    remote: bool = False  # it waits for a server: every cohort has a thread, however few cores there are
 
 
 @dataclass

@@ -1,174 +1,112 @@
-"""The worlds by name: ours, world files, those of plugins, and `module:Class`."""
+"""The worlds by name: ours, world files, those of plugins, and `module:Name`."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import lru_cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
-from parley.assemble.plugins import is_reference, load_reference, plugin_world, plugin_worlds
-from parley.assemble.scene import Kind
+from parley.assemble.registry import Kind, Named, Registry, parameters
 from parley.core.errors import BadInput
 from parley.core.roles import World
-from parley.core.spec import bind, parse_spec, suggestion
+from parley.core.spec import bind, parse_spec, spell
 from parley.core.tables import Tables
-from parley.worlds.capped import capped
-from parley.worlds.forage import forage
-from parley.worlds.generated.generate import generated
-from parley.worlds.house import house
-from parley.worlds.household import House, household
-from parley.worlds.keys import keys
-from parley.worlds.physical import PhysicalWorld
-from parley.worlds.quest import quest
-from parley.worlds.sorter import sorter
-from parley.worlds.sorter_floor import sorter_floor
-from parley.worlds.tabular.env import TabularWorld
-from parley.worlds.tabular.jumping import JumpingWorld
-from parley.worlds.tabular.random_family import random_family
-from parley.worlds.tabular.reported import with_floor
-from parley.worlds.tabular.shortcut import shortcut
-from parley.worlds.tabular.team import team
-from parley.worlds.tabular.traps import traps
-from parley.worlds.tabular.treasure import treasure
-from parley.worlds.tabular.weather import weather
-from parley.worlds.tabular.world_file import load_world
-from parley.worlds.workers import WorkersWorld
+from parley.worlds.kit.alterations import ALTERATIONS
+from parley.worlds.kit.tabular.env import TabularWorld
+from parley.worlds.kit.tabular.world_file import load_world
 
-WORLDS: dict[str, Kind] = {
-    "treasure": Kind(treasure, "n chests, one of which may hold gold: imitation alone has linear regret"),
-    "shortcut": Kind(shortcut, "a safe corridor, and a back door that is usually locked"),
-    "household": Kind(
-        household, "fetch things kept in places that depend on the house; seen through a fallible Reporter"
-    ),
-    "house": Kind(house, "MuJoCo (extra mujoco): rooms whose doors may be locked, and a draught"),
-    "keys": Kind(keys, "MiniGrid (extra minigrid): which key opens the grey door, and where the red ball is"),
-    "sorter": Kind(sorter, "MuJoCo (extra mujoco): a robot arm, and which mat keeps which block"),
-    "quest": Kind(quest, "TextWorld (extra text): which of three keys fits the iron door, in the game's own words"),
-    "sorter-floor": Kind(sorter_floor, "MuJoCo (extra mujoco): the arm again; pushing works unless the table is icy"),
-    "forage": Kind(forage, "three foragers (extra forage): how many it takes for each kind of fruit is hidden"),
-    "generated": Kind(generated, "a family of a kind, words and rules of its own, by seed: generated:seed=1,kind=find"),
-    "random": Kind(random_family, "a random family of given sizes and seed"),
-    "team": Kind(team, "K Actors (actors=2) before two doors: who can do what, and what takes two at once, is hidden"),
-    "weather": Kind(weather, "mail over a ridge: a hidden path, and weather that turns within an episode"),
-    "traps": Kind(traps, "random families with a planted trap, or their twins without"),
-}
+ROOMS = "parley.worlds"
+GENERALIST = "generated"  # its checkpoint is for no world alone
+WORLDS = Registry(
+    "world",
+    {
+        "treasure": Kind(f"{ROOMS}.tabular.treasure:treasure"),
+        "shortcut": Kind(f"{ROOMS}.tabular.shortcut:shortcut"),
+        "household": Kind(f"{ROOMS}.household.world:household"),
+        "house": Kind(f"{ROOMS}.house.world:house"),
+        "keys": Kind(f"{ROOMS}.keys.world:keys"),
+        "sorter": Kind(f"{ROOMS}.sorter.world:sorter"),
+        "quest": Kind(f"{ROOMS}.quest.world:quest"),
+        "sorter-floor": Kind(f"{ROOMS}.sorter.floor.world:sorter_floor"),
+        "forage": Kind(f"{ROOMS}.forage.world:forage"),
+        "generated": Kind(f"{ROOMS}.generated.world:generated"),
+        "random": Kind(f"{ROOMS}.tabular.random_family:random_family"),
+        "team": Kind(f"{ROOMS}.tabular.team:team"),
+        "weather": Kind(f"{ROOMS}.tabular.weather:weather"),
+        "traps": Kind(f"{ROOMS}.tabular.traps:traps"),
+    },
+)
+PARTS = ("name", "latents", "prior", "instructions", "horizon", "num_actors", "tables", "make")
 
-ALTERATIONS = ("floor", "reporter", "actor")  # arguments of every world: what its tables do not say
-LOW_LEVEL = {
-    "household": False,
-    "house": True,
-    "keys": True,
-    "sorter": True,
-    "quest": True,
-    "sorter-floor": True,
-    "forage": True,
-}  # worlds that have one, and whether they run on it unless told
+
+def world(spec: str, trust: bool = False) -> World:
+    """The world of a spec, or of a world file (`path/to/world.json`); any of them may be altered (`ALTERATIONS`).
+
+    `trust` allows `module:Name` (see `Registry.find`). The same spec gives the same object.
+    """
+    return _world(spec, trust)
 
 
 @lru_cache(maxsize=32)
-def world(spec: str) -> World:
-    """The world of a spec, or of a world file (`path/to/world.json`)."""
-    if spec.endswith(".json"):
-        return TabularWorld(load_world(spec))
-    if "workers=" in spec:
-        return _in_processes(spec)
-    if "cap=" in spec:
-        return _capped(spec)
-    if "jump=" in spec:
-        return _jumping(spec)
-    if is_reference(spec) and spec.partition(":")[0] not in (*WORLDS, *plugin_worlds()):
-        return load_reference(spec)
-    kind, arguments = parse_spec(spec, "world")
-    if kind not in WORLDS and not kind.endswith(".json"):
-        if kind in plugin_worlds():
-            return plugin_world(kind, arguments)
-        known = [*WORLDS, *plugin_worlds()]
-        raise BadInput(f"unknown world {kind!r}{suggestion(kind, known)} (or the path of a .json world file)")
-    altered: dict[str, str] = {key: arguments.pop(key) for key in ALTERATIONS if key in arguments}
-    if kind.endswith(".json"):
-        return _altered(kind, load_world(kind), None, altered)
-    low_level = _low_level(kind, arguments)
-    factory = WORLDS[kind].factory
-    bound = bind(factory, arguments, f"world {kind!r}")
-    if low_level and kind != "household":
-        if kind in ("sorter", "house") and "actor" in altered:
-            bound["actor"] = altered.pop("actor")
-        if kind == "house" and "floor" in altered:
-            bound["floor"] = _probability(kind, altered.pop("floor"))
-        if altered:
-            raise BadInput(f"world {spec!r}: {next(iter(altered))} belongs to its tables: add low_level=false")
-        return _physical()[kind](**bound)
-    return _altered(kind, factory(**bound), House(**bound) if low_level else None, altered)
+def _world(spec: str, trust: bool) -> World:
+    named = find_world(spec, trust)
+    own, arguments = parameters(named.kind.factory), dict(named.arguments)
+    altered = [key for key in ALTERATIONS if key in arguments and key not in own]
+    where = f"world {named.name!r}"
+    if not altered:
+        return as_world(WORLDS.make(named), where)
+    last = altered[-1]  # the outermost; within it is the world without it
+    text, inner = arguments.pop(last), _spec(named.name, arguments)
+    alter, again = ALTERATIONS[last], partial(world, inner, trust)
+    bound = bind(alter, {last: text}, where, skip=["world", "again"])
+    return alter(again(), **bound, **({"again": again} if "again" in parameters(alter) else {}))
 
 
-def _in_processes(spec: str) -> World:
-    """A physical world with `workers=N`: its environments run in N processes."""
-    inner, workers = _without(spec, "workers")
-    made = world(inner)
-    if not workers.isdigit():
-        raise BadInput(f"world {spec!r}: workers={workers!r}: expected a number of processes")
-    if not isinstance(made, PhysicalWorld):
-        raise BadInput(f"world {spec!r}: workers={workers} needs a physical world; {inner!r} is arithmetic here")
-    return WorkersWorld(made, partial(world, inner), int(workers))
+def find_world(spec: str, trust: bool = False) -> Named:
+    """What a spec names: a world file, or one of `WORLDS`."""
+    path, _, _ = spec.partition(":")
+    if path.endswith(".json"):
+        _, arguments = parse_spec(spec, "world")
+        return Named(spec, path, Kind(partial(load_world, path)), arguments)
+    return WORLDS.find(spec, trust)
 
 
-def _capped(spec: str) -> World:
-    """A world with `cap=N`: its subgoals end after N low-level actions at the latest."""
-    inner, most = _without(spec, "cap")
-    if not most.isdigit():
-        raise BadInput(f"world {spec!r}: cap={most!r}: expected a number of low-level actions")
-    return capped(world(inner), int(most))
+def _spec(name: str, arguments: Mapping[str, str]) -> str:
+    """The spec of the same world with these arguments."""
+    return f"{name}:{spell(arguments)}" if arguments else name
 
 
-def _jumping(spec: str) -> World:
-    """A world with `jump=T`: from episode T on its latent is another one."""
-    inner, jump = _without(spec, "jump")
-    made = world(inner)
-    if not jump.isdigit():
-        raise BadInput(f"world {spec!r}: jump={jump!r}: expected an episode, counted from 0")
-    if type(made) is not TabularWorld:
-        raise BadInput(f"world {spec!r}: jump={jump} needs a world that is tables and nothing else")
-    return JumpingWorld(made.tables, int(jump))
+def as_world(made: Any, where: str) -> World:
+    """What a factory makes; tables become a tabular world."""
+    if isinstance(made, Tables):
+        return TabularWorld(made)
+    missing = [part for part in PARTS if not hasattr(made, part)]
+    if missing:
+        raise BadInput(f"{where}: a {type(made).__name__} is no world: it has no {missing[0]!r} (see docs/worlds.md)")
+    found: World = made
+    return found
 
 
-def _without(spec: str, name: str) -> tuple[str, str]:
-    """A world's spec without one of its arguments, and that argument."""
-    kind, arguments = parse_spec(spec, "world")
-    value = arguments.pop(name, "")
-    rest = ",".join(f"{key}={value}" for key, value in arguments.items())
-    return f"{kind}:{rest}" if rest else kind, value
+def checkpoint_of(name: str) -> Path | None:
+    """The checkpoint that comes with a world, `checkpoints/NAME/` beside its module; None where there is none."""
+    ours, theirs = WORLDS.ours.get(name), WORLDS.plugins.get(name)
+    source = ours.source if ours else theirs.value if theirs else None
+    found = find_spec(source.partition(":")[0]) if isinstance(source, str) else None
+    if not found or not found.origin:
+        return None
+    path = Path(found.origin).parent / "checkpoints" / name
+    return path if path.is_dir() else None
 
 
-def _low_level(kind: str, arguments: dict[str, str]) -> bool:
-    if kind not in LOW_LEVEL:
-        return False
-    said = arguments.pop("low_level", str(LOW_LEVEL[kind])).lower()
-    if said not in ("true", "1", "yes", "false", "0", "no"):
-        raise BadInput(f"world {kind!r}: low_level={said!r}: expected true or false")
-    return said in ("true", "1", "yes")
+def shipped_names() -> list[str]:
+    """The worlds for which a checkpoint comes with the package; that of generated worlds is asked by `hf`."""
+    return [name for name in WORLDS if name != GENERALIST and checkpoint_of(name)]
 
 
-def _physical() -> dict[str, Callable[..., World]]:
-    from parley import gym
-
-    made = {"house": gym.house_world, "keys": gym.keys_world, "quest": gym.quest_world, "forage": gym.forage_world}
-    return {**made, "sorter": gym.sorter_world, "sorter-floor": gym.sorter_floor_world}
-
-
-def _probability(kind: str, floor: str) -> float:
-    try:
-        return float(floor)
-    except ValueError:
-        raise BadInput(f"world {kind!r}: floor={floor!r}: expected a probability") from None
-
-
-def _altered(kind: str, tables: Tables, house: House | None, settings: dict[str, str]) -> World:
-    """The world, with a floor under what can be said, and an Actor or a Reporter that has an error."""
-    from parley.gym import actor_of, household_low_level, reported_world, reporter_of
-
-    floor = _probability(kind, settings.get("floor", "0"))
-    tables = with_floor(tables, floor) if "floor" in settings else tables
-    reporter, actor = settings.get("reporter"), settings.get("actor")
-    if actor and house is None:
-        raise BadInput(f"world {kind!r}: actor={actor!r} needs the real low level: household:low_level=true")
-    if house is None:
-        return reported_world(tables, kind, reporter) if reporter else TabularWorld(tables)
-    learned = reporter_of(reporter, tables, kind, "grid") if reporter else None
-    return household_low_level(tables, house, actor_of(actor, house) if actor else None, learned, altered=floor > 0)
+def shipped(name: str) -> Path:
+    """The checkpoint that comes with world `name`; raises `BadInput` where none does."""
+    path = checkpoint_of(name)
+    if path is None:
+        known = ", ".join((*shipped_names(), GENERALIST))
+        raise BadInput(f"checkpoint={name!r}: there is no such directory, and what ships is {known}")
+    return path

@@ -12,14 +12,14 @@ from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
-from parley.pretraining.behaviour import LOGS
-from parley.pretraining.chat import told
-from parley.pretraining.check import DataRefused, check
-from parley.pretraining.dataset import DataConfig, Dataset, read_manifest, world_digest
-from parley.pretraining.documents import EXPERT, Documents
-from parley.pretraining.make import make
-from parley.pretraining.parquet import EXPERT_NAME
-from parley.prompting.memory import MEMORIES
+from parley.data.behaviour import LOGS
+from parley.data.chat import told
+from parley.data.check import DataRefused, check
+from parley.data.dataset import DataConfig, Dataset, read_manifest, world_digest
+from parley.data.documents import EXPERT, Documents
+from parley.data.make import make
+from parley.data.parquet import EXPERT_NAME
+from parley.memory.kinds import MEMORIES
 from parley.report.bars import Bars
 from parley.report.tables import data_table, latents_table, plain
 from parley.runs.directory import read_manifest as read_run

@@ -11,9 +11,9 @@ from rich.table import Table
 from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
+from parley.evaluation.evaluate import pretraining_error
+from parley.evaluation.summary import error_summary
 from parley.models.checkpoint import Checkpoint
-from parley.pretraining.evaluate import pretraining_error
-from parley.pretraining.summary import error_summary
 from parley.report.bars import Bars
 from parley.report.plots import curves_figure, save_png
 from parley.report.tables import plain

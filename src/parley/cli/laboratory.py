@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from parley.assemble.theory import theory_summary
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, ParleyError
 from parley.core.spec import suggestion
-from parley.experiments import EXPERIMENTS
 from parley.experiments.base import conduct
+from parley.experiments.known import EXPERIMENTS
 from parley.experiments.results import read_findings, write_results
-from parley.experiments.summary import theory_summary
 from parley.report.bars import Bars
 from parley.report.plots import save_png
 from parley.report.tables import findings_table, names_table, plain, theory_table

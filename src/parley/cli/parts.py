@@ -1,20 +1,23 @@
 """Commands that make the Planner's partners: pretrain-reporter, pretrain-actor, pretrain-reach."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from parley import assemble
-from parley.actors.cloned import ClonedPolicy, clone
-from parley.actors.cloned_walker import ClonedWalk, clone_walk
-from parley.actors.reach_training import ReachRecipe, train_reach
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
-from parley.pretraining.reporter import ReporterRecipe, pretrain_reporter
+from parley.core.spec import bind
 from parley.report.bars import Bars
 from parley.runs.directory import storage
-from parley.worlds.household import House
+from parley.worlds.kit.alterations import grounded
+from parley.worlds.kit.learned import Learned
+from parley.worlds.kit.reporter_training import ReporterRecipe, pretrain_reporter
+
+REACH = ("steps", "width", "entropy", "rate", "discount", "seed")  # options of `pretrain-reach`
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
@@ -27,7 +30,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
         c.add_argument(f"--{f.name}", type=type(f.default), default=f.default, help=f"{about} (default {f.default})")
 
     c = command("pretrain-actor", _actor, "clone an Actor from demonstrations, some of them optimal")
-    c.add_argument("--world", choices=("household", "house"), default="household", help="house needs the extra mujoco")
+    c.add_argument("--world", default="household", help="household (default), or house, which needs the extra mujoco")
     c.add_argument("--out", type=Path, required=True, help="where it is kept; then `parley run --actor cloned:OUT`")
     c.add_argument("--share", type=float, required=True, help="of the demonstrations that are optimal, 0 to 1")
     c.add_argument("--demonstrations", type=int, help="default: 2000, of house 60")
@@ -35,16 +38,18 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
     c = command("pretrain-reach", _reach, "train the reaching of sorter's arm with SAC and HER (extra reach)")
     c.add_argument("--out", type=Path, required=True, help="where it is kept; then `--world sorter:actor=reach:OUT`")
-    for f in fields(ReachRecipe):
-        c.add_argument(f"--{f.name}", type=type(f.default), default=f.default, help=f"default {f.default}")
+    for name in REACH:
+        c.add_argument(f"--{name}", help="a number (default: see the model card)")
 
 
 def _reporter(args: argparse.Namespace) -> Any:
-    tables = assemble.world(args.world).tables
+    world = assemble.world(args.world)
+    tables = world.tables
     if tables is None:
         raise BadInput(f"world {args.world!r} has no tables: the pairs (state, sentence) are drawn from them")
     recipe = ReporterRecipe(**{f.name: getattr(args, f.name) for f in fields(ReporterRecipe)})
-    learned = pretrain_reporter(tables, args.world, recipe)
+    views = getattr(world, "views", {})
+    learned = pretrain_reporter(tables, args.world, recipe, views)
     with storage(args.out):
         learned.save(args.out)
     if not args.json:
@@ -54,25 +59,31 @@ def _reporter(args: argparse.Namespace) -> Any:
 
 def _actor(args: argparse.Namespace) -> Any:
     number = {} if args.demonstrations is None else {"demonstrations": args.demonstrations}
-    policy: ClonedPolicy | ClonedWalk
-    if args.world == "house":
-        policy, unit = (
-            clone_walk(args.share, **number, seed=args.seed),
-            "distance to the optimal forces (100 N)",
-        )
-    else:
-        policy, unit = clone(House(), args.share, **number, seed=args.seed), "total variation to the optimal Actor"
+    policy = _lesson(args.world, "actor")(args.share, **number, seed=args.seed)
     with storage(args.out):
         policy.save(args.out)
     if not args.json:
-        OUT.print(f"{args.out}: {unit} {policy.about['error']:.4f}", markup=False)
+        OUT.print(f"{args.out}: {policy.about['measure']} {policy.about['error']:.4f}", markup=False)
     return {"out": str(args.out), **policy.about}
 
 
+def _lesson(spec: str, part: str) -> Callable[..., Learned]:
+    """How a part of a world is learned, on its low level."""
+    world = assemble.world(spec)
+    world = grounded(world, True) if getattr(world, "low_level", None) else world
+    learns: dict[str, Callable[..., Learned]] = getattr(world, "learns", {})
+    if part not in learns:
+        raise BadInput(f"--world {spec!r}: nothing in it learns its {part} (known: {', '.join(learns) or 'none'})")
+    return learns[part]
+
+
 def _reach(args: argparse.Namespace) -> Any:
-    recipe = ReachRecipe(**{f.name: getattr(args, f.name) for f in fields(ReachRecipe)})
+    learn = _lesson("sorter", "reach")
+    given = {name: text for name in REACH if (text := getattr(args, name)) is not None}
+    settings = bind(learn, given, "pretrain-reach", skip=["progress"])
+    steps = settings.get("steps", signature(learn).parameters["steps"].default)
     with Bars(ERR) as bars:
-        policy = train_reach(recipe, bars.episodes("training to reach", recipe.steps, "actions"))
+        policy = learn(**settings, progress=bars.episodes("training to reach", steps, "actions"))
     with storage(args.out):
         policy.save(args.out)
     if not args.json:

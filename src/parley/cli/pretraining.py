@@ -8,12 +8,12 @@ from typing import Any
 from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
-from parley.pretraining.finetune import Tuning, finetune
-from parley.pretraining.generalist import pretrain_generated
-from parley.pretraining.recipe import PRESETS, SIZES, Recipe, size_of
-from parley.pretraining.train import pretrain
-from parley.pretraining.watch import Watch
 from parley.report.bars import Bars
+from parley.training.finetune import Tuning, finetune
+from parley.training.generalist import pretrain_generated
+from parley.training.recipe import PRESETS, SIZES, Recipe, size_of
+from parley.training.train import pretrain
+from parley.training.watch import Watch
 
 
 def add(command: AddCommand, group: AddGroup) -> None:

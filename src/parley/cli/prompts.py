@@ -8,8 +8,8 @@ from typing import Any
 from parley import assemble
 from parley.cli.console import OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
-from parley.prompting.history import Told
-from parley.prompting.memory import MEMORIES
+from parley.core.told import Told
+from parley.memory.kinds import MEMORIES
 from parley.prompting.template import as_messages, as_text
 from parley.report.summary import reading
 from parley.report.tables import plain

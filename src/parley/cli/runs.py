@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from parley import assemble
+from parley.assemble.diagnosed import diagnosed
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.execute import RunConfig, resume, run
-from parley.experiments.diagnosis import diagnosed
 from parley.experiments.quickstart import SENTENCE, quickstart
 from parley.planners.world_model import WorldModelPlanner
 from parley.report.bars import Bars
@@ -57,6 +57,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
     c = command("resume", _resume, "continue a run that was killed, paused or interrupted")
     c.add_argument("run", type=Path)
+    _trust_of(c)
     _limits_of(c)
     _films_of(c)
 
@@ -87,6 +88,12 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--figure", type=Path, help="where to draw the figure (default: quickstart.png in the directory)")
 
 
+def _trust_of(c: Any) -> None:
+    c.add_argument(
+        "--trust", action="store_true", help="import code that the run names and that is no installed plugin"
+    )
+
+
 def _limits_of(c: Any) -> None:
     c.add_argument("--token-limit", type=int, default=0, metavar="N", help="pause once calls took so many tokens")
     c.add_argument("--cost-limit", type=float, default=0.0, metavar="X", help="pause once calls cost so much")
@@ -103,15 +110,15 @@ def _films_of(c: Any) -> None:
     c.add_argument("--render-every", type=int, default=8, metavar="N", help="low-level actions a picture (default 8)")
 
 
-def _to_render(args: argparse.Namespace, config: RunConfig) -> list[tuple[int, int]]:
+def _to_render(args: argparse.Namespace, config: RunConfig, trust: bool) -> list[tuple[int, int]]:
     """The episodes to film; what is wrong with them is said before the run begins."""
     if args.render is None:
         return []
-    world = assemble.world(config.world)
-    physical_of(world, "--render")
+    parts = config.parts(trust)
+    physical_of(parts.world, "--render")
     if args.render_every < 1:
         raise BadInput(f"--render-every {args.render_every}: expected at least 1")
-    if config.resolved(world).record != "steps":
+    if config.resolved(parts).record != "steps":
         raise BadInput("--render plays recorded steps again: add --record steps")
     return chosen(args.render, config.runs, config.episodes)
 
@@ -125,24 +132,24 @@ def _run(args: argparse.Namespace) -> Any:
         if getattr(args, part) is not None:
             args.world += f"{',' if ':' in args.world else ':'}{part}={getattr(args, part)}"
     config = RunConfig(**{f.name: getattr(args, f.name) for f in fields(RunConfig)})
-    assemble.world(args.world)  # a wrong name is said before any bar is drawn
-    films = _to_render(args, config)
+    assemble.world(args.world, trust=True)  # a wrong name is said before any bar is drawn
+    films = _to_render(args, config, trust=True)
     with Bars(ERR) as bars:
         manifest = run(config, args.out, bars.begin(args.world, config.episodes * config.runs), _limits(args))
-    return _closing(args, manifest, films)
+    return _closing(args, manifest, films, trust=True)
 
 
 def _resume(args: argparse.Namespace) -> Any:
     config = RunConfig.from_manifest(read_manifest(args.run)["config"])
-    films = _to_render(args, config)
+    films = _to_render(args, config, args.trust)
     with Bars(ERR) as bars:
         said: list[str] = []
         bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
-        manifest = resume(args.run, bar, said.append, _limits(args))
+        manifest = resume(args.run, bar, said.append, _limits(args), trust=args.trust)
     for warning in said:
         ERR.print(f"[yellow]parley:[/] {plain(warning)}", soft_wrap=True)
     args.out = args.run
-    return _closing(args, manifest, films)
+    return _closing(args, manifest, films, args.trust)
 
 
 def _finished(out: Path) -> int:
@@ -154,10 +161,12 @@ def _finished(out: Path) -> int:
         return 0
 
 
-def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: list[tuple[int, int]]) -> Any:
+def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: list[tuple[int, int]], trust: bool) -> Any:
     """The films, and the table at the end."""
-    world = assemble.world(manifest["config"]["world"])
-    made = [str(path) for path in render(args.out, world, films, args.render_kind, args.render_every)]
+    made: list[str] = []
+    if films:
+        world = assemble.world(manifest["config"]["world"], trust)
+        made = [str(path) for path in render(args.out, world, films, args.render_kind, args.render_every)]
     curves = Curves.read(args.out)
     kept = manifest["config"]["record"]
     if not args.json:
@@ -257,7 +266,7 @@ def _list(args: argparse.Namespace) -> Any:
         return _list_runs(args)
     kinds = {"worlds": assemble.WORLDS, "planners": assemble.PLANNERS, "explorers": assemble.EXPLORERS}[args.what]
     rows = []
-    for name, kind in sorted(kinds.items()):
+    for name, kind in kinds.items():
         parameters = inspect.signature(kind.factory).parameters.values()
         shown = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters if p.name != "scene"]
         rows.append((name, ", ".join(shown), kind.line))

@@ -29,11 +29,7 @@ def _serve(args: argparse.Namespace) -> Any:
         import uvicorn
     except ImportError:
         raise MissingExtra("parley serve", "serve") from None
-    shipped = assemble.CHECKPOINTS / args.checkpoint
-    path = Path(args.checkpoint) if Path(args.checkpoint).is_dir() or not shipped.is_dir() else shipped
-    if not path.is_dir():
-        known = ", ".join(sorted(p.name for p in assemble.CHECKPOINTS.iterdir() if p.is_dir()))
-        raise BadInput(f"checkpoint={args.checkpoint!r}: there is no such directory, and what ships is {known}")
+    path = Path(args.checkpoint) if Path(args.checkpoint).is_dir() else assemble.shipped(args.checkpoint)
     if args.sessions < 1 or not 0 <= args.port < 65536:
         raise BadInput(f"sessions={args.sessions}, port={args.port}: expected at least 1 session, and a port number")
     key = os.environ.get(args.api_key_env, "") if args.api_key_env else ""

@@ -4,7 +4,7 @@ After each Actor's part the parts so far have a *status*; the state moves by the
 of the |M|^K joint subgoals can then be computed over the C statuses (dynamic programming over Actors).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 
 import numpy as np
@@ -38,7 +38,7 @@ class Factored:
         """The status once Actor k has been told its part (B,)."""
         return np.where(status < 0, FORBIDDEN, self.fold[latent, k, status, part[:, None]])
 
-    def tables(self) -> Tables:
+    def tables(self) -> "FactoredTables":
         """The same world with all |M|^K joint subgoals.
 
         A forbidden part does there what the first allowed one would, so that no value hinges on it; experts prefer
@@ -52,7 +52,16 @@ class Factored:
         fold = np.where(self.fold == FORBIDDEN, instead, self.fold)
         status = replace(self, fold=fold).statuses(every, latent).T
         moved = np.take_along_axis(s.transition, status[:, None, :, None], axis=2)
-        return replace(s, menus=self.menus, transition=moved, preference=allowed.astype(float), factored=self)
+        kept = {f.name: getattr(s, f.name) for f in fields(Tables)}
+        kept |= {"menus": self.menus, "transition": moved, "preference": allowed.astype(float)}
+        return FactoredTables(**kept, factored=self)
+
+
+@dataclass(frozen=True, eq=False)
+class FactoredTables(Tables):
+    """Tables of all joint subgoals that know how they factor: what is told can be worked out Actor by Actor."""
+
+    factored: Factored = field(kw_only=True)
 
 
 def possible(fold: Int[np.ndarray, "Z K C M"]) -> np.ndarray:

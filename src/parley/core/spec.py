@@ -1,8 +1,11 @@
-"""Specs, `kind` or `kind:key=value,key=value`, as on the command line, and their binding to a factory's arguments."""
+"""Specs, `kind` or `kind:key=value,key=value`, as on the command line, and their binding to a factory's arguments.
+
+A value that holds a comma stands in double quotes: `template="a,b.jinja"`; a quote within them is doubled.
+"""
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from parley.core.errors import BadInput
@@ -29,17 +32,52 @@ def parse_spec(spec: str, what: str, first: str = "") -> tuple[str, dict[str, st
     ('treasure', {'n': '64', 'p': '0.1'})
     >>> parse_spec("hf:org/model,decode=greedy", "planner", first="path")
     ('hf', {'path': 'org/model', 'decode': 'greedy'})
+    >>> parse_spec('endpoint:model=a/b,template="mine,too.jinja"', "planner")
+    ('endpoint', {'model': 'a/b', 'template': 'mine,too.jinja'})
     """
     kind, _, rest = spec.partition(":")
     arguments: dict[str, str] = {}
-    for i, item in enumerate(filter(None, rest.split(","))):
+    for i, item in enumerate(filter(None, _items(rest, f"{what} {spec!r}"))):
         key, equals, value = item.partition("=") if "=" in item or i or not first else (first, "=", item)
         if not equals or not key.strip():
             raise BadInput(f"{what} {spec!r}: expected kind:key=value,key=value, found {item!r}")
         if key.strip() in arguments:
             raise BadInput(f"{what} {spec!r}: {key.strip()!r} is given twice")
-        arguments[key.strip()] = value.strip()
+        arguments[key.strip()] = _unquoted(value.strip())
     return kind.strip(), arguments
+
+
+def spell(arguments: Mapping[str, str]) -> str:
+    """The text of arguments, from which `parse_spec` reads them again.
+
+    >>> spell({"n": "3", "template": "a,b.jinja"})
+    'n=3,template="a,b.jinja"'
+    """
+    return ",".join(f"{key}={_quoted(value)}" for key, value in arguments.items())
+
+
+def _items(text: str, where: str) -> list[str]:
+    """Split at the commas that are not between quotes."""
+    items, quoted = [""], False
+    for c in text:
+        if c == "," and not quoted:
+            items.append("")
+            continue
+        quoted ^= c == '"'
+        items[-1] += c
+    if quoted:
+        raise BadInput(f"{where}: a quote is not closed")
+    return items
+
+
+def _quoted(value: str) -> str:
+    plain = value == value.strip() and "," not in value and not value.startswith('"')
+    return value if plain else '"' + value.replace('"', '""') + '"'
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return value[1:-1].replace('""', '"') if quoted else value
 
 
 def bind(factory: Callable[..., T], arguments: dict[str, str], where: str, skip: Iterable[str] = ()) -> dict[str, Any]:

@@ -3,15 +3,11 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from parley.core.errors import BadInput
-
-if TYPE_CHECKING:
-    from parley.core.factored import Factored
 
 Sentences = np.ndarray  # an object array of str
 
@@ -68,8 +64,8 @@ class Tables:
 
     `menus[k]` lists what Actor k can be told; the subgoal axis G of the tables runs over the product of the menus in
     row-major order (one Actor: G = len(menus[0])). `preference` shares the expert of z among equally good subgoals.
-    `forbidden` holds pairs of sentences that may not be told to two Actors in one step; `factored`, where there is
-    one, says the same for any number of Actors without the product. `rules` tell a newcomer what may be hidden.
+    `forbidden` holds pairs of sentences that may not be told to two Actors in one step. `rules` tell a newcomer what
+    may be hidden.
     """
 
     name: str
@@ -86,7 +82,6 @@ class Tables:
     reward: Float[np.ndarray, "O W"]
     preference: Float[np.ndarray, "Z G"] | None = None
     forbidden: tuple[tuple[str, str], ...] = ()
-    factored: "Factored | None" = field(default=None, compare=False)
     doc: str = field(default="", compare=False)
     rules: str = field(default="", compare=False)
 

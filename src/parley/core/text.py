@@ -16,3 +16,8 @@ def inert(text: str, longest: int = 500) -> str:
         for c in text[: longest + 1]
     )
     return shown if len(text) <= longest else f"{shown[:longest]}..."
+
+
+def one_line(sentence: str) -> str:
+    """A line break inside a sentence would let it pretend to be another line."""
+    return " ".join(sentence.splitlines()) if len(sentence.splitlines()) > 1 else sentence.rstrip("\r\n")

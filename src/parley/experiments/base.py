@@ -21,7 +21,7 @@ from parley.core.tables import Tables
 from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
 from parley.theory.regret import regret_meter
-from parley.worlds.physical import PhysicalWorld
+from parley.worlds.kit.physical import PhysicalWorld
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 
@@ -68,7 +68,7 @@ def shipped() -> list[Path]:
 
     Those of physical worlds are `continuous-control`'s, those of several Actors `multi-agent`'s.
     """
-    worlds = {assemble.CHECKPOINTS / name: assemble.world(name) for name in assemble.shipped_names()}
+    worlds = {assemble.shipped(name): assemble.world(name) for name in assemble.shipped_names()}
     return [path for path, w in worlds.items() if w.num_actors == 1 and not isinstance(w, PhysicalWorld)]
 
 

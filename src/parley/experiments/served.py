@@ -30,11 +30,11 @@ def model_for(world: str) -> str:
 
 def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T"]:
     """Expected regret of every run and episode; a checkpoint that ships is served for as long as this takes."""
-    model = assemble.planner_spec(config.planner)[1]["model"]
+    model = assemble.PLANNERS.find(config.planner).arguments["model"]
     with ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
         if model.startswith(OURS):
-            path = assemble.CHECKPOINTS / model.removeprefix(OURS)
+            path = assemble.shipped(model.removeprefix(OURS))
             server = closing.enter_context(Running(path))
             config = replace(config, planner=f"{config.planner},base_url={server.base_url},tokenizer={path}")
         run(config, folder / "run", bar)

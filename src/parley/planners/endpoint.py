@@ -14,12 +14,12 @@ from parley.core.errors import BadInput
 from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
+from parley.core.told import Memory, packed, unpacked
+from parley.memory.note import Note
 from parley.models.endpoint import Endpoint
 from parley.models.failures import Unusable
 from parley.planners.ways.asking import Question, Way
 from parley.prompting.answers import parse
-from parley.prompting.history import packed, unpacked
-from parley.prompting.memory import Memory, Note
 from parley.prompting.prompter import Prompter, Prompting
 
 MAX_MENU = 20_000  # subgoals; more do not fit any prompt
@@ -54,12 +54,10 @@ class EndpointPlanner:
 
     def start(self, draws: Draws) -> None:
         self.draws = draws
-        self.runs = []
+        self.runs: list[Prompter] = []
         for i in range(draws.num_runs):
-            prompter = Prompter(self.prompting, thought=self._thoughts(i) if self._keep else None)
-            memory = self._memory
-            prompter.memory = self._note(prompter, i, memory) if isinstance(memory, Notes) else memory()
-            self.runs.append(prompter)
+            memory = self._note(i, self._memory) if isinstance(self._memory, Notes) else self._memory()
+            self.runs.append(Prompter(self.prompting, memory, self._thoughts(i) if self._keep else None))
         self._episode, self._step = 0, 1
 
     def hear(self, said: Opening | Outcome) -> None:
@@ -115,11 +113,11 @@ class EndpointPlanner:
 
         return thought
 
-    def _note(self, prompter: Prompter, run: int, notes: Notes) -> Note:
+    def _note(self, run: int, notes: Notes) -> Note:
         tokens = max(4 * notes.words, self.way.tokens)
 
         def write(note: str, number: int) -> str:
-            turns = prompter.note(note, number, notes.words, tokens - self.way.tokens)
+            turns = self.runs[run].note(note, number, notes.words, tokens - self.way.tokens)
             place, seed = Place(self.draws.first_run + run, number, -1), self._seed(run, number, 0, 0)
             try:
                 said = self.way.say(turns, place, "write note", tokens, seed)

@@ -12,10 +12,10 @@ from parley.core.errors import BadInput
 from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
+from parley.core.told import Memory, packed, unpacked
+from parley.memory.kinds import memory_of
 from parley.models.language_model import LanguageModel, Prompt
 from parley.models.scoring import line_scores
-from parley.prompting.history import packed, unpacked
-from parley.prompting.memory import Memory, memory_of
 from parley.prompting.prompter import Prompter, Prompting, Words
 from parley.prompting.template import PromptTemplate, as_text
 from parley.prompting.transcript import observation_line, subgoal_line, task_line

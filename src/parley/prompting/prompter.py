@@ -8,9 +8,8 @@ from typing import Any
 from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.core.said import Opening, Outcome
+from parley.core.told import Memory, Recalled, Told
 from parley.prompting.answers import letters
-from parley.prompting.history import Told
-from parley.prompting.memory import Full, Memory, Recalled
 from parley.prompting.template import PromptTemplate, Turn
 
 
@@ -47,7 +46,7 @@ class Prompter:
     """Prompts as a function of what one run has heard. Within an episode they grow, unless the budget cuts them."""
 
     how: Prompting
-    memory: Memory = field(default_factory=Full)
+    memory: Memory
     thought: Callable[[int, int], str] | None = None  # episode, step -> the answer by which the subgoal was chosen
     episodes: list[Told] = field(default_factory=list)
     left_out: int = 0  # earlier episodes that prompts do not show as they were

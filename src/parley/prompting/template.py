@@ -15,7 +15,7 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from parley.core.errors import BadInput
-from parley.prompting.transcript import one_line
+from parley.core.text import one_line
 
 BLOCKS = ("system", "memory", "opening", "subgoal", "observation", "ask", "again", "note")
 SHIPPED = ("chat", "foresee", "stated", "transcript")

@@ -14,6 +14,8 @@ is not one that the model knows, two lines come first:
 
 from collections.abc import Sequence
 
+from parley.core.text import one_line
+
 
 def header(rules: str, menus: Sequence[Sequence[str]], horizon: int) -> str:
     """What a newcomer is told about a world: its rules, how long an episode is, and each Actor's menu."""
@@ -35,8 +37,3 @@ def observation_line(observation: str) -> str:
 def subgoal_line(subgoal: str) -> str:
     """The line of one Actor's part of a subgoal."""
     return f"> {one_line(subgoal)}\n"
-
-
-def one_line(sentence: str) -> str:
-    """A line break inside a sentence would let it pretend to be another line."""
-    return " ".join(sentence.splitlines()) if len(sentence.splitlines()) > 1 else sentence.rstrip("\r\n")

@@ -11,9 +11,9 @@ from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.report.summary import reading
 from parley.runs.directory import read_manifest, storage
-from parley.worlds.film import Frame, film, save_film
-from parley.worlds.physical import PhysicalWorld
-from parley.worlds.workers import WorkersWorld
+from parley.worlds.kit.film import Frame, film, save_film
+from parley.worlds.kit.physical import PhysicalWorld
+from parley.worlds.kit.workers import WorkersWorld
 
 NAME = re.compile(r"run(\d+)-episode(\d+)\.(gif|mp4)")
 KINDS = {"gif": "image/gif", "mp4": "video/mp4"}

@@ -5,6 +5,7 @@ import pytest
 
 from parley.core.calls import Forgetful, Place
 from parley.execute import RunConfig, run
+from parley.memory.full import Full
 from parley.models.endpoint import Calling, Endpoint
 from parley.models.providers import server
 from parley.planners.ways.asking import Api, Asking, Question
@@ -22,7 +23,7 @@ def ask():
     """The distribution that a talker's echo gives over `MENU`, and the prompt."""
 
     def asked(talker: Talker, **options):
-        prompter = Prompter(Prompting(PromptTemplate("transcript"), Words((MENU,), 3)))
+        prompter = Prompter(Prompting(PromptTemplate("transcript"), Words((MENU,), 3)), Full())
         prompter.begin("go home", "in the hall")
         at = Endpoint(server("vllm/m", {}, talker.base_url), Calling(attempts=2, backoff_s=0.001), Forgetful())
         turns = prompter.turns((), MENU)

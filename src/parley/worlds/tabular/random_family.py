@@ -24,7 +24,10 @@ def random_family(
     concentration: float = 1.0,
     seed: int = 0,
 ) -> Tables:
-    """The random family of the given sizes; the same arguments give the same tables."""
+    """A random family of given sizes and seed.
+
+    The random family of the given sizes; the same arguments give the same tables.
+    """
     sizes = dict(latents=latents, states=states, observations=observations, subgoals=subgoals)
     for name, size in {**sizes, "instructions": instructions, "horizon": horizon, "actors": actors}.items():
         if size < 1:

@@ -30,7 +30,10 @@ SENTENCES = (
 
 
 def shortcut(open: float = 0.1, jam: float = 0.2, noise: float = 0.1) -> Tables:
-    """The family with prior `open` of an open door, which jams with probability `jam`, and report noise `noise`."""
+    """A safe corridor, and a back door that is usually locked.
+
+    The family with prior `open` of an open door, which jams with probability `jam`, and report noise `noise`.
+    """
     for name, value in (("open", open), ("jam", jam), ("noise", noise)):
         if not 0 <= value < 1 or (name == "open" and value == 0):
             raise BadInput(f"{name}={value}: expected a probability below 1{' and above 0' if name == 'open' else ''}")

@@ -62,7 +62,10 @@ class Crew:
 
 
 def team(actors: int = 2, able: float = 0.2, slip: float = 0.1, late: str = "", mute: str = "") -> Tables:
-    """The family with `actors` Actors; see the module's docstring for what the settings mean."""
+    """K Actors (actors=2) before two doors: who can do what, and what takes two at once, is hidden.
+
+    The family with `actors` Actors; see the module's docstring for what the settings mean.
+    """
     if actors > 4:
         raise BadInput(f"actors={actors}: world 'team' is for 2 to 4 Actors")
     return factored_team(Crew(actors, able, slip, _reporting("late", late), _reporting("mute", mute))).tables()

@@ -21,7 +21,10 @@ LIGHTS = ("red", "green", "blue", "white")
 def traps(
     latents: int = 4, subgoals: int = 4, horizon: int = 1, rare: float = 0.05, planted: bool = True, seed: int = 0
 ) -> Tables:
-    """The family of the given sizes with (`planted`) or without a trap; the same arguments give the same tables."""
+    """Random families with a planted trap, or their twins without.
+
+    The family of the given sizes with (`planted`) or without a trap; the same arguments give the same tables.
+    """
     if latents < 2 or subgoals < 2 or horizon < 1:
         raise BadInput(f"latents={latents}, subgoals={subgoals}, horizon={horizon}: expected at least 2, 2 and 1")
     if not 0 < rare < 1:

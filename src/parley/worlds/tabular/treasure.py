@@ -15,7 +15,10 @@ from parley.core.tables import Tables
 
 
 def treasure(n: int = 16, p: float | None = None) -> Tables:
-    """The family with n chests and prior p of gold in the first one."""
+    """n chests, one of which may hold gold: imitation alone has linear regret.
+
+    `p` is the prior of gold in the first one.
+    """
     if n < 2:
         raise BadInput(f"n={n}: the treasure world needs at least 2 chests")
     p = 1 / (2 * n) if p is None else p

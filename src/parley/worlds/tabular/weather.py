@@ -39,7 +39,10 @@ HORIZON = 5
 
 
 def weather(lost: float = 0.75, haze: float = 0.25, breaks: float = 0.1) -> Tables:
-    """The family with a path that fails with probability `lost`, and a sky misread with probability `haze`."""
+    """Mail over a ridge: a hidden path, and weather that turns within an episode.
+
+    The family with a path that fails with probability `lost`, and a sky misread with probability `haze`.
+    """
     for name, value, most in (("lost", lost, 1.0), ("haze", haze, 0.5), ("breaks", breaks, 1.0)):
         if not 0 <= value <= most or (name == "lost" and value == 1):
             raise BadInput(f"weather: {name}={value}: expected a probability of at most {most:g}, lost below 1")

@@ -1,0 +1,157 @@
+"""Parts by name: ours, those of installed packages (entry points), and `module:Name`."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from inspect import getdoc
+from typing import Any, TypeVar
+
+from parley.core.errors import BadInput, ParleyError
+from parley.core.spec import bind, parse_spec, suggestion
+from parley.core.text import inert
+
+T = TypeVar("T")
+
+REFERENCE = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_]\w*)(?::(.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One name on the command line: a factory, whose signature and docstring are its documentation.
+
+    The factory may be named by `module:name`, which is imported when it is used. What it returns is the part.
+    """
+
+    source: Callable[..., Any] | str
+    cohort: int = 1024  # for planners: runs that move together by default
+    first: str = ""  # the argument that may stand first in a spec without its name
+    remote: bool = False  # it waits for a server: every cohort has a thread, however few cores there are
+
+    @cached_property
+    def factory(self) -> Callable[..., Any]:
+        if not isinstance(self.source, str):
+            return self.source
+        module, _, name = self.source.partition(":")
+        found: Callable[..., Any] = getattr(import_module(module), name)
+        return found
+
+    @property
+    def line(self) -> str:
+        """What `parley list` says of it: the first paragraph of the factory's docstring."""
+        return " ".join((getdoc(self.factory) or "").partition("\n\n")[0].split()).rstrip(".")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A part that a spec names: its kind, and its arguments, still as text. `code` is where somebody else's is from."""
+
+    spec: str
+    name: str
+    kind: Kind
+    arguments: Mapping[str, str]
+    code: str = ""
+
+
+class Registry(Mapping[str, Kind]):
+    """All parts of one role, `what`; installed packages add theirs under the entry-point group `parley.{what}s`."""
+
+    def __init__(self, what: str, ours: dict[str, Kind], group: str = "") -> None:
+        self.what, self.ours, self.group = what, ours, group or f"parley.{what}s"
+
+    @cached_property
+    def plugins(self) -> dict[str, EntryPoint]:
+        """What installed packages offer, by name; a name of ours is ours."""
+        return {point.name: point for point in entry_points(group=self.group) if point.name not in self.ours}
+
+    def __iter__(self) -> Iterator[str]:
+        """All names, sorted."""
+        return iter(sorted({*self.ours, *self.plugins}))
+
+    def __len__(self) -> int:
+        return len({*self.ours, *self.plugins})
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.ours or name in self.plugins
+
+    def __getitem__(self, name: str) -> Kind:
+        """What a name stands for; raises `BadInput` with a suggestion, or with what its package raised."""
+        if name in self.ours:
+            return self.ours[name]
+        if name in self.plugins:
+            point = self.plugins[name]
+            where = f"plugin {self.what} {name!r} ({point.value})"
+            return kind_of(quietly(point.load, where), self.what, where)
+        raise BadInput(f"unknown {self.what} {name!r}{suggestion(name, self)}")
+
+    def find(self, spec: str, trust: bool = False, skip: Iterable[str] = ()) -> Named:
+        """What a spec names; `skip` are arguments that any part of this role may be given.
+
+        A name is looked for among ours and the plugins; else `module:Name` is imported, where `trust` says that it may
+        be: a spec from somebody else's file is not to run code.
+        """
+        name = spec.partition(":")[0].strip()
+        if name in self:
+            kind = self[name]
+            _, arguments = parse_spec(spec, self.what, first=kind.first)
+            return Named(spec, name, kind, arguments, self.plugins[name].value if name not in self.ours else "")
+        found = REFERENCE.fullmatch(spec.strip())
+        if found is None:
+            raise BadInput(f"unknown {self.what} {name!r}{suggestion(name, self)}")
+        reference, rest = found.group(1), found.group(2) or ""
+        if not trust:
+            raise BadInput(
+                f"{self.what} {spec!r} is code that is no installed plugin, and nothing was imported: "
+                "where you know what it does, say --trust (in Python: trust=True)"
+            )
+        where = f"{self.what} {spec!r}"
+        kind = kind_of(load_reference(reference, where), self.what, where)
+        _, arguments = parse_spec(f"{reference.replace(':', '.')}:{rest}", self.what, first=kind.first)
+        return Named(spec, reference, kind, arguments, reference)
+
+    def make(self, named: Named, context: Mapping[str, Any] | None = None) -> Any:
+        """The part, made with the arguments of its spec; `context` has what a factory may ask for by name."""
+        where, factory, context = f"{self.what} {named.name!r}", named.kind.factory, context or {}
+        bound = bind(factory, dict(named.arguments), where, skip=context)
+        bound |= {key: value for key, value in context.items() if key in parameters(factory)}
+        return factory(**bound) if not named.code else quietly(lambda: factory(**bound), where)
+
+
+def parameters(factory: Callable[..., Any]) -> list[str]:
+    """The names of a factory's parameters."""
+    from inspect import signature
+
+    return list(signature(factory).parameters)
+
+
+def kind_of(loaded: Any, what: str, where: str) -> Kind:
+    """Somebody else's factory with what it says of itself: `cohort`, `first` and `remote`, where it has them."""
+    if not callable(loaded):
+        raise BadInput(f"{where}: expected a class or function that makes a {what}, found {type(loaded).__name__}")
+    said = {name: getattr(loaded, name) for name in ("cohort", "first", "remote") if hasattr(loaded, name)}
+    typed = {name: value for name, value in said.items() if isinstance(value, type(getattr(Kind, name)))}
+    return Kind(loaded, **typed)
+
+
+def load_reference(reference: str, where: str) -> Any:
+    """What `module:Name` names; modules of the working directory are found too."""
+    module_name, _, attribute = reference.partition(":")
+    if "" not in sys.path and "." not in sys.path:
+        sys.path.append(".")
+    module = quietly(lambda: import_module(module_name), where)
+    if not hasattr(module, attribute):
+        raise BadInput(f"{where}: the module {module_name!r} has no {attribute!r}")
+    return getattr(module, attribute)
+
+
+def quietly(does: Callable[[], T], where: str) -> T:
+    """The answer, or one sentence on what somebody else's code raised."""
+    try:
+        return does()
+    except ParleyError:
+        raise
+    except Exception as wrong:
+        raise BadInput(f"{where} cannot be loaded: {type(wrong).__name__}: {inert(str(wrong), 300)}") from wrong

@@ -1,0 +1,107 @@
+"""What the theory says of a world: the answer of `parley theory WORLD`."""
+
+import math
+from typing import Any
+
+from parley.assemble.exploration import designs_of
+from parley.assemble.scene import beliefs_of
+from parley.assemble.worlds import world
+from parley.core.errors import BadInput, MissingExtra
+from parley.theory.beliefs import Beliefs
+from parley.theory.bounds import pretraining_delta, regret_bound, theory_epsilon
+from parley.theory.design import uniform_cost
+from parley.theory.distinguishability import Classes, classes_of, eta_of, uniform
+from parley.theory.traps import traps
+
+POLICIES = ("uniform", "designed", "cheapest")
+NAMED = 5  # groups of merged latents that are named
+
+
+def theory_summary(
+    world_spec: str, episodes: int = 1000, seed: int = 0, pretraining_error: float = 0.0
+) -> dict[str, Any]:
+    """Classes, c_Z, eta, epsilon and bound of each exploration policy, and traps; plain data for `--json`.
+
+    `pretraining_error` is a model's total variation to BAIL, which the bound adds in every episode.
+    Numbers that are infinite or unknown are None, as is whether a world reveals itself where the runs that were
+    simulated cannot tell; `notes` says why. Raises `BadInput` where the world has no tables.
+    """
+    if episodes < 1:
+        raise BadInput(f"episodes={episodes}: expected at least 1")
+    if not 0 <= pretraining_error <= 1:
+        raise BadInput(f"pretraining_error={pretraining_error}: expected a total variation, a number from 0 to 1")
+    delta_p = pretraining_delta(pretraining_error)
+    tables = world(world_spec).tables
+    if tables is None:
+        raise BadInput(f"world {world_spec!r} has no exact tables: there is nothing to compute from")
+    beliefs = beliefs_of(tables)
+    classes = classes_of(beliefs)
+    notes: list[str] = []
+    policies = {name: _policy(beliefs, classes, name, episodes, delta_p, notes) for name in POLICIES}
+    names = [[tables.latents[z] for z in group] for group in classes.members]
+    if any(len(group) > 1 for group in names):
+        notes.append(_merged(names))
+    trapped = traps(beliefs, classes, episodes, seed, world_spec).as_json()
+    return {
+        "world": world_spec,
+        "episodes": episodes,
+        "delta_p": delta_p,
+        "horizon": tables.horizon,
+        "classes": names,
+        "num_classes": len(names),
+        "c_z": classes.c_z if math.isfinite(classes.c_z) else None,
+        **{key: {name: policies[name][key] for name in POLICIES} for key in ("eta", "cost", "epsilon", "bound")},
+        "gap": {name: policies[name]["gap"] for name in POLICIES[1:]},
+        "verdict": trapped["verdict"],
+        "reveals_itself": trapped["reveals_itself"],
+        "late_interval": trapped["late_interval"],
+        "traps": trapped["escapes"],
+        "notes": notes,
+    }
+
+
+def _merged(names: list[list[str]]) -> str:
+    """The classes of more than one latent, by name; long lists are shortened."""
+    groups = [group for group in names if len(group) > 1]
+    shown = ["; ".join(_listed([f'"{name}"' for name in group], 3) for group in groups[:NAMED])]
+    shown += [f"and {len(groups) - NAMED:,} more groups"] if len(groups) > NAMED else []
+    same = "latents that no policy can tell apart are merged, as they have the same value under every policy"
+    return f"{same}: {'; '.join(shown)}"
+
+
+def _listed(words: list[str], most: int) -> str:
+    """Joined by commas; of more than `most`, one less and how many there are besides.
+
+    >>> _listed(["a", "b"], 3), _listed(["a", "b", "c"], 3), _listed(list("abcdefg"), 3)
+    ('a and b', 'a, b and c', 'a, b and 5 more')
+    """
+    shown = words if len(words) <= most else [*words[: most - 1], f"{len(words) - most + 1:,} more"]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _policy(
+    beliefs: Beliefs, classes: Classes, name: str, episodes: int, delta_p: float, notes: list[str]
+) -> dict[str, Any]:
+    """eta of a policy, expected regret of one of its episodes, and the epsilon and bound that follow.
+
+    The paper leaves the constants of the bound open: they are 1 here.
+    """
+    found: dict[str, Any] = dict.fromkeys(("eta", "cost", "epsilon", "bound", "gap"))
+    try:
+        if name == "uniform":
+            found["eta"] = eta_of(beliefs, uniform(beliefs))
+            found["cost"] = uniform_cost(beliefs, classes)
+        else:
+            designs = designs_of(beliefs, name)
+            found["eta"] = min(design.eta for design in designs)
+            found["cost"] = sum(design.cost for design in designs) / len(designs)
+            found["gap"] = max(design.gap for design in designs)
+    except (BadInput, MissingExtra) as missing:
+        notes.append(f"{name}: {missing}")
+        return found
+    if len(classes.members) == 1:
+        return {**found, "epsilon": 0.0, "bound": beliefs.tables.horizon**2 * episodes * delta_p}  # nothing to find out
+    if found["eta"] > 0 and math.isfinite(classes.c_z):
+        sizes = (episodes, beliefs.tables.horizon, found["eta"], len(classes.members), classes.c_z)
+        found["epsilon"], found["bound"] = theory_epsilon(*sizes), regret_bound(*sizes, delta_p=delta_p)
+    return found

@@ -1,0 +1,126 @@
+"""`demo-ratio`: what the share of optimal demonstrations does to the planner (He et al. 2024, Section 5; theory.md 2).
+
+Two shares, kept apart. Of *labels*: a part of the steps is labelled with subgoals that are not optimal. Of
+*trajectories*: a share rho of the episodes was acted by the expert of z, so that what is chosen becomes evidence and
+the planner deludes itself. Models of several sizes are trained until held-out documents say that nothing more is
+gained (or for `STEPS`), and stand next to the exact oracle with the matching evidence, or the matching errors. Trained
+from scratch; published LLMs of any size were not run (the planner `hf:` takes them).
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from parley import assemble
+from parley.core.errors import BadInput
+from parley.core.said import EpisodeRecord
+from parley.evaluation.evaluate import matching, pretraining_error
+from parley.execute import RunConfig
+from parley.experiments.base import Finding, above, expected_regret
+from parley.experiments.claims.pretraining_error import Training
+from parley.report.plots import loglog_figure
+from parley.theory.posterior import Evidence
+from parley.training.converge import converge
+
+NAME = "demo-ratio"
+CLAIM = (
+    "Trained on a share rho of expert trajectories, 0.25 <= rho < 1, a model is closer to the oracle that counts its "
+    "own choices as evidence than to the one that does not"
+)
+STEPS = {"traps": 600, "shortcut:open=0.5": 400, "treasure:n=2": 500}  # of a training, at most, in each world
+WORLDS = tuple(STEPS)
+WIDTHS = (8, 16, 24, 32)
+RHOS, WRONG = (0.0, 0.25, 0.5, 0.75, 1.0), (0.25, 0.5, 0.75, 1.0)  # expert trajectories; labels that are not optimal
+NUM_EVALUATED = 512
+NEARLY_ALL = 1 - 1e-6  # for rho = 1, where what a planner hears after its own choice may be what no latent allows
+QUANTITIES = ("error", "error_to_other", "closer_by", "regret", "oracle_regret", "delusion")  # of a cell
+Measured = Float[np.ndarray, "Q 2"]  # each with the half-width of its 95% interval
+
+
+@dataclass(frozen=True)
+class Demonstrated(Training):
+    """A training on demonstrations of which a share is optimal."""
+
+    @property
+    def matching(self) -> str:
+        """The exact planner that a perfectly trained model would be."""
+        if self.label_error:
+            return f"exact:label_error={self.label_error}"
+        share = min(self.rho, NEARLY_ALL)
+        return f"exact:evidence=environment+demonstrator,rho={share}" if self.rho else "exact"
+
+
+def cells(quick: bool) -> Sequence[Demonstrated]:
+    worlds, widths = (WORLDS[:1], (16,)) if quick else (WORLDS, WIDTHS)
+    base = Demonstrated("", "transformer", "none", episodes=8, runs=2048, documents=256 if quick else 2048)
+    plain = [replace(base, world=world, width=width) for world in worlds for width in widths]
+    demonstrated = [replace(one, rho=rho) for one in plain for rho in RHOS]
+    return [*demonstrated, *(replace(one, label_error=error) for one in plain for error in WRONG)]
+
+
+def measure(config: Demonstrated, bar: Callable[[EpisodeRecord, int], None]) -> Measured:
+    """Train and compare: distance to the matching oracle and to the plain one; regret of the model and of both.
+
+    Intervals are over documents and, of regrets, over runs, which share their random numbers: not over trainings.
+    """
+    tables = assemble.world(config.world).tables
+    if tables is None:
+        raise BadInput(f"world {config.world!r} has no exact tables: this experiment needs them")
+    beliefs = assemble.beliefs_of(tables)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "checkpoint"
+        converge(
+            beliefs,
+            config.world,
+            config.documents,
+            config.recipe(),
+            out,
+            config.label_error,
+            most_steps=STEPS[config.world],
+        )
+        held_out = (out, beliefs, NUM_EVALUATED)
+        near = pretraining_error(*held_out, evidence=matching(config.rho), label_error=config.label_error)
+        far = pretraining_error(*held_out, evidence=Evidence())
+        plain = RunConfig(**{name: getattr(config, name) for name in RunConfig.__dataclass_fields__})
+        regret = expected_regret(replace(plain, planner=f"transformer:checkpoint={out}"), bar).sum(axis=1)
+    oracle, undeluded = (
+        expected_regret(replace(plain, planner=planner), lambda record, runs: None).sum(axis=1)
+        for planner in (config.matching, "exact")
+    )
+    mine, other = near.total_variation.mean(axis=1), far.total_variation.mean(axis=1)
+    found = (mine, other, other - mine, regret, oracle, regret - undeluded)
+    return np.array([(one.mean(), 1.96 * one.std(ddof=1) / np.sqrt(len(one))) for one in found])
+
+
+def analyse(configs: Sequence[Demonstrated], kept: Sequence[Measured]) -> Finding:
+    """The smallest advantage of the matching oracle over all trainings with 0.25 <= rho < 1 decides.
+
+    A row a training. `delusion` is what is lost beyond the exact planner that takes no choice for evidence.
+    """
+    rows: list[dict[str, Any]] = []
+    gaps: list[tuple[float, float, float]] = []
+    for c, k in zip(configs, kept, strict=True):
+        row: dict[str, Any] = {"world": c.world, "width": c.width, "rho": c.rho, "label_error": c.label_error}
+        for name, (mean, half) in zip(QUANTITIES, k.tolist(), strict=True):
+            if c.rho or c.label_error or not name.startswith(("error_to", "closer")):
+                row |= {name: mean, f"{name}_interval": [mean - half, mean + half]}
+        rows.append(row)
+        if 0 < c.rho < 1:
+            gaps.append((*row["closer_by_interval"], row["closer_by"]))
+    low, high, gap = min(gaps)
+    return Finding(CLAIM, above(low, high, 0.0), gap, (low, high), "smallest advantage in total variation", rows)
+
+
+def figure(configs: Sequence[Demonstrated], kept: Sequence[Measured]) -> Figure:
+    """Error by width, one series a world and share."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    for c, k in zip(configs, kept, strict=True):
+        label = f"{c.world}, rho {c.rho:g}" if not c.label_error else f"{c.world}, {c.label_error:.0%} wrong labels"
+        series.setdefault(label, []).append((c.width, float(k[0, 0])))
+    return loglog_figure(NAME, "width", "total variation to the matching oracle", series)

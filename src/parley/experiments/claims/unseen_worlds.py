@@ -1,0 +1,299 @@
+"""`unseen-worlds`: one checkpoint in families, kinds and worlds that it was never trained on.
+
+Every family of the sets `held-out seeds` and `held-out kind` is another world, run for 32 episodes with one latent
+from its prior; all planners meet the same ones with the same random numbers. Beside it stand the exact planner, which
+knows the family, posterior sampling, and choosing at random. Decoding is greedy, as in deployed planners. A family has
+a trap where the exact planner, greedy and without exploration, goes on paying under some latent (theory.md 4). `Grown`
+cells train small checkpoints on few or many families: minutes each on a GPU, hours on a core.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from parley import assemble
+from parley.core.errors import BadInput
+from parley.core.said import EpisodeRecord
+from parley.data.dataset import world_digest
+from parley.execute import RunConfig
+from parley.experiments.base import UNDECIDED, Finding, above, all_hold, at_most, difference
+from parley.experiments.base import expected_regret as regret_of
+from parley.report.plots import curves_figure
+from parley.theory.curves import bootstrap
+from parley.theory.distinguishability import classes_of
+from parley.theory.traps import traps
+from parley.training.families import TOGETHER, family
+from parley.training.generalist import about_of, pretrain_generated
+from parley.training.pages import length
+from parley.training.recipe import Recipe
+from parley.worlds.generated.world import EVALUATED, HELD_OUT
+
+NAME = "unseen-worlds"
+CLAIM = (
+    "In families that were not trained on, memory makes a checkpoint lose less, adaptive exploration less still where "
+    "there are traps, and it loses at most half as much in episode 32 as in episode 1"
+)
+EPISODES = 32
+SEEDS = "generated"  # the set of families of kinds that were trained on
+SHIPPED = ("household", "keys:low_level=false", "quest:low_level=false")
+LEARNED = "hf:generated,header=true,normalise=menu,decode=greedy"
+ARMS: dict[str, tuple[str, str]] = {
+    "no memory": (f"{LEARNED},memory=none", "none"),
+    "memory": (LEARNED, "none"),
+    "epsilon-greedy": (LEARNED, "epsilon-greedy:epsilon=0.1"),
+    "adaptive": (LEARNED, "adaptive-proposals"),
+    "exact": ("exact:decode=greedy", "none"),
+    "exact, adaptive": ("exact:decode=greedy", "adaptive"),
+    "posterior sampling": ("posterior-sampling", "none"),
+    "at random": ("random", "none"),
+}
+CURVE = ((64, 64), (1024, 64), (16_384, 64), (16_384, 32))  # families and width of the checkpoints of the curve
+CHUNK = 16  # families of a cell: what is lost when it is interrupted
+HALF = 0.5
+FIRST, MOST = 256, 1024  # held-out families of every line; and of those that decide, at most
+LOOKS = 3  # at 256 families, 512 and 1,024: the intervals of the claim hold at all of them together
+LEVEL = 1 - 0.05 / LOOKS
+DECIDE = ("no memory", "memory", "adaptive")
+EPSILON = "epsilon-greedy saves, traps"
+
+
+@dataclass(frozen=True)
+class Property(RunConfig):
+    """A cell that says of every family whether it has a trap (1 or 0)."""
+
+
+@dataclass(frozen=True)
+class Seen(RunConfig):
+    """A cell that counts the families of the evaluation, by hash of tables and words, that were trained on."""
+
+
+@dataclass(frozen=True)
+class Grown(RunConfig):
+    """A cell that trains a checkpoint on `families` families and runs it on held-out seeds."""
+
+    families: int = 0
+    width: int = 64
+    tokens: int = 172_032_000  # 7,000 steps
+
+    @property
+    def seen(self) -> int:
+        """Different families that it is trained on."""
+        recipe = self.recipe()
+        read = self.tokens // (recipe.batch * length(recipe.episodes)) * (recipe.batch // TOGETHER)
+        return min(self.families, read) if self.families else read
+
+    def recipe(self) -> Recipe:
+        return Recipe(
+            episodes=EPISODES, tokens=self.tokens, width=self.width, layers=4, heads=4, batch=32, learning_rate=2e-3
+        )
+
+
+def cells(quick: bool) -> Sequence[RunConfig]:
+    """Every set in chunks, every planner on it; the property of having a trap; in full, the curves."""
+    found: list[RunConfig] = []
+    sizes = {SEEDS: 64 if quick else FIRST, **{f"{SEEDS}:kind={kind}": 32 if quick else 64 for kind in HELD_OUT}}
+    found += [Seen(world, runs=families) for world, families in sizes.items()]
+    for world, families in sizes.items():
+        for first in range(0, families, CHUNK):
+            found += [_chunk(world, title, first) for title in ARMS]
+            found.append(Property(world, episodes=EPISODES, runs=CHUNK, seed=first))
+    shipped = 16 if quick else 24
+    found += [RunConfig(world, *arm, episodes=EPISODES, runs=shipped) for world in SHIPPED for arm in ARMS.values()]
+    if not quick:
+        found += [Grown(SEEDS, "grown", episodes=EPISODES, runs=64, families=n, width=w) for n, w in CURVE]
+    return found
+
+
+def _chunk(world: str, title: str, first: int) -> RunConfig:
+    """A line on some of the families of a set."""
+    planner, explore = ARMS[title]
+    return RunConfig(world, planner, explore, episodes=EPISODES, runs=CHUNK, seed=first)
+
+
+def further(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Sequence[RunConfig]:
+    """As many held-out families again, of the lines of the claim, where those so far leave some of it undecided."""
+    of = gathered(configs, regrets)
+    number = len(of[SEEDS, "adaptive"])
+    if not FIRST <= number < MOST or UNDECIDED not in [row["holds"] for row in _claimed(of)]:
+        return []
+    found: list[RunConfig] = [Seen(SEEDS, runs=number, seed=number)]
+    for first in range(number, 2 * number, CHUNK):
+        found += [_chunk(SEEDS, title, first) for title in DECIDE]
+        found.append(Property(SEEDS, episodes=EPISODES, runs=CHUNK, seed=first))
+    return found
+
+
+def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T"]:
+    """Expected regret, a row for each family (or run of a world that ships)."""
+    if isinstance(config, Grown):
+        return _grown(config, bar)
+    if config.world in SHIPPED:
+        return regret_of(config, bar)
+    specs = [_family(config.world, config.seed + i) for i in range(config.runs)]
+    if isinstance(config, Property):
+        return np.array([[float(_trapped(spec))] for spec in specs])
+    if isinstance(config, Seen):
+        both = {world_digest(_tables(spec)) for spec in specs} & _trained_on()
+        return np.array([[float(len(both))]])
+    one = replace(config, runs=1)
+    rows = [regret_of(replace(one, world=spec, seed=config.seed + i), bar) for i, spec in enumerate(specs)]
+    return np.concatenate(rows)
+
+
+def _family(world: str, number: int) -> str:
+    """The spec of a family of a set."""
+    _, _, kind = world.partition(":")
+    return f"generated:seed={EVALUATED + number}" + (f",{kind}" if kind else "")
+
+
+def _trapped(spec: str) -> bool:
+    """Whether it is certain; where simulated runs cannot tell, a family counts with those that have none."""
+    beliefs = assemble.beliefs_of(_tables(spec))
+    return traps(beliefs, classes_of(beliefs), EPISODES, decodings=("greedy",)).reveals("greedy") is False
+
+
+def _tables(spec: str) -> Any:
+    return assemble.world(spec).tables
+
+
+_DIGESTS: set[str] = set()
+
+
+def _trained_on() -> set[str]:
+    """Hashes of all families that the checkpoint was trained on, in all its stages, made again from their seeds."""
+    stage = None if _DIGESTS else about_of(assemble.shipped(assemble.GENERALIST))
+    while stage:
+        how = Recipe(**stage["recipe"]), stage["families"]
+        seen = (family(*how, number, bool(stage.get("plain"))) for number in range(stage["families_seen"]))
+        _DIGESTS.update(world_digest(tables) for tables in seen)
+        stage = stage["start"]
+    return _DIGESTS
+
+
+def _grown(config: Grown, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T"]:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "checkpoint"
+        pretrain_generated(out, config.recipe(), config.families)
+        planner = f"hf:{out},header=true,normalise=menu,decode=greedy"
+        specs = [_family(config.world, i) for i in range(config.runs)]
+        rows = [
+            regret_of(RunConfig(spec, planner, episodes=EPISODES, runs=1, seed=i), bar) for i, spec in enumerate(specs)
+        ]
+    return np.concatenate(rows)
+
+
+Regrets = dict[tuple[str, str], Float[np.ndarray, "R T"]]
+
+
+def gathered(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Regrets:
+    """Regret by set and arm, chunks joined; the arm `trap` holds the property. Raises `BadInput` for seen families."""
+    name = {arm: title for title, arm in ARMS.items()}
+    chunks: dict[tuple[str, str], list[np.ndarray]] = {}
+    for config, regret in zip(configs, regrets, strict=True):
+        if isinstance(config, Seen) and regret.any():
+            number = int(regret[0, 0])
+            raise BadInput(f"world {config.world!r}: {number} of its families are among those that were trained on")
+        if not isinstance(config, (Grown, Seen)):
+            title = "trap" if isinstance(config, Property) else name[config.planner, config.explore]
+            chunks.setdefault((config.world, title), []).append(regret)
+    return {key: np.concatenate(parts) for key, parts in chunks.items()}
+
+
+def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Finding:
+    """Every part of the claim has a verdict on held-out seeds, and is reported on the other sets."""
+    of = gathered(configs, regrets)
+    worlds = list(dict.fromkeys(world for world, _ in of))
+    rows = [_row(world, title, of[world, title]) for world in worlds for title in ARMS]
+    verdicts, gain = [], (0.0, (0.0, 0.0))
+    for world in worlds:
+        found = _comparisons(of, world)
+        rows += found
+        if world == SEEDS:
+            verdicts = [row["holds"] for row in _claimed(of)]
+            gain = (found[0]["estimate"], (found[0]["low"], found[0]["high"]))
+    rows += _curve(configs, regrets, of)
+    holds = all_hold(verdicts)
+    return Finding(CLAIM, holds, *gain, "regret of 32 episodes saved by memory on held-out seeds", rows)
+
+
+def _row(world: str, title: str, regret: Float[np.ndarray, "R T"]) -> dict[str, Any]:
+    total = regret.sum(axis=1)
+    half = 1.96 * float(total.std(ddof=1)) / np.sqrt(len(total))
+    mean, first, last = float(total.mean()), float(regret[:, 0].mean()), float(regret[:, -1].mean())
+    row = {"set": world, "planner": title, "families": len(total), "regret": mean}
+    return row | {"low": mean - half, "high": mean + half, "episode 1": first, f"episode {EPISODES}": last}
+
+
+def _comparisons(of: Regrets, world: str) -> list[dict[str, Any]]:
+    """What memory saves; what exploration saves where there are traps; what is left in the last episode."""
+    trap = of[world, "trap"][:, 0] > 0 if (world, "trap") in of else np.ones(len(of[world, "memory"]), dtype=bool)
+    found = []
+    asked = [("memory saves", "no memory", "memory", np.ones_like(trap))]
+    asked += [("adaptive saves, traps", "memory", "adaptive", trap), (EPSILON, "memory", "epsilon-greedy", trap)]
+    for what, more, less, chosen in asked:
+        if chosen.sum() < 2:
+            continue
+        both = [of[world, line] for line in (more, less)]
+        chosen = chosen[: min(map(len, both))]  # of the lines of the claim there may be more families than of others
+        one, other = (regret[: len(chosen)][chosen] for regret in both)
+        gain, (low, high) = difference(one, other, LEVEL)
+        holds = above(low, high, 0.0)
+        row = {"set": world, "compared": what, "families": int(chosen.sum()), "estimate": gain}
+        found.append(row | {"low": low, "high": high, "holds": holds})
+    adaptive = of[world, "adaptive"]
+    left = bootstrap(lambda means: means[0][-1] / max(means[0][0], 1e-12), [adaptive], level=LEVEL)
+    row = {"set": world, "compared": f"regret at {EPISODES} over 1, adaptive", "families": len(adaptive)}
+    row |= {"estimate": left.value, "low": left.low, "high": left.high, "holds": at_most(left.low, left.high, HALF)}
+    found.append(row)
+    return found
+
+
+def _claimed(of: Regrets) -> list[dict[str, Any]]:
+    """The rows that decide; what epsilon-greedy saves is reported only."""
+    return [row for row in _comparisons(of, SEEDS) if row["compared"] != EPSILON]
+
+
+def _curve(
+    configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]], of: Regrets
+) -> list[dict[str, Any]]:
+    """The gap to the exact planner of what was trained on few and many families, and how it falls."""
+    rows, points, gaps = [], [], []
+    for config, regret in zip(configs, regrets, strict=True):
+        if isinstance(config, Grown):
+            exact = of[SEEDS, "exact"][: len(regret)]
+            gap, (low, high) = difference(regret, exact)
+            points.append((config.seen, config.width))
+            gaps.append((regret - exact).sum(axis=1))
+            row = {"set": SEEDS, "trained on": config.seen, "width": config.width, "tokens": config.tokens}
+            rows.append(row | {"gap to exact": gap, "low": low, "high": high})
+    return rows + _fits(np.array(points), np.array(gaps).T) if points else rows
+
+
+def _fits(points: Float[np.ndarray, "P 2"], gaps: Float[np.ndarray, "R P"]) -> list[dict[str, Any]]:
+    """Least squares of log gap on log families and log width; intervals by resampling the families of the test."""
+    log = np.log(points.astype(float))
+    design = np.column_stack([np.ones(len(log)), log])
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise BadInput(f"trained on {points.tolist()}: a fit needs two numbers of families and two widths at least")
+    found = []
+    for i, name in enumerate(("families", "width")):
+
+        def exponent(means: list[np.ndarray], i: int = i) -> float:
+            return float(np.linalg.lstsq(design, np.log(np.maximum(means[0], 1e-9)), rcond=None)[0][i + 1])
+
+        fit = bootstrap(exponent, [gaps])
+        row = {"set": SEEDS, "fitted": f"exponent of {name} in the gap to exact", "points": len(points)}
+        found.append(row | {"estimate": fit.value, "low": fit.low, "high": fit.high})
+    return found
+
+
+def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
+    of = gathered(configs, regrets)
+    curves = [(title, np.cumsum(of[SEEDS, title], axis=1)) for title in ARMS]
+    return curves_figure(f"{NAME}: held-out seeds", "episode", "cumulative expected regret", curves)

@@ -1,0 +1,86 @@
+"""A text environment whose low level may raise: it is made anew, and its episode repeated from the seed."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from gymnasium.error import ResetNeeded
+
+from parley.core.errors import EnvironmentFailed, ParleyError
+from parley.core.text import inert
+from parley.worlds.kit.text_env import TextEnv
+
+T = TypeVar("T")
+
+
+class GuardedEnv:
+    """A `TextEnv` made by `make`; where it raises once, a fresh one repeats the episode and `event` says so.
+
+    An episode is a function of its seed and the subgoals, so that nobody who plans can tell. Raises `EnvironmentFailed`
+    where the fresh one raises too, or says something else than was said before.
+    """
+
+    def __init__(self, make: Callable[[], TextEnv], where: str) -> None:
+        self._make, self._where = make, where
+        self.env = make()
+        self.script = self.env.script
+        self.action_space, self.observation_space = self.env.action_space, self.env.observation_space
+        self.event = ""
+
+    @property
+    def low(self) -> Any:
+        return self.env.low
+
+    @property
+    def num_actions(self) -> int:
+        return self.env.num_actions
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """As `TextEnv.reset`."""
+        self._begun: dict[str, Any] = {"seed": seed, "options": options}
+        self._past: list[tuple[str, str]] = []  # subgoals, and what was said after them
+        return self._attempt(lambda: self.env.reset(**self._begun))
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """As `TextEnv.step`."""
+        answer = self._attempt(lambda: self.env.step(action))
+        self._past.append((action, answer[0]))
+        return answer
+
+    def close(self) -> None:
+        self.env.close()
+
+    def _attempt(self, does: Callable[[], T]) -> T:
+        try:
+            answer = does()
+            self.event = self.env.event
+            return answer
+        except (ParleyError, ResetNeeded):
+            raise
+        except Exception as first:
+            try:
+                self._repeat()
+                answer = does()
+            except ParleyError:
+                raise
+            except Exception as again:
+                raise EnvironmentFailed(
+                    f"{self._where}: the environment raised {_short(first)}, and in a fresh one {_short(again)}: "
+                    "what was finished is saved; mend the environment and resume"
+                ) from again
+            self.event = f"the environment raised {_short(first)}; a fresh one repeated the episode"
+            return answer
+
+    def _repeat(self) -> None:
+        try:
+            self.env.close()
+        except Exception:  # what is broken may not even close
+            pass
+        self.env = self._make()
+        self.env.reset(**self._begun)
+        for subgoal, said in self._past:
+            if self.env.step(subgoal)[0] != said:
+                raise EnvironmentFailed(f"{self._where}: a fresh environment does not repeat what {subgoal!r} led to")
+
+
+def _short(wrong: BaseException) -> str:
+    return inert(f"{type(wrong).__name__}: {wrong}", 200)

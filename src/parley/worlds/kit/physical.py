@@ -1,0 +1,107 @@
+"""Any low-level Gymnasium environment with an Actor, a Reporter and a menu as a world; tables are optional."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley.core.draws import Draws
+from parley.core.errors import BadInput
+from parley.core.roles import TextEnvs, World
+from parley.core.tables import Tables
+from parley.worlds.kit.guarded import GuardedEnv
+from parley.worlds.kit.learned import Learned
+from parley.worlds.kit.script import Script
+from parley.worlds.kit.text_env import TextEnv
+from parley.worlds.kit.vector import TextVectorEnv
+
+# expert(z, instruction, said): the subgoal of one who knows latent z; `said` holds o_1, g_1, o_2, ... of the episode.
+Expert = Callable[[int, str, tuple[str, ...]], str]
+
+
+@dataclass(frozen=True)
+class Abstraction:
+    """How the physics is held against the tables.
+
+    `state` names the tables' state of a raw state. `mechanism(z, s, g)` names why the subgoal g ends as it does in
+    state s of latent z ("an open door is passed"): cells of one mechanism are pooled. `unlikely` holds, for mechanisms
+    whose likeliest outcome hardly ever fails to come, a context of the low level in which it does not: the world's own
+    noise must be drawn there from its law given that, so that what comes after is as it is wherever that happens.
+    """
+
+    state: Callable[[Any], str]
+    mechanism: Callable[[int, str, str], str]
+    unlikely: Mapping[str, Callable[[Any], AbstractContextManager[None]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class PhysicalWorld:
+    """A family of physical worlds: `text_env(z)` composes environment, Actor and Reporter for latent z.
+
+    `tables`, where there are any, hand exact planners and the regret meter the world's abstract model; `abstraction`
+    lets `parley world verify` hold it against the physics. Without tables regret is taken against what `expert`, where
+    there is one, reaches in `expert_episodes` episodes for each latent of the runs and each instruction. `offers` has
+    what else may act or speak in it: `actor` and `reporter`, made from the text behind `actor=` and `reporter=`.
+    `learns` trains such parts: the function's arguments are its options, `progress` the last.
+    """
+
+    name: str
+    script: Script
+    latents: tuple[str, ...]
+    prior: Float[np.ndarray, " Z"]
+    text_env: Callable[[int], TextEnv]
+    tables: Tables | None = None
+    abstraction: Abstraction | None = None
+    altered: bool = False  # whether what happens does not follow the tables
+    expert: Expert | None = None
+    expert_episodes: int = 50
+    offers: Mapping[str, Callable[["PhysicalWorld", str], World]] = field(default_factory=dict)
+    learns: Mapping[str, Callable[..., Learned]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.latents) != len(self.prior) or abs(float(np.sum(self.prior)) - 1) > 1e-6 or min(self.prior) < 0:
+            raise BadInput(
+                f"world {self.name!r}: expected a prior of {len(self.latents)} probabilities that sum to 1, "
+                f"one for each latent, found {np.asarray(self.prior).tolist()}"
+            )
+        if self.expert_episodes < 2:
+            raise BadInput(f"world {self.name!r}: expert_episodes={self.expert_episodes}: expected at least 2")
+
+    @classmethod
+    def of(
+        cls,
+        tables: Tables,
+        text_env: Callable[[int], TextEnv],
+        abstraction: Abstraction | None = None,
+        **more: Any,
+    ) -> "PhysicalWorld":
+        """A world whose words are those of its tables; `more` are further fields."""
+        return cls(tables.name, Script.of(tables), tables.latents, tables.prior, text_env, tables, abstraction, **more)
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        return self.script.instructions
+
+    @property
+    def num_actors(self) -> int:
+        return len(self.script.menus)
+
+    @property
+    def forbidden(self) -> tuple[tuple[str, str], ...]:
+        return self.script.forbidden
+
+    @property
+    def horizon(self) -> int:
+        return self.script.horizon
+
+    def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
+        """Text environments of the runs of `draws`, run i in the world of latent `latents[i]`."""
+        envs = []
+        for run, latent in enumerate(latents, start=draws.first_run):
+            where = f"world {self.name!r}, run {run}"
+            envs.append(GuardedEnv(partial(self.text_env, int(latent)), where))
+        return TextVectorEnv(envs, draws)

@@ -1,0 +1,54 @@
+"""Text environments of one script side by side in this process, as the loop takes them (`core.roles.TextEnvs`)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from parley.core.draws import Draws
+from parley.core.said import LowLevel, Menu
+from parley.core.tables import Sentences
+from parley.worlds.kit.guarded import GuardedEnv
+from parley.worlds.kit.text_env import TextEnv
+
+
+class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
+    """B text environments of one script in this process, as `core.roles.TextEnvs`; rows that have ended rest.
+
+    `info["low_level"]` says for the log what went on below the sentences.
+    """
+
+    def __init__(self, envs: Sequence[TextEnv | GuardedEnv], draws: Draws) -> None:
+        self.envs, self.draws, self.num_envs = list(envs), draws, len(envs)
+        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
+        self.single_action_space, self.single_observation_space = envs[0].action_space, envs[0].observation_space
+        self._menus = [Menu.shared(menu) for menu in envs[0].script.menus]
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Sentences, dict[str, Any]]:
+        """Begin episode `options["episode"]` under `options["instructions"]` (B,)."""
+        options = options or {}
+        if seed is not None:
+            self.draws = Draws(int(seed), self.num_envs, self.draws.first_run)
+        first = np.full(self.num_envs, self.envs[0].script.instructions[0], dtype=object)
+        self._said = np.empty(self.num_envs, dtype=object)
+        seeds = self.draws.seeds(int(options.get("episode", 0)))
+        for i, (env, instruction) in enumerate(zip(self.envs, options.get("instructions", first), strict=True)):
+            self._said[i], _ = env.reset(seed=seeds[i], options={"instruction": instruction})
+        self._terminated, self._truncated = np.zeros((2, self.num_envs), dtype=bool)
+        return self._said.copy(), {"menus": self._menus}
+
+    def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
+        """Carry out the subgoals (B, K); a row that has ended repeats its last sentence and pays 0."""
+        rewards, actions_taken = np.zeros(self.num_envs), np.zeros(self.num_envs, dtype=int)
+        events = [""] * self.num_envs
+        for i in np.flatnonzero(~(self._terminated | self._truncated)):
+            said, rewards[i], self._terminated[i], self._truncated[i], _ = self.envs[i].step(" / ".join(actions[i]))
+            self._said[i], actions_taken[i], events[i] = said, self.envs[i].num_actions, self.envs[i].event
+        info = {"menus": self._menus, "low_level": LowLevel(actions_taken, events)}
+        return self._said.copy(), rewards, self._terminated.copy(), self._truncated.copy(), info
+
+    def close_extras(self, **kwargs: Any) -> None:
+        for env in self.envs:
+            env.close()
