@@ -9,6 +9,7 @@ from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
 from parley.core.roles import Explorer
 from parley.exploration.adaptive import AdaptiveExplorer
+from parley.exploration.committing import ExploreThenCommit
 from parley.exploration.explorers import (
     EpsilonGreedy,
     NoExploration,
@@ -16,6 +17,7 @@ from parley.exploration.explorers import (
     schedule,
     uniform_policy,
 )
+from parley.exploration.information import InformationDirected
 from parley.exploration.optimal import OptimalExplorer
 from parley.exploration.proposals import ProposalsExplorer
 from parley.exploration.rejection import FALSE_ALARM, Believer, GuardedExplorer
@@ -68,12 +70,35 @@ def adaptive(
             f"between={between!r}: expected what decides between trials: 'posterior' (greedily on the exact one) or "
             "'proposals' (the planner's own)"
         )
-    mine, obeys = scene.planner, between == "proposals"
-    shared = type(mine) is ExactPlanner and mine.beliefs is beliefs and not mine.evidence.demonstrator
-    reader = mine if shared and isinstance(mine, ExactPlanner) else ExactPlanner(beliefs)
-    classes, trials = classes_of(beliefs), trials_of(beliefs)
-    found = AdaptiveExplorer(beliefs, classes, trials, reader, prudence, caution, obeys, owns=not shared)
+    reader, owns = _reader(scene)
+    classes, trials, obeys = classes_of(beliefs), trials_of(beliefs), between == "proposals"
+    found = AdaptiveExplorer(beliefs, classes, trials, reader, prudence, caution, obeys, owns)
     return _watched(found, found, false_alarm)
+
+
+def explore_then_commit(scene: Scene, policy: str = "designed", confidence: float = 0.99) -> Explorer:
+    """Explores by a policy until the exact posterior is certain, then exploits it."""
+    beliefs = scene.beliefs
+    reader, owns = _reader(scene)
+    chosen = exploration_policy(scene, policy)
+    return ExploreThenCommit(
+        beliefs, classes_of(beliefs), reader, chosen.policy, chosen.listener, confidence=confidence, owns=owns
+    )
+
+
+def information_directed(scene: Scene) -> Explorer:
+    """Plays, for an episode, the mixture of policies with the least regret squared over information gain."""
+    beliefs = scene.beliefs
+    reader, owns = _reader(scene)
+    return InformationDirected(beliefs, classes_of(beliefs), trials_of(beliefs), reader, owns)
+
+
+def _reader(scene: Scene) -> tuple[ExactPlanner, bool]:
+    """What follows the exact posterior: the run's own planner where it does, else one of the explorer's (True)."""
+    mine, beliefs = scene.planner, scene.beliefs
+    if type(mine) is ExactPlanner and mine.beliefs is beliefs and not mine.evidence.demonstrator:
+        return mine, False
+    return ExactPlanner(beliefs), True
 
 
 def _watched(found: Explorer, believer: object, false_alarm: float) -> Explorer:
@@ -127,6 +152,8 @@ EXPLORERS = Registry(
     {
         "adaptive": Kind(adaptive),
         "adaptive-proposals": Kind(adaptive_proposals),
+        "explore-then-commit": Kind(explore_then_commit),
+        "information-directed": Kind(information_directed),
         "bayes-adaptive": Kind(bayes_adaptive),
         "posterior-sampling": Kind(own_posterior_sampling),
         "none": Kind(none),

@@ -34,6 +34,8 @@ WORLDS = Registry(
         "team": Kind(f"{ROOMS}.tabular.team:team"),
         "weather": Kind(f"{ROOMS}.tabular.weather:weather"),
         "traps": Kind(f"{ROOMS}.tabular.traps:traps"),
+        "signs": Kind(f"{ROOMS}.tabular.signs:signs"),
+        "clues": Kind(f"{ROOMS}.tabular.clues:clues"),
     },
 )
 PARTS = ("name", "latents", "prior", "instructions", "horizon", "num_actors", "tables", "make")
