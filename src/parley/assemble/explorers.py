@@ -25,6 +25,7 @@ from parley.planners.exact import ExactPlanner, PosteriorSamplingPlanner
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import classes_of
 from parley.theory.optimum import Optimum
+from parley.theory.sampled import SampledTrials
 from parley.theory.trials import Trials
 
 
@@ -118,8 +119,11 @@ def _watched(found: Explorer, believer: object, false_alarm: float) -> Explorer:
 
 @lru_cache(maxsize=8)
 def trials_of(beliefs: Beliefs) -> Trials:
-    """Dear to build, and the same for every cohort."""
-    return Trials(beliefs, classes_of(beliefs))
+    """Exact where the tree of an episode can be written down, else by simulation; the same for every cohort."""
+    try:
+        return Trials(beliefs, classes_of(beliefs))
+    except BadInput:
+        return SampledTrials(beliefs, classes_of(beliefs))
 
 
 def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float = FALSE_ALARM) -> Explorer:

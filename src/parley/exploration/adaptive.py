@@ -16,18 +16,22 @@ the same exploration: what exploiting loses is then still reckoned for the exact
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from parley.core.draws import Draws
 from parley.core.roles import State
 from parley.core.rows import row_max
 from parley.core.said import Moment, Opening, Outcome, Proposal, decode
-from parley.exploration.candidates import IDLE, Candidates, Chosen
+from parley.exploration.candidates import IDLE, LEAST, Candidates, Chosen
 from parley.exploration.posterior import TINY, NodeFollower, PosteriorExplorer, Reader
-from parley.exploration.worth import MOVED
+from parley.exploration.worth import MOVED, moved
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
 from parley.theory.trials import Trials
+
+
+KEPT = ("asked", "weighed", "often", "remaining")
+DECISIONS = 4096  # kept, so that they need not be worked out again
 
 
 class AdaptiveExplorer(PosteriorExplorer):
@@ -56,8 +60,13 @@ class AdaptiveExplorer(PosteriorExplorer):
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
         super().start(draws, num_episodes, horizon)
         num_w = len(self.beliefs.tables.instructions)
-        self.asked: Float[np.ndarray, "B W"] = np.zeros((draws.num_runs, num_w))
-        self.dismissed: Float[np.ndarray, "B C"] = np.full((draws.num_runs, len(self.home)), -1.0)
+        num, num_c = draws.num_runs, len(self.home)
+        self.asked: Float[np.ndarray, "B W"] = np.zeros((num, num_w))
+        # What was decided last under each instruction is a function of where things stood then.
+        self.weighed: Float[np.ndarray, "B W C"] = np.full((num, num_w, num_c), np.nan)
+        self.often: Float[np.ndarray, "B W W"] = np.zeros((num, num_w, num_w))
+        self.remaining: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
+        self._decisions: dict[bytes, Chosen | None] = {}
         self.chosen: dict[int, Chosen] = {}
 
     def hear(self, said: Opening | Outcome) -> None:
@@ -87,32 +96,44 @@ class AdaptiveExplorer(PosteriorExplorer):
         return weights / weights.sum(axis=1, keepdims=True)
 
     def rests(self, remaining: int) -> Bool[np.ndarray, " B"]:
-        """Runs that will not be weighed again in the episodes that remain unless their belief moves."""
-        return ~self._in_doubt(self.belief, remaining)
+        """Runs that go on exploiting in the episodes that remain unless their belief moves."""
+        belief = self.belief
+        idle = ~self._in_doubt(belief, remaining)
+        for row in np.flatnonzero(~idle):
+            settled = ~moved(self.weighed[row], belief[row])
+            idle[row] = settled.all() and all(self._decided(row, w) is None for w in range(settled.size))
+        return idle
 
     def _in_doubt(self, belief: Float[np.ndarray, "B C"], remaining: int) -> Bool[np.ndarray, " B"]:
-        """Runs in which something may be worth finding out: enough is left to gain, and the posterior has moved."""
-        left = self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon
-        return (left > IDLE) & (row_max(np.abs(belief - self.dismissed)) > MOVED)
+        """Runs in which enough is left to gain for something to be worth finding out."""
+        return self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon > IDLE
 
     def _weigh(self, remaining: int) -> None:
-        """Decide what is tried; where nothing is, now or soon, a run rests until its posterior moves."""
-        self.trial[:] = False
-        self.chosen = {}
-        belief, w = self._nearer(self.before, self.flat), self.reader.instruction[:, 0]
-        rows = np.flatnonzero(self._in_doubt(belief, remaining))
+        """Decide what is tried; a decision stands until the belief has moved, or what it was for has been done."""
+        belief, now = self._nearer(self.before, self.flat), self.reader.instruction[:, 0]
         often = self.asked + 1 / self.asked.shape[1]
-        often /= often.sum(axis=1, keepdims=True)
-        known: dict[bytes, tuple[Chosen | None, bool]] = {}
-        for row in rows:
-            key = np.append(np.round(belief[row], 12), [w[row], *often[row]]).tobytes()
-            if key not in known:
-                known[key] = self.candidates.best(belief[row], int(w[row]), often[row], remaining)
-            chosen, waits = known[key]
-            if chosen is not None:
-                self.chosen[int(row)] = chosen
-                self.trial[row] = True
-            self.dismissed[row] = -1.0 if chosen is not None or waits else belief[row]
+        self.chosen = {}
+        for row in np.flatnonzero(self._in_doubt(belief, remaining)).tolist():
+            w = now[row]
+            decided = None if np.isnan(self.weighed[row, w, 0]) else self._decided(row, w)
+            stands = not moved(self.weighed[row, w], belief[row], LEAST / remaining if decided else MOVED)
+            if not stands or (decided and self.remaining[row, w] - remaining >= decided.number):
+                self.weighed[row, w], self.remaining[row, w] = belief[row], remaining
+                self.often[row, w] = often[row] / often[row].sum()
+                decided = self._decided(row, w)
+            if decided:
+                self.chosen[row] = decided
+        self.trial = np.isin(np.arange(len(belief)), list(self.chosen))
+
+    def _decided(self, row: int, w: int) -> Chosen | None:
+        """What was decided last in a run under one instruction."""
+        belief, often, remaining = self.weighed[row, w], self.often[row, w], int(self.remaining[row, w])
+        key = np.concatenate([belief, often, [remaining, w]]).tobytes()
+        if key not in self._decisions:
+            while len(self._decisions) >= DECISIONS:
+                self._decisions.pop(next(iter(self._decisions)))
+            self._decisions[key] = self.candidates.best(belief, int(w), often, remaining)
+        return self._decisions[key]
 
     def _law(self, moment: Moment) -> Float[np.ndarray, "B G"]:
         weights, now = self._believed(), self._nearer(self.before, self.flat)
@@ -121,19 +142,20 @@ class AdaptiveExplorer(PosteriorExplorer):
             weights[row] *= _ratio(wanted, now[row]) @ self.home
         law = self._greedily(moment, weights)
         for row, one in self.chosen.items():
-            if one.plan is not None and (node := self.follower.node[row]) >= 0:
-                law[row] = one.plan[moment.step - 1][node]
+            planned = one.planned(moment.step, int(self.follower.node[row]))
+            law[row] = law[row] if planned is None else planned
         return law
 
     def _executed(self, law: Float[np.ndarray, "B M"], proposal: Proposal, how: str) -> Float[np.ndarray, "B M"]:
         return np.where(self.trial[:, None], law, decode(proposal.probs, how)) if self.obeys else law
 
     def snapshot(self) -> State:
-        return {**self.reader.snapshot(), "asked": self.asked, "dismissed": self.dismissed}
+        return {**self.reader.snapshot(), **{name: getattr(self, name) for name in KEPT}}
 
     def restore(self, state: State) -> None:
         super().restore(state)
-        self.asked, self.dismissed = state["asked"].copy(), state["dismissed"].copy()
+        for name in KEPT:
+            setattr(self, name, state[name].copy())
 
 
 def _ratio(weights: Float[np.ndarray, " C"], b: Float[np.ndarray, " C"]) -> Float[np.ndarray, " C"]:

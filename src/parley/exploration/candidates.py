@@ -1,142 +1,197 @@
-"""The policies of an episode that an explorer chooses among, and which of them is worth its cost.
+"""The policies of an episode that an explorer chooses among, and which of them costs least in all.
 
-All are known by what an episode of them costs and tells: `exploiting`, greedy on the belief; *trials*, greedy on a belief
-that is tilted towards a class which stands to lose; and *plans*, the best for an episode, given what every way that it may
-end leaves to lose (`theory.plans`), which begin with a subgoal that only informs where that pays.
+Three kinds: *exploiting*, greedy on the belief; *trials*, greedy on a belief tilted towards a class that exploiting would
+cost much, or that is best tried next; and *plans*, the best for an episode, given what every way that it may end leaves to
+confuse (`theory.plans`). A plan may begin with a subgoal that only informs and then do what that says.
 
-A policy is worth what n episodes of it leave less to lose than n episodes of exploiting, times `prudence`, less what they
-cost more; n is the best power of two. Of several that are worth something the one that gains most for its cost comes
-first: what has to be found out anyway is best found out in that order.
+A policy costs what it loses in n episodes and what is then left to lose (`Worth`), n being the best number of them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from parley.exploration.worth import TINY, Programme, Worth
+from parley.core.said import TIE
+from parley.exploration.worth import MOVED, TINY, Future, Programme, Worth
 from parley.theory.plans import Plan, best_plan
 from parley.theory.trials import Told, Trials
 
 IDLE = 1e-3  # regret: where less is left to gain, nothing is tried
+LEAST = IDLE / 10  # episodes that remain times the belief in a class: with less it is as good as given up
 TILTS = (1.0, 0.5)  # weight on the class that is tried
 TRIED = 4  # classes considered for a trial, those that exploiting would cost most
 EPISODES = 16  # of a programme that informs, at most
-MOST = 30.0  # nats
-SCALES = (1.0, 0.1)  # of what confusing two classes would cost, for plans that tell them apart
+MOST = 30.0  # nats that count as certainty
+SCALES = (1.0, 0.1)  # of what confusing two classes costs, for plans that inform more or less
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy of one episode, and what it costs and tells (one row)."""
+
+    told: Told
+    weights: Float[np.ndarray, " C"] | None = None
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a run plays for an episode: greedily on `weights` of the classes, or a `plan`, laws at the tree's nodes."""
+    """What a run plays for some episodes: greedily on `weights` of the classes, or a `plan`: nodes that it comes to, laws.
+
+    `score` is what it costs in all, with what is left to lose after so many episodes (`number`) of it.
+    """
 
     score: float
+    number: int
     weights: Float[np.ndarray, " C"] | None = None
-    plan: Plan | None = None
-    name: str = ""
+    plan: list[tuple[Int[np.ndarray, " m"], Float[np.ndarray, "m G"]]] | None = None
+
+    def planned(self, step: int, node: int) -> Float[np.ndarray, " G"] | None:
+        """The plan's law at a node of the tree; None where it says nothing."""
+        if self.plan is None or node < 0 or step > len(self.plan):
+            return None
+        nodes, laws = self.plan[step - 1]
+        at = int(np.searchsorted(nodes, node))
+        return laws[at] if at < len(nodes) and nodes[at] == node else None
 
 
 class Candidates:
-    """Finds what is worth its cost in one family; `start` is the belief that a run begins with."""
+    """Finds what is worth its cost in one family; `start` is the belief that a run begins with.
+
+    `prudence`: as if so many times as many episodes remained; what is given up for good then costs so much more.
+    """
 
     def __init__(self, trials: Trials, num_instructions: int, prudence: float, start: Float[np.ndarray, " C"]) -> None:
-        self.trials, self.prudence, self.num_w = trials, prudence, num_instructions
-        self.start = start
+        self.trials, self.prudence, self.num_w, self.start = trials, prudence, num_instructions, start
         self._worth: dict[tuple[bytes, int], Worth] = {}
 
+    def best(
+        self, belief: Float[np.ndarray, " C"], w: int, often: Float[np.ndarray, " W"], remaining: int
+    ) -> Chosen | None:
+        """What is best tried under an instruction; None where it is exploiting, be it to wait for another one."""
+        remaining = int(np.ceil(self.prudence * remaining))
+        kept = np.flatnonzero(belief * remaining > LEAST)
+        asked = Asked(self, belief, remaining, kept, self.worth(often, remaining).of_classes(kept))
+        exploit = Policy(self.trials.play(belief[None], w))
+        score, _ = asked.total(exploit, np.inf, exploits=True)
+        now = asked.cheapest(w, exploit, score - IDLE)
+        if now is None:
+            return None
+        paid = float(exploit.told.loss[0] @ belief)
+        for v in np.flatnonzero(often > 0).tolist():
+            waiting = now.score - IDLE - paid / often[v]
+            if v != w and waiting > 0:
+                exploiting = Policy(self.trials.play(belief[None], v))
+                if asked.cheapest(v, exploiting, waiting) is not None:
+                    return None
+        return now
+
     def worth(self, often: Float[np.ndarray, " W"], remaining: int) -> Worth:
-        """What is left to lose; the price of finding out is that of the best policy at the start of a run."""
+        """What is left to lose where instructions come so often; with the programme that informs best at the start."""
         key = np.round(often, 1).tobytes(), int(np.log2(max(remaining, 1)))
         if key not in self._worth:
             worth = Worth.of(self.trials, often)
-            programmes = [self._programme(w, remaining, worth) for w in range(self.num_w)]
-            self._worth[key] = worth.with_programme(
-                Programme(
-                    np.asarray(sum(share * one.price for share, one in zip(often, programmes, strict=True))),
-                    np.asarray(sum(share * one.nats for share, one in zip(often, programmes, strict=True))),
-                )
-            )
+            each = [self._programme(w, remaining, worth) for w in range(self.num_w)]
+            price = sum(share * one.price for share, one in zip(often, each, strict=True))
+            nats = sum(share * one.nats for share, one in zip(often, each, strict=True))
+            self._worth[key] = worth.with_programme(Programme(np.asarray(price), np.asarray(nats)))
         return self._worth[key]
 
     def _programme(self, w: int, remaining: int, worth: Worth) -> Programme:
         """Policies that inform, each the best for the doubts that the ones before leave."""
-        joint = self.start * self.trials.likelihood
-        root = np.sqrt(joint)
-        told = np.einsum("aca->ac", worth.nats)
-        confused = worth.loss * np.minimum(remaining, 1 + 1 / np.maximum(told, TINY))
-        doubt = np.sqrt(confused * confused.T)
-        price, nats = np.zeros(len(joint.T)), np.zeros_like(doubt)
+        joint, tree = self.start * self.trials.likelihood, self.trials.tree
+        doubt, beyond = worth.confused(remaining), self.trials.beyond(self.start, w)
+        price, nats = np.zeros(len(doubt)), np.zeros_like(doubt)
         for number in range(1, EPISODES + 1):
-            later = ((root @ doubt) * root).sum(axis=1) / 2
-            plan = best_plan(self.trials.tree, self.trials.losses(w), self.start[None], later[None])
-            one = self.trials.follow(plan, w)
+            plan = best_plan(tree, self.trials.losses(w), self.start[None], (apart(joint, doubt) + beyond)[None])
+            one = self.trials.follow(plan, self.start, w)
             price, nats = price + one.loss[0], nats + _divergence(one.ends)
             doubt = doubt * one.pairs()[0]
-            if (np.sqrt(np.outer(self.start, self.start)) * doubt).sum() / 2 <= self.start @ one.loss[0]:
+            if apart(self.start[None], doubt)[0] <= self.start @ one.loss[0]:
                 break
         return Programme(price / number, nats / number)
 
-    def best(
-        self, belief: Float[np.ndarray, " C"], w: int, often: Float[np.ndarray, " W"], remaining: int
-    ) -> tuple[Chosen | None, bool]:
-        """What is best tried in this episode, and whether it is better to wait for another instruction."""
-        worth = self.worth(often, remaining)
-        exploit, *others = self._options(w, belief, remaining, worth)
-        now = min(others, key=lambda one: one.score, default=exploit)
-        if now.score < exploit.score - IDLE:
-            return now, False
-        return None, False
 
-    def _options(self, w: int, belief: np.ndarray, remaining: int, worth: Worth) -> list[Chosen]:
-        """What each policy costs in all under one instruction, exploiting first."""
-        exploit = self.trials.play(belief[None], w)
-        doubt = self.prudence * belief * exploit.loss[0] * remaining
-        wrong = worth.wrong(belief[None], remaining)[0]
-        first = (wrong.sum(axis=1) - wrong.sum(axis=0)).argmin()
-        likely = np.argsort(-doubt)[:TRIED]
-        likely = np.unique([first, *likely[doubt[likely] > 0]])
-        weights = np.array([_tilted(belief, c, tilt) for c in likely for tilt in TILTS])
-        plans = self._plans(w, belief, remaining, worth)
-        policies = [(one, None, None) for one in (exploit,)]
-        told = self.trials.play(weights, w)
-        policies += [(told.of_rows(np.array([i])), weights[i], None) for i in range(len(weights))]
-        told = self.trials.follow(plans, w)
-        policies += [(told.of_rows(np.array([i])), None, [law[i] for law in plans]) for i in range(len(told.loss))]
-        kept = np.flatnonzero(belief * remaining > IDLE / 10)
-        worth, b = worth.of_classes(kept), belief[kept]
-        found: list[Chosen] = []
-        seen: list[Told] = []
-        least = np.inf
-        for k, (one, weights_of, plan) in enumerate(policies):
-            if any(_same(one, other) for other in seen):
+@dataclass(frozen=True)
+class Asked:
+    """One question: what is best tried on a belief, so many episodes before the end."""
+
+    of: Candidates
+    belief: Float[np.ndarray, " C"]
+    remaining: int
+    kept: Int[np.ndarray, " k"]  # classes that are not as good as given up
+    worth: Worth  # of these
+
+    def cheapest(self, w: int, exploit: Policy, below: float) -> Chosen | None:
+        """The policy that costs least in all under an instruction, if it costs less than `below`."""
+        seen, best = [exploit], None
+        for policy in self._others(w, exploit):
+            if any(_same(policy.told, other.told) for other in seen):
                 continue
-            seen.append(one)
-            score, number = self._score(one, b, kept, exploit, remaining, worth, least, k == 0)
-            least = min(least, score)
-            name = f"{'exploit' if k==0 else 'tilt%d' % likely[(k-1)//2] if plan is None else 'plan'} n={number} cost={one.loss[0] @ belief:.3f} score={score:.3f}"
-            found.append(Chosen(score, weights_of, plan, name))
+            seen.append(policy)
+            score, number = self.total(policy, below)
+            if score < below:
+                below = score
+                best = policy, Chosen(score, number, policy.weights)
+        if best is None:
+            return None
+        policy, chosen = best
+        if policy.plan is None:
+            return chosen
+        return Chosen(chosen.score, chosen.number, None, self._reached(policy.plan))
+
+    def total(self, policy: Policy, below: float, exploits: bool = False) -> tuple[float, int]:
+        """What a policy costs in all, and for how many episodes it is best followed; nothing exact above `below`."""
+        told, kept = policy.told, self.kept
+        least = MOVED if exploits else LEAST / self.remaining
+        future = Future(told.ends[:, kept], self.belief[kept], told.loss[0, kept], least)
+        return self.worth.total(future, self.remaining, below)
+
+    def _others(self, w: int, exploit: Policy) -> Iterator[Policy]:
+        """Trials and plans."""
+        trials, belief = self.of.trials, self.belief
+        doubt = belief * exploit.told.loss[0]
+        likely = np.argsort(-doubt)[:TRIED]
+        likely = np.unique([self._first(), *likely[doubt[likely] > 0]])
+        weights = np.array([_tilted(belief, c, tilt) for c in likely for tilt in TILTS])
+        told = trials.play(weights, w)
+        for i, one in enumerate(weights):
+            yield Policy(told.of_rows(np.array([i])), weights=one)
+        plans = self._plans(w)
+        told = trials.follow(plans, belief, w)
+        for i in range(len(SCALES)):
+            yield Policy(told.of_rows(np.array([i])), plan=[law[i : i + 1] for law in plans])
+
+    def _first(self) -> int:
+        """The class that is tried first where one is tried after another."""
+        wrong = self.worth.wrong(self.belief[self.kept][None], self.remaining)[0]
+        return int(self.kept[(wrong.sum(axis=1) - wrong.sum(axis=0)).argmin()])
+
+    def _plans(self, w: int) -> Plan:
+        """Plans by what confusing two classes would cost."""
+        trials = self.of.trials
+        later = apart(self.belief[self.kept] * trials.likelihood[:, self.kept], self.worth.confused(self.remaining))
+        values = np.outer(SCALES, later) + trials.beyond(self.belief, w)
+        return best_plan(trials.tree, trials.losses(w), np.tile(self.belief, (len(SCALES), 1)), values)
+
+    def _reached(self, plan: Plan) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The nodes that a plan comes to under some class, and its laws there."""
+        tree, found = self.of.trials.tree, []
+        nodes = np.unique(tree.first[tree.first >= 0])
+        for (law,), step in zip(plan, tree.steps, strict=True):
+            found.append((nodes, law[nodes]))
+            at, g = np.nonzero(law[nodes] > 0)
+            child = step.child[nodes[at], g]
+            nodes = np.unique(child[child >= 0])
         return found
 
-    def _score(self, one: Told, b: np.ndarray, kept: np.ndarray, exploit: Told, remaining: int, worth: Worth, least: float, exploits: bool) -> tuple[float, int]:
-        """What a policy costs in all, over the best number of episodes; nothing above `least` is worth computing."""
-        each = float(one.loss[0, kept] @ b) * (self.prudence if exploits else 1.0)
-        best = remaining * each, remaining
-        for number, left in worth.after(one.ends[:, kept], b, exploit.loss[0, kept], remaining):
-            if number * each >= min(least, best[0]):
-                break
-            best = min(best, (number * each + self.prudence * left.sum(), number))
-        return best
 
-    def _plans(self, w: int, belief: np.ndarray, remaining: int, worth: Worth) -> Plan:
-        """Plans by what would be left to lose, and by what confusing two classes would cost."""
-        joint = belief * self.trials.likelihood
-        later = [self.prudence * worth.left(joint, remaining - 1).sum(axis=1)]
-        told = np.einsum("aca->ac", worth.nats)
-        confused = worth.loss * np.minimum(remaining, 1 + 1 / np.maximum(told, TINY))
-        root = np.sqrt(joint)
-        apart = ((root @ np.sqrt(confused * confused.T)) * root).sum(axis=1) / 2
-        later += [scale * apart for scale in SCALES]
-        return best_plan(self.trials.tree, self.trials.losses(w), np.tile(belief, (len(later), 1)), np.array(later))
+def apart(joint: Float[np.ndarray, "E C"], doubt: Float[np.ndarray, "C C"]) -> Float[np.ndarray, " E"]:
+    """sum over pairs of classes of doubt sqrt(b P b' P'), which bounds what confusing the two costs (Bhattacharyya)."""
+    root = np.sqrt(joint)
+    return np.asarray(((root @ doubt) * root).sum(axis=1) / 2)
 
 
 def _tilted(belief: Float[np.ndarray, " C"], c: int, tilt: float) -> Float[np.ndarray, " C"]:
@@ -154,4 +209,6 @@ def _divergence(ends: Float[np.ndarray, "E C"]) -> Float[np.ndarray, "C C"]:
 
 def _same(one: Told, other: Told) -> bool:
     """Whether two policies do the same: they lose the same and come to the same ends."""
-    return one.ends.shape == other.ends.shape and np.allclose(one.loss, other.loss) and np.allclose(one.ends, other.ends)
+    if one.ends.shape != other.ends.shape or np.abs(one.loss - other.loss).max() > TIE:
+        return False
+    return bool(np.abs(one.ends - other.ends).max() <= TIE)

@@ -68,9 +68,9 @@ def least_ratio(trials: Trials, belief: Float[np.ndarray, " C"], w: int) -> tupl
     The first plan is the one of less regret. Where the greedy plan loses nothing it is played alone.
     """
     nats = _information(trials, belief)
-    later = -PRICES[:, None] * nats
+    later = trials.beyond(belief, w) - PRICES[:, None] * nats
     plans = best_plan(trials.tree, trials.losses(w), np.tile(belief, (len(PRICES), 1)), later)
-    told = trials.follow(plans, w)
+    told = trials.follow(plans, belief, w)
     regret, nats = np.maximum(told.loss @ belief, 0.0), _mutual(told, belief)
     if regret[0] <= TINY:
         return _only(plans, 0, 0), np.array([1.0, 0.0])

@@ -124,3 +124,5 @@ class NodeFollower:
         if said.step < len(self.tree.steps):
             child = self.tree.steps[said.step - 1].child[self.node, joint, seen]
             self.node = np.where(said.active & (self.node >= 0), child, -1)
+        else:
+            self.node = np.full(len(seen), -1)

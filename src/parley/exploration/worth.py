@@ -13,20 +13,29 @@ be that loss weighed by b(c). There are two ways to go on:
 What is left is the less of the two. Both count each doubt for what it costs, so what is learnt lowers them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from parley.theory.trials import Told, Trials
 
 TINY = 1e-12
 NOTHING = 1e-9  # nats: fewer tell nothing
-MOVED = 0.02  # who exploits reconsiders once the belief has moved by this
+MOVED, NATS = 0.02, 0.25  # who exploits reconsiders once the belief in a class has moved by so much, and its log-odds
 SAMPLES = 96  # histories from which what is left after several episodes is estimated
 EXACT = 512  # ends of an episode that are all looked at; of more, samples
+
+
+def moved(
+    before: Float[np.ndarray, "*S C"], after: Float[np.ndarray, "*S C"], least: float = MOVED
+) -> Bool[np.ndarray, "*S"]:
+    """Whether some class is believed otherwise: by `least` and by `NATS`; also where there was no belief (NaN)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        odds = np.abs(np.log(after / (1 - after)) - np.log(before / (1 - before)))
+        same = (np.abs(after - before) <= least) | (odds <= NATS)
+    return np.asarray(~same.all(axis=-1))
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,11 @@ class Worth:
         found[:, num, num] = 0.0
         return found.reshape(-1, len(num)).T
 
+    def confused(self, remaining: int) -> Float[np.ndarray, "C C"]:
+        """What confusing two classes costs: the geometric mean of what acting on the one costs under the other."""
+        wrong = self.loss * np.minimum(remaining, 1 + 1 / np.maximum(self.told, TINY))
+        return np.sqrt(wrong * wrong.T)
+
     def wrong(self, belief: Float[np.ndarray, "S C"], remaining: int) -> Float[np.ndarray, "S A C"]:
         """M(a, c)."""
         log = np.log(np.maximum(belief, 1e-300))
@@ -123,33 +137,50 @@ class Worth:
         other = self.asking(belief, wrong)
         return np.where((one.sum(axis=1) <= other.sum(axis=1))[:, None], one, other)
 
-    def after(
-        self, ends: Float[np.ndarray, "E C"], belief: Float[np.ndarray, " C"], still: Float[np.ndarray, " C"], remaining: int
-    ) -> Iterator[tuple[int, Float[np.ndarray, " C"]]]:
-        """What is left after 1, 2, 4, ... episodes of a policy with these ends, by class.
+    def total(self, future: "Future", remaining: int, least: float) -> tuple[float, int]:
+        """What a policy costs in all, and for how many episodes it is best followed before one reconsiders.
 
-        `still` is what each episode loses that is to come where the belief has not moved: then nothing else is done.
+        Where the belief has not moved by then it is followed on, to the end at worst. A total above `least` is only
+        known to be above it.
         """
-        number, history = 1, None
-        while number <= remaining:
-            if number == 1 and len(ends) <= EXACT:
-                joint = ends * belief
-            else:
-                if history is None:
-                    history = _histories(ends, belief)
-                    for level in range(number.bit_length() - 1):
-                        history = _twice(history, len(belief), level)
-                likelihood = np.exp(history - history.max(axis=1, keepdims=True))
-                joint = belief * likelihood / (likelihood.mean(axis=1, keepdims=True) * len(history))
-                joint *= belief / np.maximum(joint.sum(axis=0), 1e-300)
-            left = self.left(joint, remaining - number)
-            posterior = joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
-            same = np.abs(posterior - belief).max(axis=1) <= MOVED
-            left = np.where(same[:, None], joint * still * (remaining - number), left)
-            yield number, left.sum(axis=0)
-            if history is not None:
-                history = _twice(history, len(belief), number.bit_length() - 1)
-            number *= 2
+        each, number = float(future.loss @ future.belief), 1
+        best = (remaining * each, remaining)
+        while number <= remaining and number * each < min(least, best[0]):
+            joint = future.joint(number)
+            mass = joint.sum(axis=1)
+            on = moved(future.belief, joint / np.maximum(mass, 1e-300)[:, None], future.least)
+            left, share = self.left(joint[on], remaining - number).sum(), min(float(mass[on].sum()), 1.0)
+            rounds = remaining / number
+            if share > TINY:
+                rounds = -np.expm1(rounds * np.log1p(-min(share, 1 - TINY))) / share
+            best = min(best, (float(rounds * (number * each + left)), number))
+            number *= 2 if number < 4 else 4
+        return best
+
+
+@dataclass
+class Future:
+    """What may be believed after 1, 2, 4, ... episodes of a policy with these ends, and what it loses an episode."""
+
+    ends: Float[np.ndarray, "E C"]
+    belief: Float[np.ndarray, " C"]
+    loss: Float[np.ndarray, " C"]
+    least: float = MOVED  # a smaller change of the belief is none
+    _history: np.ndarray | None = None
+    _number: int = 1
+
+    def joint(self, number: int) -> Float[np.ndarray, "S C"]:
+        """Beliefs after so many episodes, each weighed by its probability; `number` only grows."""
+        if number == 1 and len(self.ends) <= EXACT:
+            return self.ends * self.belief
+        if self._history is None:
+            self._history = _histories(self.ends, self.belief)
+        while self._number < number:
+            self._history = _twice(self._history, len(self.belief), self._number)
+            self._number *= 2
+        like = np.exp(self._history - self._history.max(axis=1, keepdims=True))
+        joint = self.belief * like / like.sum(axis=1, keepdims=True)
+        return np.asarray(joint * (self.belief / np.maximum(joint.sum(axis=0), 1e-300)))
 
 
 def _histories(ends: Float[np.ndarray, "E C"], belief: Float[np.ndarray, " C"]) -> Float[np.ndarray, "S C"]:
@@ -161,9 +192,9 @@ def _histories(ends: Float[np.ndarray, "E C"], belief: Float[np.ndarray, " C"]) 
     return np.log(np.maximum(ends, 1e-300))[np.minimum(drawn, len(ends) - 1)]
 
 
-def _twice(history: Float[np.ndarray, "S C"], num: int, level: int) -> Float[np.ndarray, "S C"]:
+def _twice(history: Float[np.ndarray, "S C"], num: int, number: int) -> Float[np.ndarray, "S C"]:
     """Histories of twice as many episodes: each with another one of its class added."""
-    rng = np.random.Generator(np.random.Philox(key=level))
+    rng = np.random.Generator(np.random.Philox(key=number))
     each = len(history) // num
     other = rng.permuted(np.arange(len(history)).reshape(num, each), axis=1).ravel()
     return history + history[other]

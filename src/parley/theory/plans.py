@@ -33,7 +33,8 @@ def decisions(
         loss = losses[h - 1]
         total = np.zeros((len(belief), loss.shape[0] * loss.shape[1]))
         total[:, source[starts]] = np.add.reduceat(later[:, target] * prob, starts, axis=1)
-        q = np.tensordot(belief, loss, axes=(1, 2)) + total.reshape(len(belief), *loss.shape[:2])
+        paid = (loss.reshape(-1, loss.shape[2]) @ belief.T).T
+        q = (paid + total).reshape(len(belief), *loss.shape[:2])
         q[:, :, forbidden] = np.inf
         found.append(q)
         later = q.min(axis=2)

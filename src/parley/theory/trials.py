@@ -15,6 +15,7 @@ from parley.core.rows import row_max
 from parley.core.said import TIE, decode
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
+from parley.theory.plans import Plan
 from parley.theory.tree import EpisodeTree, Nodes
 
 MAX_NODES = 40_000  # of one step
@@ -78,15 +79,17 @@ class Trials:
     """Evaluates belief policies of one family; raises `BadInput` where the tree of its episode is too large."""
 
     def __init__(self, beliefs: Beliefs, classes: Classes) -> None:
-        self.latents = np.array([group[0] for group in classes.members])
-        self.tree = EpisodeTree(beliefs, tuple(self.latents.tolist()), to_the_end=True, max_nodes=MAX_NODES)
-        num_w = len(beliefs.tables.instructions)
-        self._loss = [[loss for loss in self.tree.loss(w)] for w in range(num_w)]
+        latents = tuple(group[0] for group in classes.members)
+        self._take(EpisodeTree(beliefs, latents, to_the_end=True, max_nodes=MAX_NODES))
         self._edges = [Edges.of(self.tree, h + 1) for h in range(len(self.tree.steps))]
-        self.likelihood = self.tree.ends**2 * len(self.latents)  # E C
         widest = max(max(len(nodes.place) for nodes in self.tree.steps), len(self.tree.ends))
         self.chunk = max(1, CHUNK // (widest * max(beliefs.tables.num_subgoals, len(self.latents))))
-        self.at_once = max(1, CHUNK // self.likelihood.size)  # rows of `Told` that fit into memory together
+
+    def _take(self, tree: EpisodeTree) -> None:
+        self.tree, self.latents = tree, tree.latents
+        num_w = len(tree.beliefs.tables.instructions)
+        self._loss = [[loss for loss in tree.loss(w)] for w in range(num_w)]
+        self.likelihood = tree.ends**2 * len(self.latents)  # E C
 
     def losses(self, instruction: int) -> list[Float[np.ndarray, "n G C"]]:
         """Regret under each class of each subgoal at each node, by step, for a visit of unit mass."""
@@ -101,8 +104,12 @@ class Trials:
 
         return self._whole(len(weights), instruction, greedily)
 
-    def follow(self, plan: list[Float[np.ndarray, "R n G"]], instruction: int) -> Told:
-        """Follow R plans, each with a law at every node of every step, under one instruction."""
+    def beyond(self, belief: Float[np.ndarray, " C"], instruction: int) -> Float[np.ndarray, " E"]:
+        """Regret to come after each end of the tree, per unit of the end's mass: none, since the episode is over."""
+        return np.zeros(len(self.likelihood))
+
+    def follow(self, plan: Plan, belief: Float[np.ndarray, " C"], instruction: int) -> Told:
+        """Follow R plans, each with a law at every node of every step; belief matters only where the tree ends early."""
 
         def planned(row: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
             return plan[step][row, node]
