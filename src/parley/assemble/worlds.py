@@ -36,6 +36,11 @@ WORLDS = Registry(
         "traps": Kind(f"{ROOMS}.tabular.traps:traps"),
         "signs": Kind(f"{ROOMS}.tabular.signs:signs"),
         "clues": Kind(f"{ROOMS}.tabular.clues:clues"),
+        "bandit": Kind(f"{ROOMS}.tabular.bandit:bandit"),
+        "gaussian-bandit": Kind(f"{ROOMS}.tabular.gaussian_bandit:gaussian_bandit"),
+        "riverswim": Kind(f"{ROOMS}.tabular.riverswim:riverswim"),
+        "lock": Kind(f"{ROOMS}.tabular.lock:lock"),
+        "darkroom": Kind(f"{ROOMS}.tabular.darkroom:darkroom"),
     },
 )
 PARTS = ("name", "latents", "prior", "instructions", "horizon", "num_actors", "tables", "make")

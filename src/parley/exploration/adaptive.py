@@ -22,7 +22,7 @@ from parley.core.draws import Draws
 from parley.core.roles import State
 from parley.core.rows import row_max
 from parley.core.said import Moment, Opening, Outcome, Proposal, decode
-from parley.exploration.candidates import IDLE, LEAST, Candidates, Chosen
+from parley.exploration.candidates import IDLE, Candidates, Chosen
 from parley.exploration.posterior import TINY, NodeFollower, PosteriorExplorer, Reader
 from parley.exploration.worth import MOVED, moved
 from parley.theory.beliefs import Beliefs
@@ -109,15 +109,15 @@ class AdaptiveExplorer(PosteriorExplorer):
         return self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon > IDLE
 
     def _weigh(self, remaining: int) -> None:
-        """Decide what is tried; a decision stands until the belief has moved, or what it was for has been done."""
+        """Decide what is tried; a decision stands until the belief has moved."""
         belief, now = self._nearer(self.before, self.flat), self.reader.instruction[:, 0]
         often = self.asked + 1 / self.asked.shape[1]
         self.chosen = {}
         for row in np.flatnonzero(self._in_doubt(belief, remaining)).tolist():
             w = now[row]
             decided = None if np.isnan(self.weighed[row, w, 0]) else self._decided(row, w)
-            stands = not moved(self.weighed[row, w], belief[row], LEAST / remaining if decided else MOVED)
-            if not stands or (decided and self.remaining[row, w] - remaining >= decided.number):
+            least = MOVED * (1 - self.weighed[row, w].max()) if decided else MOVED
+            if moved(self.weighed[row, w], belief[row], least):
                 self.weighed[row, w], self.remaining[row, w] = belief[row], remaining
                 self.often[row, w] = often[row] / often[row].sum()
                 decided = self._decided(row, w)

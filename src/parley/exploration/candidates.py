@@ -105,7 +105,7 @@ class Candidates:
         doubt, beyond = worth.confused(remaining), self.trials.beyond(self.start, w)
         price, nats = np.zeros(len(doubt)), np.zeros_like(doubt)
         for number in range(1, EPISODES + 1):
-            plan = best_plan(tree, self.trials.losses(w), self.start[None], (apart(joint, doubt) + beyond)[None])
+            plan = best_plan(tree, self.trials.losses(w), self.start, (apart(joint, doubt) + beyond)[None])
             one = self.trials.follow(plan, self.start, w)
             price, nats = price + one.loss[0], nats + _divergence(one.ends)
             doubt = doubt * one.pairs()[0]
@@ -145,7 +145,7 @@ class Asked:
     def total(self, policy: Policy, below: float, exploits: bool = False) -> tuple[float, int]:
         """What a policy costs in all, and for how many episodes it is best followed; nothing exact above `below`."""
         told, kept = policy.told, self.kept
-        least = MOVED if exploits else LEAST / self.remaining
+        least = MOVED if exploits else MOVED * (1 - self.belief.max())
         future = Future(told.ends[:, kept], self.belief[kept], told.loss[0, kept], least)
         return self.worth.total(future, self.remaining, below)
 
@@ -174,7 +174,7 @@ class Asked:
         trials = self.of.trials
         later = apart(self.belief[self.kept] * trials.likelihood[:, self.kept], self.worth.confused(self.remaining))
         values = np.outer(SCALES, later) + trials.beyond(self.belief, w)
-        return best_plan(trials.tree, trials.losses(w), np.tile(self.belief, (len(SCALES), 1)), values)
+        return best_plan(trials.tree, trials.losses(w), self.belief, values)
 
     def _reached(self, plan: Plan) -> list[tuple[np.ndarray, np.ndarray]]:
         """The nodes that a plan comes to under some class, and its laws there."""

@@ -69,7 +69,7 @@ def least_ratio(trials: Trials, belief: Float[np.ndarray, " C"], w: int) -> tupl
     """
     nats = _information(trials, belief)
     later = trials.beyond(belief, w) - PRICES[:, None] * nats
-    plans = best_plan(trials.tree, trials.losses(w), np.tile(belief, (len(PRICES), 1)), later)
+    plans = best_plan(trials.tree, trials.losses(w), belief, later)
     told = trials.follow(plans, belief, w)
     regret, nats = np.maximum(told.loss @ belief, 0.0), _mutual(told, belief)
     if regret[0] <= TINY:

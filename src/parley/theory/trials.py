@@ -88,7 +88,7 @@ class Trials:
     def _take(self, tree: EpisodeTree) -> None:
         self.tree, self.latents = tree, tree.latents
         num_w = len(tree.beliefs.tables.instructions)
-        self._loss = [[loss for loss in tree.loss(w)] for w in range(num_w)]
+        self._loss = [[np.ascontiguousarray(loss) for loss in tree.loss(w)] for w in range(num_w)]
         self.likelihood = tree.ends**2 * len(self.latents)  # E C
 
     def losses(self, instruction: int) -> list[Float[np.ndarray, "n G C"]]:
