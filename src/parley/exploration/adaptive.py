@@ -29,7 +29,6 @@ from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
 from parley.theory.trials import Trials
 
-
 KEPT = ("asked", "weighed", "often", "remaining")
 DECISIONS = 4096  # kept, so that they need not be worked out again
 
@@ -99,7 +98,7 @@ class AdaptiveExplorer(PosteriorExplorer):
         """Runs that go on exploiting in the episodes that remain unless their belief moves."""
         belief = self.belief
         idle = ~self._in_doubt(belief, remaining)
-        for row in np.flatnonzero(~idle):
+        for row in np.flatnonzero(~idle).tolist():
             settled = ~moved(self.weighed[row], belief[row])
             idle[row] = settled.all() and all(self._decided(row, w) is None for w in range(settled.size))
         return idle

@@ -1,8 +1,9 @@
 """The policies of an episode that an explorer chooses among, and which of them costs least in all.
 
-Three kinds: *exploiting*, greedy on the belief; *trials*, greedy on a belief tilted towards a class that exploiting would
-cost much, or that is best tried next; and *plans*, the best for an episode, given what every way that it may end leaves to
-confuse (`theory.plans`). A plan may begin with a subgoal that only informs and then do what that says.
+- *exploiting*: greedy on the belief;
+- *trials*: greedy on a belief tilted towards one class, where exploiting would cost much if that class were the truth;
+- *plans*: the best for an episode given what is left to lose after each way that it may end (`theory.plans`). A plan
+  may begin with a subgoal that only informs, and then do what that subgoal told.
 
 A policy costs what it loses in n episodes and what is then left to lose (`Worth`), n being the best number of them.
 """
@@ -38,7 +39,9 @@ class Policy:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a run plays for some episodes: greedily on `weights` of the classes, or a `plan`: nodes that it comes to, laws.
+    """What a run plays for some episodes: greedily on `weights` of the classes, or a `plan`.
+
+    A plan lists, by step, the nodes that it comes to and the probabilities of joint subgoals there.
 
     `score` is what it costs in all, with what is left to lose after so many episodes (`number`) of it.
     """
@@ -104,7 +107,9 @@ class Candidates:
         joint, tree = self.start * self.trials.likelihood, self.trials.tree
         doubt, beyond = worth.confused(remaining), self.trials.beyond(self.start, w)
         price, nats = np.zeros(len(doubt)), np.zeros_like(doubt)
-        for number in range(1, EPISODES + 1):
+        number = 0
+        while number < EPISODES:
+            number += 1
             plan = best_plan(tree, self.trials.losses(w), self.start, (apart(joint, doubt) + beyond)[None])
             one = self.trials.follow(plan, self.start, w)
             price, nats = price + one.loss[0], nats + _divergence(one.ends)

@@ -1,10 +1,9 @@
 """Explore, then commit: a given exploration policy until the posterior is certain, then greedily on the posterior."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from parley.core.errors import BadInput
-from parley.core.roles import State
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal
 from parley.exploration.explorers import ListeningPolicy, Policy
 from parley.exploration.posterior import PosteriorExplorer, Reader

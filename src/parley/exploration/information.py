@@ -8,7 +8,7 @@ episode's tree (`theory.plans`); the price 0 gives the greedy one.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from parley.core.said import Moment, Opening, Outcome
 from parley.exploration.posterior import TINY, NodeFollower, PosteriorExplorer, Reader
@@ -27,6 +27,7 @@ class InformationDirected(PosteriorExplorer):
         super().__init__(beliefs, classes, reader, owns)
         self.trials = trials
         self.follower = NodeFollower(trials.tree)
+        self._share: Float[np.ndarray, "B 2"] = np.zeros((0, 2))
 
     def hear(self, said: Opening | Outcome) -> None:
         super().hear(said)
@@ -47,10 +48,10 @@ class InformationDirected(PosteriorExplorer):
         belief, w = self.before, self.reader.instruction[:, 0]
         key = np.column_stack([np.round(belief, 12), w])
         _, first, which = np.unique(key, axis=0, return_index=True, return_inverse=True)
-        self._which = which.ravel()
+        self._which: Int[np.ndarray, " B"] = which.ravel()
         found = [least_ratio(self.trials, belief[row], int(w[row])) for row in first]
         self._plans = [plan for plan, _ in found]
-        self._share: Float[np.ndarray, "B 2"] = np.array([share for _, share in found])[self._which]
+        self._share = np.array([share for _, share in found])[self._which]
         self.trial = self._share[:, 1] > 0
 
     def _law(self, moment: Moment) -> Float[np.ndarray, "B G"]:

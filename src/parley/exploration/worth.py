@@ -7,8 +7,8 @@ be that loss weighed by b(c). There are two ways to go on:
 - *one after another*: act as if each class were the truth in turn, until it is refuted. Under c it costs the sum of
   M(a, c) over the classes a that come before c, less what these tell about c besides. Classes come in the order of the
   row sums of M less its column sums, so that one that would never be refuted comes last;
-- *by asking first*: follow a programme that informs, at a price an episode under each class, until no doubt is worth its
-  price any more: log of the sum over a of M(c, a) / price(c), in nats.
+- *by asking first*: follow a programme that informs, at a price an episode under each class, until no doubt is worth
+  its price any more: log of the sum over a of M(c, a) / price(c), in nats.
 
 What is left is the less of the two. Both count each doubt for what it costs, so what is learnt lowers them.
 """
@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from parley.theory.trials import Told, Trials
+from parley.theory.trials import Trials
 
 TINY = 1e-12
 NOTHING = 1e-9  # nats: fewer tell nothing
@@ -40,7 +40,7 @@ def moved(
 
 @dataclass(frozen=True)
 class Programme:
-    """Policies that inform, in turn: regret an episode under each class, and nats that one tells c from c' if c is true."""
+    """Policies that inform, in turn: regret an episode under each class, and nats that tell c from c' if c is true."""
 
     price: Float[np.ndarray, " C"]
     nats: Float[np.ndarray, "C C"]

@@ -162,7 +162,7 @@ class EpisodeTree:
     def loss(self, instruction: int | None = None) -> list[Float[np.ndarray, "n G C"]]:
         """Regret under each latent of playing g at a node, for a visit of unit mass; None: mean over instructions."""
         found = []
-        for nodes, level in zip(self.steps, self.beliefs.levels):
+        for nodes, level in zip(self.steps, self.beliefs.levels, strict=False):  # the tree may end short
             regret = level.q.max(axis=2, keepdims=True) - level.q  # belief W G
             chosen = regret.mean(axis=1) if instruction is None else regret[:, instruction]
             found.append((chosen[nodes.place] * nodes.root[:, :, None] ** 2).transpose(0, 2, 1) * len(self.latents))

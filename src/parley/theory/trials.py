@@ -109,7 +109,7 @@ class Trials:
         return np.zeros(len(self.likelihood))
 
     def follow(self, plan: Plan, belief: Float[np.ndarray, " C"], instruction: int) -> Told:
-        """Follow R plans, each with a law at every node of every step; belief matters only where the tree ends early."""
+        """Follow R plans, each with a law at every node of every step; the belief is for trees that end early."""
 
         def planned(row: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
             return plan[step][row, node]

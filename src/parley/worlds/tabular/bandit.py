@@ -3,8 +3,8 @@
 Latents: which arm is the best (alike). Subgoals: pull one of `arms` arms. Horizon 1. An arm pays 1 with probability
 0.5 + `gap` / 2 if it is the best, 0.5 - `gap` / 2 if not, else 0. `scenario` says in what words: `buttons` or `adverts`
 (Krishnamurthy et al. 2024, "Can large language models explore in-context?": 5 arms, gap 0.2, 100 episodes is their hard
-instance, 4 arms and gap 0.5 the easy one), `clothes` or `videos` (BanditBench, Nie et al. 2024: 5 or 20 arms, gap 0.2 or
-0.5, 1,000 episodes).
+instance, 4 arms and gap 0.5 the easy one), `clothes` or `videos` (BanditBench, Nie et al. 2024: 5 or 20 arms, gap 0.2
+or 0.5, 1,000 episodes).
 The planner sees what it was paid.
 Why: the smallest world in which one must explore. Raw or summarised histories are a planner's memory, not the world's.
 """
@@ -15,7 +15,21 @@ from parley.core.errors import BadInput
 from parley.core.tables import Tables
 
 COLOURS = (
-    *("blue", "green", "red", "yellow", "purple", "orange", "pink", "brown", "black", "white", "grey", "gold", "silver"),
+    *(
+        "blue",
+        "green",
+        "red",
+        "yellow",
+        "purple",
+        "orange",
+        "pink",
+        "brown",
+        "black",
+        "white",
+        "grey",
+        "gold",
+        "silver",
+    ),
     *("cyan", "olive", "maroon", "navy", "teal", "lime", "coral"),
 )
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRST")

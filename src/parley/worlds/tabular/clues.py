@@ -79,7 +79,7 @@ def _tables(
 ) -> Tables:
     """States are what was seen last; what a subgoal leads to depends on the place and the latent alone."""
     num = len(prior)
-    events = ("nothing has happened", "the job is done", "nothing comes of it", "the safe job is done")
+    events: tuple[str, ...] = ("nothing has happened", "the job is done", "nothing comes of it", "the safe job is done")
     events += tuple(answer for question in asked for answer in question.answers)
     places = (YARD, TOWN) if far else (YARD,)
     states = [(place, event) for place in places for event in range(len(events))]

@@ -50,7 +50,9 @@ def random_family(
     transition, emission = rows(latents, states, subgoals**actors, states), rows(latents, states, observations)
     reward = rng.random((observations, instructions))
     if apart < 1:
-        initial, transition, emission = (apart * own + (1 - apart) * rows(*own.shape[1:]) for own in (initial, transition, emission))
+        initial, transition, emission = (
+            apart * own + (1 - apart) * rows(*own.shape[1:]) for own in (initial, transition, emission)
+        )
     return Tables(
         name="random",
         horizon=horizon,

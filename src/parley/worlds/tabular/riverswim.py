@@ -1,11 +1,12 @@
 """`riverswim`: a river with a little pay at one bank and a large one at the other, upstream (Strehl and Littman 2008).
 
 Latents: whether the upper bank pays (prior `pays`) and whether the current is weak or strong (.5 each), independent.
-Subgoals: "swim down", "swim up". `pools` pools; an episode begins in the lowest one and has `horizon` steps; the planner
-sees in which pool it is, and what it finds. Swimming down always leads one pool down; at the lower bank it pays 0.005.
-Swimming up from a pool between the banks leads up with probability 0.35, stays with 0.6 and leads down with 0.05 (from
-the lowest: up with 0.6, else stays; in the highest: stays with 0.6, else down). Against a strong current it leads up half
-as often. In the highest pool it pays 1 where the bank pays. Every pay counts 1/`horizon`.
+Subgoals: "swim down", "swim up". There are `pools` pools; an episode begins in the lowest and has `horizon` steps. The
+planner sees in which pool it is, and what it finds. Swimming down always leads one pool down; at the lower bank it pays
+0.005.
+Swimming up from a pool between the banks leads up with probability 0.35, stays with 0.6 and leads down with 0.05. From
+the lowest it leads up with 0.6, else it stays; in the highest it stays with 0.6, else it leads down. Against a strong
+current it leads up half as often. In the highest pool it pays 1 where the bank pays. Every pay counts 1/`horizon`.
 Arumugam and Griffiths 2025 let language models swim with 3 pools.
 Why: who does not believe in the upper bank has to swim up for a whole episode, against a sure pay, to find out.
 """
