@@ -78,7 +78,7 @@ class Candidates:
         kept = np.flatnonzero(belief * remaining > LEAST)
         asked = Asked(self, belief, remaining, kept, self.worth(often, remaining).of_classes(kept))
         exploit = Policy(self.trials.play(belief[None], w))
-        score, _ = asked.total(exploit, np.inf, exploits=True)
+        score = asked.exploiting(exploit, w)
         now = asked.cheapest(w, exploit, score - IDLE)
         if now is None:
             return None
@@ -146,6 +146,21 @@ class Asked:
         if policy.plan is None:
             return chosen
         return Chosen(chosen.score, chosen.number, None, self._reached(policy.plan))
+
+    def exploiting(self, exploit: Policy, w: int) -> float:
+        """What exploiting costs in all.
+
+        To follow a policy until the belief has moved counts only the histories that move it. One who exploits learns
+        from the others, too: near certainty that would overstate the cost by far. So where exploiting is acting on the
+        most probable class, it costs at most what that does.
+        """
+        score, _ = self.total(exploit, np.inf, exploits=True)
+        acting = self.worth.acting(self.belief[self.kept], self.remaining)
+        if acting < score:
+            certain = np.eye(len(self.belief))[[self.belief.argmax()]] + TINY
+            if _same(exploit.told, self.of.trials.play(certain, w)):
+                return acting
+        return score
 
     def total(self, policy: Policy, below: float, exploits: bool = False) -> tuple[float, int]:
         """What a policy costs in all, and for how many episodes it is best followed; nothing exact above `below`."""

@@ -100,10 +100,15 @@ class Worth:
         wait = np.clip(odds / np.maximum(self.told, TINY), 1.0, remaining)
         return belief[:, None, :] * self.loss * wait
 
-    def in_turn(self, belief: Float[np.ndarray, "S C"], wrong: Float[np.ndarray, "S A C"]) -> Float[np.ndarray, "S C"]:
-        """What acting as if one class after another were the truth loses, by class."""
+    def in_turn(
+        self, belief: Float[np.ndarray, "S C"], wrong: Float[np.ndarray, "S A C"], first: int | None = None
+    ) -> Float[np.ndarray, "S C"]:
+        """What acting as if one class after another were the truth loses, by class; `first` is one to begin with."""
         num, rows = np.arange(belief.shape[1]), np.arange(len(belief))[:, None]
-        order = np.argsort(wrong.sum(axis=2) - wrong.sum(axis=1), axis=1, kind="stable")  # S rank
+        late = wrong.sum(axis=2) - wrong.sum(axis=1)
+        if first is not None:
+            late[:, first] = -np.inf
+        order = np.argsort(late, axis=1, kind="stable")  # S rank
         others = (belief @ self.rivals).reshape(wrong.shape)
         unsure = others / np.maximum(belief[:, None, :] + others, 1e-300)  # S a c
         unsure *= self.told > NOTHING  # what is never refuted loses all that there is
@@ -125,6 +130,11 @@ class Worth:
         acted = belief * np.minimum(1.0, paid / np.maximum(doubt, 1e-300))  # on c, doubts that stay
         others = np.maximum(belief.sum(axis=1, keepdims=True) - belief, 1e-300)
         return np.asarray(paid * number + (acted[:, None, :] @ wrong)[:, 0] / others)
+
+    def acting(self, belief: Float[np.ndarray, " C"], remaining: int) -> float:
+        """What acting on the most probable class until it is refuted loses in all, and then on the others in turn."""
+        wrong = self.wrong(belief[None], remaining)
+        return float(self.in_turn(belief[None], wrong, int(belief.argmax())).sum())
 
     def left(self, belief: Float[np.ndarray, "S C"], remaining: int) -> Float[np.ndarray, "S C"]:
         """The less of the two ways, by class."""

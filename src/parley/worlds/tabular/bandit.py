@@ -5,7 +5,7 @@ Latents: which arm is the best (alike). Subgoals: pull one of `arms` arms. Horiz
 (Krishnamurthy et al. 2024, "Can large language models explore in-context?": 5 arms, gap 0.2, 100 episodes is their hard
 instance, 4 arms and gap 0.5 the easy one), `clothes` or `videos` (BanditBench, Nie et al. 2024: 5 or 20 arms, gap 0.2
 or 0.5, 1,000 episodes).
-The planner sees what it was paid.
+Instruction: one, in the words of the scenario. The planner sees what it was paid.
 Why: the smallest world in which one must explore. Raw or summarised histories are a planner's memory, not the world's.
 """
 

@@ -5,7 +5,7 @@ questions ("ask the smith", ...); with `far=true` questions can be asked in town
 way back. Horizon `horizon`; every step pays its share of 1. The right job succeeds with probability `hit`, any other
 with probability `miss`; the safe job always pays `safe`. A question splits the latents at random into two or more
 groups; the answer names the right group with a probability drawn from `dull` to 1, else another one alike.
-The planner sees where it is, whether the job succeeded, and what it was told.
+Instruction: "do the work". The planner sees where it is, whether the job succeeded, and what it was told.
 Why: what informs is optimal under no latent. How many questions to ask, which one, and whether asking is worth the way
 depends on the belief; with `hit` close to `miss` the latents hardly differ, and with few episodes no question pays.
 """

@@ -2,7 +2,7 @@
 
 Latents: the goal's cell, one of `size` x `size`, alike. Subgoals: "go north", "go south", "go east", "go west", "stay".
 An episode begins in the middle and has `horizon` steps; each step after which one stands on the goal pays 1/`horizon`;
-walls hold one back. The planner sees its cell, and whether this is the goal.
+walls hold one back. Instruction: "stand on the goal". The planner sees its cell, and whether this is the goal.
 DPT's room has size 10 and horizon 100; exact values fit up to size 6 and horizon 24.
 Why: the history of episodes is a map of where the goal is not. No expert ever searches: who plays one drawn goal an
 episode walks past few cells, where a search would pass many.

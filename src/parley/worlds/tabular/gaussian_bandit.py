@@ -5,6 +5,7 @@ Each latent draws the mean of every arm from N(0, `spread`^2); pays have standar
 such draws, alike in prior. A pay is told as one of `bins` bins of equal width between -4 and 4 spreads; what lies
 beyond is told as the outermost bin. Rewards lie in [0, 1]: the middle of the bin, 0 for the lowest and 1 for the
 highest; an expected regret of r is 8 `spread` r (1 - 1/`bins`) in units of the pay.
+Subgoals: pull one of `arms` arms. Horizon 1. Instruction: one. The planner sees the bin of what it was paid.
 `scenario`: `clothes` or `videos`, or the words of `bandit`.
 Why: one pull tells little, and some latents have two arms that are nearly as good: worth little to tell apart.
 """

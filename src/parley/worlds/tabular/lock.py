@@ -3,7 +3,7 @@
 Latents: the combinations, `digits` ** `length` of them, alike. Subgoals: "dial 0", "dial 1", ... Horizon `length`. The
 right digit in its place turns the lock one further; a wrong one jams it until the next episode. Who opens it is paid 1;
 who steps back and dials nothing ("leave the lock alone") is paid `safe` at once, and the episode holds nothing more.
-The planner sees how far the lock has turned, and whether it jams.
+Instruction: "open the lock". The planner sees how far the lock has turned, and whether it jams.
 Arumugam and Griffiths 2025 give language models such a lock with 3 digits.
 Why: a combination is found place by place, which takes about `digits` / 2 episodes a place; drawing whole combinations
 from the posterior does the same, while uniform dialling needs about `digits` ** `length`.

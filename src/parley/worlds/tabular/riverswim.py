@@ -7,6 +7,7 @@ planner sees in which pool it is, and what it finds. Swimming down always leads 
 Swimming up from a pool between the banks leads up with probability 0.35, stays with 0.6 and leads down with 0.05. From
 the lowest it leads up with 0.6, else it stays; in the highest it stays with 0.6, else it leads down. Against a strong
 current it leads up half as often. In the highest pool it pays 1 where the bank pays. Every pay counts 1/`horizon`.
+Instruction: "bring home as much as you can".
 Arumugam and Griffiths 2025 let language models swim with 3 pools.
 Why: who does not believe in the upper bank has to swim up for a whole episode, against a sure pay, to find out.
 """

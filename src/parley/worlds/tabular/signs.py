@@ -1,8 +1,9 @@
 """`signs`: n boxes of which one may be full, a shelf that always pays, and a sign that says which box it is.
 
-Latents: "nowhere" (prior `nowhere`) and "box i" (the rest, shared alike). Subgoals: "take from the shelf", "read the
-sign", "open box 0", "open box 1", ... Horizon 1. A full box pays 1, an empty one 0, the shelf `shelf` (0.6). The sign
-pays 0; it names the true latent with probability `right` (0.9), else one of the others alike.
+Latents: "no box is full" (prior `nowhere`) and "box i is full" (the rest, shared alike). Subgoals: "take from the
+shelf", "read the sign", "open box 0", "open box 1", ... Horizon 1. Instruction: "do the job". A full box pays 1, an
+empty one 0, the shelf `shelf` (0.6). The sign pays 0; it names the true latent with probability `right` (0.9), else one
+of the others alike.
 The planner sees what it found, or what the sign said.
 Why: reading the sign is optimal under no latent, yet it is the cheapest way to find out. What looks for the latent by
 trying what would be right under each pays in proportion to n; one reading costs the same however many boxes there are.
@@ -24,8 +25,9 @@ def signs(n: int = 8, right: float = 0.9, nowhere: float = 0.2, shelf: float = 0
     for name, value in (("right", right), ("nowhere", nowhere), ("shelf", shelf)):
         if not 0 <= value <= 1:
             raise BadInput(f"{name}={value}: expected a number from 0 to 1")
-    latents = ("nowhere", *(f"box {i}" for i in range(n)))
-    states = ("start", "shelf", "full box", "empty box", *(f"the sign says {latent}" for latent in latents))
+    latents = ("no box is full", *(f"box {i} is full" for i in range(n)))
+    said = ("nowhere", *(f"box {i}" for i in range(n)))
+    states = ("start", "shelf", "full box", "empty box", *(f"the sign says {place}" for place in said))
     start, on_shelf, full, empty, says = 0, 1, 2, 3, 4
     num = len(states)
     transition = np.zeros((n + 1, num, n + 2, num))
