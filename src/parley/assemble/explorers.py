@@ -19,6 +19,7 @@ from parley.exploration.explorers import (
 )
 from parley.exploration.information import InformationDirected
 from parley.exploration.optimal import OptimalExplorer
+from parley.exploration.persistent import PersistentExplorer
 from parley.exploration.proposals import ProposalsExplorer
 from parley.exploration.rejection import FALSE_ALARM, Believer, GuardedExplorer
 from parley.planners.exact import ExactPlanner, PosteriorSamplingPlanner
@@ -133,6 +134,19 @@ def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float =
     return _watched(ProposalsExplorer(patience), scene.planner, false_alarm)
 
 
+def persistent_proposals(
+    scene: Scene, patience: float = 2.0, floor: float = 1.0, caution: float = 0.5, false_alarm: float = FALSE_ALARM
+) -> Explorer:
+    """The same, and a floor of trials, so that no subgoal is given up for good; for any planner."""
+    if not 0 < patience < inf:
+        raise BadInput(f"patience={patience}: expected a positive finite number of trials")
+    if not 0 <= floor < inf:
+        raise BadInput(f"floor={floor}: expected trials per square root of visits, at least 0 and finite")
+    if not 0 <= caution <= 1:
+        raise BadInput(f"caution={caution}: expected a number from 0 (the shares as they are) to 1 (equal at first)")
+    return _watched(PersistentExplorer(patience, floor, caution), scene.planner, false_alarm)
+
+
 def bayes_adaptive(scene: Scene) -> Explorer:
     """The optimum by dynamic programming over beliefs, for tiny worlds: the limit."""
     beliefs = scene.beliefs
@@ -156,6 +170,7 @@ EXPLORERS = Registry(
     {
         "adaptive": Kind(adaptive),
         "adaptive-proposals": Kind(adaptive_proposals),
+        "persistent-proposals": Kind(persistent_proposals),
         "explore-then-commit": Kind(explore_then_commit),
         "information-directed": Kind(information_directed),
         "bayes-adaptive": Kind(bayes_adaptive),
