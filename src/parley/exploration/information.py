@@ -17,6 +17,7 @@ from parley.theory.distinguishability import Classes
 from parley.theory.plans import Plan, best_plan
 from parley.theory.trials import Told, Trials
 
+KEPT = 512  # mixtures, so that they need not be worked out again
 PRICES = np.array([0.0, *np.geomspace(1e-4, 1e4, 17)])  # of a nat, in units of regret
 
 
@@ -28,6 +29,7 @@ class InformationDirected(PosteriorExplorer):
         self.trials = trials
         self.follower = NodeFollower(trials.tree)
         self._share: Float[np.ndarray, "B 2"] = np.zeros((0, 2))
+        self._mixtures: dict[bytes, tuple[Plan, np.ndarray]] = {}
 
     def hear(self, said: Opening | Outcome) -> None:
         super().hear(said)
@@ -49,10 +51,19 @@ class InformationDirected(PosteriorExplorer):
         key = np.column_stack([np.round(belief, 12), w])
         _, first, which = np.unique(key, axis=0, return_index=True, return_inverse=True)
         self._which: Int[np.ndarray, " B"] = which.ravel()
-        found = [least_ratio(self.trials, belief[row], int(w[row])) for row in first]
+        found = [self._mixture(key[row], belief[row], int(w[row])) for row in first]
         self._plans = [plan for plan, _ in found]
         self._share = np.array([share for _, share in found])[self._which]
         self.trial = self._share[:, 1] > 0
+
+    def _mixture(self, key: np.ndarray, belief: Float[np.ndarray, " C"], w: int) -> tuple[Plan, np.ndarray]:
+        """What `least_ratio` finds; kept, since a belief that nothing moves comes back in every episode."""
+        name = key.tobytes()
+        if name not in self._mixtures:
+            while len(self._mixtures) >= KEPT:
+                self._mixtures.pop(next(iter(self._mixtures)))
+            self._mixtures[name] = least_ratio(self.trials, belief, w)
+        return self._mixtures[name]
 
     def _law(self, moment: Moment) -> Float[np.ndarray, "B G"]:
         node, step = self.follower.node, moment.step - 1

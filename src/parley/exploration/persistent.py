@@ -4,13 +4,13 @@
 may tell (a swim up the river that fails half way says nothing of the bank). And a share p is not tried where p times
 the visits to come is below a trial's cost, whatever is lost if that latent is the true one. The floor takes up both:
 
-- a share counts as p / p_1^caution, normalised, p_1 being the share at the first visit to this decision. For BAIL p is a
-  posterior share, so this is the share from a prior p_1^(1 - caution), as the `caution` of `adaptive`;
+- a share counts as p / p_1^caution, normalised, p_1 being the share at the first visit to this decision. For BAIL p is
+  a posterior share, so this is the share from a prior p_1^(1 - caution), as the `caution` of `adaptive`;
 - trials that told nothing are repeated. The n-th one imagines that one of n tells, so the worth of another falls by n.
   Perhaps they told nothing because they went on with the wrong subgoals. So a trial of the floor draws every other
   subgoal, on average, from the proposal.
 
-At a decision visited v times at most `floor` sqrt(v) trials are the floor's: its part of the visits falls like v^(-1/2).
+At a decision visited v times at most `floor` sqrt(v) trials are the floor's: its part of the visits falls as v^(-1/2).
 If p is the posterior of a true latent, a likelihood ratio against it exceeds x with probability 1 / x at most (Ville
 1939). So with caution 0.5 it is given up with probability `patience` / (sqrt(p_1) T) at most, which costs a constant.
 """
