@@ -71,6 +71,8 @@ class SampledTrials(Trials):
 
     def beyond(self, belief: Float[np.ndarray, " C"], instruction: int) -> Float[np.ndarray, " E"]:
         """At least the regret of the first step after the tree's ends, played greedily on the belief."""
+        if self.tree.whole:
+            return super().beyond(belief, instruction)
         q = self.beliefs.levels[len(self.tree.steps)].q[self.tree.end_place, instruction]  # E C G
         loss = (q.max(axis=2, keepdims=True) - q) * (belief * self.likelihood)[:, :, None]
         return loss.sum(axis=1).min(axis=1)

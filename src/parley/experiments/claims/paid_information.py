@@ -46,7 +46,7 @@ Totals = dict[tuple[str, tuple[str, str]], Float[np.ndarray, "R C"]]
 
 def cells(quick: bool) -> Sequence[RunConfig]:
     worlds = (*SIGNS[:2], NOISELESS, FAMILIES[2], *PUBLISHED[2:3]) if quick else WORLDS
-    rounds, keys = 8 if quick else 48, (ADAPTIVE, *REFERENCES)
+    rounds, keys = 8 if quick else 24, (ADAPTIVE, *REFERENCES)
     found = [_cell(world, key, rounds) for world in worlds for key in keys]
     return [*found, replace(_cell(NOISELESS, LIMIT, 1), runs=1)]
 
