@@ -26,14 +26,20 @@ def test_a_sign_is_read_where_enough_episodes_remain():
 
 
 def test_an_informing_step_first_then_what_it_says():
-    """H = 2: the plan asks, then does the job that the answer names."""
-    tables = clues(latents=2, clues=1, horizon=2, dull=1.0, safe=0.4, seed=0)
+    """H = 2: the safe job is better in one episode; asking, and then doing the job that was named, in the long run."""
+    tables = clues(latents=2, clues=1, horizon=2, dull=1.0, safe=0.6, seed=0)
     found = candidates(tables)
+    tree, menu = found.trials.tree, tables.menus[0]
     chosen = found.best(np.array([0.5, 0.5]), 0, np.ones(1), 100)
-    plan_or_greedy = found.trials.play(np.array([[0.5, 0.5]]), 0)
-    assert chosen is None or chosen.plan is not None
-    # greedy on the belief asks first itself: within the episode that pays
-    assert plan_or_greedy.loss.max() <= 0.5 + 1e-9
+    (node,) = tree.first[tree.first >= 0]
+    assert chosen is not None and chosen.plan is not None
+    first = chosen.planned(1, int(node))
+    assert menu[first.argmax()] == "ask the smith" and first.max() == 1
+    answers = [int(n) for n in tree.steps[0].child[node, first.argmax()] if n >= 0]
+    assert len(answers) == 2
+    for child in answers:
+        right = tree.steps[1].root[child].argmax()
+        assert menu[chosen.planned(2, child).argmax()] == f"do job {found.trials.latents[right]}"
 
 
 def test_bhattacharyya_bounds_what_confusing_costs():

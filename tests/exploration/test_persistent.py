@@ -9,7 +9,6 @@ from parley.exploration.persistent import PersistentExplorer
 from parley.exploration.proposals import ProposalsExplorer
 from parley.planners.exact import ExactPlanner
 from parley.theory.beliefs import Beliefs
-from parley.worlds.tabular.riverswim import riverswim
 from parley.worlds.tabular.signs import signs
 from parley.worlds.tabular.treasure import treasure
 from tests.helpers import run
@@ -55,13 +54,12 @@ def test_what_ties_with_the_mode_is_not_tried_over_and_over():
     [
         pytest.param(treasure(4, p=5e-4), 0, id="a share too small to try"),
         pytest.param(signs(4, nowhere=0.999), 2, id="a share too small to try, among others"),
-        pytest.param(riverswim(3, horizon=4), 0, id="a first trial that tells nothing"),
     ],
 )
 def test_an_improbable_latent_is_found(tables, latent):
-    """Without the floor half of these runs lose linearly: regret of the second half as of the first."""
+    """Without the floor these runs lose the same in every episode."""
     planner, totals = ExactPlanner(Beliefs(tables), decode="greedy"), {}
     for explorer in (ProposalsExplorer(), PersistentExplorer()):
-        kept = run(tables, planner, np.full(8, latent), 600, explorer)
+        kept = run(tables, planner, np.full(8, latent), 300, explorer)
         totals[type(explorer)] = kept.expected().sum(axis=1).mean()
     assert totals[PersistentExplorer] <= 0.5 * totals[ProposalsExplorer]
