@@ -54,7 +54,7 @@ def test_what_it_costs_to_find_out_does_not_grow_with_the_boxes():
 
 
 def test_near_certainty_it_does_not_buy_what_exploiting_tells():
-    """Two latents that hardly differ: exploiting tells them apart, and 2 of 3 episodes were trials once."""
+    """Two latents that hardly differ, and acting on either tells them apart."""
     tables = random_family(
         latents=2, states=3, observations=3, subgoals=3, instructions=1, horizon=1, apart=0.2, seed=4
     )

@@ -27,7 +27,7 @@ def test_a_sign_is_read_where_enough_episodes_remain():
 
 def test_an_informing_step_first_then_what_it_says():
     """H = 2: the safe job is better in one episode; asking, and then doing the job that was named, in the long run."""
-    tables = clues(latents=2, clues=1, horizon=2, dull=1.0, safe=0.6, seed=0)
+    tables = clues(latents=2, clues=1, horizon=2, hit=0.65, miss=0.45, dull=1.0, safe=0.6, seed=0)
     found = candidates(tables)
     tree, menu = found.trials.tree, tables.menus[0]
     chosen = found.best(np.array([0.5, 0.5]), 0, np.ones(1), 100)
