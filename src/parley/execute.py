@@ -23,6 +23,7 @@ from parley.core.roles import Planner, World, forbidden_in
 from parley.core.said import EpisodeRecord
 from parley.loop import Cohort, Log, run_cohort
 from parley.runs.directory import read_manifest, versions
+from parley.runs.hooks import HookedRecorder, Hooks
 from parley.runs.ledger import CallLedger, Limits
 from parley.runs.recorder import Nowhere
 from parley.runs.store import RunStore
@@ -52,6 +53,7 @@ class RunConfig:
     record: str = "auto"
     cohort: int = 0  # runs that move together; 0: the planner's default
     threads: int = 1  # of the array library: the last digit of a model's arithmetic depends on them
+    memory: str | None = None  # what prompts show of earlier episodes; None: as the planner's own arguments say
 
     def __post_init__(self) -> None:
         for name, least in (("episodes", 1), ("runs", 1), ("seed", 0), ("cohort", 0), ("threads", 1)):
@@ -66,13 +68,14 @@ class RunConfig:
     def from_manifest(cls, stored: dict[str, Any]) -> "RunConfig":
         """The configuration of a manifest; raises `RunDamaged` where it is not one."""
         known = {f.name for f in fields(cls)}
-        if not isinstance(stored, dict) or set(stored) != known:
+        required = known - {"memory"}  # which runs of earlier versions do not have
+        if not isinstance(stored, dict) or not required <= set(stored) <= known:
             raise RunDamaged(f"the manifest's configuration should have exactly the entries {', '.join(sorted(known))}")
         return cls(**stored)
 
     def parts(self, trust: bool = False) -> assemble.Parts:
         """World, planner and explorer; `trust` allows parts that are `module:Name`."""
-        return assemble.parts_of(self.world, self.planner, self.explore, trust)
+        return assemble.parts_of(self.world, self.planner, self.explore, self.memory, trust)
 
     def resolved(self, parts: assemble.Parts) -> "RunConfig":
         """The same with `auto` and defaults decided, so that the manifest says what was done."""
@@ -96,6 +99,7 @@ def run(
     progress: Progress | None = None,
     limits: Limits | None = None,
     parts: assemble.Parts | None = None,
+    hooks: Hooks | None = None,
 ) -> dict[str, Any]:
     """Carry out a run into the new directory `out`; returns the manifest.
 
@@ -105,13 +109,14 @@ def run(
     world = parts.world
     config = config.resolved(parts)
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
-    calls = CallLedger(limits)
+    hooks = hooks or Hooks({})
+    calls = CallLedger(limits, hooks)
     with ExitStack() as closing:
         # Before anything is written: this finds what is wrong with the configuration.
         reached = expert_values(world, latents, config.seed)
         cohorts = _cohorts(config, parts, latents, calls, closing, reached)
         store = RunStore.create(out, **_entries(config, parts, latents, cohorts, reached))
-        return _carry_out(store, cohorts, calls, config, parts, progress, resumed=False)
+        return _carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=False)
 
 
 def _entries(
@@ -143,6 +148,7 @@ def resume(
     limits: Limits | None = None,
     parts: assemble.Parts | None = None,
     trust: bool = False,
+    hooks: Hooks | None = None,
 ) -> dict[str, Any]:
     """Continue the run in `out` from its log; a finished run is left as it is.
 
@@ -171,7 +177,8 @@ def resume(
     ]
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
-    store, calls = RunStore.open(out), CallLedger(limits)
+    hooks = hooks or Hooks({})
+    store, calls = RunStore.open(out), CallLedger(limits, hooks)
     with ExitStack() as closing:
         try:
             calls.open(out)
@@ -183,7 +190,7 @@ def resume(
         except BaseException:
             store.close(manifest["status"])
             raise
-        return _carry_out(store, cohorts, calls, config, parts, progress, resumed=True)
+        return _carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=True)
 
 
 def _require_named(out: Path, manifest: dict[str, Any]) -> None:
@@ -244,6 +251,7 @@ def _cohorts(
         draws = Draws(config.seed, min(config.cohort, config.runs - first), first)
         mine = latents[first : first + draws.num_runs]
         scene = assemble.Scene(config.world, world, mine, config.episodes, ledger=calls, shared=shared, closing=closing)
+        scene.memory = parts.memory.make(scene) if parts.memory else None
         cohorts.append(
             Cohort(
                 draws=draws,
@@ -274,6 +282,7 @@ def _carry_out(
     config: RunConfig,
     parts: assemble.Parts,
     progress: Progress | None,
+    hooks: Hooks,
     resumed: bool,
 ) -> dict[str, Any]:
     """Run the cohorts, each in its thread, until done, paused, failed or interrupted; the directory tells which."""
@@ -281,7 +290,8 @@ def _carry_out(
 
     def one(number: int, cohort: Cohort) -> None:
         draws = cohort.draws
-        cohort.recorder = store.recorder(number, draws.first_run, draws.num_runs)
+        recorder = store.recorder(number, draws.first_run, draws.num_runs)
+        cohort.recorder = HookedRecorder(recorder, hooks, draws.first_run) if hooks else recorder
 
         def report(record: EpisodeRecord) -> None:
             if progress:
@@ -296,6 +306,7 @@ def _carry_out(
     began = time.perf_counter()
     status = "failed"
     try:
+        hooks.tell("begin", store.out, store.manifest)
         calls.attach(store)
         with threadpool_limits(config.threads), ThreadPoolExecutor(_workers(parts, len(cohorts))) as pool:
             try:
@@ -321,7 +332,9 @@ def _carry_out(
     finally:
         for cohort in cohorts:
             cohort.envs.close()
-        manifest = store.close(status, wall_s=time.perf_counter() - began, **calls.spent)
+        failed = {"hooks_failed": hooks.failed} if hooks.failed else {}
+        manifest = store.close(status, wall_s=time.perf_counter() - began, **calls.spent, **failed)
+        hooks.tell("end", manifest)
     return manifest
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from parley.core.draws import Draws
 from parley.core.errors import RunDamaged
-from parley.core.roles import Explorer, Planner, Recorder, State, TextEnvs
+from parley.core.roles import Explorer, Planner, Recorder, Snapshots, State, TextEnvs
 from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Opening, Outcome, Proposal, StepRecord
 from parley.core.tables import Sentences
 from parley.theory.regret import Meter
@@ -48,14 +48,20 @@ class Cohort:
     forbidden: tuple[tuple[str, str], ...] = ()  # sentences that may not be told to two Actors in one step
     on_episode: Callable[[EpisodeRecord], None] | None = None
 
+    @property
+    def decode(self) -> str:
+        """How a proposal becomes a subgoal where nobody explores: `sample`, unless the planner says `greedy`."""
+        return getattr(self.planner, "decode", "sample")
+
 
 def run_cohort(cohort: Cohort, log: Log | None = None) -> None:
     """Run all episodes of a cohort; those found in `log` are heard again rather than run."""
     cohort.planner.start(cohort.draws)
     cohort.explorer.start(cohort.draws, cohort.num_episodes, cohort.horizon)
     if log is not None and log.states is not None:
-        cohort.planner.restore(log.states[0])
-        cohort.explorer.restore(log.states[1])
+        for part, state in zip((cohort.planner, cohort.explorer), log.states, strict=True):
+            assert isinstance(part, Snapshots)  # or there would be none
+            part.restore(state)
     for t in range(log.first_episode if log else 0, cohort.num_episodes):
         logged = log.episode(t) if log else None
         if logged is not None and logged.complete:
@@ -105,7 +111,7 @@ def _decide(
     for k, whole in enumerate(menus):
         menu = whole.given(parts, cohort.forbidden)
         proposal = cohort.planner.propose(menu, parts) if replayed is None else replayed.proposals[k]
-        choice = cohort.explorer.choose(proposal, cohort.planner.decode, menu, Moment(moment.episode, moment.step, k))
+        choice = cohort.explorer.choose(proposal, cohort.decode, menu, Moment(moment.episode, moment.step, k))
         if cohort.meter:
             cohort.meter.charge(choice.law, choice.index, active)
         parts = np.concatenate([parts, menu.say(choice.index)[:, None]], axis=1)
@@ -125,7 +131,7 @@ def _rehear(cohort: Cohort, logged: LoggedEpisode) -> None:
     for record in logged.steps:
         for k, (whole, proposal) in enumerate(zip(record.menus, record.proposals, strict=True)):
             menu = whole.given(record.subgoals[:, :k], cohort.forbidden)
-            cohort.explorer.choose(proposal, cohort.planner.decode, menu, Moment(record.episode, record.step, k))
+            cohort.explorer.choose(proposal, cohort.decode, menu, Moment(record.episode, record.step, k))
         said = Outcome(
             record.episode, record.step, record.subgoals, record.next_observations, record.rewards, record.active
         )
@@ -146,8 +152,8 @@ def _close(
     unknown = np.full(len(returns), np.nan)
     optimal, regret = (cohort.meter.optimal_value, cohort.meter.regret) if cohort.meter else (unknown, unknown)
     record = EpisodeRecord(t, instructions, explored, returns, optimal, regret, wall_s)
-    wanted = cohort.recorder.wants_snapshot()
-    states = [cohort.planner.snapshot(), cohort.explorer.snapshot()] if wanted else None
-    cohort.recorder.episode(record, states)
+    kept = [part for part in (cohort.planner, cohort.explorer) if isinstance(part, Snapshots)]
+    wanted = len(kept) == 2 and cohort.recorder.wants_snapshot()
+    cohort.recorder.episode(record, [part.snapshot() for part in kept] if wanted else None)
     if cohort.on_episode:
         cohort.on_episode(record)

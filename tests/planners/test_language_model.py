@@ -9,6 +9,7 @@ from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.core.told import Told
 from parley.data.chat import templated
+from parley.memory.kinds import memory_of
 from parley.models.language_model import LanguageModel
 from parley.models.scoring import line_scores
 from parley.planners.language_model import LanguageModelPlanner, Scoring
@@ -121,7 +122,7 @@ def told_so_far(said, run: int) -> list[Told]:
 @pytest.mark.parametrize("memory", ["none", "window", "summary", "retrieval"])
 def test_a_memory_shows_what_documents_of_this_memory_show(model, memory):
     tables, said = random_family(actors=NUM_ACTORS), story(5)
-    made, again = (LanguageModelPlanner(model, scoring=Scoring(memory=memory, size=2)) for _ in range(2))
+    made, again = (LanguageModelPlanner(model, memory=memory_of(memory, 2)) for _ in range(2))
     for one in (made, again):
         one.start(Draws(0, NUM_RUNS))
     for i, one in enumerate(said):

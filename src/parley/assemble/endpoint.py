@@ -1,29 +1,29 @@
 """The endpoint planner and its prompts, from a spec."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from parley.assemble.memories import remembering
 from parley.assemble.scene import Scene
+from parley.assemble.templates import template_of
 from parley.core.calls import Place
 from parley.core.errors import BadInput
 from parley.core.roles import World
-from parley.core.told import Memory, Told
+from parley.core.told import Told
 from parley.data.chat import told as told_of
 from parley.data.dataset import read_documents
 from parley.memory.kinds import memory_of
-from parley.memory.retrieval import bm25
-from parley.models.embeddings import Embeddings
 from parley.models.endpoint import Calling, Endpoint, Request
 from parley.models.failures import Failure
 from parley.models.providers import environment, server
 from parley.models.tokens import AROUND, token_counter
-from parley.planners.endpoint import EndpointPlanner, Notes
+from parley.planners.endpoint import EndpointPlanner
 from parley.planners.endpoint_prediction import EndpointWorldModel
 from parley.planners.ways.asking import Asking, Way
 from parley.planners.ways.probe import choose_way
 from parley.prompting.prompter import Prompter, Prompting, Words, check_budget
-from parley.prompting.template import PromptTemplate, Turn
+from parley.prompting.template import Turn
 from parley.runs.ledger import SharedAnswers
 
 CONTEXT = 8192  # tokens, where a server does not tell
@@ -61,7 +61,7 @@ def endpoint(
     cache: str = "",
 ) -> EndpointPlanner:
     """Any model behind an OpenAI-compatible server: endpoint:model=provider/model."""
-    remembers = _memory(memory, size, words, embeddings)
+    remembers = remembering(scene, memory, size=size, words=words, embeddings=embeddings)
     asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise, api)
     if "endpoint" not in scene.shared:
         calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
@@ -97,24 +97,13 @@ def _prompting(
     said = Words.of(scene.world)
     counter = token_counter(tokenizer, AROUND if way.chat else 0)
     shown = _shots(scene, demonstrations, shots)
-    return Prompting(PromptTemplate(template), said, way.answer, budget, counter, shown)
-
-
-def _memory(kind: str, size: int, words: int, embeddings: str) -> Callable[[], Memory] | Notes:
-    """A memory for each run, or the options of the one that the model writes."""
-    if words < 1:
-        raise BadInput(f"words={words}: expected at least one word in a note")
-    if embeddings and kind != "retrieval":
-        raise BadInput(f"embeddings={embeddings!r} goes with memory=retrieval, not with memory={kind!r}")
-    if kind == "note":
-        return Notes(words)
-    return memory_of(kind, size, Embeddings(embeddings).relevance if embeddings else bm25)
+    return Prompting(template_of(template, scene.trust), said, way.answer, budget, counter, shown)
 
 
 def prompt_of(world: World, episodes: Sequence[Told], answer: str, template: str, memory: str, size: int) -> list[Turn]:
     """The prompt after `episodes`, the last of which may be going on, for any planner and without a model."""
     words = Words.of(world)
-    how = Prompting(PromptTemplate(template), words, answer)
+    how = Prompting(template_of(template), words, answer)
     prompter = Prompter(how, memory_of(memory, size)())
     prompter.retell(episodes)
     return prompter.turns((), words.menus[0] if words.menus else ())

@@ -4,10 +4,11 @@ from functools import lru_cache
 from math import inf
 
 from parley.assemble.exploration import epsilon_of_theory, exploration_policy
+from parley.assemble.foreign import ForeignExplorer, require
 from parley.assemble.registry import Kind, Registry
 from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
-from parley.core.roles import Explorer
+from parley.core.roles import Explorer, KeptExplorer
 from parley.exploration.adaptive import AdaptiveExplorer
 from parley.exploration.explorers import (
     EpsilonGreedy,
@@ -26,14 +27,14 @@ from parley.theory.optimum import Optimum
 from parley.theory.trials import Trials
 
 
-def none(scene: Scene) -> Explorer:
+def none(scene: Scene) -> KeptExplorer:
     """Executes the planner's proposals."""
     return NoExploration()
 
 
 def epsilon_greedy(
     scene: Scene, epsilon: float | str = "theory", power: float = 0.0, per: str = "episode", policy: str = "uniform"
-) -> Explorer:
+) -> KeptExplorer:
     """Explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's;
     by policy=uniform, designed (the largest eta), cheapest (the least regret for its eta), or a JSON file of
     subgoals and weights, which need not sum to 1.
@@ -54,7 +55,7 @@ def adaptive(
     caution: float = 0.5,
     between: str = "posterior",
     false_alarm: float = FALSE_ALARM,
-) -> Explorer:
+) -> KeptExplorer:
     """Exploits the exact posterior; tries a latent for an episode where finding out is worth its cost."""
     beliefs = scene.beliefs
     if not 0 < prudence < inf:
@@ -76,7 +77,7 @@ def adaptive(
     return _watched(found, found, false_alarm)
 
 
-def _watched(found: Explorer, believer: object, false_alarm: float) -> Explorer:
+def _watched(found: KeptExplorer, believer: object, false_alarm: float) -> KeptExplorer:
     """The explorer under the sequential test, if anybody foretells what it can be held to.
 
     At a share of 0 nothing could ever be rejected, so there is no test either.
@@ -97,14 +98,14 @@ def trials_of(beliefs: Beliefs) -> Trials:
     return Trials(beliefs, classes_of(beliefs))
 
 
-def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float = FALSE_ALARM) -> Explorer:
+def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float = FALSE_ALARM) -> KeptExplorer:
     """Tries what the proposals leave open and no longer learn about; for any planner."""
     if not 0 < patience < inf:
         raise BadInput(f"patience={patience}: expected a positive finite number of trials")
     return _watched(ProposalsExplorer(patience), scene.planner, false_alarm)
 
 
-def bayes_adaptive(scene: Scene) -> Explorer:
+def bayes_adaptive(scene: Scene) -> KeptExplorer:
     """The optimum by dynamic programming over beliefs, for tiny worlds: the limit."""
     beliefs = scene.beliefs
     if beliefs.tables.num_actors > 1:
@@ -117,7 +118,7 @@ def optimum_of(beliefs: Beliefs) -> Optimum:
     return Optimum(beliefs, classes_of(beliefs))
 
 
-def own_posterior_sampling(scene: Scene) -> Explorer:
+def own_posterior_sampling(scene: Scene) -> KeptExplorer:
     """Follows, for an episode, the expert of a latent drawn from the exact posterior."""
     return OwnPlan(PosteriorSamplingPlanner(scene.beliefs))
 
@@ -137,5 +138,6 @@ EXPLORERS = Registry(
 
 def explorer(spec: str, scene: Scene, trust: bool = False) -> Explorer:
     """The explorer of a spec, for one cohort."""
-    made: Explorer = EXPLORERS.make(EXPLORERS.find(spec, trust), {"scene": scene})
-    return made
+    named = EXPLORERS.find(spec, trust)
+    made: Explorer = EXPLORERS.make(named, {"scene": scene})
+    return ForeignExplorer(require(made, "explorer"), f"explorer {named.name!r}") if named.code else made

@@ -32,9 +32,10 @@ class Reporter(Protocol):
 
 @runtime_checkable
 class Planner(Protocol):
-    """Hears all that is said, and proposes a distribution over subgoals. Never sees states or the latent."""
+    """Hears all that is said, and proposes a distribution over subgoals. Never sees states or the latent.
 
-    decode: str
+    Optional: `decode`, "sample" (the default) or "greedy"; `about`, what the manifest says of it; and `Snapshots`.
+    """
 
     def start(self, draws: Draws) -> None:
         """Begin the runs of a cohort; forget everything."""
@@ -45,11 +46,22 @@ class Planner(Protocol):
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         """Propose Actor k's part of the subgoal, given the parts (B, k) already chosen for the Actors before it."""
 
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """A Planner or Explorer whose state can be kept. Without it a run is resumed by hearing its whole log again."""
+
     def snapshot(self) -> State:
         """The state at the end of an episode, as plain arrays, from which `restore` continues bit-identically."""
 
     def restore(self, state: State) -> None:
         """Continue from a snapshot; called after `start`."""
+
+
+class KeptPlanner(Planner, Snapshots, Protocol):
+    """A Planner with all that is optional: parts of other planners and explorers."""
+
+    decode: str
 
 
 class WorldModel(Protocol):
@@ -82,9 +94,9 @@ class Explorer(Protocol):
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
         """Choose one subgoal a run; `how` is the planner's decoding, `sample` or `greedy`."""
 
-    def snapshot(self) -> State: ...
 
-    def restore(self, state: State) -> None: ...
+class KeptExplorer(Explorer, Snapshots, Protocol):
+    """An Explorer whose state can be kept."""
 
 
 class TextEnvs(Protocol):

@@ -14,22 +14,15 @@ from parley.core.errors import BadInput
 from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
-from parley.core.told import Memory, packed, unpacked
-from parley.memory.note import Note
+from parley.core.told import Memory, Writer, packed, unpacked
 from parley.models.endpoint import Endpoint
 from parley.models.failures import Unusable
 from parley.planners.ways.asking import Question, Way
 from parley.prompting.answers import parse
 from parley.prompting.prompter import Prompter, Prompting
+from parley.prompting.template import Turn
 
 MAX_MENU = 20_000  # subgoals; more do not fit any prompt
-
-
-@dataclass(frozen=True)
-class Notes:
-    """Options of the memory that the model writes itself: the length of its note, in words."""
-
-    words: int = 120
 
 
 class EndpointPlanner:
@@ -45,7 +38,7 @@ class EndpointPlanner:
         way: Way,
         about: dict[str, Any],
         prompting: Prompting,
-        memory: "Callable[[], Memory] | Notes",
+        memory: Callable[[Writer], Memory],
         decode: str = "sample",
         keep_thoughts: bool = False,
     ) -> None:
@@ -56,7 +49,7 @@ class EndpointPlanner:
         self.draws = draws
         self.runs: list[Prompter] = []
         for i in range(draws.num_runs):
-            memory = self._note(i, self._memory) if isinstance(self._memory, Notes) else self._memory()
+            memory = self._memory(Writing(self, i))
             self.runs.append(Prompter(self.prompting, memory, self._thoughts(i) if self._keep else None))
         self._episode, self._step = 0, 1
 
@@ -97,6 +90,10 @@ class EndpointPlanner:
         """The seed that a server is given for one answer: a function of seed, run, episode, step, Actor and draw."""
         return self._seed(run, self._episode, self._step, actor * 1000 + draw)
 
+    def seed_of(self, run: int, episode: int) -> int:
+        """The seed that a server is given for what is written after an episode."""
+        return self._seed(run, episode, 0, 0)
+
     def _seed(self, run: int, episode: int, step: int, part: int) -> int:
         return int(self.draws.uniform(Purpose.PLANNER, episode, step, part)[run] * 2**31)
 
@@ -113,20 +110,6 @@ class EndpointPlanner:
 
         return thought
 
-    def _note(self, run: int, notes: Notes) -> Note:
-        tokens = max(4 * notes.words, self.way.tokens)
-
-        def write(note: str, number: int) -> str:
-            turns = self.runs[run].note(note, number, notes.words, tokens - self.way.tokens)
-            place, seed = Place(self.draws.first_run + run, number, -1), self._seed(run, number, 0, 0)
-            try:
-                said = self.way.say(turns, place, "write note", tokens, seed)
-            except Unusable:
-                said = ""
-            return " ".join(said.split()[: notes.words]) or note  # where nothing is said, the old one stays
-
-        return Note(write)
-
     def snapshot(self) -> State:
         """Everything that was heard, as JSON."""
         return {"heard": packed([prompter.episodes for prompter in self.runs])}
@@ -135,3 +118,30 @@ class EndpointPlanner:
         """Hear it all again, step by step: memory sees what it saw."""
         for prompter, episodes in zip(self.runs, unpacked(state["heard"]), strict=True):
             prompter.retell(episodes)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Has the model of a planner write for the memory of one of its runs (`core.told.Writer`)."""
+
+    planner: EndpointPlanner
+    run: int
+
+    def note(self, note: str, number: int, words: int) -> str:
+        """The note that the template's block `note` asks for; where nothing usable comes, the old one stays."""
+        way, tokens = self.planner.way, max(4 * words, self.planner.way.tokens)
+        turns = self.planner.runs[self.run].note(note, number, words, tokens - way.tokens)
+        return self._say(turns, "write note", number, words) or note
+
+    def ask(self, prompt: str, number: int, words: int) -> str:
+        """The answer to any prompt."""
+        return self._say([Turn("user", prompt.rstrip("\n") + "\n")], "write memory", number, words)
+
+    def _say(self, turns: list[Turn], purpose: str, number: int, words: int) -> str:
+        planner, tokens = self.planner, max(4 * words, self.planner.way.tokens)
+        place = Place(planner.draws.first_run + self.run, number, -1)
+        try:
+            said = planner.way.say(turns, place, purpose, tokens, planner.seed_of(self.run, number))
+        except Unusable:
+            return ""
+        return " ".join(said.split()[:words])

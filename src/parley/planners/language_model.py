@@ -13,7 +13,6 @@ from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.core.told import Memory, packed, unpacked
-from parley.memory.kinds import memory_of
 from parley.models.language_model import LanguageModel, Prompt
 from parley.models.scoring import line_scores
 from parley.prompting.prompter import Prompter, Prompting, Words
@@ -26,29 +25,19 @@ class Scoring:
     """How a model is asked.
 
     `normalise` is as in `models.scoring.line_scores`; `context` in tokens, 0 for the model's; with `header` the prompt
-    begins with the world's rules and menu; `memory` is `full`, `none` (this episode alone), or one of those of
-    `prompting.memory`: a `window` of the last `size` episodes, a `summary`, the `size` best by `retrieval`.
+    begins with the world's rules and menu.
     """
 
     normalise: str = "none"
     context: int = 0
     header: bool = False
-    memory: str = "full"
-    size: int = 8
 
     def __post_init__(self) -> None:
         line_scores([], [], self.normalise)
-        self.remembers()
         if self.context < 0:
             raise BadInput(
                 f"context={self.context}: expected a number of tokens, or 0 for all of the model's positions"
             )
-
-    def remembers(self) -> Callable[[], Memory] | None:
-        """Makes the memory of a run; None for all that fits."""
-        if self.memory == "full":
-            return None
-        return memory_of("window", 0) if self.memory == "none" else memory_of(self.memory, self.size)
 
 
 class LanguageModelPlanner:
@@ -57,14 +46,21 @@ class LanguageModelPlanner:
     Each run has a prompt and a cache of its own. What has been read is a function of what was heard alone: parts of
     a joint subgoal that are being chosen begin the continuations, and are read when the subgoal has been carried out.
     The prompt is cut by rule: where it would leave less than an eighth of the positions for continuations, the oldest
-    half of the episodes is dropped and the rest is read again. With another memory than `full` the prompt is what the
-    template `transcript` makes of it, read again where it does not go on. `words` are what a header says of the world.
+    half of the episodes is dropped and the rest is read again. With a `memory` (made for each run) the prompt is what
+    the template `transcript` makes of it, read again where it does not go on. `words` are what a header says of the
+    world.
     """
 
     def __init__(
-        self, model: LanguageModel, decode: str = "sample", scoring: Scoring | None = None, words: str = ""
+        self,
+        model: LanguageModel,
+        decode: str = "sample",
+        scoring: Scoring | None = None,
+        words: str = "",
+        memory: Callable[[], Memory] | None = None,
     ) -> None:
         self.model, self.decode, self.options, self.words = model, decode, scoring or Scoring(), words
+        self._memory = memory
         self.positions = min(self.options.context or model.positions, model.positions)
         self.room = self.positions // 8
         budget = max(1, self.positions - self.room - len(model.encode(words)))
@@ -72,7 +68,7 @@ class LanguageModelPlanner:
         self._how = Prompting(PromptTemplate("transcript"), Words((), 0), budget=budget, count=count)
 
     def start(self, draws: Draws) -> None:
-        memory, self._episode = self.options.remembers(), 0
+        memory, self._episode = self._memory, 0
         made = [Prompter(self._how, memory()) if memory else None for _ in range(draws.num_runs)]
         self._runs = [_Run(self.model.prompt(), prompter) for prompter in made]
 

@@ -61,9 +61,10 @@ def _shipped(name: str) -> str:
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """A shipped template by name, or a file."""
+    """A shipped template by name, or a file; where `source` is given, its text, under any name."""
 
     name: str
+    source: str = ""
 
     @cached_property
     def _layers(self) -> list[Template]:
@@ -73,7 +74,7 @@ class PromptTemplate:
         )
         environment.filters["line"] = one_line
         try:
-            source, layers = _shipped(self.name) or Path(self.name).read_text(encoding="utf-8"), []
+            source, layers = self.source or _shipped(self.name) or Path(self.name).read_text(encoding="utf-8"), []
             while source:
                 layers.append(environment.from_string(source))
                 extended = [name or "" for name in find_referenced_templates(environment.parse(source))]

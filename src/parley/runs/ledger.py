@@ -12,6 +12,7 @@ from typing import Any
 
 from parley.core.calls import ANSWERED, CACHED, Call, Place, RunPaused, Usage
 from parley.core.errors import BadInput
+from parley.runs.hooks import Hooks
 from parley.runs.log import connect
 from parley.runs.store import RunStore, Statement
 
@@ -78,8 +79,8 @@ class Limits:
 class CallLedger:
     """Keeps the calls of a run (`core.calls.Ledger`). Before there is a run directory they wait in memory."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+    def __init__(self, limits: Limits | None = None, hooks: Hooks | None = None) -> None:
+        self.limits, self._hooks = limits or Limits(), hooks or Hooks({})
         self.halted = threading.Event()
         self._why = ""
         self._store: RunStore | None = None
@@ -138,6 +139,7 @@ class CallLedger:
                 self._answers[call.key] = call.answer
             self._remember(place, call.purpose, call.outcome, call.answer)
             self._add(usage, cost)
+        self._hooks.tell("call", call)
 
     @property
     def spent(self) -> dict[str, Any]:
