@@ -1,7 +1,7 @@
 """The PAR loop: B runs move in lockstep through T episodes; Planner, Explorer, environment and log take turns."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +56,12 @@ class Cohort:
 
 def run_cohort(cohort: Cohort, log: Log | None = None) -> None:
     """Run all episodes of a cohort; those found in `log` are heard again rather than run."""
+    for _ in steps_of(cohort, log):
+        pass
+
+
+def steps_of(cohort: Cohort, log: Log | None = None) -> Iterator[StepRecord]:
+    """Run all episodes of a cohort, and yield after every lockstep, when all have heard what came of it."""
     cohort.planner.start(cohort.draws)
     cohort.explorer.start(cohort.draws, cohort.num_episodes, cohort.horizon)
     if log is not None and log.states is not None:
@@ -67,10 +73,10 @@ def run_cohort(cohort: Cohort, log: Log | None = None) -> None:
         if logged is not None and logged.complete:
             _rehear(cohort, logged)
         else:
-            run_episode(cohort, t, logged)
+            yield from _episode(cohort, t, logged)
 
 
-def run_episode(cohort: Cohort, t: int, logged: LoggedEpisode | None = None) -> None:
+def _episode(cohort: Cohort, t: int, logged: LoggedEpisode | None) -> Iterator[StepRecord]:
     """One episode; its first steps are taken from `logged` as far as it goes."""
     began = time.perf_counter()
     num_runs, instructions = cohort.draws.num_runs, cohort.instructions(t)
@@ -97,6 +103,7 @@ def run_episode(cohort: Cohort, t: int, logged: LoggedEpisode | None = None) -> 
         explored |= explored_now & active
         active = active & ~(np.asarray(terminated) | np.asarray(truncated))
         observations = heard
+        yield record
         if not active.any():
             break
     _close(cohort, t, instructions, explored, returns, time.perf_counter() - began)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parley.assemble.planners import PLANNERS, planner
+from parley.assemble.planners import planner
 from parley.assemble.scene import Scene
 from parley.assemble.worlds import world
 from parley.core.draws import Draws
@@ -25,7 +25,7 @@ def diagnosed(out: Path, tables_too: bool = True) -> Diagnosis:
     again = None
     latents = np.array([inner.latents.index(name) for name in manifest["latents"]])
     scene = Scene(config["world"], inner, latents, config["episodes"])
-    if exact and PLANNERS.find(config["planner"]).name == "world-model":
+    if exact and config["planner"].partition(":")[0] == "world-model":
         searching = planner(config["planner"], scene)
         assert isinstance(searching, WorldModelPlanner)
         searching.start(Draws(0, len(latents)))

@@ -16,8 +16,8 @@ from parley.experiments.quickstart import SENTENCE, quickstart
 from parley.planners.world_model import WorldModelPlanner
 from parley.report.bars import Bars
 from parley.report.films import chosen, physical_of, render
-from parley.report.page import by_world, report_page
-from parley.report.plots import evidence_figure, regret_figure, save_png
+from parley.report.page import report_page
+from parley.report.plots import by_world, evidence_figure, regret_figure, save_png
 from parley.report.searches import shown_search
 from parley.report.signatures import Diagnosis
 from parley.report.summary import Curves, readable_manifest, reading

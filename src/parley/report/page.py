@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from parley.core.text import inert
 from parley.report.films import kept_films
-from parley.report.plots import as_svg, evidence_figure, regret_figure
+from parley.report.plots import as_svg, by_world, evidence_figure, regret_figure
 from parley.report.signatures import Diagnosis
 from parley.report.summary import Curves, reading
 from parley.runs.log import RunReader
@@ -48,14 +48,6 @@ def _diagnosis(one: Diagnosis | str) -> dict[str, Any]:
     numbers = ", ".join(f"{name} {value:.3g}" for name, value in one.statistics.items())
     drawn = Markup(as_svg(evidence_figure([(one.signature, one.evidence)])))
     return {**one.as_dict(), "because": f"{one.because} ({numbers})", "figure": drawn}
-
-
-def by_world(curves: Sequence[Curves]) -> list[tuple[str, list[Curves]]]:
-    """The panels of a figure that compares runs: one a world."""
-    panels: dict[str, list[Curves]] = {}
-    for curve in curves:
-        panels.setdefault(curve.manifest["config"]["world"], []).append(curve)
-    return list(panels.items())
 
 
 def _shown(manifest: dict[str, Any]) -> str:

@@ -32,6 +32,14 @@ def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
     return figure
 
 
+def by_world(curves: Sequence[Curves]) -> list[tuple[str, list[Curves]]]:
+    """The panels of a figure that compares runs: one a world."""
+    panels: dict[str, list[Curves]] = {}
+    for curve in curves:
+        panels.setdefault(curve.manifest["config"]["world"], []).append(curve)
+    return list(panels.items())
+
+
 def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[np.ndarray, "R T"]]]) -> Figure:
     """Means over runs of cumulative curves, with their bands, in one panel."""
     figure = Figure(figsize=(5.4 if len(curves) <= len(COLOURS) else 8.4, 3.6), layout="constrained")

@@ -185,6 +185,12 @@ class RunReader:
         """The runs that have finished any episode: the rows of `episodes`."""
         return [row[0] for row in self._db.execute("SELECT DISTINCT run FROM episodes ORDER BY run")]
 
+    def instruction(self, run: int, episode: int) -> str:
+        """The instruction of an episode that has ended; empty where it has not."""
+        query = "SELECT instruction FROM episodes WHERE run = ? AND episode = ?"
+        row = self._db.execute(query, (run, episode)).fetchone()
+        return "" if row is None else str(row[0])
+
     def trace(self, run: int, episode: int) -> list[dict[str, Any]]:
         """The steps of one episode, as dictionaries of the columns of `steps`, the menu spelt out."""
         return next((steps for *_, steps in self._traces("run = ? AND episode = ?", (run, episode))), [])

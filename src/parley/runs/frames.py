@@ -1,0 +1,113 @@
+"""Tables of run logs as Arrow: what polars, pandas and DuckDB take without copying (extra `data`)."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parley.core.errors import BadInput, MissingExtra
+from parley.runs.directory import storage
+from parley.runs.log import connect
+
+if TYPE_CHECKING:
+    import pyarrow
+
+ROWS = 65_536  # of a batch
+Read = Callable[[Any], Any]  # from a cell of SQLite to a value of Arrow
+
+
+def frame(paths: Sequence[Path], table: str) -> "pyarrow.Table":
+    """One table of one or more run directories; over several, `source` says which directory a row is of.
+
+    `episodes` and `steps` are as docs/formats.md has them, with proposals, laws and menus as lists; `calls` have their
+    prompt and answer as text; `cuts` say how many episodes a prompt left out.
+    """
+    pa = _arrow()
+    schema = schemas(pa).get(table)
+    if schema is None:
+        raise BadInput(f"table={table!r}: expected {', '.join(schemas(pa))}")
+    several = len(paths) > 1
+    whole = pa.schema([pa.field("source", pa.string()), *schema]) if several else schema
+    batches = (batch for path in paths for batch in _batches(pa, path, table, schema, str(path) if several else None))
+    return pa.Table.from_batches(batches, whole)
+
+
+def schemas(pa: Any) -> dict[str, Any]:
+    """The columns of each table."""
+    place = [("run", pa.int64()), ("episode", pa.int64())]
+    step, text = ("step", pa.int64()), pa.string()
+    numbers = pa.list_(pa.list_(pa.float64()))
+    count = pa.int64()
+    return {
+        "episodes": pa.schema(
+            [*place, ("instruction", text), ("explored", pa.bool_())]
+            + [(name, pa.float64()) for name in ("return", "optimal_value", "regret", "expected_regret", "wall_s")]
+        ),
+        "steps": pa.schema(
+            [*place, step, ("observation", text), ("subgoal", pa.list_(text)), ("explored", pa.bool_())]
+            + [("proposal", numbers), ("proposal_source", text), ("law", numbers), ("menu", pa.list_(pa.list_(text)))]
+            + [("next_observation", text), ("reward", pa.float64())]
+        ),
+        "calls": pa.schema(
+            [*place, step, ("model", text), ("purpose", text), ("prompt_tokens", count), ("cached_tokens", count)]
+            + [("completion_tokens", count), ("latency_s", pa.float64()), ("attempts", count), ("outcome", text)]
+            + [("cost", pa.float64()), ("prompt", text), ("answer", text)]
+        ),
+        "cuts": pa.schema([*place, step, ("left_out", count)]),
+    }
+
+
+def _batches(pa: Any, out: Path, table: str, schema: Any, source: str | None) -> Iterator[Any]:
+    """The rows of one log, a batch at a time."""
+    with storage(out):
+        db = connect(out / "run.sqlite")
+        try:
+            menus = {key: _lists(json.loads(text)) for key, text in db.execute("SELECT menu, subgoals FROM menus")}
+            readers = _readers(table, menus)
+            cursor = db.execute(_query(table, schema.names))
+            while rows := cursor.fetchmany(ROWS):
+                columns = [
+                    pa.array(map(readers[name], values) if name in readers else values, field.type)
+                    for name, field, values in zip(schema.names, schema, zip(*rows, strict=True), strict=True)
+                ]
+                names = list(schema.names)
+                if source is not None:
+                    columns, names = [pa.array([source] * len(rows), pa.string()), *columns], ["source", *names]
+                yield pa.RecordBatch.from_arrays(columns, names=names)
+        finally:
+            db.close()
+
+
+def _query(table: str, names: Sequence[str]) -> str:
+    if table != "calls":
+        own = ", ".join(f'"{name}"' for name in names)
+        return f"SELECT {own} FROM {table} ORDER BY rowid"
+    own = ", ".join(f"c.{name}" for name in names if name not in ("prompt", "answer"))
+    joined = "LEFT JOIN texts p ON p.hash = c.prompt LEFT JOIN texts a ON a.hash = c.answer"
+    return f"SELECT {own}, p.text, a.text FROM calls c {joined} ORDER BY c.rowid"
+
+
+def _readers(table: str, menus: dict[str, list[list[str]]]) -> dict[str, Read]:
+    """How cells become values: one list an Actor for what each has of its own."""
+    if table not in ("steps", "episodes"):
+        return {}
+    found: dict[str, Read] = {"explored": bool}
+    if table == "steps":
+        several = any(len(menu) > 1 for menu in menus.values())
+        numbers: Read = lambda text: None if text is None else _lists(json.loads(text))  # noqa: E731
+        found |= {"proposal": numbers, "law": numbers, "menu": menus.__getitem__}
+        found["subgoal"] = json.loads if several else lambda text: [text]
+    return found
+
+
+def _lists(value: list[Any]) -> list[list[Any]]:
+    """One list an Actor, also where there is one Actor."""
+    return value if value and isinstance(value[0], list) else [value]
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError:
+        raise MissingExtra("a table of a run", "data") from None
+    return pyarrow
