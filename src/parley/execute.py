@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from parley import assemble
+from parley.assemble.config import RunConfig
 from parley.core.calls import RunPaused
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, RunDamaged
@@ -29,60 +30,14 @@ from parley.runs.recorder import Nowhere
 from parley.runs.store import RunStore
 from parley.theory.regret import Meter, regret_meter
 from parley.worlds.kit.expert import ExpertValues, expert_values
-from parley.worlds.kit.workers import each_process, spread
+from parley.worlds.kit.workers import spread
 
 MAX_WAITING = 256  # threads that wait for a server
-MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
 PATHS = ("checkpoint", "path", "policy", "template", "demonstrations", "tokenizer", "embeddings")  # may be files
 
+__all__ = ["Interrupted", "RunConfig", "resume", "run"]
+
 Progress = Callable[[EpisodeRecord, int], None]  # a finished episode and the number of runs it is of
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything that a run depends on, as it stands in its manifest."""
-
-    world: str
-    planner: str = "exact"
-    explore: str = "none"
-    episodes: int = 100
-    runs: int = 64
-    seed: int = 0
-    latent: str | None = None
-    instructions: str = "cyclic"
-    record: str = "auto"
-    cohort: int = 0  # runs that move together; 0: the planner's default
-    threads: int = 1  # of the array library: the last digit of a model's arithmetic depends on them
-    memory: str | None = None  # what prompts show of earlier episodes; None: as the planner's own arguments say
-
-    def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("runs", 1), ("seed", 0), ("cohort", 0), ("threads", 1)):
-            if getattr(self, name) < least:
-                raise BadInput(f"{name}={getattr(self, name)}: expected at least {least}")
-        if self.seed >= 2**128:
-            raise BadInput(f"seed={self.seed}: expected a number below 2**128")
-        if self.record not in ("steps", "episodes", "auto"):
-            raise BadInput(f"record={self.record!r}: expected steps, episodes or auto")
-
-    @classmethod
-    def from_manifest(cls, stored: dict[str, Any]) -> "RunConfig":
-        """The configuration of a manifest; raises `RunDamaged` where it is not one."""
-        known = {f.name for f in fields(cls)}
-        required = known - {"memory"}  # which runs of earlier versions do not have
-        if not isinstance(stored, dict) or not required <= set(stored) <= known:
-            raise RunDamaged(f"the manifest's configuration should have exactly the entries {', '.join(sorted(known))}")
-        return cls(**stored)
-
-    def parts(self, trust: bool = False) -> assemble.Parts:
-        """World, planner and explorer; `trust` allows parts that are `module:Name`."""
-        return assemble.parts_of(self.world, self.planner, self.explore, self.memory, trust)
-
-    def resolved(self, parts: assemble.Parts) -> "RunConfig":
-        """The same with `auto` and defaults decided, so that the manifest says what was done."""
-        kept = "steps" if self.runs * self.episodes * parts.world.horizon <= MAX_STEPS_KEPT else "episodes"
-        together = min(parts.planner.kind.cohort, each_process(parts.world, self.runs))
-        cohort = min(self.runs if parts.single else self.cohort or together, self.runs)
-        return replace(self, record=kept if self.record == "auto" else self.record, cohort=cohort)
 
 
 class Interrupted(KeyboardInterrupt):

@@ -146,7 +146,7 @@ def test_processes_share_a_batch(tables, tmp_path):
     """Two processes under torchrun (gloo): the curve of one."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     options = "--episodes 3 --tokens 1000 --width 16 --layers 2 --heads 2 --batch 8".split()
-    command += ["-m", "parley.cli", "pretrain", "--world", "random:seed=0", *options, "--out", str(tmp_path / "two")]
+    command += ["-m", "parley", "pretrain", "--world", "random:seed=0", *options, "--out", str(tmp_path / "two")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-2000:]
     pretrain(assemble.world("random").tables, "random:seed=0", tmp_path / "one", replace(TINY, tokens=1_000))

@@ -15,7 +15,7 @@ from parley.serving.engine import SESSIONS, Engine
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The command and its options."""
-    c = command("serve", _serve, "serve a checkpoint by an OpenAI-compatible API (extra serve)")
+    c = command("serve", _serve)
     c.add_argument("checkpoint", help="a directory, or the name of a checkpoint that ships")
     c.add_argument("--host", default="127.0.0.1", help="default: this machine only")
     c.add_argument("--port", type=int, default=8000)

@@ -21,7 +21,7 @@ from parley.worlds.kit.verify import verify
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
-    worlds = group("world", "worlds and world files")
+    worlds = group("world")
     c = command("export", _export, "write a world as a world file to standard output", worlds)
     c.add_argument("name")
     c = command("check", _check, "validate a world file, or hold a world to the contract", worlds)

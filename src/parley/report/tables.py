@@ -174,3 +174,19 @@ def diagnoses_table(found: Mapping[Path, Diagnosis]) -> Table:
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in one.statistics.items())
         table.add_row(Folding(str(out)), one.signature, plain(f"{one.because} ({numbers})"))
     return table
+
+
+def estimates_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What cells of a study would take."""
+    table = Table(title="what would be run", box=SIMPLE)
+    for name in ("world", "planner, explorer"):
+        table.add_column(name, overflow="fold")
+    for name in ("runs x T", "decisions", "calls", "tokens", "time"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        wall_s = "unknown" if row["wall_s"] is None else f"{row['wall_s']:,.0f} s"
+        tokens = "none" if row["prompt_tokens"] is None else f"{row['prompt_tokens']:,}"
+        names = row["world"], f"{row['planner']}, {row['explore']}"
+        sizes = f"{row['runs']} x {row['episodes']}", f"{row['decisions']:,}", f"{row['calls']:,}", tokens, wall_s
+        table.add_row(*map(plain, names), *sizes)
+    return table
