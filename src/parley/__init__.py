@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from parley.api.running import run
     from parley.api.runs import Run, open
     from parley.api.stepping import Step, stepthrough
+    from parley.assemble.conformance import check
     from parley.core.draws import Draws
     from parley.core.errors import BadInput, ParleyError
     from parley.core.roles import Actor, Explorer, Planner, Reporter, Snapshots, World
@@ -37,6 +38,7 @@ _FROM = {
     "api.running": ("run",),
     "api.runs": ("Run", "open"),
     "api.stepping": ("Step", "stepthrough"),
+    "assemble.conformance": ("check",),
     "core.draws": ("Draws",),
     "core.errors": ("BadInput", "ParleyError"),
     "core.roles": ("Actor", "Explorer", "Planner", "Reporter", "Snapshots", "World"),
@@ -79,6 +81,7 @@ __all__ = [
     "World",
     "Writer",
     "__version__",
+    "check",
     "compare",
     "gym",
     "make",

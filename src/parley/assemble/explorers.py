@@ -4,7 +4,7 @@ from functools import lru_cache
 from math import inf
 
 from parley.assemble.exploration import epsilon_of_theory, exploration_policy
-from parley.assemble.foreign import ForeignExplorer, require
+from parley.assemble.foreign import foreign_explorer
 from parley.assemble.registry import Kind, Registry
 from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
@@ -140,4 +140,4 @@ def explorer(spec: str, scene: Scene, trust: bool = False) -> Explorer:
     """The explorer of a spec, for one cohort."""
     named = EXPLORERS.find(spec, trust)
     made: Explorer = EXPLORERS.make(named, {"scene": scene})
-    return ForeignExplorer(require(made, "explorer"), f"explorer {named.name!r}") if named.code else made
+    return foreign_explorer(made, f"explorer {named.name!r}") if named.code else made

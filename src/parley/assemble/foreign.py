@@ -8,7 +8,7 @@ from typing import Any
 from parley.core.checks import check_choice, check_proposal, check_recalled, check_state
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
-from parley.core.roles import State
+from parley.core.roles import Snapshots, State
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.core.text import inert
@@ -50,16 +50,21 @@ def raised_by(who: str, doing: str) -> Iterator[None]:
 
 
 class Foreign:
-    """What foreign planners and explorers have in common: they hear, and may keep their state."""
+    """What foreign planners and explorers have in common."""
 
     def __init__(self, part: Any, who: str) -> None:
         self.part, self.who = part, who
-        if not all(hasattr(part, name) for name in ("snapshot", "restore")):
-            self.snapshot = self.restore = None  # type: ignore[method-assign,assignment]
 
     def hear(self, said: Opening | Outcome) -> None:
         with raised_by(self.who, "hear"):
             self.part.hear(said)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.part, name)
+
+
+class Keeping(Foreign):
+    """What keeps its state besides."""
 
     def snapshot(self) -> State:
         with raised_by(self.who, "snapshot"):
@@ -70,9 +75,6 @@ class Foreign:
     def restore(self, state: State) -> None:
         with raised_by(self.who, "restore"):
             self.part.restore(state)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.part, name)
 
 
 class ForeignPlanner(Foreign):
@@ -103,6 +105,26 @@ class ForeignExplorer(Foreign):
             choice: Choice = self.part.choose(proposal, how, menu, moment)
         check_choice(choice, menu, self._runs, self.who)
         return choice
+
+
+class KeptForeignPlanner(ForeignPlanner, Keeping):
+    """A planner of a plugin or a caller that keeps its state."""
+
+
+class KeptForeignExplorer(ForeignExplorer, Keeping):
+    """An explorer of a plugin or a caller that keeps its state."""
+
+
+def foreign_planner(part: Any, who: str) -> ForeignPlanner:
+    """The planner as the loop takes it; raises `BadInput` where it lacks a method."""
+    kept = isinstance(require(part, "planner"), Snapshots)
+    return KeptForeignPlanner(part, who) if kept else ForeignPlanner(part, who)
+
+
+def foreign_explorer(part: Any, who: str) -> ForeignExplorer:
+    """The explorer as the loop takes it; raises `BadInput` where it lacks a method."""
+    kept = isinstance(require(part, "explorer"), Snapshots)
+    return KeptForeignExplorer(part, who) if kept else ForeignExplorer(part, who)
 
 
 class ForeignMemory:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from parley.assemble.explorers import EXPLORERS, explorer
-from parley.assemble.foreign import ForeignExplorer, ForeignPlanner, require
+from parley.assemble.foreign import foreign_explorer, foreign_planner, require
 from parley.assemble.memories import MEMORIES, maker
 from parley.assemble.planners import PLANNERS, planner
 from parley.assemble.registry import Kind, Named, Registry, kind_of, parameters
@@ -134,14 +134,14 @@ def _given(registry: Registry, given: Any) -> Part:
 
 
 def _made(registry: Registry, named: Named, scene: Scene) -> Any:
-    return _guarded(scene, registry.what, require(registry.make(named, {"scene": scene}), registry.what), named.spec)
+    return _guarded(scene, registry.what, registry.make(named, {"scene": scene}), named.spec)
 
 
 def _guarded(scene: Scene, what: str, made: Any, spec: str) -> Any:
     """The part as the loop takes it: what it gives is checked."""
     if what == "explorer":
-        return ForeignExplorer(made, f"explorer {spec!r}")
-    scene.planner = ForeignPlanner(made, f"planner {spec!r}")
+        return foreign_explorer(made, f"explorer {spec!r}")
+    scene.planner = foreign_planner(made, f"planner {spec!r}")
     return scene.planner
 
 

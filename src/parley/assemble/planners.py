@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from parley.assemble.endpoint import endpoint, served_model
-from parley.assemble.foreign import ForeignPlanner, require
+from parley.assemble.foreign import foreign_planner
 from parley.assemble.memories import remembering
 from parley.assemble.registry import Kind, Registry
 from parley.assemble.scene import Scene, beliefs_of
@@ -210,6 +210,6 @@ def planner(spec: str, scene: Scene, trust: bool = False) -> Planner:
     scene.trust = trust
     made: Planner = PLANNERS.make(named, {"scene": scene})
     if named.code:
-        made = ForeignPlanner(require(made, "planner"), f"planner {named.name!r}")
+        made = foreign_planner(made, f"planner {named.name!r}")
     scene.planner = made
     return made

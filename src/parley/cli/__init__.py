@@ -30,6 +30,8 @@ COMMANDS = {
     "show": Command("runs", "the table of one or more runs, or one episode step by step"),
     "report": Command("runs", "a self-contained HTML page and a figure of one or more runs"),
     "diagnose": Command("runs", "what goes wrong in runs: which failure signature, why, where, and what to try"),
+    "new": Command("plugins", "a package with a world, planner, explorer or memory of your own, and its test"),
+    "check": Command("plugins", "hold a part, ours or yours, to the contract that ours keep"),
     "prompt": Command("prompts", "the prompt of one decision of a run, as it was sent or as a template makes it"),
     "quickstart": Command("running", "see a transformer plan, explore and learn, in two minutes"),
     "world": Command("worlds", "worlds and world files"),
