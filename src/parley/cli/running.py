@@ -17,8 +17,6 @@ from parley.execute import RunConfig, resume, run
 from parley.experiments.quickstart import SENTENCE, quickstart
 from parley.report.bars import Bars
 from parley.report.films import chosen, physical_of, render
-from parley.report.page import report_page
-from parley.report.plots import regret_figure, save_png
 from parley.report.summary import Curves, reading
 from parley.report.tables import calls_line, estimates_table, plain, summary_table
 from parley.runs.directory import read_manifest, write_whole
@@ -202,6 +200,9 @@ def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: Films, t
 
 
 def _quickstart(args: argparse.Namespace) -> Any:
+    from parley.report.page import report_page  # with matplotlib, which takes half of a start
+    from parley.report.plots import regret_figure, save_png
+
     ERR.print(f"[bold]{SENTENCE}[/]", soft_wrap=True)
     out = args.out or Path(tempfile.mkdtemp(prefix="parley-"))
     with Bars(ERR) as bars:

@@ -11,8 +11,6 @@ from parley.assemble.diagnosed import diagnosed
 from parley.cli.console import OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, RunDamaged
 from parley.planners.world_model import WorldModelPlanner
-from parley.report.page import report_page
-from parley.report.plots import by_world, evidence_figure, regret_figure, save_png
 from parley.report.searches import shown_search
 from parley.report.signatures import Diagnosis
 from parley.report.summary import Curves, readable_manifest, reading
@@ -54,6 +52,8 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
 
 def _diagnose(args: argparse.Namespace) -> Any:
+    from parley.report.plots import evidence_figure, save_png  # matplotlib takes half of a start
+
     found = {out: diagnosed(out, not args.without_tables) for out in args.run}
     picture = args.figure or args.run[0] / "diagnosis.png"
     save_png(evidence_figure([(f"{out.name}: {one.signature}", one.evidence) for out, one in found.items()]), picture)
@@ -103,6 +103,9 @@ def _show_episode(args: argparse.Namespace) -> Any:
 
 
 def _report(args: argparse.Namespace) -> Any:
+    from parley.report.page import report_page
+    from parley.report.plots import by_world, regret_figure, save_png
+
     page = args.out or args.run[0] / "report.html"
     picture = args.figure or page.with_name("regret.png")
     searches = [_search(args.run[0], part) for part in args.tree.split(",")] if args.tree else []
