@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from parley import assemble
 from parley.assemble.config import RunConfig
+from parley.assemble.trust import PATHS, require_trust
 from parley.core.calls import RunPaused
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, RunDamaged
@@ -26,6 +27,7 @@ from parley.loop import Cohort, Log, run_cohort
 from parley.runs.directory import read_manifest, versions
 from parley.runs.hooks import HookedRecorder, Hooks
 from parley.runs.ledger import CallLedger, Limits
+from parley.runs.ownership import mine
 from parley.runs.recorder import Nowhere
 from parley.runs.store import RunStore
 from parley.theory.regret import Meter, regret_meter
@@ -33,7 +35,6 @@ from parley.worlds.kit.expert import ExpertValues, expert_values
 from parley.worlds.kit.workers import spread
 
 MAX_WAITING = 256  # threads that wait for a server
-PATHS = ("checkpoint", "path", "policy", "template", "demonstrations", "tokenizer", "embeddings")  # may be files
 
 __all__ = ["Interrupted", "RunConfig", "resume", "run"]
 
@@ -117,7 +118,8 @@ def resume(
         return manifest
     if parts is None:
         _require_named(out, manifest)
-        parts = config.parts(trust)
+        require_trust(out, manifest, trust)
+        parts = config.parts(trust or mine(manifest))
     world = parts.world
     for path, digest in _inputs(parts).items():
         if manifest.get("inputs", {}).get(path) != digest:
@@ -133,7 +135,7 @@ def resume(
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
     hooks = hooks or Hooks({})
-    store, calls = RunStore.open(out), CallLedger(limits, hooks)
+    store, calls = RunStore.open(out, warn), CallLedger(limits, hooks)
     with ExitStack() as closing:
         try:
             calls.open(out)
@@ -281,6 +283,9 @@ def _carry_out(
         raise RunPaused(
             f"paused: {paused}; what was finished is saved: `parley resume {store.out}` goes on"
         ) from paused
+    except BadInput:
+        status = "refused"
+        raise
     except KeyboardInterrupt as interrupt:
         status = "interrupted"
         raise Interrupted from interrupt
@@ -288,6 +293,8 @@ def _carry_out(
         for cohort in cohorts:
             cohort.envs.close()
         failed = {"hooks_failed": hooks.failed} if hooks.failed else {}
+        store.empty_is_nothing = status == "refused" and not resumed  # a start that failed leaves nothing behind
+        status = "failed" if status == "refused" else status
         manifest = store.close(status, wall_s=time.perf_counter() - began, **calls.spent, **failed)
         hooks.tell("end", manifest)
     return manifest

@@ -79,10 +79,12 @@ def test_it_runs_is_killed_and_goes_on(made, kind, tmp_path, tiny_model):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    refused = call("resume", str(killed), "--json")
     if json.loads((killed / "manifest.json").read_text())["status"] != "finished":
-        assert refused.returncode == 2 and "--trust" in json.loads(refused.stdout)["error"]
-    assert call("resume", str(killed), "--trust").returncode == 0
+        environment["XDG_STATE_HOME"] = str(tmp_path / "somebody else")
+        refused = call("resume", str(killed), "--json")
+        assert refused.returncode == 2 and f"import 'my_{kind}:" in json.loads(refused.stdout)["error"]
+        del environment["XDG_STATE_HOME"]
+    assert call("resume", str(killed)).returncode == 0
     assert tables_of(killed) == tables_of(whole)
     assert call("report", str(whole)).returncode == 0
     manifest = json.loads((whole / "manifest.json").read_text())

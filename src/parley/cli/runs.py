@@ -25,6 +25,15 @@ from parley.report.tables import (
 )
 from parley.runs.directory import write_whole
 
+PARTS = {
+    "worlds": assemble.WORLDS,
+    "planners": assemble.PLANNERS,
+    "explorers": assemble.EXPLORERS,
+    "memories": assemble.MEMORIES,
+    "templates": assemble.TEMPLATES,
+    "hooks": assemble.HOOKS,
+}
+
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
@@ -33,7 +42,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--episode", type=int, help="show this episode, counted from 0 ...")
     c.add_argument("--of-run", type=int, default=0, help="... of this run (default 0)")
 
-    c = command("report", _report)
+    trusting = [c := command("report", _report)]
     c.add_argument("run", type=Path, nargs="+")
     c.add_argument("--out", type=Path, help="where to write the page (default: report.html in the first run directory)")
     c.add_argument("--figure", type=Path, help="where to write the figure (default: regret.png beside the page)")
@@ -41,20 +50,25 @@ def add(command: AddCommand, group: AddGroup) -> None:
         "--tree", metavar="RUN:EPISODE:STEP,...", help="show what planner world-model imagined there (first directory)"
     )
 
-    c = command("diagnose", _diagnose)
+    trusting.append(c := command("diagnose", _diagnose))
     c.add_argument("run", type=Path, nargs="+")
     c.add_argument("--without-tables", action="store_true", help="decide from the log alone, tables or not")
     c.add_argument("--figure", type=Path, help="where to draw what decided (default: diagnosis.png in the first run)")
 
+    for c in trusting:
+        c.add_argument(
+            "--trust", action="store_true", help="read and import what the run names, though you did not begin it"
+        )
+
     c = command("list", _list)
-    c.add_argument("what", choices=["worlds", "planners", "explorers", "runs"])
+    c.add_argument("what", choices=[*PARTS, "runs"])
     c.add_argument("--under", type=Path, default=Path("runs"), help="where to look for runs (default: runs)")
 
 
 def _diagnose(args: argparse.Namespace) -> Any:
     from parley.report.plots import evidence_figure, save_png  # matplotlib takes half of a start
 
-    found = {out: diagnosed(out, not args.without_tables) for out in args.run}
+    found = {out: diagnosed(out, not args.without_tables, args.trust) for out in args.run}
     picture = args.figure or args.run[0] / "diagnosis.png"
     save_png(evidence_figure([(f"{out.name}: {one.signature}", one.evidence) for out, one in found.items()]), picture)
     if not args.json:
@@ -108,29 +122,29 @@ def _report(args: argparse.Namespace) -> Any:
 
     page = args.out or args.run[0] / "report.html"
     picture = args.figure or page.with_name("regret.png")
-    searches = [_search(args.run[0], part) for part in args.tree.split(",")] if args.tree else []
-    write_whole(page, report_page(args.run, searches, [_judged(out) for out in args.run]).encode())
+    searches = [_search(args.run[0], part, args.trust) for part in args.tree.split(",")] if args.tree else []
+    write_whole(page, report_page(args.run, searches, [_judged(out, args.trust) for out in args.run]).encode())
     save_png(regret_figure(by_world([Curves.read(out) for out in args.run])), picture)
     if not args.json:
         OUT.print(f"{plain(str(page))}\n{plain(str(picture))}", soft_wrap=True, highlight=False)
     return {"page": str(page), "figure": str(picture)}
 
 
-def _judged(out: Path) -> Diagnosis | str:
+def _judged(out: Path, trust: bool) -> Diagnosis | str:
     """The diagnosis of a run for its page, or why there is none."""
     try:
-        return diagnosed(out)
+        return diagnosed(out, trust=trust)
     except BadInput as refused:
         return str(refused)
 
 
-def _search(out: Path, where: str) -> dict[str, Any]:
+def _search(out: Path, where: str, trust: bool) -> dict[str, Any]:
     """The search tree of one decision, grown again: the log has all that the planner heard before it."""
     numbers = where.split(":")
     if len(numbers) != 3 or not all(n.strip().isdigit() for n in numbers):
         raise BadInput(f"--tree {where!r}: expected RUN:EPISODE:STEP, runs and episodes from 0, steps from 1")
     run, episode, step = map(int, numbers)
-    with assemble.retold(out, run, episode, step) as planner:
+    with assemble.retold(out, run, episode, step, trust) as planner:
         if not isinstance(planner, WorldModelPlanner):
             raise BadInput(f"--tree {where!r}: the planner of {out} does not search: only `world-model` does")
         return shown_search(planner, f"run {run}, episode {episode}, step {step}")
@@ -139,11 +153,15 @@ def _search(out: Path, where: str) -> dict[str, Any]:
 def _list(args: argparse.Namespace) -> Any:
     if args.what == "runs":
         return _list_runs(args)
-    kinds = {"worlds": assemble.WORLDS, "planners": assemble.PLANNERS, "explorers": assemble.EXPLORERS}[args.what]
+    kinds = PARTS[args.what]
     rows = []
     for name, kind in kinds.items():
         parameters = inspect.signature(kind.factory).parameters.values()
-        shown = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters if p.name != "scene"]
+        shown = [
+            p.name if p.default is p.empty else f"{p.name}={p.default}"
+            for p in parameters
+            if p.name not in ("scene", "writer")
+        ]
         rows.append((name, ", ".join(shown), kind.line))
     if not args.json:
         OUT.print(names_table(args.what, rows))

@@ -71,6 +71,8 @@ def render(out: Path, world: World, episodes: Sequence[tuple[int, int]], kind: s
         path = out / "films" / f"run{run}-episode{episode}.{kind}"
         frames = frames_of(out, world, run, episode, every)
         with storage(path):
+            if path.parent.is_symlink() or path.is_symlink():
+                raise BadInput(f"{str(path)!r} lies behind a link: nothing is written through it")
             path.parent.mkdir(exist_ok=True)
             save_film(frames, path)
         yield path
@@ -80,7 +82,7 @@ def kept_films(out: Path) -> dict[str, dict[str, str]]:
     """The films of a run directory by "RUN:EPISODE": kind and data URI, so that a page needs no other file."""
     found = {}
     for path in sorted((out / "films").glob("*")):
-        if match := NAME.fullmatch(path.name):
+        if (match := NAME.fullmatch(path.name)) and path.is_file() and not path.is_symlink():
             run, episode, kind = int(match[1]), int(match[2]), match[3]
             with storage(path):
                 content = base64.b64encode(path.read_bytes()).decode()
