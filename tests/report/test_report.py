@@ -8,6 +8,7 @@ import sqlite3
 
 import numpy as np
 import pytest
+from parley.report.page import report_page
 from rich.console import Console
 
 from parley import assemble, cli
@@ -16,7 +17,6 @@ from parley.core.said import EpisodeRecord
 from parley.core.text import inert
 from parley.execute import RunConfig, run
 from parley.report.bars import Bars
-from parley.report.page import report_page
 from parley.report.searches import shown_search
 from parley.report.summary import Curves, late_slope, reading
 from parley.report.tables import proposal_lines, runs_table, summary_table

@@ -2,7 +2,6 @@
 
 import io
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -16,13 +15,7 @@ from parley.core.errors import BadInput, RunDamaged
 from parley.core.roles import State
 from parley.core.said import INVALID, Menu, Opening, Proposal, StepRecord
 from parley.core.tables import Sentences
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection that can only read; works while the run goes on."""
-    if not path.is_file():
-        raise RunDamaged(f"{str(path.parent)!r} holds no run.sqlite")
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+from parley.runs.untouched import connect
 
 
 @dataclass

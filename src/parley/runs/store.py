@@ -61,7 +61,7 @@ class RunStore:
 
     @classmethod
     def open(cls, out: Path) -> "RunStore":
-        """An existing run directory, to continue; refuses a damaged or foreign one."""
+        """An existing run directory, to continue; refuses a damaged or foreign one. From now on it is `started`."""
         manifest = directory.read_manifest(out)
         with directory.storage(out):
             if (out / "run.sqlite").exists():
@@ -70,7 +70,10 @@ class RunStore:
                 check.close()
                 if found != "ok":
                     raise RunDamaged(f"{str(out / 'run.sqlite')!r} is damaged: {found}")
-        return cls(out, manifest)
+        manifest.pop("error", None)
+        store = cls(out, {**manifest, "status": "started", "process": directory.process()})
+        directory.write_manifest(out, store.manifest)
+        return store
 
     def recorder(self, number: int, first_run: int, num_runs: int) -> CohortRecorder:
         """The recorder of cohort `number`."""
@@ -143,8 +146,8 @@ class RunStore:
                 except sqlite3.Error:
                     pass  # a full disk may have rolled back already; the last committed transaction stands
 
-    def close(self, status: str = "finished", **totals: Any) -> dict[str, Any]:
-        """Write out what waits, build the indexes of a finished run, and say in the manifest how it ended."""
+    def close(self, status: str = "finished", error: str = "", **totals: Any) -> dict[str, Any]:
+        """Write out what waits, build the indexes of a finished run, and say in the manifest how it ended, and why."""
         try:
             for recorder in self._recorders:
                 recorder.flush()
@@ -166,6 +169,9 @@ class RunStore:
         finally:
             self._db.close()
         wall_s = self.manifest.get("totals", {}).get("wall_s", 0.0) + totals.pop("wall_s", 0.0)
+        self.manifest.pop("process", None)
         self.manifest = {**self.manifest, "status": status, "totals": {"wall_s": wall_s, **totals}}
+        if error:
+            self.manifest["error"] = error
         directory.write_manifest(self.out, self.manifest)
         return self.manifest

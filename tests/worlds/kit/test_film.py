@@ -8,11 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+from parley.report.page import report_page
 from PIL import Image
 
 from parley.cli import main
 from parley.core.errors import BadInput, MissingExtra, RunDamaged
-from parley.report.page import report_page
 from parley.worlds.house.picture import DRAUGHT, LOCKED, METRE, ROBOT, picture
 from parley.worlds.house.tables import Mansion
 from parley.worlds.keys.world import keys as keys_world
