@@ -72,9 +72,9 @@ def make_film(root: Path) -> None:
 
 
 def make_experiment(root: Path) -> None:
-    """A finished experiment, and one whose second cell is not computed."""
-    out = root / "experiments" / "bail-quick"
-    assert main(["experiment", "run", "bail", "--quick", "--out", str(out), "--json"]) == 0
+    """A finished experiment, and one whose last cell is not computed."""
+    out = root / "experiments" / "linear-regret"
+    assert main(["experiment", "run", "linear-regret", "--quick", "--out", str(out), "--json"]) == 0
     half = root / "experiments" / "half"
     half.mkdir()
     for path in out.iterdir():
@@ -82,3 +82,10 @@ def make_experiment(root: Path) -> None:
     (half / "finding.json").unlink()
     planned = json.loads((half / "cells.json").read_text())
     (half / planned["cells"][-1]["file"]).unlink()
+
+
+def make_all(root: Path) -> None:
+    """Everything."""
+    make_runs(root)
+    make_film(root)
+    make_experiment(root)

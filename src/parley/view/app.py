@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import json
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -194,6 +195,19 @@ def _ours(given: str, host: str) -> bool:
     return host in ("0.0.0.0", "::")
 
 
+def listening(host: str, port: int) -> socket.socket:
+    """A socket at which we can be asked; who asks before we serve waits."""
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(128)
+    except OSError as wrong:
+        found.close()
+        raise BadInput(f"{host}:{port} cannot be opened ({wrong.strerror}): is another viewer there?") from None
+    return found
+
+
 class Viewer:
     """A viewer that serves: `run` until it is interrupted, or in a thread of this process (`with Viewer(...) as v`)."""
 
@@ -202,18 +216,16 @@ class Viewer:
             import uvicorn
         except ImportError:
             raise MissingExtra("parley view", "view") from None
-        self.found, self.laboratory = Found(root), Laboratory(root.resolve())
+        self.found, self._socket = Found(root), listening(host, port)
         self.found.look()
+        self.laboratory = Laboratory(self.found.root)
         self.notes = Notes(notes) if notes else None
-        app = application(Answers(self.found, self.notes, self.laboratory.ask), host)
+        self.answers = Answers(self.found, self.notes, self.laboratory.ask)
+        app = application(self.answers, host)
         config = uvicorn.Config(
             app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=1, lifespan="off", ws="none"
         )
         self._server = uvicorn.Server(config)
-        try:
-            self._socket = config.bind_socket()
-        except SystemExit:
-            raise BadInput(f"port={port}: {host}:{port} cannot be opened: is another viewer there?") from None
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 

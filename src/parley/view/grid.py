@@ -17,8 +17,8 @@ from parley.view.log import Log, Row, opened
 MOST_EPISODES = 40_000_000  # runs times episodes
 UNKNOWN = "9e999"  # SQL has no NaN; null is read as this, and then taken for one
 SPENT = ("prompt_tokens", "cached_tokens", "completion_tokens", "latency_s", "cost", "calls", "failed")
-DETAILS = ("run", "episode", "instruction", "explored", "return", "optimal_value", "regret", "expected_regret")
-DETAILS += ("wall_s", "score")
+DETAILS: tuple[str, ...] = ("run", "episode", "instruction", "explored", "return", "optimal_value", "regret")
+DETAILS += ("expected_regret", "wall_s", "score")
 
 
 @dataclass
@@ -196,10 +196,8 @@ class Grid:
         doubt: Any = 0.0
         if "expert" in self.manifest and width and len(rows) == self.num_runs:
             doubt = expert_doubt(self.manifest, self._instructions(out, rows, width))
-        explored, label = (
-            self.explored[rows, :width].astype(float),
-            label or f"{config['planner']}, {config['explore']}",
-        )
+        explored = self.explored[rows, :width].astype(float)
+        label = label or f"{config['planner']}, {config['explore']}"
         return Curves(label, self.manifest, measure, values, self.of("return", rows, width), explored, doubt)
 
     def _instructions(self, out: Path, rows: np.ndarray, width: int) -> np.ndarray:

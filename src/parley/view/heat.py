@@ -122,10 +122,8 @@ def _sorted(grid: Grid, sort: str, run: np.ndarray, episode: np.ndarray) -> Int[
     elif sort == "faults":
         value = -grid.faults[run, episode].astype(float)
     else:
-        tokens = (
-            grid.spent["prompt_tokens"] + grid.spent["completion_tokens"] if grid.spent else np.zeros(grid.row.shape)
-        )
-        value = -tokens[run, episode]
+        tokens = cells_of(grid, "tokens", np.arange(grid.num_runs), grid.row.shape[1])
+        value = -tokens[run, episode] if tokens.size else np.zeros(len(run))
     return np.lexsort((run, episode, np.nan_to_num(value, nan=np.inf)))
 
 

@@ -69,8 +69,8 @@ def messages_of(prompt: str) -> list[tuple[str, str]]:
 
 def marked(now: list[tuple[str, str]], before: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """Messages in pieces, each new or as it was in the prompt before; nothing is new where there was none."""
-    lines = [(i, role, line) for i, (role, text) in enumerate(now) for line in text.split("\n")]
-    was = [(role, line) for role, text in before for line in text.split("\n")]
+    lines = [(i, role, line) for i, (role, text) in enumerate(now) for line in _lines(text)]
+    was = [(role, line) for role, text in before for line in _lines(text)]
     new = _new([line[1:] for line in lines], was) if was else [False] * len(lines)
     messages: list[dict[str, Any]] = [{"role": role, "pieces": []} for role, _ in now]
     for (i, _, line), fresh in zip(lines, new, strict=True):
@@ -84,6 +84,10 @@ def marked(now: list[tuple[str, str]], before: list[tuple[str, str]]) -> list[di
             {"new": p["new"], "text": Prose("\n".join(p["lines"])[:LONGEST_PROSE])} for p in message["pieces"]
         ]
     return messages
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n")
 
 
 def _new(now: list[tuple[str, str]], was: list[tuple[str, str]]) -> list[bool]:
