@@ -219,7 +219,11 @@ class Viewer:
         self.found, self._socket = Found(root), listening(host, port)
         self.found.look()
         self.laboratory = Laboratory(self.found.root)
-        self.notes = Notes(notes) if notes else None
+        try:
+            self.notes = Notes(notes) if notes else None
+        except BadInput:
+            self._socket.close()
+            raise
         self.answers = Answers(self.found, self.notes, self.laboratory.ask)
         app = application(self.answers, host)
         config = uvicorn.Config(
