@@ -5,7 +5,7 @@ import { join, relative, sep } from "node:path";
 import { defineConfig } from "vite";
 
 const out = "../src/parley/view/static";
-const made_from = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.mjs", "src"];
+const made_from = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.mjs", "src", "public"];
 
 function files(path) {
   return statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => files(join(path, name))) : [path];
@@ -25,7 +25,7 @@ function stamp() {
   return {
     name: "stamp",
     closeBundle() {
-      const built = ["app.css", "app.js", "index.html"].map((name) => join(out, name));
+      const built = ["app.css", "app.js", "index.html", "licences.txt"].map((name) => join(out, name));
       const hashes = { sources: digest(made_from.flatMap(files), "."), built: digest(built, out) };
       writeFileSync(join(out, "build.json"), JSON.stringify(hashes, null, 1) + "\n");
     },

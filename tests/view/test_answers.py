@@ -292,7 +292,14 @@ def test_notes_are_kept_beside_and_never_within(runs, tmp_path):
     assert kept["tags"] == ["good"] and "note" in kept["note"]
     again = Answers(found, Notes(tmp_path / "deep" / "notes.sqlite"), lambda *_: {})
     assert again.row("team")["tags"] == ["good"]
-    for wrong in (("x" * 5000, []), ("", ["x" * 50]), ("", "good"), (7, []), ("", [7]), ("", list("abcdefghijklmnopqrstu"))):
+    for wrong in (
+        ("x" * 5000, []),
+        ("", ["x" * 50]),
+        ("", "good"),
+        (7, []),
+        ("", [7]),
+        ("", list("abcdefghijklmnopqrstu")),
+    ):
         with pytest.raises(BadInput):
             answers.put_note("team", *wrong)
     with pytest.raises(BadInput):
@@ -302,7 +309,9 @@ def test_notes_are_kept_beside_and_never_within(runs, tmp_path):
 
 
 def test_texts_are_inert_and_numbers_are_json():
-    said = {"a\x1b[31m": ["\u202eevil", Prose("one\n\x07two\tthree"), float("nan"), 10**400, 2**60, b"x", np.float32(1.5)]}
+    said = {
+        "a\x1b[31m": ["\u202eevil", Prose("one\n\x07two\tthree"), float("nan"), 10**400, 2**60, b"x", np.float32(1.5)]
+    }
     shown = json.loads(encoded(said))
     assert shown == {
         "a\\x1b[31m": ["\\u202eevil", "one\n\\x07two    three", None, "a huge number", str(2**60), "b'x'", 1.5]

@@ -48,7 +48,7 @@ def get(viewer, question, **asked):
 
 def test_page_and_answers(viewer):
     status, headers, content = request(viewer, "/")
-    assert status == 200 and b"<div id=\"app\">" in content
+    assert status == 200 and b'<div id="app">' in content
     assert "default-src 'none'" in headers["content-security-policy"] and "unsafe" not in str(headers)
     assert headers["x-content-type-options"] == "nosniff" and headers["cross-origin-resource-policy"] == "same-origin"
     for path in ("/app.js", "/app.css"):
@@ -115,7 +115,14 @@ def test_nothing_is_written_by_others(viewer):
     assert get(viewer, "run", id="team")[1]["note"] == ""
     status, _, content = request(viewer, "/api/notes", "PUT", body)
     assert status == 200 and json.loads(content)["tags"] == ["good"]
-    for wrong in ("", "[]", "{}", '{"id": "team"}', json.dumps({"id": "nowhere", "note": "", "tags": []}), "[" * 60_000):
+    for wrong in (
+        "",
+        "[]",
+        "{}",
+        '{"id": "team"}',
+        json.dumps({"id": "nowhere", "note": "", "tags": []}),
+        "[" * 60_000,
+    ):
         assert request(viewer, "/api/notes", "PUT", wrong)[0] == 400
     assert request(viewer, "/api/notes", "PUT", "x" * 70_000)[0] == 413
     for method in ("POST", "DELETE", "PATCH", "OPTIONS"):
@@ -180,7 +187,13 @@ def test_no_route_leaves_the_directory(tmp_path):
 
 @pytest.mark.parametrize(
     "world",
-    ["{outside}/world.json", "../outside/world.json", "household:reporter=learned:{outside}", "evil:Evil", "json:loads"],
+    [
+        "{outside}/world.json",
+        "../outside/world.json",
+        "household:reporter=learned:{outside}",
+        "evil:Evil",
+        "json:loads",
+    ],
 )
 def test_a_manifest_names_no_file_outside_and_no_code(world, tmp_path):
     """Worlds of a stranger's manifest: no file outside is read, nothing that is no plugin is imported."""
@@ -189,7 +202,7 @@ def test_a_manifest_names_no_file_outside_and_no_code(world, tmp_path):
     outside.mkdir()
     (outside / "world.json").write_text("{}")
     for place in (root, root / "r"):
-        (place / "evil.py").write_text(f"open({str(tmp_path / 'pwned')!r}, 'w')\nclass Evil: ...\n")
+        (place / "evil.py").write_text(f"open({str(tmp_path / 'pwned')!r}, 'w')\nclass E: ...\n")
         (place / "json.py").write_text(f"open({str(tmp_path / 'pwned')!r}, 'w')\n")
     path = root / "r" / "manifest.json"
     manifest = json.loads(path.read_text())
@@ -346,7 +359,7 @@ def test_a_look_reads_what_has_changed_and_no_more(runs, tmp_path):
         assert {row["id"] for row in first[0]["runs"]} == {"a", "b"}
         assert watch.look() == []
         db = sqlite3.connect(tmp_path / "a" / "run.sqlite")
-        db.execute("UPDATE episodes SET \"return\" = 5 WHERE rowid = 1")
+        db.execute('UPDATE episodes SET "return" = 5 WHERE rowid = 1')
         db.execute("INSERT INTO low_level VALUES (0, 0, 1, 3, 'stumbled')")
         db.commit()
         told = watch.look()

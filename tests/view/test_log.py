@@ -1,4 +1,4 @@
-"""Reading a log in place: nothing is left behind, crafted files are refused in time, episodes are found without index."""
+"""Reading a log in place: nothing is left behind, crafted files are refused in time, an index is not needed."""
 
 import hashlib
 import sqlite3

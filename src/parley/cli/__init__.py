@@ -29,7 +29,7 @@ COMMANDS = {
     "list": Command("runs", "what there is: worlds, planners, explorers, or runs below a directory"),
     "show": Command("runs", "the table of one or more runs, or one episode step by step"),
     "view": Command("viewing", "look at runs and experiments in a browser, live (extra view)"),
-    "report": Command("reporting", "the viewer as one HTML file with chosen episodes, and a figure, of one or more runs"),
+    "report": Command("reporting", "one or more runs as one HTML page, the viewer with chosen episodes, and a figure"),
     "diagnose": Command("runs", "what goes wrong in runs: which failure signature, why, where, and what to try"),
     "new": Command("plugins", "a package with a world, planner, explorer or memory of your own, and its test"),
     "check": Command("plugins", "hold a part, ours or yours, to the contract that ours keep"),

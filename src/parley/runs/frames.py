@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from parley.core.errors import BadInput, MissingExtra
 from parley.runs.directory import storage
-from parley.runs.log import connect
+from parley.runs.untouched import connect
 
 if TYPE_CHECKING:
     import pyarrow
