@@ -181,7 +181,7 @@ def test_what_was_reasoned_stands_apart(raw, reasoning, text):
 
 def test_curves_and_paired_differences(answers, runs):
     ids = [f"shortcut/{name}" for name in ("greedy", "epsilon-greedy", "exact")]
-    found = ask(answers, "compare", ids="\n".join(ids))
+    found = ask(answers, "compare", ids=json.dumps(ids))
     curves = [Curves.read(runs / name) for name in ids]
     for shown, curve in zip(found["curves"], curves, strict=True):
         mean, half = curve.band()
@@ -192,14 +192,14 @@ def test_curves_and_paired_differences(answers, runs):
     difference = found["differences"][0]
     assert difference["paired"] and difference["total"] == pytest.approx(gap.mean())
     assert difference["half"] == pytest.approx(1.96 * gap.std(ddof=1) / 12**0.5)
-    other = ask(answers, "compare", ids="shortcut/greedy\nhousehold/adaptive")["differences"][0]
+    other = ask(answers, "compare", ids='["shortcut/greedy","household/adaptive"]')["differences"][0]
     assert not other["paired"] and "not the same world and seed" in other["why"] and other["curve"] is None
     for metric in ("return", "explored", "tokens", "cost", "faults", "score"):
         for way in ("cumulative", "episode"):
-            ask(answers, "compare", ids="\n".join([*ids, "lm/echo"]), metric=metric, way=way)
-    for wrong in ({"metric": "x"}, {"way": "x"}, {"ids": "nowhere"}):
+            ask(answers, "compare", ids=json.dumps([*ids, "lm/echo"]), metric=metric, way=way)
+    for wrong in ({"metric": "x"}, {"way": "x"}, {"ids": '["nowhere"]'}, {"ids": "["}, {"ids": "7"}):
         with pytest.raises(BadInput):
-            ask(answers, "compare", **{"ids": ids[0], **wrong})
+            ask(answers, "compare", **{"ids": json.dumps(ids[:1]), **wrong})
 
 
 def test_a_long_curve_is_drawn_at_some_points_and_by_episode_in_means(tmp_path):

@@ -21,7 +21,9 @@ def digest(files: dict[str, Path]) -> str:
 
 
 def test_the_committed_build_is_of_these_sources():
-    made = [path for name in MADE_FROM for path in ([ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*"))]
+    made = [
+        path for name in MADE_FROM for path in ([ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*"))
+    ]
     hashes = json.loads((STATIC / "build.json").read_text())
     sources = {path.relative_to(ROOT).as_posix(): path for path in made if path.is_file()}
     assert hashes["sources"] == digest(sources), "run `make viewer`, and commit what it builds"

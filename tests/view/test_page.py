@@ -59,7 +59,7 @@ def test_a_page_holds_what_the_front_end_asks(tmp_path):
     assert [row["id"] for row in answers["runs?"]["runs"]] == [a, b] or len(answers["runs?"]["runs"]) == 2
     assert f"episode?episode=1&id={a}&run=0" in answers and f"episode?episode=0&id={a}&run=0" not in answers
     assert held(answers) == 1 + 8
-    assert f"compare?ids={a}\n{b}&metric=regret&way=cumulative" in answers
+    assert f'compare?ids=["{a}","{b}"]&metric=regret&way=cumulative' in answers
     assert f"heat?columns=600&id={b}&metric=regret&order=run" in answers
     assert f"episodes?id={b}&only=explored&sort=worst" in answers and f"first?event=explored&id={b}" in answers
     assert answers[f"beliefs?episode=1&id={a}&run=0"]["latents"]

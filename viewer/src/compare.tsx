@@ -47,15 +47,24 @@ function has(rows: Row[], metric: Metric): boolean {
   });
 }
 
+function listed(ids: string): string[] {
+  try {
+    const found: unknown = JSON.parse(ids);
+    return Array.isArray(found) ? found.map(text) : [];
+  } catch {
+    return [];
+  }
+}
+
 export function CompareView({ route }: { route: Route }) {
   const live = useLive();
   useTitle("Compare");
-  const ids = (route.query.get("ids") ?? "").split("\n").filter(Boolean);
+  const ids = listed(route.query.get("ids") ?? "[]");
   const metric = (route.query.get("metric") ?? "regret") as Metric;
   const way = (route.query.get("way") ?? "cumulative") as Way;
   const rows = ids.map((id) => live.rows.get(id)).filter((row): row is Row => Boolean(row));
   const labels = labelsOf(rows);
-  const to = (changes: Record<string, string>) => go(href(["compare"], { ids: ids.join("\n"), metric, way, ...changes }), true);
+  const to = (changes: Record<string, string>) => go(href(["compare"], { ids: JSON.stringify(ids), metric, way, ...changes }), true);
   if (live.loaded && !rows.length) return <Problem said="None of these runs is here (any more)." />;
   return (
     <>
@@ -84,7 +93,7 @@ function Curves({ ids, labels, metric, way, version }: CurvesProps) {
   const live = useLive();
   const [range, setRange] = useState<[number, number] | null>(null);
   const every = [...live.rows.keys()]; // a report holds the curves of all its runs together
-  const asked = { ids: (isReport() ? every : ids).join("\n"), metric, way: way === "difference" ? "cumulative" : way, first: range?.[0], last: range?.[1] };
+  const asked = { ids: JSON.stringify(isReport() ? every : ids), metric, way: way === "difference" ? "cumulative" : way, first: range?.[0], last: range?.[1] };
   const { data: answer, error } = useAnswer<Compared>("compare", asked, version);
   if (error) return <Problem said={error} />;
   if (!answer) return <Waiting what="Reading the runs ..." />;

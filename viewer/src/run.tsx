@@ -28,7 +28,7 @@ export function RunView({ id }: { id: string }) {
           <h1><Words said={id} /></h1>
           <p class="under-title"><Spec spec={run.world} /><Spec spec={run.planner} /><Spec spec={run.explore} /></p>
         </div>
-        <div class="tools"><Standing row={row} /><a class="button" href={href(["compare"], { ids: id })}>Curves</a></div>
+        <div class="tools"><Standing row={row} /><a class="button" href={href(["compare"], { ids: JSON.stringify([id]) })}>Curves</a></div>
       </div>
       <dl class="tiles">
         {numbers.measure !== "return" && <Tile name={text(numbers.measure ?? "regret")} value={withHalf(numbers.regret, numbers.regret_half_width)} note="a whole run, 95% interval" kind="first" />}
@@ -61,7 +61,7 @@ export function RunView({ id }: { id: string }) {
 
 function Curve({ run, version }: { run: Run; version: unknown }) {
   const metric = run.names.measure === "return" ? "return" : "regret";
-  const { data } = useAnswer<Compared>("compare", { ids: run.id, metric, way: "cumulative" }, version);
+  const { data } = useAnswer<Compared>("compare", { ids: JSON.stringify([run.id]), metric, way: "cumulative" }, version);
   const curve = data?.curves[0];
   if (!curve?.x.length) return null;
   const y = `cumulative ${curve.measure}`;

@@ -84,7 +84,7 @@ export function RunsView() {
           </label>
           <Select label="Group by" options={GROUPS} value={group} pick={setGroup} />
           {!wide && <Select label="Sort by" options={columns.map((c) => [c.key, c.name] as const)} value={sort.key} pick={(key) => setSort({ key, down: Boolean(COLUMNS.find((c) => c.key === key)?.number) })} />}
-          <button type="button" class="main" disabled={chosen.size < 1} onClick={() => go(href(["compare"], { ids: [...chosen].join("\n") }))}>
+          <button type="button" class="main" disabled={chosen.size < 1} onClick={() => go(href(["compare"], { ids: JSON.stringify([...chosen]) }))}>
             Compare{chosen.size ? ` ${chosen.size}` : ""}
           </button>
           {chosen.size > 0 && <button type="button" onClick={() => choose(new Set())}>Choose none</button>}

@@ -1,5 +1,6 @@
 """What the viewer can be asked, by name: a server answers over HTTP, a report holds the answers to some questions."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -112,7 +113,10 @@ class Answers:
         return calls_of(out, manifest_of(out), *place)
 
     def _compare(self, asked: Asked) -> dict[str, Any]:
-        names = asked["ids"].split("\n")
+        try:
+            names = [str(name) for name in json.loads(asked["ids"])]
+        except (ValueError, TypeError, RecursionError):
+            raise BadInput("ids: expected a list of runs, as JSON") from None
         drawn = [Drawn(name, self.runs.grid(name), self.found.run(name)) for name in dict.fromkeys(names)]
         return compared(drawn, asked.get("metric", "regret"), asked.get("way", "cumulative"), *_range(asked))
 

@@ -171,9 +171,11 @@ class Grid:
 
     def rows_and_width(self) -> tuple[Int[np.ndarray, " R"], int]:
         """The runs that have finished any episode, and how many episodes all of these have finished."""
+        if not self.row.shape[1]:
+            return np.zeros(0, dtype=np.intp), 0
         unfinished = self.row == 0
         done = np.where(unfinished.any(axis=1), unfinished.argmax(axis=1), self.row.shape[1])
-        rows = np.flatnonzero(done) if self.row.shape[1] else np.zeros(0, dtype=np.intp)
+        rows = np.flatnonzero(done)
         return rows, int(done[rows].min()) if len(rows) else 0
 
     def measured(self, rows: np.ndarray, width: int) -> tuple[str, Float[np.ndarray, "R T"]]:

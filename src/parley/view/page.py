@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,15 +55,17 @@ def recorded(outs: Sequence[Path], chosen: Sequence[Cells | None] = (), trees: P
     for i, (name, out) in enumerate(names.items()):
         grid = answers.runs.grid(name)
         of_run = chosen[i] if i < len(chosen) else None
-        cells = notable(grid, MOST_STEPS // len(names)) if of_run is None else of_run
         kept |= _of_run(answers, name, grid)
+        look = kept[_key("diagnosis", id=name)].get("look_at", [])
+        room = MOST_STEPS // len(names)
+        cells = [*((r, t) for r, t in look), *notable(grid, room)] if of_run is None else of_run
         kept |= _of_episodes(answers, name, out, cells)
         kept |= {_key("film", id=name, name=film): data for film, data in _films(out)}
         for run, episode, step in trees if i == 0 else ():
             kept |= _of_episodes(answers, name, out, [(run, episode)])
             kept |= _asked(answers, "tree", id=name, run=run, episode=episode, step=step)
     for metric, way in product(METRICS, WAYS) if len(names) <= MOST_CURVES else ():
-        kept |= _asked(answers, "compare", ids="\n".join(names), metric=metric, way=way)
+        kept |= _asked(answers, "compare", ids=_listed(names), metric=metric, way=way)
     return kept
 
 
@@ -92,6 +95,11 @@ def _key(question: str, **asked: Any) -> str:
     return f"{question}?{'&'.join(f'{name}={value}' for name, value in given)}"
 
 
+def _listed(names: Iterable[str]) -> str:
+    """As `JSON.stringify` writes it."""
+    return json.dumps(list(names), ensure_ascii=False, separators=(",", ":"))
+
+
 def _asked(answers: Answers, question: str, **asked: Any) -> Recorded:
     """One answer by its key."""
     return {_key(question, **asked): answers.answer(question, {name: str(v) for name, v in asked.items()})}
@@ -108,14 +116,14 @@ def _of_run(answers: Answers, name: str, grid: Grid) -> Recorded:
     for event in EVENTS[:4]:
         kept |= _asked(answers, "first", id=name, event=event)
     metric = "return" if about["names"]["measure"] == "return" else "regret"
-    return kept | _asked(answers, "compare", ids=name, metric=metric, way="cumulative")
+    return kept | _asked(answers, "compare", ids=_listed([name]), metric=metric, way="cumulative")
 
 
 def _of_episodes(answers: Answers, name: str, out: Path, cells: Iterable[tuple[int, int]]) -> Recorded:
     """Steps, calls and posteriors of episodes."""
     kept: Recorded = {}
     until, believed = time.monotonic() + BELIEFS_S, manifest_of(out)["config"]["record"] == "steps"
-    for run, episode in sorted(cells):
+    for run, episode in sorted(set(cells)):
         place = {"id": name, "run": run, "episode": episode}
         found = _asked(answers, "episode", **place)
         kept |= found

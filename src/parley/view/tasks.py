@@ -156,7 +156,10 @@ def searched(out: Path, root: Path | None, run: int, episode: int, step: int) ->
     spec = manifest["config"]["planner"]
     kind, arguments = parse_spec(spec, "planner")
     if kind != "world-model" or arguments.get("model", "transformer") not in ("exact", "transformer"):
-        raise BadInput(f"planner {spec!r}: only `world-model` with model=exact or model=transformer searches again")
+        raise BadInput(
+            f"the planner of {out.name} does not search, or asks a server: only `world-model` with model=exact or "
+            "model=transformer searches again"
+        )
     world_of(manifest, root)
     confine(spec, "planner", root)
     with assemble.retold(out, run, episode, step) as planner:
