@@ -65,7 +65,7 @@ export function NoteEditor({ row }: { row: Row }) {
       <textarea
         aria-label="Note"
         placeholder="A note about this run"
-        rows={note.split("\n").length + (note ? 0 : 0)}
+        rows={Math.min(12, note.split("\n").length)}
         maxLength={4000}
         value={note}
         onInput={(event) => {
