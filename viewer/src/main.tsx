@@ -59,7 +59,7 @@ function App() {
       </header>
       {help && <Keys close={() => setHelp(false)} />}
       <main id="main" ref={main} tabIndex={-1}>
-        <Guarded key={place}>
+        <Guarded key={route.path.slice(0, 2).join("/")} at={place}>
           <View route={route} />
         </Guarded>
       </main>

@@ -149,10 +149,13 @@ export function useWide(pixels: number): boolean {
 }
 
 /** A view that cannot be drawn says so, and the others go on. */
-export class Guarded extends Component<{ children: ComponentChildren }, { wrong: string }> {
-  override state = { wrong: "" };
+export class Guarded extends Component<{ at: string; children: ComponentChildren }, { wrong: string; at: string }> {
+  override state = { wrong: "", at: this.props.at };
   static override getDerivedStateFromError(wrong: unknown): { wrong: string } {
     return { wrong: String(wrong) };
+  }
+  static getDerivedStateFromProps(props: { at: string }, state: { at: string }): { wrong: string; at: string } | null {
+    return props.at === state.at ? null : { wrong: "", at: props.at }; // another place may be drawn
   }
   override render(): JSX.Element | ComponentChildren {
     if (!this.state.wrong) return this.props.children;

@@ -51,7 +51,9 @@ def recorded(outs: Sequence[Path], chosen: Sequence[Cells | None] = (), trees: P
     found = Found(Path(os.path.commonpath([out.resolve() for out in outs])))
     found.runs = {name: out.resolve() for name, out in names.items()}
     answers = Answers(found, None, lambda task, out, *numbers: carry_out(task, out, None, list(numbers)))
-    kept: Recorded = {"runs?": {**answers.answer("runs", {}), "directory": ", ".join(names), "experiments": 0}}
+    listed = answers.answer("runs", {})
+    listed["runs"].sort(key=lambda row: list(names).index(row["id"]))  # as they were named: the first one is the base
+    kept: Recorded = {"runs?": {**listed, "directory": ", ".join(names), "experiments": 0}}
     for i, (name, out) in enumerate(names.items()):
         grid = answers.runs.grid(name)
         of_run = chosen[i] if i < len(chosen) else None
