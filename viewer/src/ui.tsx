@@ -154,7 +154,7 @@ export class Guarded extends Component<{ at: string; children: ComponentChildren
   static override getDerivedStateFromError(wrong: unknown): { wrong: string } {
     return { wrong: String(wrong) };
   }
-  static getDerivedStateFromProps(props: { at: string }, state: { at: string }): { wrong: string; at: string } | null {
+  static override getDerivedStateFromProps(props: { at: string }, state: { at: string }): { wrong: string; at: string } | null {
     return props.at === state.at ? null : { wrong: "", at: props.at }; // another place may be drawn
   }
   override render(): JSX.Element | ComponentChildren {
