@@ -1,5 +1,6 @@
 """The pictures of docs/viewer.md: `python -m tests.view.pictures`, which needs chromium, makes them anew."""
 
+import io
 import json
 import shutil
 import sys
@@ -8,13 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from PIL import Image
+
 IDS = json.dumps([f"shortcut/{name}" for name in ("greedy", "epsilon-greedy", "adaptive", "exact")])
 SHOTS: dict[str, dict[str, Any]] = {
     "runs": {"hash": "#/", "ready": "td.id .name"},
     "compare": {"hash": f"#/compare?ids={quote(IDS, safe='')}", "ready": ".uplot"},
     "run": {"hash": f"#/run/{quote('shortcut/epsilon-greedy', safe='')}", "ready": ".map canvas", "height": 1000},
     "episode": {"hash": f"#/run/{quote('household/adaptive', safe='')}/0/6/2", "ready": ".beliefs li"},
-    "prompt": {"hash": f"#/run/{quote('lm/thinking', safe='')}/0/2/2", "ready": ".reasoning", "height": 1500},
+    "prompt": {"hash": f"#/run/{quote('lm/thinking', safe='')}/0/2/2", "ready": ".call[open] .reasoning", "height": 1500},
     "dark": {"hash": f"#/run/{quote('shortcut/adaptive', safe='')}", "ready": ".map canvas", "scheme": "dark"},
     "narrow": {"hash": f"#/run/{quote('household/adaptive', safe='')}/0/6/2", "ready": ".beliefs li", "width": 400},
 }
@@ -51,7 +54,8 @@ def main(out: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         with Viewer(root) as viewer:
             for name in SHOTS:
-                (out / f"{name}.png").write_bytes(taken(browser, viewer.url, name))
+                with Image.open(io.BytesIO(taken(browser, viewer.url, name))) as shown:
+                    shown.convert("RGB").quantize(128).save(out / f"{name}.png", optimize=True)
         browser.close()
 
 

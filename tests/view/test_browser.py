@@ -374,8 +374,7 @@ def test_hostile_texts_are_shown_and_never_act(browser, hostile):
             window.go("run", "log", 0, k, 1)
             page.locator(".call").nth(2).wait_for()
             inert("run", "log", 0, k, 1)
-            for closed in page.locator("details:not([open]) > summary").all():
-                closed.click()
+            page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
             inert("run", "log", 0, k, 1)
         inert("experiments")
         assert page.locator(".card").count() == 50
@@ -421,7 +420,7 @@ def test_a_report_shows_the_same_views_from_a_file_and_asks_nobody(browser, runs
     window.go("run", str(outs[0]), 5, 5, 1)
     page.get_by_text("This file does not hold the steps of this episode").wait_for()
     window.go("run", str(outs[2]), 0, 2, 2)
-    page.get_by_text("The last try taught me something.").last.wait_for()
+    page.locator(".reasoning:visible").first.wait_for()
     window.go("run", str(outs[4]), 1, 1, 1)
     page.locator("img.film").wait_for()
     assert page.evaluate("document.querySelector('img.film').naturalWidth") > 200
