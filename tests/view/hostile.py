@@ -63,7 +63,7 @@ TEXTS = "world", "planner", "explore", "latent", "instructions", "record", "memo
 
 
 def hostile_manifests(root: Path, real: Path) -> None:
-    """One run directory a payload, named by it as far as a name can be, with the payload in every text of its manifest."""
+    """One run directory a payload, named by it as far as a name can be, with it in every text of its manifest."""
     manifest = json.loads((real / "manifest.json").read_text())
     for k, payload in enumerate(PAYLOADS):
         name = payload.replace("/", "|").replace("\x00", "0")[:60]
@@ -87,7 +87,8 @@ def hostile_log(root: Path, real: Path) -> None:
         db.execute("UPDATE episodes SET instruction = ? WHERE episode = ?", (said, k))
         fields = ("observation", "subgoal", "next_observation", "proposal_source", "menu")
         db.execute(
-            f"UPDATE steps SET {', '.join(f'{f} = ?' for f in fields)}, answers = proposal, proposal = NULL WHERE episode = ?",
+            f"UPDATE steps SET {', '.join(f'{f} = ?' for f in fields)}, answers = proposal, proposal = NULL "
+            "WHERE episode = ?",
             (*[said] * 4, f"menu{k}", k),
         )
         db.execute("INSERT INTO menus VALUES (?, ?)", (f"menu{k}", json.dumps([said, f"other {said}"])))

@@ -12,12 +12,17 @@ from urllib.parse import quote
 from PIL import Image
 
 IDS = json.dumps([f"shortcut/{name}" for name in ("greedy", "epsilon-greedy", "adaptive", "exact")])
+READ = ".call[open] .reasoning"
 SHOTS: dict[str, dict[str, Any]] = {
     "runs": {"hash": "#/", "ready": "td.id .name"},
     "compare": {"hash": f"#/compare?ids={quote(IDS, safe='')}", "ready": ".uplot"},
     "run": {"hash": f"#/run/{quote('shortcut/epsilon-greedy', safe='')}", "ready": ".map canvas", "height": 1000},
     "episode": {"hash": f"#/run/{quote('household/adaptive', safe='')}/0/6/2", "ready": ".beliefs li"},
-    "prompt": {"hash": f"#/run/{quote('lm/thinking', safe='')}/0/2/2", "ready": ".call[open] .reasoning", "height": 1500},
+    "prompt": {
+        "hash": f"#/run/{quote('lm/thinking', safe='')}/0/2/2",
+        "ready": ".call[open] .reasoning",
+        "height": 1500,
+    },
     "dark": {"hash": f"#/run/{quote('shortcut/adaptive', safe='')}", "ready": ".map canvas", "scheme": "dark"},
     "narrow": {"hash": f"#/run/{quote('household/adaptive', safe='')}/0/6/2", "ready": ".beliefs li", "width": 400},
 }

@@ -50,7 +50,7 @@ class Window:
         self.page, self.url, self.wrong = self.context.new_page(), url, []
         self.page.set_default_timeout(WAIT_MS)
         self.page.add_init_script(
-            "window.pwned = []; addEventListener('securitypolicyviolation', e => window.pwned.push(e.violatedDirective))"
+            "window.pwned = [];addEventListener('securitypolicyviolation', e => window.pwned.push(e.violatedDirective))"
         )
         self.page.on("console", lambda said: said.type == "error" and self.wrong.append(said.text))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
@@ -199,7 +199,9 @@ def test_filter_sort_group_and_compare_by_keys_alone(window):
     page.get_by_text("episode 23", exact=True).wait_for()
     page.go_back()
     page.get_by_label("Group by").select_option("world")
-    assert {"shortcut", "household", "keys:horizon=2", "team"} <= set(page.locator(".group h2 .words").all_inner_texts())
+    assert {"shortcut", "household", "keys:horizon=2", "team"} <= set(
+        page.locator(".group h2 .words").all_inner_texts()
+    )
     window.fine()
 
 
@@ -261,7 +263,16 @@ COMMAND = [sys.executable, "-m", "parley"]
 
 def begun(root: Path, name: str, episodes: int) -> subprocess.Popen:
     """A run that goes on."""
-    options = ["--episodes", str(episodes), "--runs", "16", "--record", "steps", "--explore", "epsilon-greedy:epsilon=0.2"]
+    options = [
+        "--episodes",
+        str(episodes),
+        "--runs",
+        "16",
+        "--record",
+        "steps",
+        "--explore",
+        "epsilon-greedy:epsilon=0.2",
+    ]
     command = [*COMMAND, "run", "--world", "household", *options, "--out", str(root / name), "--json"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -311,7 +322,9 @@ def test_a_run_that_grows_is_killed_and_is_resumed_while_the_page_is_open(browse
             process.wait()
             page.locator("td .chip.interrupted").wait_for()
             page.get_by_text("its process was killed").wait_for()
-            resumed = subprocess.Popen([*COMMAND, "resume", str(tmp_path / "live"), "--json"], stdout=subprocess.DEVNULL)
+            resumed = subprocess.Popen(
+                [*COMMAND, "resume", str(tmp_path / "live"), "--json"], stdout=subprocess.DEVNULL
+            )
             page.locator("td .chip.running").wait_for()
             page.locator("td .chip.finished").wait_for(timeout=120_000)
             assert resumed.wait(60) == 0
@@ -336,14 +349,18 @@ def hostile(tmp_path_factory):
     return root
 
 
-ALONE = """() => {
-    const listed = [...document.querySelectorAll('*')];
-    const odd = listed.filter(e => ['IFRAME', 'OBJECT', 'EMBED', 'BASE', 'FRAME', 'AUDIO', 'FOREIGNOBJECT'].includes(e.tagName)
-        || [...e.attributes].some(a => a.name.startsWith('on') || /^(href|src|action|data|xlink:href|formaction)$/.test(a.name) && /^\\s*(javascript|data:text)/i.test(a.value))
+ALONE = r"""() => {
+    const tags = ['IFRAME', 'OBJECT', 'EMBED', 'BASE', 'FRAME', 'AUDIO', 'FOREIGNOBJECT'];
+    const leads = /^(href|src|action|data|xlink:href|formaction)$/;
+    const acts = a => a.name.startsWith('on') || leads.test(a.name) && /^\s*(javascript|data:text)/i.test(a.value);
+    const odd = [...document.querySelectorAll('*')].filter(e => tags.includes(e.tagName) || [...e.attributes].some(acts)
         || (e.tagName === 'A' && !(e.getAttribute('href') ?? '').startsWith('#')));
-    const scripts = document.querySelectorAll('script').length;
-    const bad = document.body.innerText.match(/[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f]/);
-    return {odd: odd.map(e => e.outerHTML.slice(0, 200)), scripts, bad: bad && bad[0].charCodeAt(0).toString(16), polluted: {}.polluted};
+    const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u206f]/;
+    const bad = document.body.innerText.match(control);
+    return {
+        odd: odd.map(e => e.outerHTML.slice(0, 200)), scripts: document.querySelectorAll('script').length,
+        bad: bad && bad[0].charCodeAt(0).toString(16), polluted: {}.polluted,
+    };
 }"""
 
 
@@ -385,7 +402,9 @@ def test_hostile_texts_are_shown_and_never_act(browser, hostile):
 
 
 def test_hostile_texts_in_a_report(browser, hostile, tmp_path):
-    (tmp_path / "report.html").write_bytes(report_page([hostile / "log", hostile / "real"], [[(0, k) for k in range(50)], []]))
+    (tmp_path / "report.html").write_bytes(
+        report_page([hostile / "log", hostile / "real"], [[(0, k) for k in range(50)], []])
+    )
     url = (tmp_path / "report.html").as_uri()
     window = Window(browser, url, offline=True)
     window.page.goto(url)
@@ -461,7 +480,9 @@ def test_a_page_of_another_origin_learns_nothing(browser, viewer, tmp_path):
     assert tried == {
         "read": True, "opaque": "refused", "write": True, "events": False, "script": False, "picture": False,
     }  # fmt: skip
-    page.evaluate("url => { const f = document.createElement('iframe'); f.src = url; document.body.append(f) }", viewer.url)
+    page.evaluate(
+        "url => { const f = document.createElement('iframe'); f.src = url; document.body.append(f) }", viewer.url
+    )
     page.wait_for_timeout(500)
     assert not any(frame.url == viewer.url for frame in page.frames)
     context.close()

@@ -57,6 +57,10 @@ class Answers:
         except OSError as wrong:
             raise ParleyError(f"{question}: it cannot be read (any more): {wrong.strerror or wrong}") from None
 
+    def close(self) -> None:
+        """Read no more."""
+        self.runs.close()
+
     def row(self, name: str, row: dict[str, Any] | None = None) -> dict[str, Any]:
         """A run's row, with its note and tags."""
         said = self.notes.of(self.found.run(name)) if self.notes else {"note": "", "tags": []}

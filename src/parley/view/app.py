@@ -255,6 +255,7 @@ class Viewer:
     def close(self) -> None:
         """Give back what is held."""
         self.laboratory.close()
+        self.answers.close()
         if self.notes:
             self.notes.close()
         with contextlib.suppress(OSError):

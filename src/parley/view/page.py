@@ -51,6 +51,8 @@ def recorded(outs: Sequence[Path], chosen: Sequence[Cells | None] = (), trees: P
     found = Found(Path(os.path.commonpath([out.resolve() for out in outs])))
     found.runs = {name: out.resolve() for name, out in names.items()}
     answers = Answers(found, None, lambda task, out, *numbers: carry_out(task, out, None, list(numbers)))
+    for name in names:
+        answers.runs.row(name)  # however long that takes
     listed = answers.answer("runs", {})
     listed["runs"].sort(key=lambda row: list(names).index(row["id"]))  # as they were named: the first one is the base
     kept: Recorded = {"runs?": {**listed, "directory": ", ".join(names), "experiments": 0}}

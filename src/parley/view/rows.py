@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,11 @@ class Runs:
         self.found = found
         self._seen: dict[str, Seen] = {}
         self._lock = threading.Lock()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="parley-view")
+
+    def close(self) -> None:
+        """Read nothing more in the background."""
+        self._reader.shutdown(wait=False, cancel_futures=True)
 
     def seen(self, name: str) -> Seen:
         """What is known of a run; raises `BadInput` where there is none of that name."""
@@ -68,9 +74,14 @@ class Runs:
         by_age = sorted(self.found.runs.items(), key=lambda item: -changed_at(item[1]))
         for name, out in by_age:
             known = self._seen.get(name)
-            if time.monotonic() < until or (known and known.stamp == _stamp(out)):
+            if known and known.stamp == _stamp(out):
                 yield self.row(name)
-            else:
+                continue
+            left_s = until - time.monotonic()
+            reading = self._reader.submit(self.row, name) if left_s > 0 else None
+            try:  # a large log goes on being read when nobody waits for it any more
+                yield reading.result(left_s) if reading else _about(name, out)[0]
+            except TimeoutError:
                 yield _about(name, out)[0]
 
     def stale(self) -> list[str]:
