@@ -12,7 +12,6 @@ from urllib.parse import quote
 from PIL import Image
 
 IDS = json.dumps([f"shortcut/{name}" for name in ("greedy", "epsilon-greedy", "adaptive", "exact")])
-READ = ".call[open] .reasoning"
 SHOTS: dict[str, dict[str, Any]] = {
     "runs": {"hash": "#/", "ready": "td.id .name"},
     "compare": {"hash": f"#/compare?ids={quote(IDS, safe='')}", "ready": ".uplot"},
