@@ -222,6 +222,7 @@ def test_a_heat_map_and_an_episode_by_keys_alone(window):
     assert page.url.endswith("/2/3/2")
     page.keyboard.press("k")
     page.get_by_role("heading", name="Step 1").wait_for()
+    window.until("document.querySelector('a[title=\"key N\"]').getAttribute('aria-disabled') == 'false'")
     page.keyboard.press("n")
     page.wait_for_url("**/2/4")
     page.keyboard.press("N")
