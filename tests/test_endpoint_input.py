@@ -15,6 +15,7 @@ from parley.execute import RunConfig, run
 from parley.runs.ledger import Limits, Prices
 from parley.serving.app import Running
 from tests.talker import SHARED, Talker, config, letter_by_chance, rows
+from tests.view.test_page import answers_in
 
 KEY = "sk-very-secret-0123456789"
 EVIL = (
@@ -77,8 +78,10 @@ def test_nothing_that_is_said_gets_out_of_its_place(tmp_path, monkeypatch, capsy
     assert main(["report", str(out)]) == 0
     said = capsys.readouterr()
     assert "\x1b]" not in said.out + said.err and "\x07" not in said.out
-    page = (out / "report.html").read_text()
-    assert "<script>alert" not in page and "<img src=x" not in page
+    page = (out / "report.html").read_bytes()
+    assert b"<script>alert" not in page and b"<img src=x" not in page
+    held = json.dumps(answers_in(page), ensure_ascii=False)
+    assert "calls?" in held and KEY not in held and "\x1b" not in held
     for file in out.rglob("*"):
         if file.is_file():
             assert KEY.encode() not in file.read_bytes()

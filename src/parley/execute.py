@@ -20,7 +20,7 @@ from parley.assemble.config import RunConfig
 from parley.assemble.trust import PATHS, require_trust
 from parley.core.calls import RunPaused
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, RunDamaged
+from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.core.roles import Planner, World, forbidden_in
 from parley.core.said import EpisodeRecord
 from parley.loop import Cohort, Log, run_cohort
@@ -145,7 +145,7 @@ def resume(
             if other and warn:
                 warn(f"resumed with another planner, whose answers may differ: {'; '.join(other)}")
         except BaseException:
-            store.close(manifest["status"])
+            store.close(manifest["status"], manifest.get("error", ""))
             raise
         return _carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=True)
 
@@ -261,7 +261,7 @@ def _carry_out(
         run_cohort(cohort, log)
 
     began = time.perf_counter()
-    status = "failed"
+    status, error = "failed", ""
     try:
         hooks.tell("begin", store.out, store.manifest)
         calls.attach(store)
@@ -279,23 +279,26 @@ def _carry_out(
                 raise
         status = "finished"
     except RunPaused as paused:
-        status = "interrupted"
+        status, error = "interrupted", f"paused: {paused}"
         raise RunPaused(
             f"paused: {paused}; what was finished is saved: `parley resume {store.out}` goes on"
         ) from paused
-    except BadInput:
-        status = "refused"
+    except BadInput as wrong:
+        status, error = "refused", str(wrong)
         raise
     except KeyboardInterrupt as interrupt:
         status = "interrupted"
         raise Interrupted from interrupt
+    except BaseException as wrong:
+        error = str(wrong) if isinstance(wrong, ParleyError) else f"{type(wrong).__name__}: {wrong}"
+        raise
     finally:
         for cohort in cohorts:
             cohort.envs.close()
         failed = {"hooks_failed": hooks.failed} if hooks.failed else {}
         store.empty_is_nothing = status == "refused" and not resumed  # a start that failed leaves nothing behind
         status = "failed" if status == "refused" else status
-        manifest = store.close(status, wall_s=time.perf_counter() - began, **calls.spent, **failed)
+        manifest = store.close(status, error, wall_s=time.perf_counter() - began, **calls.spent, **failed)
         hooks.tell("end", manifest)
     return manifest
 

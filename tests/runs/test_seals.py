@@ -4,7 +4,6 @@ import random
 import shutil
 import sqlite3
 
-import numpy as np
 import pytest
 
 import parley
@@ -137,4 +136,3 @@ def test_no_cell_brings_a_traceback(statement, stopped, tmp_path, capsys):
             parley.open(out).frame(table)
         except parley.ParleyError as wrong:
             assert "\n" not in str(wrong)
-    np.seterr(all="warn")

@@ -193,15 +193,15 @@ def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: Films, t
             OUT.print(calls_line(manifest["totals"]["calls"]), soft_wrap=True, highlight=False)
         for path in made:
             OUT.print(f"film: {plain(path)}", soft_wrap=True, highlight=False)
-        ERR.print(f"recorded: {kept}. A page with every episode:  parley report {plain(str(args.out))}", soft_wrap=True)
+        ERR.print(f"recorded: {kept}. Look at it:  parley view {plain(str(args.out))}", soft_wrap=True)
     calls = {"calls": manifest["totals"]["calls"]} if "calls" in manifest["totals"] else {}
     filmed = {"films": made} if made else {}
     return {"out": str(args.out), "record": kept, **curves.summary().as_dict(), **calls, **filmed}
 
 
 def _quickstart(args: argparse.Namespace) -> Any:
-    from parley.report.page import report_page  # with matplotlib, which takes half of a start
-    from parley.report.plots import regret_figure, save_png
+    from parley.report.plots import regret_figure, save_png  # with matplotlib, which takes half of a start
+    from parley.view.page import report_page
 
     ERR.print(f"[bold]{SENTENCE}[/]", soft_wrap=True)
     out = args.out or Path(tempfile.mkdtemp(prefix="parley-"))
@@ -213,7 +213,7 @@ def _quickstart(args: argparse.Namespace) -> Any:
             OUT.print(summary_table([c.summary() for c in curves], title))
     figure, page = args.figure or out / "quickstart.png", out / "report.html"
     save_png(regret_figure(panels), figure)
-    write_whole(page, report_page([d for runs in done.values() for _, d in runs]).encode())
+    write_whole(page, report_page([d for runs in done.values() for _, d in runs]))
     if not args.json:
         OUT.print(f"figure: {plain(str(figure))}\npage:   {plain(str(page))}", soft_wrap=True, highlight=False)
     worlds = {title: [c.summary().as_dict() for c in curves] for title, curves in panels}

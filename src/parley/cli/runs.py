@@ -1,4 +1,4 @@
-"""Commands that look at runs: show, report, diagnose, list."""
+"""Commands that look at runs: show, diagnose, list."""
 
 import argparse
 import inspect
@@ -10,9 +10,6 @@ from parley import assemble
 from parley.assemble.diagnosed import diagnosed
 from parley.cli.console import OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, RunDamaged
-from parley.planners.world_model import WorldModelPlanner
-from parley.report.searches import shown_search
-from parley.report.signatures import Diagnosis
 from parley.report.summary import Curves, readable_manifest, reading
 from parley.report.tables import (
     calls_line,
@@ -23,7 +20,6 @@ from parley.report.tables import (
     runs_table,
     summary_table,
 )
-from parley.runs.directory import write_whole
 
 PARTS = {
     "worlds": assemble.WORLDS,
@@ -42,23 +38,11 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--episode", type=int, help="show this episode, counted from 0 ...")
     c.add_argument("--of-run", type=int, default=0, help="... of this run (default 0)")
 
-    trusting = [c := command("report", _report)]
-    c.add_argument("run", type=Path, nargs="+")
-    c.add_argument("--out", type=Path, help="where to write the page (default: report.html in the first run directory)")
-    c.add_argument("--figure", type=Path, help="where to write the figure (default: regret.png beside the page)")
-    c.add_argument(
-        "--tree", metavar="RUN:EPISODE:STEP,...", help="show what planner world-model imagined there (first directory)"
-    )
-
-    trusting.append(c := command("diagnose", _diagnose))
+    c = command("diagnose", _diagnose)
     c.add_argument("run", type=Path, nargs="+")
     c.add_argument("--without-tables", action="store_true", help="decide from the log alone, tables or not")
     c.add_argument("--figure", type=Path, help="where to draw what decided (default: diagnosis.png in the first run)")
-
-    for c in trusting:
-        c.add_argument(
-            "--trust", action="store_true", help="read and import what the run names, though you did not begin it"
-        )
+    c.add_argument("--trust", action="store_true", help="read and import what runs name that you did not begin")
 
     c = command("list", _list)
     c.add_argument("what", choices=[*PARTS, "runs"])
@@ -114,40 +98,6 @@ def _show_episode(args: argparse.Namespace) -> Any:
                 OUT.print(f"    [dim]{line}[/]", highlight=False)
         OUT.print(f"[dim]end[/] {plain(steps[-1]['next_observation'])}")
     return steps
-
-
-def _report(args: argparse.Namespace) -> Any:
-    from parley.report.page import report_page
-    from parley.report.plots import by_world, regret_figure, save_png
-
-    page = args.out or args.run[0] / "report.html"
-    picture = args.figure or page.with_name("regret.png")
-    searches = [_search(args.run[0], part, args.trust) for part in args.tree.split(",")] if args.tree else []
-    write_whole(page, report_page(args.run, searches, [_judged(out, args.trust) for out in args.run]).encode())
-    save_png(regret_figure(by_world([Curves.read(out) for out in args.run])), picture)
-    if not args.json:
-        OUT.print(f"{plain(str(page))}\n{plain(str(picture))}", soft_wrap=True, highlight=False)
-    return {"page": str(page), "figure": str(picture)}
-
-
-def _judged(out: Path, trust: bool) -> Diagnosis | str:
-    """The diagnosis of a run for its page, or why there is none."""
-    try:
-        return diagnosed(out, trust=trust)
-    except BadInput as refused:
-        return str(refused)
-
-
-def _search(out: Path, where: str, trust: bool) -> dict[str, Any]:
-    """The search tree of one decision, grown again: the log has all that the planner heard before it."""
-    numbers = where.split(":")
-    if len(numbers) != 3 or not all(n.strip().isdigit() for n in numbers):
-        raise BadInput(f"--tree {where!r}: expected RUN:EPISODE:STEP, runs and episodes from 0, steps from 1")
-    run, episode, step = map(int, numbers)
-    with assemble.retold(out, run, episode, step, trust) as planner:
-        if not isinstance(planner, WorldModelPlanner):
-            raise BadInput(f"--tree {where!r}: the planner of {out} does not search: only `world-model` does")
-        return shown_search(planner, f"run {run}, episode {episode}, step {step}")
 
 
 def _list(args: argparse.Namespace) -> Any:

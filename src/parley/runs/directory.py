@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import platform
+import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -46,7 +47,8 @@ def begin(out: Path, entries: dict[str, Any]) -> dict[str, Any]:
             raise BadInput(
                 f"out={str(out)!r} is not empty: name a new directory, or continue with `parley resume {out}`"
             )
-    manifest = {"format": FORMAT, "status": "started", **entries, "versions": versions()}
+    about = {**entries, "versions": versions(), "process": process()}
+    manifest = {"format": FORMAT, "status": "started", **about}
     if signed := signature(manifest):
         manifest["signature"] = signed
     write_manifest(out, manifest)
@@ -61,6 +63,33 @@ def require_plain(out: Path) -> None:
             raise BadInput(
                 f"{str(path)!r} is no plain file but a link or something else: nothing is written through it"
             )
+
+
+def process() -> dict[str, Any]:
+    """Who works on a run, for those who look at it: host, process id, and when that process began (None: not known)."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "began": _began(os.getpid())}
+
+
+def at_work(process: dict[str, Any]) -> bool | None:
+    """Whether the process that a manifest names is still there; None where that cannot be told from here."""
+    if process.get("host") != socket.gethostname() or not isinstance(process.get("pid"), int):
+        return None
+    try:
+        os.kill(process["pid"], 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    began = _began(process["pid"])
+    return began is None or process.get("began") is None or began == process["began"]
+
+
+def _began(pid: int) -> int | None:
+    """When a process began, in clock ticks since the machine started (Linux); a process id may be given out again."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from parley.core.errors import BadInput, MissingExtra
 from parley.runs.cells import check_column, numbers_of
 from parley.runs.directory import agreeing, storage
-from parley.runs.log import connect, known_menu, read_menus
+from parley.runs.log import known_menu, read_menus
+from parley.runs.untouched import connect
 
 if TYPE_CHECKING:
     import pyarrow

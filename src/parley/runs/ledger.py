@@ -13,8 +13,8 @@ from typing import Any
 from parley.core.calls import ANSWERED, CACHED, Call, Place, RunPaused, Usage
 from parley.core.errors import BadInput
 from parley.runs.hooks import Hooks
-from parley.runs.log import connect
 from parley.runs.store import RunStore, Statement
+from parley.runs.untouched import connect
 
 CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 TEXT = "INSERT OR IGNORE INTO texts VALUES (?, ?)"

@@ -17,28 +17,9 @@ from parley.core.roles import State
 from parley.core.said import INVALID, Menu, Opening, Proposal, StepRecord
 from parley.core.tables import Sentences
 from parley.runs.cells import check_column, check_row, menu_of, numbers_of, short
-from parley.runs.directory import agreeing, require_plain, storage
+from parley.runs.directory import agreeing, storage
 from parley.runs.seals import digest, menu_key
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection that can only read; works while the run goes on, and on media that nobody can write to."""
-    require_plain(path.parent)
-    if not path.is_file():
-        raise RunDamaged(f"{str(path.parent)!r} holds no run.sqlite")
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-    try:
-        db.execute("SELECT count(*) FROM sqlite_master")
-        return db
-    except sqlite3.OperationalError as wrong:
-        db.close()
-        if "unable to open" not in str(wrong) and "readonly" not in str(wrong):
-            raise
-    log = path.with_name(path.name + "-wal")
-    if log.exists() and log.stat().st_size:
-        raise RunDamaged(f"{str(path)!r} cannot be read where nobody can write: it was not finished; copy it first")
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-
+from parley.runs.untouched import connect
 
 # The columns of a step as they are sealed.
 STEPS = (
@@ -264,12 +245,18 @@ class RunReader:
         # In the order of the file: a sort, or a look-up of each row by key, takes many times as long.
         wanted = ", ".join(f'"{name}"' for name in names)
         rows = self._db.execute(f"SELECT run, episode, {wanted} FROM episodes WHERE episode < ?", (shortest,))
+        count = 0
         while some := rows.fetchmany(ROWS):
             runs, episodes, *values = zip(*some, strict=True)
+            for name, numbers in (("run", runs), ("episode", episodes)):
+                check_column(name, numbers)
+            count += len(some)
             at = np.array([row_of[run] for run in runs]), np.array(episodes)
             for column, name, one in zip(found, names, values, strict=True):
                 check_column(name, one)
                 column[at] = np.array(one, dtype=column.dtype)
+        if count != len(finished) * shortest:
+            raise RunDamaged(f"run.sqlite holds {count} of the first {shortest} episodes of {len(finished)} runs")
         return found
 
     def runs(self) -> list[int]:

@@ -93,8 +93,11 @@ class RunStore:
             lock = RunLock(out)
             try:
                 manifest = directory.read_manifest(out)  # as its last writer left it
+                manifest.pop("error", None)
                 commits = _committed(out, warn)
-                return cls(out, manifest, lock, commits)
+                store = cls(out, {**manifest, "status": "started", "process": directory.process()}, lock, commits)
+                directory.write_manifest(out, store.manifest)
+                return store
             except BaseException:
                 lock.release()
                 raise
@@ -173,8 +176,8 @@ class RunStore:
                 except sqlite3.Error:
                     pass  # a full disk may have rolled back already; the last committed transaction stands
 
-    def close(self, status: str = "finished", **totals: Any) -> dict[str, Any]:
-        """Write out what waits, build the indexes of a finished run, and say in the manifest how it ended."""
+    def close(self, status: str = "finished", error: str = "", **totals: Any) -> dict[str, Any]:
+        """Write out what waits, build the indexes of a finished run, and say in the manifest how it ended, and why."""
         try:
             for recorder in self._recorders:
                 recorder.flush()
@@ -196,13 +199,13 @@ class RunStore:
                     self._one_file()
         except ParleyError:
             if status == "finished":
-                self._ended("failed", totals)
+                self._ended("failed", error, totals)
                 raise
         finally:
             nothing = self.empty_is_nothing and self._empty()
             self._db.close()
             self._mark.close()
-        return self._taken_back() if nothing else self._ended(status, totals)
+        return self._taken_back() if nothing else self._ended(status, error, totals)
 
     def _one_file(self) -> None:
         """Make the log one file, which can be read from media that nobody can write to.
@@ -237,10 +240,13 @@ class RunStore:
         if found != due:
             raise RunDamaged(f"{str(self.out)!r}: the log holds {found} episodes of {due}")
 
-    def _ended(self, status: str, totals: dict[str, Any]) -> dict[str, Any]:
+    def _ended(self, status: str, error: str, totals: dict[str, Any]) -> dict[str, Any]:
         """Say in the manifest how the run ended, and let others write."""
         wall_s = self.manifest.get("totals", {}).get("wall_s", 0.0) + totals.pop("wall_s", 0.0)
+        self.manifest.pop("process", None)
         self.manifest = {**self.manifest, "status": status, "totals": {"wall_s": wall_s, **totals}}
+        if error:
+            self.manifest["error"] = error
         try:
             directory.write_manifest(self.out, self.manifest)
         finally:
