@@ -10,6 +10,7 @@ from parley import assemble
 from parley.assemble.diagnosed import diagnosed
 from parley.cli.console import OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, RunDamaged
+from parley.core.spec import is_count
 from parley.planners.world_model import WorldModelPlanner
 from parley.report.searches import shown_search
 from parley.report.signatures import Diagnosis
@@ -17,6 +18,7 @@ from parley.report.summary import Curves, readable_manifest, reading
 from parley.report.tables import (
     calls_line,
     diagnoses_table,
+    invalid_line,
     names_table,
     plain,
     proposal_lines,
@@ -49,6 +51,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument(
         "--tree", metavar="RUN:EPISODE:STEP,...", help="show what planner world-model imagined there (first directory)"
     )
+    c.add_argument("--live", action="store_true", help="with --tree: a planner may ask its server again")
 
     trusting.append(c := command("diagnose", _diagnose))
     c.add_argument("run", type=Path, nargs="+")
@@ -95,6 +98,8 @@ def _show(args: argparse.Namespace) -> Any:
             if "calls" in c.manifest.get("totals", {}):
                 said = calls_line(c.manifest["totals"]["calls"])
                 OUT.print(f"{plain(str(out))}: {said}", soft_wrap=True, highlight=False)
+            if wrong := invalid_line(c.manifest.get("totals", {}), str(out)):
+                OUT.print(f"{plain(str(out))}: {plain(wrong)}", soft_wrap=True, highlight=False)
     return [{"out": str(out), **c.summary().as_dict()} for out, c in zip(args.run, curves, strict=True)]
 
 
@@ -122,7 +127,7 @@ def _report(args: argparse.Namespace) -> Any:
 
     page = args.out or args.run[0] / "report.html"
     picture = args.figure or page.with_name("regret.png")
-    searches = [_search(args.run[0], part, args.trust) for part in args.tree.split(",")] if args.tree else []
+    searches = [_search(args, part) for part in args.tree.split(",")] if args.tree else []
     write_whole(page, report_page(args.run, searches, [_judged(out, args.trust) for out in args.run]).encode())
     save_png(regret_figure(by_world([Curves.read(out) for out in args.run])), picture)
     if not args.json:
@@ -138,15 +143,18 @@ def _judged(out: Path, trust: bool) -> Diagnosis | str:
         return str(refused)
 
 
-def _search(out: Path, where: str, trust: bool) -> dict[str, Any]:
+def _search(args: argparse.Namespace, where: str) -> dict[str, Any]:
     """The search tree of one decision, grown again: the log has all that the planner heard before it."""
     numbers = where.split(":")
-    if len(numbers) != 3 or not all(n.strip().isdigit() for n in numbers):
+    if len(numbers) != 3 or not all(is_count(n.strip()) for n in numbers):
         raise BadInput(f"--tree {where!r}: expected RUN:EPISODE:STEP, runs and episodes from 0, steps from 1")
     run, episode, step = map(int, numbers)
-    with assemble.retold(out, run, episode, step, trust) as planner:
-        if not isinstance(planner, WorldModelPlanner):
-            raise BadInput(f"--tree {where!r}: the planner of {out} does not search: only `world-model` does")
+    out = args.run[0]
+    spec = readable_manifest(out)["config"]["planner"]
+    if spec.partition(":")[0] != "world-model":
+        raise BadInput(f"--tree {where!r}: planner {spec!r} of {out} does not search: only `world-model` does")
+    with assemble.retold(out, run, episode, step, args.trust, args.live) as planner:
+        assert isinstance(planner, WorldModelPlanner)
         return shown_search(planner, f"run {run}, episode {episode}, step {step}")
 
 
