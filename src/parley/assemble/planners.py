@@ -1,5 +1,6 @@
 """The planners by name."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from parley.assemble.worlds import GENERALIST, checkpoint_of, shipped, shipped_n
 from parley.core.errors import BadInput
 from parley.core.factored import FactoredTables
 from parley.core.roles import KeptPlanner, Planner, WorldModel
-from parley.core.spec import parse_spec
+from parley.core.spec import parse_spec, spell
 from parley.models.language_model import LanguageModel
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
@@ -200,6 +201,34 @@ PLANNERS = Registry(
         "hf": Kind(hf, cohort=16, first="path"),
     },
 )
+
+
+# Options of an endpoint planner that say how it asks, not what it is: a run may go on with others.
+CHANGEABLE = (
+    *("budget", "way", "api", "max_tokens", "reasks", "timeout_s", "attempts", "backoff_s", "breaker"),
+    *("concurrency", "base_url", "cache"),
+)
+
+
+def changed(spec: str, changes: Mapping[str, str]) -> str:
+    """The spec of an endpoint planner with other options of asking; raises `BadInput` on all others."""
+    named = PLANNERS.find(spec)
+    known = CHANGEABLE if named.name == "endpoint" else ()
+    for name in changes:
+        if name not in known:
+            raise BadInput(
+                f"{name}={changes[name]!r} cannot be changed on resuming planner {spec!r}: "
+                f"expected {', '.join(known) or 'nothing, as it asks no server'}"
+            )
+    return f"{named.name}:{spell({**named.arguments, **changes})}"
+
+
+def remote(spec: str) -> bool:
+    """Whether the planner of a spec asks a server, or fetches a model: what merely looks at a run does neither."""
+    named = PLANNERS.find(spec)
+    model, path = named.arguments.get("model", ""), named.arguments.get("path", "")
+    served = named.kind.remote or (named.name == "world-model" and "/" in model)
+    return served or (named.name == "hf" and path != GENERALIST and not Path(path).exists())
 
 
 def planner(spec: str, scene: Scene, trust: bool = False) -> Planner:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parley.assemble.planners import planner
+from parley.assemble.planners import planner, remote
 from parley.assemble.scene import Scene
 from parley.assemble.trust import require_trust
 from parley.assemble.worlds import world
@@ -21,15 +21,18 @@ from parley.runs.ownership import mine
 
 
 @contextmanager
-def retold(out: Path, run: int, episode: int, step: int, trust: bool = False) -> Iterator[Planner]:
+def retold(out: Path, run: int, episode: int, step: int, trust: bool = False, live: bool = False) -> Iterator[Planner]:
     """The planner of `run` before step `step` (from 1) of `episode` (from 0), alone in its cohort.
 
-    Nothing that the directory names is read or imported unless this user began the run, or `trust` says so.
+    Nothing that the directory names is read or imported unless this user began the run, or `trust` says so. A planner
+    that asks a server is made only where `live` says so.
     """
     manifest = readable_manifest(out)
     require_trust(out, manifest, trust)
     trust = trust or mine(manifest)
     config = manifest["config"]
+    if remote(config["planner"]) and not live:
+        raise BadInput(f"{out}: its planner {config['planner']!r} would ask a server: say --live where it may")
     with reading(out) as reader:
         told = [reader.trace(run, t) for t in range(episode + 1)]
         instructions = reader.episodes("instruction")

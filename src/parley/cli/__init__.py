@@ -6,6 +6,7 @@ A command's module is imported when the command is given: `parley --help` starts
 import argparse
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -84,11 +85,19 @@ def _fail(args: argparse.Namespace, message: str, code: int, details: dict[str, 
     return code
 
 
+def _whole(text: str) -> int:
+    """A whole number; digits that are no ASCII digits are none."""
+    if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
+        raise ValueError(text)
+    return int(text)
+
+
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the usage; takes no option by half its name."""
 
     def __init__(self, **about: Any) -> None:
         super().__init__(**about, allow_abbrev=False)
+        self.register("type", int, _whole)
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message} (see `{self.prog} --help`)")

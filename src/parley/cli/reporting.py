@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
+from parley.core.spec import is_count
 from parley.report.films import chosen
 from parley.report.plots import by_world, regret_figure, save_png
 from parley.report.summary import Curves
 from parley.report.tables import plain
 from parley.runs.directory import write_whole
 from parley.view.page import held, page_of, recorded
-from parley.view.tasks import carry_out
+from parley.view.tasks import SEARCHED_LIVE, carry_out
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
@@ -29,6 +30,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument(
         "--tree", metavar="RUN:EPISODE:STEP,...", help="show what planner world-model imagined there (first directory)"
     )
+    c.add_argument("--live", action="store_true", help="with --tree: a planner may ask its server again")
 
 
 def _report(args: argparse.Namespace) -> Any:
@@ -38,8 +40,10 @@ def _report(args: argparse.Namespace) -> Any:
     cells = [chosen(args.episodes, *_size(curve), option="--episodes") for curve in curves] if args.episodes else []
     trees = [_place(part) for part in args.tree.split(",")] if args.tree else []
     for place in trees:
-        _require_search(args.run[0], place)
-    return _write_page(args, recorded(args.run, cells, trees), page, picture, regret_figure(by_world(curves)))
+        _require_search(args.run[0], place, args.live)
+    return _write_page(
+        args, recorded(args.run, cells, trees, args.live), page, picture, regret_figure(by_world(curves))
+    )
 
 
 def _write_page(args: argparse.Namespace, answers: dict[str, Any], page: Path, picture: Path, figure: Figure) -> Any:
@@ -63,14 +67,14 @@ def _size(curve: Curves) -> tuple[int, int]:
 def _place(where: str) -> tuple[int, int, int]:
     """The decision that `--tree` names."""
     numbers = where.split(":")
-    if len(numbers) != 3 or not all(n.strip().isdigit() for n in numbers):
+    if len(numbers) != 3 or not all(is_count(n.strip()) for n in numbers):
         raise BadInput(f"--tree {where!r}: expected RUN:EPISODE:STEP, runs and episodes from 0, steps from 1")
     run, episode, step = map(int, numbers)
     return run, episode, step
 
 
-def _require_search(out: Path, place: tuple[int, int, int]) -> None:
+def _require_search(out: Path, place: tuple[int, int, int], live: bool) -> None:
     """Raise `BadInput` where there is no search tree of a decision."""
-    found = carry_out("searched", out, None, list(place))
+    found = carry_out(SEARCHED_LIVE if live else "searched", out, None, list(place))
     if "refused" in found:
         raise BadInput(f"--tree {':'.join(map(str, place))}: {found['refused']}")

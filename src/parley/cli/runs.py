@@ -14,6 +14,7 @@ from parley.report.summary import Curves, readable_manifest, reading
 from parley.report.tables import (
     calls_line,
     diagnoses_table,
+    invalid_line,
     names_table,
     plain,
     proposal_lines,
@@ -79,6 +80,8 @@ def _show(args: argparse.Namespace) -> Any:
             if "calls" in c.manifest.get("totals", {}):
                 said = calls_line(c.manifest["totals"]["calls"])
                 OUT.print(f"{plain(str(out))}: {said}", soft_wrap=True, highlight=False)
+            if wrong := invalid_line(c.manifest.get("totals", {}), str(out)):
+                OUT.print(f"{plain(str(out))}: {plain(wrong)}", soft_wrap=True, highlight=False)
     return [{"out": str(out), **c.summary().as_dict()} for out, c in zip(args.run, curves, strict=True)]
 
 

@@ -19,6 +19,15 @@ KINDS = {"bool": "true or false", "float": "a number", "int": "a whole number"}
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
+def is_count(text: str) -> bool:
+    """Whether a text is a number from 0 on, in ASCII digits: other digits are words.
+
+    >>> is_count("12"), is_count("²"), is_count("-1")
+    (True, False, False)
+    """
+    return text.isascii() and text.isdigit()
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" where something close is known, else the list of what is known."""
     known = sorted(known)
@@ -105,6 +114,8 @@ def _convert(text: str, parameter: inspect.Parameter, where: str) -> Any:
     if kind == "str" or text == word:
         return text
     try:
+        if not text.isascii() or "_" in text:
+            raise ValueError("digits that are no ASCII digits")
         return TRUTHS[text.lower()] if kind == "bool" else float(text) if kind == "float" else int(text)
     except (KeyError, ValueError):
         expected = KINDS[kind] + (f" or {word!r}" if word else "")

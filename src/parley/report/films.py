@@ -34,7 +34,7 @@ def chosen(text: str, runs: int, episodes: int, option: str = "render") -> list[
     """
     found = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+):(-?\d+)\s*", part)
+        match = re.fullmatch(r"\s*([0-9]+):(-?[0-9]+)\s*", part)
         run, episode = map(int, match.groups()) if match else (-1, 0)
         if not (0 <= run < runs and -episodes <= episode < episodes):
             raise BadInput(

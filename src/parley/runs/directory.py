@@ -25,12 +25,12 @@ FILES = ("manifest.json", "run.sqlite", "run.sqlite-wal", "run.sqlite-shm", "run
 ENTRIES: dict[str, Any] = {
     **dict.fromkeys(("status",), str),
     **dict.fromkeys(("config", "machine", "versions", "totals", "inputs", "code", "planner", "expert"), dict),
-    **dict.fromkeys(("latents", "given"), list),
+    **dict.fromkeys(("latents", "given", "changed"), list),
     "horizon": int,
     "menus": list | None,
     "signature": str,
 }
-OPTIONAL = ("totals", "inputs", "code", "planner", "expert", "given", "menus", "signature")
+OPTIONAL = ("totals", "inputs", "code", "planner", "expert", "given", "menus", "signature", "changed")
 LARGEST = 64 * 2**20  # bytes of a manifest
 STATUSES = ("started", "finished", "interrupted", "failed")
 PACKAGES = ("parley-rl", "numpy", "gymnasium", "safetensors")

@@ -9,6 +9,7 @@ from parley.core.errors import BadInput, MissingExtra
 from parley.runs.cells import check_column, numbers_of
 from parley.runs.directory import agreeing, storage
 from parley.runs.log import known_menu, read_menus
+from parley.runs.texts import Reader
 from parley.runs.untouched import connect
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def _batches(pa: Any, out: Path, table: str, schema: Any, source: str | None) ->
         try:
             menus = {key: _lists(menu) for key, menu in read_menus(db).items()}
             readers = _readers(table, menus)
+            if table == "calls":
+                readers["prompt"] = Reader(db).read
             cursor = db.execute(_query(table, schema.names))
             while rows := cursor.fetchmany(ROWS):
                 for name, values in zip(schema.names, zip(*rows, strict=True), strict=True):
@@ -87,8 +90,7 @@ def _query(table: str, names: Sequence[str]) -> str:
         own = ", ".join(f'"{name}"' for name in names)
         return f"SELECT {own} FROM {table} ORDER BY rowid"
     own = ", ".join(f"c.{name}" for name in names if name not in ("prompt", "answer"))
-    joined = "LEFT JOIN texts p ON p.hash = c.prompt LEFT JOIN texts a ON a.hash = c.answer"
-    return f"SELECT {own}, p.text, a.text FROM calls c {joined} ORDER BY c.rowid"
+    return f"SELECT {own}, c.prompt, a.text FROM calls c LEFT JOIN texts a ON a.hash = c.answer ORDER BY c.rowid"
 
 
 def _readers(table: str, menus: dict[str, list[list[str]]]) -> dict[str, Read]:

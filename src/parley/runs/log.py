@@ -19,6 +19,7 @@ from parley.core.tables import Sentences
 from parley.runs.cells import check_column, check_row, menu_of, numbers_of, short
 from parley.runs.directory import agreeing, storage
 from parley.runs.seals import digest, menu_key
+from parley.runs.texts import Reader
 from parley.runs.untouched import connect
 
 # The columns of a step as they are sealed.
@@ -297,11 +298,11 @@ class RunReader:
     def prompt(self, run: int, episode: int, step: int) -> str | None:
         """The prompt that was sent for a decision, a text or JSON of messages; None where no call was made for it."""
         query = (
-            "SELECT text FROM calls JOIN texts ON hash = prompt WHERE run = ? AND episode = ? AND step = ? "
-            "AND purpose LIKE 'propose%' ORDER BY calls.rowid LIMIT 1"
+            "SELECT prompt FROM calls WHERE run = ? AND episode = ? AND step = ? AND purpose LIKE 'propose%' "
+            "ORDER BY calls.rowid LIMIT 1"
         )
         row = self._db.execute(query, (run, episode, step)).fetchone()
-        return None if row is None else row[0]
+        return None if row is None else Reader(self._db).read(row[0])
 
     def close(self) -> None:
         self._db.close()

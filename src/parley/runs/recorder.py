@@ -37,14 +37,18 @@ class CohortRecorder:
         self._waiting: list[Statement] = []
         self._menus: dict[int, tuple[list[Menu], list[str]]] = {}
         self._committed = self._snapshot = time.monotonic()
+        self.decisions = self.invalid = 0  # and how many of them rest on no usable answer
 
     def wants_snapshot(self) -> bool:
         return not self._steps and time.monotonic() - self._snapshot > SNAPSHOT_S
 
     def step(self, record: StepRecord) -> None:
+        n = len(self._runs)
+        usable = _usable(record.proposals, n)
+        self.decisions += int(record.active.sum())
+        self.invalid += sum(active and not ok for active, ok in zip(record.active.tolist(), usable, strict=True))
         if not self._steps:
             return
-        n = len(self._runs)
         menus, new = self._menu_keys(record.menus)
         sources = [p.source for p in record.proposals]
         told = _per_actor([_json_rows(p.probs) for p in record.proposals])
@@ -53,7 +57,7 @@ class CohortRecorder:
         )
         laws = [None] * n if same.all() else _per_actor([_json_rows(law) for law in record.laws])
         source = json.dumps(sources) if len(sources) > 1 and any(sources) else sources[0] or None
-        said_by = [source if ok else INVALID for ok in _usable(record.proposals, n)]
+        said_by = [source if ok else INVALID for ok in usable]
         said = record.subgoals
         subgoals = said[:, 0].tolist() if said.shape[1] == 1 else [json.dumps(list(row)) for row in said]
         every = zip(

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from parley.core.errors import BadInput, ParleyError, RunDamaged
+from parley.core.said import INVALID
 from parley.runs import directory
 from parley.runs.lock import NAME as LOCK
 from parley.runs.lock import RunLock
 from parley.runs.log import EpisodesLog, StepsLog
+from parley.runs.ownership import mine, signature
 from parley.runs.recorder import CohortRecorder, Statement
 from parley.runs.seals import Mark, read_mark
 
@@ -27,8 +29,19 @@ CREATE TABLE IF NOT EXISTS cuts(run INTEGER, episode INTEGER, step INTEGER, left
 CREATE TABLE IF NOT EXISTS menus(menu TEXT PRIMARY KEY, subgoals TEXT);
 CREATE TABLE IF NOT EXISTS calls(run INTEGER, episode INTEGER, step INTEGER, model TEXT, purpose TEXT,
     prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER, latency_s REAL, attempts INTEGER,
-    outcome TEXT, prompt TEXT, answer TEXT, key TEXT, cost REAL);
+    outcome TEXT, prompt TEXT, answer TEXT, key TEXT, cost REAL, counted INTEGER);
 CREATE TABLE IF NOT EXISTS texts(hash TEXT PRIMARY KEY, text TEXT);
+CREATE TABLE IF NOT EXISTS pieces(hash TEXT PRIMARY KEY, base TEXT, kept INTEGER, text TEXT);
+CREATE VIEW IF NOT EXISTS prompts AS
+    WITH RECURSIVE chain(hash, base, kept, text) AS (
+        SELECT hash, base, kept, text FROM pieces
+        UNION ALL
+        SELECT chain.hash, pieces.base, min(chain.kept, pieces.kept),
+            substr(pieces.text, 1, max(0, chain.kept - pieces.kept)) || chain.text
+        FROM chain JOIN pieces ON pieces.hash = chain.base)
+    SELECT hash, text FROM texts
+    UNION ALL SELECT chain.hash, substr(texts.text, 1, chain.kept) || chain.text
+        FROM chain JOIN texts ON texts.hash = chain.base;
 CREATE TABLE IF NOT EXISTS snapshots(cohort INTEGER PRIMARY KEY, episode INTEGER, state BLOB);
 CREATE TABLE IF NOT EXISTS seals(first_run INTEGER, episode INTEGER, step INTEGER, rows INTEGER, digest TEXT);
 CREATE TABLE IF NOT EXISTS commits(id INTEGER PRIMARY KEY, n INTEGER);
@@ -52,6 +65,8 @@ class RunStore:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(SCHEMA)
+            if "counted" not in {row[1] for row in self._db.execute("PRAGMA table_info(calls)")}:
+                self._db.execute("ALTER TABLE calls ADD COLUMN counted INTEGER")  # a run that a version before began
             self._mark = Mark(out)
             self._mark.set(commits)
         self._waiting: deque[list[Statement]] = deque()
@@ -64,6 +79,18 @@ class RunStore:
         self._recorders: list[CohortRecorder] = []
         self._made = False  # whether the directory was made for this run
         self.empty_is_nothing = False  # whether a log in which nothing was recorded is taken back at the end
+        self._before = self._decided()
+
+    def _decided(self) -> tuple[int, int]:
+        """Decisions before this part of the run, and how many of them rest on no usable answer."""
+        if not self._record_steps:
+            told = [self.manifest.get("totals", {}).get(name) for name in ("decisions", "invalid")]
+            decisions, invalid = (value if isinstance(value, int) else 0 for value in told)
+            return decisions, invalid
+        count = "SELECT count(*), count(*) FILTER (WHERE proposal_source = ?) FROM steps"
+        with directory.storage(self.out):
+            decisions, invalid = self._db.execute(count, (INVALID,)).fetchone()
+        return decisions, invalid
 
     @classmethod
     def create(cls, out: Path, **entries: Any) -> "RunStore":
@@ -101,6 +128,14 @@ class RunStore:
             except BaseException:
                 lock.release()
                 raise
+
+    def change(self, config: dict[str, Any], what: dict[str, str]) -> None:
+        """Go on with another configuration, and say so in the manifest; whose run it was, theirs it is."""
+        own = mine(self.manifest)
+        self.manifest = {**self.manifest, "config": config, "changed": [*self.manifest.get("changed", []), what]}
+        if own:
+            self.manifest["signature"] = signature(self.manifest)
+        directory.write_manifest(self.out, self.manifest)
 
     def recorder(self, number: int, first_run: int, num_runs: int) -> CohortRecorder:
         """The recorder of cohort `number`."""
@@ -242,6 +277,11 @@ class RunStore:
 
     def _ended(self, status: str, error: str, totals: dict[str, Any]) -> dict[str, Any]:
         """Say in the manifest how the run ended, and let others write."""
+        decisions, invalid = self._before
+        decisions += sum(recorder.decisions for recorder in self._recorders)
+        invalid += sum(recorder.invalid for recorder in self._recorders)
+        if invalid:
+            totals |= {"decisions": decisions, "invalid": invalid}
         wall_s = self.manifest.get("totals", {}).get("wall_s", 0.0) + totals.pop("wall_s", 0.0)
         self.manifest.pop("process", None)
         self.manifest = {**self.manifest, "status": status, "totals": {"wall_s": wall_s, **totals}}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from parley.core.errors import BadInput, ParleyError
+from parley.core.spec import is_count
 from parley.view import findings
 from parley.view.curves import Drawn, compared
 from parley.view.episode import episode_of, films_of
@@ -139,6 +140,6 @@ def _number(asked: Asked, name: str, default: int | None = None) -> int:
     text = asked.get(name, "") if default is not None else asked[name]
     if not text and default is not None:
         return default
-    if not text.lstrip("-").isdigit() or len(text) > 12:
+    if not is_count(text.removeprefix("-")) or len(text) > 12:
         raise BadInput(f"{name}={text!r}: expected a whole number")
     return int(text)

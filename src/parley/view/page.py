@@ -23,7 +23,7 @@ from parley.view.found import LONGEST_NAME, Found
 from parley.view.grid import Grid
 from parley.view.heat import EVENTS, FILTERS, SORTS
 from parley.view.states import manifest_of
-from parley.view.tasks import carry_out
+from parley.view.tasks import SEARCHED_LIVE, carry_out
 from parley.view.texts import encoded
 
 COLUMNS = 600  # of a heat map, as the front end asks for it
@@ -45,12 +45,21 @@ def report_page(outs: Sequence[Path], chosen: Sequence[Cells | None] = (), trees
     return page_of(recorded(outs, chosen, trees))
 
 
-def recorded(outs: Sequence[Path], chosen: Sequence[Cells | None] = (), trees: Places = ()) -> Recorded:
-    """Answers by their questions, as the front end spells these (`keyOf` in viewer/src/api.ts)."""
+def recorded(
+    outs: Sequence[Path], chosen: Sequence[Cells | None] = (), trees: Places = (), live: bool = False
+) -> Recorded:
+    """Answers by their questions, as the front end spells these (`keyOf` in viewer/src/api.ts).
+
+    `live` lets a planner ask its server again for the search trees.
+    """
+
+    def answered(task: str, out: Path, *numbers: int) -> dict[str, Any]:
+        return carry_out(SEARCHED_LIVE if live and task == "searched" else task, out, None, list(numbers))
+
     names = {inert(str(out), LONGEST_NAME): out for out in outs}
     found = Found(Path(os.path.commonpath([out.resolve() for out in outs])))
     found.runs = {name: out.resolve() for name, out in names.items()}
-    answers = Answers(found, None, lambda task, out, *numbers: carry_out(task, out, None, list(numbers)))
+    answers = Answers(found, None, answered)
     for name in names:
         answers.runs.row(name)  # however long that takes
     listed = answers.answer("runs", {})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parley.prompting.answers import FINAL
+from parley.runs.texts import Reader
 from parley.view.episode import cohort_of
 from parley.view.log import Log, opened
 from parley.view.texts import LONGEST_PROSE, Prose
@@ -51,9 +52,8 @@ def _before(log: Log, rows: list[Any], run: int, episode: int, step: int, cohort
 def _texts(log: Log, keys: set[Any]) -> dict[Any, str]:
     if not keys or not log.has("texts"):
         return {}
-    marks = ", ".join("?" * len(keys))
-    query = f"{log.select('texts', ('hash', 'text'))} WHERE hash IN ({marks})"
-    return {key: str(text) for key, text in log.db.execute(query, tuple(keys))}
+    reader = Reader(log.db)
+    return {key: text for key in keys if isinstance(key, str) and (text := reader.read(key)) is not None}
 
 
 def messages_of(prompt: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -147,22 +148,23 @@ def _one(sentence: str) -> np.ndarray:
     return np.array([sentence], dtype=object)
 
 
-def searched(out: Path, root: Path | None, run: int, episode: int, step: int) -> dict[str, Any]:
-    """The search tree of one decision, grown again; never by a model behind a server."""
+def searched(out: Path, root: Path | None, run: int, episode: int, step: int, live: bool = False) -> dict[str, Any]:
+    """The search tree of one decision, grown again; by a model behind a server only where `live` says so."""
     from parley.planners.world_model import WorldModelPlanner
     from parley.report.searches import shown_search
 
     manifest = readable_manifest(out)
     spec = manifest["config"]["planner"]
     kind, arguments = parse_spec(spec, "planner")
-    if kind != "world-model" or arguments.get("model", "transformer") not in ("exact", "transformer"):
+    if kind != "world-model":
+        raise BadInput(f"the planner of {out.name} does not search: only `world-model` does")
+    if arguments.get("model", "transformer") not in ("exact", "transformer") and not live:
         raise BadInput(
-            f"the planner of {out.name} does not search, or asks a server: only `world-model` with model=exact or "
-            "model=transformer searches again"
+            f"the planner of {out.name} would ask a server: say --live where it may (`parley report --tree ... --live`)"
         )
     world_of(manifest, root)
     confine(spec, "planner", root)
-    with assemble.retold(out, run, episode, step) as planner:
+    with assemble.retold(out, run, episode, step, live=live) as planner:
         if not isinstance(planner, WorldModelPlanner):
             raise BadInput(f"the planner of {out.name} does not search: only `world-model` does")
         return shown_search(planner, f"run {run}, episode {episode}, step {step}")
@@ -231,9 +233,11 @@ def filmed(out: Path, root: Path | None, run: int, episode: int) -> dict[str, An
 
 
 BELIEFS = Beliefs()
+SEARCHED_LIVE = "searched live"  # of the command `report --live` alone: the viewer never asks a server
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "believed": BELIEFS.of,
     "searched": searched,
+    SEARCHED_LIVE: partial(searched, live=True),
     "diagnosed": diagnosed,
     "prompted": prompted,
     "filmed": filmed,
