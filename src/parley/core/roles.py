@@ -146,6 +146,12 @@ class World(Protocol):
         """The vectorised text environment of the runs of `draws`, run i in the world of latent `latents[i]`."""
 
 
+def repeats(world: World) -> bool | None:
+    """Whether a world gives the same again for the same seed and subgoals; None: nobody has said so."""
+    found: bool | None = getattr(world, "deterministic", True)
+    return found
+
+
 def forbidden_in(world: World) -> tuple[tuple[str, str], ...]:
     """Pairs of sentences that may not be told to two Actors in one step, by a world's tables or by its own word."""
     found = world.tables.forbidden if world.tables else getattr(world, "forbidden", ())

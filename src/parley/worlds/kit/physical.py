@@ -79,17 +79,6 @@ class PhysicalWorld:
         if self.expert_episodes < 2:
             raise BadInput(f"world {self.name!r}: expert_episodes={self.expert_episodes}: expected at least 2")
 
-    @classmethod
-    def of(
-        cls,
-        tables: Tables,
-        text_env: Callable[[int], TextEnv],
-        abstraction: Abstraction | None = None,
-        **more: Any,
-    ) -> "PhysicalWorld":
-        """A world whose words are those of its tables; `more` are further fields."""
-        return cls(tables.name, Script.of(tables), tables.latents, tables.prior, text_env, tables, abstraction, **more)
-
     @property
     def instructions(self) -> tuple[str, ...]:
         return self.script.instructions

@@ -105,6 +105,11 @@ class TextEnv(gym.Env[str, str]):
         self._left = 0 if over else self._left
         return said, reward, ended, over and not ended, self._info()
 
+    def acted_by(self, actor: Actor) -> "TextEnv":
+        """The same with another Actor."""
+        self.actor = actor
+        return self
+
     def heard_through(self, voice: Reporter) -> "TextEnv":
         """The same, whose planner hears another Reporter; what is done is paid as before."""
         self.voice = voice

@@ -198,7 +198,7 @@ def _speaking(describe: Any, agents: tuple[str, ...]) -> Callable[[], Reporter]:
         return describe if isinstance(describe, type) else lambda: describe
     if not callable(describe):
         raise BadInput(f"describe={describe!r:.80}: expected a function of the raw state to words, or a Reporter")
-    if not inspect.signature(describe).parameters:
+    if isinstance(describe, type) or not inspect.signature(describe).parameters:
         return describe
     return lambda: Described(describe)
 
