@@ -175,7 +175,8 @@ def hf(
     known = Words.of(scene.world)
     words = rules_and_menu(known.rules, known.menus, known.horizon) if header else ""
     model = _language_model(named, dtype)
-    return LanguageModelPlanner(model, decode, scoring, words, None if whole else lambda: remembers(None))
+    makes = None if whole else lambda: remembers(None)
+    return LanguageModelPlanner(model, decode, scoring, words, makes, choices=not known.fixed)
 
 
 @lru_cache(maxsize=1)

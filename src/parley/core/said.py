@@ -72,8 +72,8 @@ class Menu:
 
     def row(self, run: int) -> tuple[str, ...]:
         """The entries of one run that are legal."""
-        i = run if len(self.sentences) > 1 else 0
-        return tuple(self.sentences[i, self.legal[i]].tolist())
+        said, legal = (rows[run if len(rows) > 1 else 0] for rows in (self.sentences, self.legal))
+        return tuple(said[legal].tolist())
 
     def given(self, parts: Sentences, forbidden: tuple[tuple[str, str], ...]) -> "Menu":
         """The same menu without what is forbidden beside the parts (B, k) that Actors before have been told."""

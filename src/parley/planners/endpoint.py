@@ -67,6 +67,8 @@ class EndpointPlanner:
         sentences, legal = np.broadcast_to(menu.sentences, shape), np.broadcast_to(menu.legal, shape)
         probs, valid = legal / legal.sum(axis=1, keepdims=True), np.ones(len(self.runs), dtype=bool)
         for i in range(len(self.runs)):
+            if menu.asked is not None and not menu.asked[i]:
+                continue
             found = self._ask(i, tuple(sentences[i, legal[i]]), tuple(parts[i]))
             if found is None:
                 valid[i] = False

@@ -20,13 +20,15 @@ class Words:
     menus: tuple[tuple[str, ...], ...]
     horizon: int
     rules: str = ""
+    fixed: bool = True  # False: the menu changes from step to step
 
     @classmethod
     def of(cls, world: World) -> "Words":
         """What is fixed of a world's words; a world whose menus change from step to step has none."""
         tables, script = world.tables, getattr(world, "script", None)  # physical worlds have a script
         menus = tables.menus if tables else script.menus if script else ()
-        return cls(tuple(map(tuple, menus)), world.horizon, tables.rules if tables else "")
+        known = tuple(map(tuple, menus))
+        return cls(known, world.horizon, tables.rules if tables else "", bool(tables or known))
 
 
 @dataclass(frozen=True)
@@ -152,10 +154,11 @@ class Prompter:
         opening = self._render("opening", instruction=told.instruction, observation=told.observations[0])
         turns = [Turn("user", opening)]
         menu = self.how.words.menus[0] if self.how.words.menus else ()
-        for step, (parts, observation) in enumerate(zip(told.subgoals, told.observations[1:], strict=True), 1):
+        after = zip(told.subgoals, told.observations[1:], told.rewards, strict=True)
+        for step, (parts, observation, reward) in enumerate(after, 1):
             thought = self.thought(number, step) if self.thought and number >= 0 else ""
             turns.append(Turn("assistant", self._said(parts, menu, thought)))
-            turns.append(Turn("user", self._render("observation", observation=observation)))
+            turns.append(Turn("user", self._render("observation", observation=observation, reward=reward)))
         return turns
 
     def _said(self, parts: Sequence[str], menu: Sequence[str], thought: str = "") -> str:

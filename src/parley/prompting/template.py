@@ -1,7 +1,8 @@
 """Prompt templates: Jinja files of blocks, in a sandbox, in which what was said is data and never template.
 
 A template has the blocks `system`, `memory`, `opening`, `subgoal`, `observation`, `ask`, `again` and `note`; a file of
-one's own may begin with `{% extends "chat" %}` and say only what differs. `| line` keeps a sentence on its line.
+one's own may begin with `{% extends "chat" %}` and say only what differs. `| line` keeps a sentence on its line,
+`| block` indents the lines of a text that has several, as a map.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from parley.core.errors import BadInput
-from parley.core.text import one_line
+from parley.core.text import block, one_line
 
 BLOCKS = ("system", "memory", "opening", "subgoal", "observation", "ask", "again", "note")
 SHIPPED = ("chat", "foresee", "stated", "transcript")
@@ -73,6 +74,7 @@ class PromptTemplate:
             loader=_Loader(), undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, autoescape=False
         )
         environment.filters["line"] = one_line
+        environment.filters["block"] = block
         try:
             source, layers = self.source or _shipped(self.name) or Path(self.name).read_text(encoding="utf-8"), []
             while source:

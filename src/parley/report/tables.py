@@ -8,7 +8,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from parley.core.text import inert
+from parley.core.text import inert, inert_lines
 from parley.report.folding import Folding
 from parley.report.signatures import Diagnosis
 from parley.report.summary import Summary
@@ -17,6 +17,11 @@ from parley.report.summary import Summary
 def plain(text: str) -> str:
     """Text that can neither act on the terminal nor be read as markup."""
     return escape(inert(text))
+
+
+def whole(text: str) -> str:
+    """The same of all lines of a text, however long; further lines are indented."""
+    return escape(inert_lines(text).replace("\n", "\n    "))
 
 
 def summary_table(summaries: Sequence[Summary], title: str) -> Table:

@@ -85,14 +85,15 @@ def _decisions(told: list[LoggedEpisode], num: int, how: str) -> tuple[list[_See
         explored = np.any([step.explored for step in episode.steps], axis=0)
         returns = np.sum([np.where(step.active, step.rewards, 0.0) for step in episode.steps], axis=0)
         opening = episode.steps[0]
-        menu = np.broadcast_to(opening.menus[0].sentences, (num, opening.menus[0].sentences.shape[1]))
         probs = opening.proposals[0].probs
         law = decode(probs, how)
         for run in range(num):
             place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
             seen[run].setdefault((*place, str(opening.subgoals[run, 0])), []).append(float(returns[run]))
             if t >= first and not explored[run]:
-                late[run].append(_Decision(t, place, tuple(map(str, menu[run])), probs[run], law[run]))
+                menu = opening.menus[0].row(run)  # without what pads it
+                size = len(menu)
+                late[run].append(_Decision(t, place, menu, probs[run, :size], law[run, :size]))
     return seen, late
 
 
@@ -151,11 +152,13 @@ def _unfounded(told: list[LoggedEpisode], num: int) -> _Moved:
             runs.add(run)
     by_episode, fewest = np.zeros((num, len(told))), np.full(num, num)
     for run in range(num):
-        last: dict[tuple[str, str], np.ndarray] = {}  # proposals since which nothing was told, by place
-        moved: dict[tuple[str, str], np.ndarray] = {}
+        last: dict[tuple[str, ...], np.ndarray] = {}  # proposals since which nothing was told, by place and menu
+        moved: dict[tuple[str, ...], np.ndarray] = {}
         for t, episode in enumerate(told):
-            place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
-            probs = episode.steps[0].proposals[0].probs[run]
+            first = episode.steps[0]
+            menu = first.menus[0].row(run)
+            place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]), *menu)
+            probs = first.proposals[0].probs[run, : len(menu)]
             moved[place] = moved.get(place, np.zeros_like(probs)) + probs - last.get(place, probs)
             last[place] = probs
             by_episode[run, t] = max(0.5 * float(np.abs(m).sum()) for m in moved.values())

@@ -63,10 +63,10 @@ def _turn(menu: Menu, run: int, turn: int) -> str:
     """The entry whose turn it is, the next one that is legal where it is not; of any words, always the same."""
     if menu.free:
         return "look"
-    row = run if len(menu.sentences) > 1 else 0
-    size = int(np.flatnonzero(menu.legal[row])[-1]) + 1  # without the padding, which other runs are the reason of
-    entry = next(m for m in (np.arange(size) + turn) % size if menu.legal[row, m])
-    return str(menu.sentences[row, entry])
+    said, legal = (rows[run if len(rows) > 1 else 0] for rows in (menu.sentences, menu.legal))
+    # Padding, which other runs are the reason of, does not count.
+    size = len(said) if len(menu.sentences) == 1 else int(np.flatnonzero(legal)[-1]) + 1
+    return str(said[next(m for m in (np.arange(size) + turn) % size if legal[m])])
 
 
 def _names(world: World) -> list[str]:
