@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import gymnasium
@@ -42,9 +44,9 @@ def gym(
     told = WORDS.get(id.rpartition("-v")[0].rpartition("/")[2], Told())
     given = _settings(settings)
     if ":" in id:
-        raise BadInput(
-            f"id={id!r}: a module before the id would be imported, which a name must not do: import it yourself"
-        )
+        raise BadInput(f"id={id!r}: the module before the id would be imported: wrap it in Python, parley.wrap(...)")
+    if id.startswith(("MiniGrid-", "BabyAI-")) and find_spec("minigrid"):
+        import_module("minigrid")  # registers them
     try:
         spec = gymnasium.spec(id)
         if not told.skills or told.describe is None:

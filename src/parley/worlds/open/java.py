@@ -20,10 +20,14 @@ def found(java: str, what: str) -> str:
     )
 
 
+# Sets are told in the order of their members' hashes, which are drawn at random unless they are all the same.
+REPEATS = ["-XX:+UnlockExperimentalVMOptions", "-XX:hashCode=2"]
+
+
 @lru_cache(maxsize=8)
 def machine(java: str, jar: str, folder: str, process: int) -> Any:
     """The gateway to a Java machine with the classes of `jar`; it ends with this process, `process` is its id."""
     from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
-    port = launch_gateway(classpath=jar, die_on_exit=True, cwd=folder, java_path=java)
+    port = launch_gateway(classpath=jar, die_on_exit=True, cwd=folder, java_path=java, javaopts=REPEATS)
     return JavaGateway(gateway_parameters=GatewayParameters(auto_field=True, port=port))

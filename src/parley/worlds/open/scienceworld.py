@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from functools import cache
 from typing import Any
 
@@ -61,29 +62,50 @@ def _server(java: str) -> Any:
     return machine(java, jar, folder, os.getpid()).jvm.scienceworld.runtime.pythonapi.PythonInterface()
 
 
+DICE = threading.Lock()  # the simulators of a process draw from one generator
+
+
+def _dice(java: str) -> Any:
+    """The generator from which all simulators of this process's Java machine draw."""
+    folder, jar = _names()
+    of = machine(java, jar, folder, os.getpid()).jvm.java.lang.Class.forName("scala.util.Random$")
+    return of.getField("MODULE$").get(None)
+
+
 class Simulation(gym.Env[str, str]):
     """A task in one of its variations. A reward is the points gained, 100 in all; a wrong focus loses them all."""
 
     def __init__(self, java: str, task: str, variation: int, simplified: str) -> None:
         self.action_space, self.observation_space = AnyText(), AnyText()
-        self._server = _server(java)
-        self._server.load(task, variation, simplified, False)
+        self._server, self._dice = _server(java), _dice(java)
+        with DICE:
+            self._dice.setSeed(0)
+            self._server.load(task, variation, simplified, False)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-        """Begin the task anew; nothing is drawn."""
+        """Begin the task anew; where animals go and which of two things is meant is drawn from `seed`."""
         super().reset(seed=seed)
-        self._server.reset()
-        said, self._points = str(self._server.step("look around")), 0
+        self._points = 0
+        with DICE:
+            self._throw()
+            self._server.reset()
+            said = str(self._server.step("look around"))
         task = " ".join(str(self._server.freeActionTaskDesc()).removeprefix("Task Description:").split())
         return said, {**self._info(), "goal": task}
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Do something; over when the task is done, or lost."""
-        said = str(self._server.step(action))
+        with DICE:
+            self._throw()
+            said = str(self._server.step(action))
         points = round(100 * self._server.getScore())
         paid, self._points = points - self._points, points
         over = bool(self._server.getCompleted()) or points < 0
         return said, float(paid), over, False, {} if over else self._info()
+
+    def _throw(self) -> None:
+        """Let what the simulator draws next be a function of the episode's seed and the steps so far."""
+        self._dice.setSeed(int(self.np_random.integers(2**31)))
 
     def _info(self) -> dict[str, Any]:
         valid = json.loads(self._server.getValidActionObjectCombinationsJSON())["validActions"]

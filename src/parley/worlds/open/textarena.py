@@ -30,9 +30,8 @@ def textarena(
 
     The game's seed is hidden and the same in all episodes of a run; seeded_by=episode draws one for each.
     """
-    library = _library()
-    if game not in library.registration.ENV_REGISTRY:
-        known = list(library.registration.ENV_REGISTRY)
+    known = list(_library().envs.registration.ENV_REGISTRY)
+    if game not in known:
         raise BadInput(f"game={game!r}: there is no such game{suggestion(game, known)}")
     if actions not in ("menu", FREE):
         raise BadInput(f"actions={actions!r}: expected 'menu' or 'free'")
