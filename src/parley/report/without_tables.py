@@ -24,15 +24,15 @@ from parley.runs.log import LoggedEpisode
 _Seen = dict[tuple[str, str, str], list[float]]  # returns by instruction, first observation and first subgoal
 
 
-def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool) -> Diagnosis:
-    """What a run's own returns show, by instruction, first observation and first subgoal.
+def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool, unit: float = 1.0) -> Diagnosis:
+    """What a run's own returns, in units of the highest one, show by instruction, first observation and first subgoal.
 
     A run *ignores* where late, unexplored episodes give up more than `PAYS` each against another first subgoal, as its
     own log has it. It is *in doubt* where late proposals keep `DOUBT` for a first subgoal tried once at most: the
     planner itself thinks that it may be better, and nobody finds out. A belief that feeds on itself leaves no doubt:
     `_unfounded` sees it where each run has a secret of its own (`secrets`).
     """
-    seen, late = _decisions(told, num, how)
+    seen, late = _decisions(told, num, how, unit)
     judged = [_own(*one) for one in zip(seen, late, strict=True)]
     ignored, doubt, kept = np.array([rows.mean(axis=0) if len(rows) else np.zeros(3) for rows in judged]).T
     ignores, doubts = ignored > PAYS, doubt > 0.5
@@ -76,14 +76,14 @@ class _Decision:
     law: Float[np.ndarray, " M"]
 
 
-def _decisions(told: list[LoggedEpisode], num: int, how: str) -> tuple[list[_Seen], list[list[_Decision]]]:
+def _decisions(told: list[LoggedEpisode], num: int, how: str, unit: float) -> tuple[list[_Seen], list[list[_Decision]]]:
     """Of every run: the returns that it saw, and its late, unexplored first decisions."""
     first = int(len(told) * (1 - LATE))
     seen: list[_Seen] = [{} for _ in range(num)]
     late: list[list[_Decision]] = [[] for _ in range(num)]
     for t, episode in enumerate(told):
         explored = np.any([step.explored for step in episode.steps], axis=0)
-        returns = np.sum([np.where(step.active, step.rewards, 0.0) for step in episode.steps], axis=0)
+        returns = np.sum([np.where(step.active, step.rewards, 0.0) for step in episode.steps], axis=0) / unit
         opening = episode.steps[0]
         probs = opening.proposals[0].probs
         law = decode(probs, how)
