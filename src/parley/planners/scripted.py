@@ -58,10 +58,10 @@ class ScriptedPlanner(RandomPlanner):
         if menu.asked is not None:  # where nobody is asked, anything will do
             match = np.where(menu.asked[:, None], match, menu.legal)
         if not match.any(axis=1).all():
-            if (menu.sentences == sentence).any():
-                said = " / ".join(parts[0])
-                raise BadInput(f"script says {sentence!r}, which is forbidden beside {said!r}: tell that Actor another")
             run = int(np.argmin(match.any(axis=1)))
+            if (menu.sentences[run if len(menu.sentences) > 1 else 0] == sentence).any():
+                said = " / ".join(parts[run])
+                raise BadInput(f"script says {sentence!r}, which is forbidden beside {said!r}: tell that Actor another")
             raise BadInput(f"script says {sentence!r}, which is not in the menu: {', '.join(menu.row(run))}")
         probs = match / match.sum(axis=1, keepdims=True)
         return Proposal(probs, source="scripted", menu=menu)

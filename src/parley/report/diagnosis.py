@@ -43,10 +43,8 @@ def diagnose(
         return unusable
     how = "greedy" if "decode=greedy" in manifest["config"]["planner"] else "sample"
     if beliefs is None or not tables_too:
-        own = beliefs is None and "expert" not in manifest
-        return without_tables(
-            told, num, how, manifest["config"]["latent"] in (None, "each"), _unit(out) if own else 1.0
-        )
+        unit = _unit(out) if beliefs is None and "expert" not in manifest else 1.0
+        return without_tables(told, num, how, manifest["config"]["latent"] in (None, "each"), unit)
     if again is not None:
         found = predictions(told, num, beliefs, again)
         if found.signature != HEALTHY:

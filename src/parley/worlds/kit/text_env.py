@@ -101,7 +101,7 @@ class TextEnv(gym.Env[str, str]):
             self._offer(info)
         said = self._heard(said)
         if self.script.own.says_reward and (reward or over):
-            said = f"{said}{chr(10) if chr(10) in said else ' '}Reward: {reward:g}."
+            said = with_reward(said, reward)
         self._left = 0 if over else self._left
         return said, reward, ended, over and not ended, self._info()
 
@@ -200,6 +200,17 @@ class TextEnv(gym.Env[str, str]):
 
     def _info(self) -> dict[str, Any]:
         return {"menu": self.menu, "instruction": self.instruction}
+
+
+def with_reward(said: str, reward: float) -> str:
+    """A report and what is paid: in a line of its own where the report has several.
+
+    >>> with_reward("You win!", 1), with_reward("state 9", -0.5)
+    ('You win! Reward: 1.', 'state 9. Reward: -0.5.')
+    """
+    if "\n" in said:
+        return f"{said}\nReward: {reward:g}."
+    return f"{said}{'' if said.endswith(('.', '!', '?')) else '.'} Reward: {reward:g}."
 
 
 def finite(value: Any) -> bool:
