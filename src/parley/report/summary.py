@@ -127,6 +127,10 @@ class Scores:
             median if scored and np.isfinite(median) else None, stated,
         )  # fmt: skip
 
+    def __str__(self) -> str:
+        shares = f"success {self.success_text} of the episodes, half of the runs by episode {self.speed_text}"
+        return f"{self.text} on average; {self.gain_text} from the first quarter to the last; {shares}"
+
     @property
     def text(self) -> str:
         """The mean with its interval."""

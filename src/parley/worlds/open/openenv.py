@@ -26,6 +26,7 @@ def openenv(
     text: str = "",
     menu: str = "",
     task: str = "",
+    max_score: float = 0.0,
     variations: int = 0,
     first: int = 0,
     horizon: int = 50,
@@ -47,6 +48,7 @@ def openenv(
         describe=partial(_words, text),
         menu=None if menu else FREE,
         instruction=task or None,
+        max_score=max_score or None,
         horizon=horizon,
         name=f"openenv:{url}",
     )

@@ -107,7 +107,7 @@ def answer(text: str) -> str:
     >>> answer("\\n-= Hall =-\\nYou arrive.\\n\\nThere is\\na door.\\n>    -= Hall =-0/2")
     '-= Hall =-\\nYou arrive.\\nThere is a door.'
     """
-    said = text.partition("\n>")[0].removeprefix(">").strip()
+    said = text.partition("\n>")[0].partition("Would you like to RESTART")[0].removeprefix(">").strip()
     paragraphs = re.split(r"\n\s*\n|\n(?=-=)|(?<==-)\n", said)
     return "\n".join(line for line in (" ".join(one.split()) for one in paragraphs) if line)
 
