@@ -36,6 +36,7 @@ def endpoint(
     base_url: str = "",
     decode: str = "sample",
     way: str = "auto",
+    actions: str = "menu",
     api: str = "auto",
     answers: int = 1,
     temperature: float = 1.0,
@@ -62,7 +63,11 @@ def endpoint(
 ) -> EndpointPlanner:
     """Any model behind an OpenAI-compatible server: endpoint:model=provider/model."""
     remembers = remembering(scene, memory, size=size, words=words, embeddings=embeddings)
-    asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise, api)
+    if actions not in ("menu", "free") or (actions == "free" and way not in ("auto", "free")):
+        raise BadInput(f"actions={actions!r}, way={way!r}: expected actions=menu, or actions=free without a way")
+    asking = Asking(
+        "free" if actions == "free" else way, answers, temperature, max_tokens, reasks, think, normalise, api
+    )
     if "endpoint" not in scene.shared:
         calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
         ledger = SharedAnswers(scene.ledger, Path(cache)) if cache else scene.ledger

@@ -18,10 +18,14 @@ from parley.core.told import Memory, Writer, packed, unpacked
 from parley.models.endpoint import Endpoint
 from parley.models.failures import Unusable
 from parley.planners.ways.asking import Question, Way
+from parley.planners.ways.free import NOTHING, Free
+from parley.planners.ways.logprobs import MOST_LETTERS
+from parley.planners.ways.staged import staged
 from parley.prompting.answers import parse
 from parley.prompting.prompter import Prompter, Prompting
 from parley.prompting.template import Turn
 
+MENU_SHARE = 1 / 3  # of the budget, that a menu may take which changes from step to step
 MAX_MENU = 20_000  # subgoals; more do not fit any prompt
 
 
@@ -60,6 +64,8 @@ class EndpointPlanner:
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         if not menu.legal.any(axis=1).all():
+            if menu.free:
+                return self._in_own_words(menu)
             raise BadInput("menu: at least one subgoal must be legal in every run")
         shape = (len(self.runs), menu.sentences.shape[1])
         if shape[1] > MAX_MENU:
@@ -80,9 +86,40 @@ class EndpointPlanner:
     def _ask(self, run: int, menu: tuple[str, ...], parts: tuple[str, ...]) -> Float[np.ndarray, " M"] | None:
         if len(menu) == 1:
             return np.ones(1)  # there is nothing to ask
-        prompter, place = self.runs[run], self.place(run)
+        if self.way.name == "free":
+            return self.way.probs(self._question(run, parts, menu, shown=()))
+        long = not parts and self._long(menu)
+        most = MOST_LETTERS if long or (self.way.name == "letters" and not parts) else len(menu)
+        return staged(lambda some: self.way.probs(self._question(run, parts, some, some)), menu, most)
+
+    def _question(self, run: int, parts: tuple[str, ...], menu: tuple[str, ...], shown: tuple[str, ...]) -> Question:
+        prompter = self.runs[run]
         seeds = [self.seed(run, len(parts), draw) for draw in range(self.way.num_answers)]
-        return self.way.probs(Question(prompter, prompter.turns(parts, menu), menu, place, seeds))
+        return Question(prompter, prompter.turns(parts, shown), menu, self.place(run), seeds)
+
+    def _long(self, menu: tuple[str, ...]) -> bool:
+        """Whether a menu that changes takes more than its part of the budget, and must be chosen from in stages."""
+        how = self.prompting
+        return not how.words.fixed and bool(how.budget) and how.count("\n".join(menu)) > how.budget * MENU_SHARE
+
+    def _in_own_words(self, menu: Menu) -> Proposal:
+        """What the model says to do, where the environment makes sense of any words: a proposal over what it said."""
+        if not isinstance(self.way, Free):
+            raise BadInput("this world takes any words and offers no menu: ask with actions=free")
+        menus, probs, valid = [], [], np.ones(len(self.runs), dtype=bool)
+        for i in range(len(self.runs)):
+            asked = menu.asked is None or bool(menu.asked[i])
+            told = self.way.words(self._question(i, (), (), ())) if asked else None
+            valid[i] = told is not None or not asked
+            said, shares = told or ((NOTHING,), np.ones(1))
+            menus.append(said)
+            probs.append(shares)
+        brought = Menu.of_each(menus)
+        whole = np.zeros((len(menus), brought.sentences.shape[1]))
+        for row, shares in zip(whole, probs, strict=True):
+            row[: len(shares)] = shares
+        left_out = np.array([prompter.left_out for prompter in self.runs])
+        return Proposal(whole, self.way.source, None if valid.all() else valid, left_out, brought)
 
     def place(self, run: int) -> Place:
         """The decision that a run stands before."""

@@ -134,7 +134,7 @@ class Prompter:
 
     def _opening(self, recalled: Recalled) -> list[Turn]:
         shots, words = self.how.shots, self.how.words
-        menus = [entries(menu) for menu in words.menus]
+        menus = [entries(menu) for menu in words.menus if self.how.answer != "free"]
         about = {"rules": words.rules, "menus": menus, "horizon": words.horizon}
         system = self._render("system", **about, answer=self.how.answer, shots=len(shots))
         turns = [Turn("system", system), *(turn for told in shots for turn in self._episode(told, -1))]

@@ -16,7 +16,7 @@ from parley.models.scoring import NORMALISE
 from parley.prompting.prompter import Prompter
 from parley.prompting.template import Turn, as_messages, as_text
 
-WAYS = ("echo", "letters", "constrained", "parse")
+WAYS = ("echo", "letters", "constrained", "parse", "free")
 APIS = ("auto", "chat", "completions")
 REASONING = 2048  # tokens of an answer for models that cannot but reason first
 

@@ -9,11 +9,13 @@ from parley.models.endpoint import Endpoint
 from parley.models.failures import Failure, Refused, Unusable
 from parley.planners.ways.answers import Answers, Constrained
 from parley.planners.ways.asking import Api, Asking, Asks, Way
+from parley.planners.ways.free import Free
 from parley.planners.ways.logprobs import MOST_LETTERS, Echo, Letters
 from parley.prompting.template import Turn
 
 ATTEMPTS = 5
-KINDS: dict[str, type[Any]] = {"echo": Echo, "letters": Letters, "constrained": Constrained, "parse": Answers}
+LISTED: dict[str, type[Any]] = {"echo": Echo, "letters": Letters, "constrained": Constrained, "parse": Answers}
+KINDS = {**LISTED, "free": Free}
 
 
 def choose_way(endpoint: Endpoint, asking: Asking, longest_menu: int = 0) -> tuple[Way, dict[str, str]]:
@@ -26,7 +28,7 @@ def choose_way(endpoint: Endpoint, asking: Asking, longest_menu: int = 0) -> tup
     found = {"api": ("chat" if api.chat else "completions") + (f", {api.limit}" if api.limit != Api.limit else "")}
     if asking.way != "auto":
         return KINDS[asking.way](endpoint, asking, api), {**found, asking.way: "asked for"}
-    for name in ("parse",) if asking.think else KINDS:
+    for name in ("parse",) if asking.think else LISTED:
         way = KINDS[name](endpoint, asking, api)
         if name == "letters" and longest_menu > MOST_LETTERS:
             found[name] = f"a menu of {longest_menu} subgoals has more than {MOST_LETTERS} letters"

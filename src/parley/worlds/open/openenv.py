@@ -73,6 +73,7 @@ class Session(gym.Env[dict[str, Any], str]):
         self.action_space, self.observation_space = AnyText(), gym.spaces.Dict()
         self._address, self._action, self._menu, self._timeout = address, action, menu, timeout_s
         self._socket: Any = None
+        self._opened = contextlib.ExitStack()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -91,7 +92,8 @@ class Session(gym.Env[dict[str, Any], str]):
         if self._socket is not None:
             with contextlib.suppress(Exception):
                 self._socket.send(json.dumps({"type": "close"}))
-                self._socket.close()
+            with contextlib.suppress(Exception):
+                self._opened.close()
             self._socket = None
 
     def _ask(self, kind: str, data: Mapping[str, Any]) -> tuple[dict[str, Any], float, bool]:
@@ -109,9 +111,8 @@ class Session(gym.Env[dict[str, Any], str]):
 
     def _connected(self) -> Any:
         try:
-            return _library().connect(
-                self._address, open_timeout=self._timeout, max_size=LARGEST, proxy=None, close_timeout=1
-            )
+            limits = {"open_timeout": self._timeout, "max_size": LARGEST, "close_timeout": 1}
+            return self._opened.enter_context(_library().connect(self._address, proxy=None, **limits))
         except (OSError, TimeoutError) as wrong:
             raise ConnectionError(f"{self._address} does not answer ({wrong}): is the server up?") from wrong
 
