@@ -78,9 +78,10 @@ def entries(menu: Any) -> dict[str, Any]:
         )
     if len(listed) > MOST_ENTRIES:
         raise EnvironmentFailed(f"the menu has {len(listed):,} entries: expected {MOST_ENTRIES:,} at most")
-    return {
-        SURROGATES.sub("\ufffd", entry): menu[entry] if isinstance(menu, Mapping) else entry for entry in sorted(listed)
-    }
+    meant = menu if isinstance(menu, Mapping) else {}
+    if SURROGATES.search("".join(listed)) is None:
+        return {entry: meant.get(entry, entry) for entry in sorted(listed)}
+    return {SURROGATES.sub("\ufffd", entry): meant.get(entry, entry) for entry in sorted(listed)}
 
 
 def _kind(value: Any) -> str:
