@@ -1,91 +1,97 @@
-"""What Parley's loop costs around somebody else's environment: a run, and a bare loop of the same environment.
+"""What Parley's loop costs around somebody else's environment: the time of a run that is not spent in the environment.
 
-    python benchmarks/open_worlds.py [--runs 4] [--episodes 3] [--rounds 5] [WORLD ...]
+    python benchmarks/open_worlds.py [--runs 4] [--episodes 12] [--rounds 5] [WORLD ...]
 
-Both take the same actions in the same order: those that the random planner chose are played again, with `reset` and
-`step` alone (which list what can be done, as in the run). The rounds alternate. The run has all around it: planner,
-explorer, sampling, menus, and the log with every menu and proposal. Printed are the shortest wall times, which other
-programs disturb least, and what the run takes of this process's CPU time more than the bare loop, as a share of that.
+A bare loop of the same environment with the same choices spends its time in `reset` and `step` (which list what can be
+done). A run calls the same, and has around it planner, explorer, sampling, menus, and the log with every menu and
+proposal. Both are timed in one and the same run, call by call, so that whatever else the machine does slows both.
+Printed: the share by which the whole is longer, the median over the rounds and their range.
 """
 
 import argparse
-import sqlite3
+import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from parley import assemble
-from parley.core.draws import Draws
 from parley.execute import RunConfig, run
 from parley.runs.hooks import Hook, Hooks
+from parley.worlds.kit.text_env import TextEnv
 
-WORLDS = ("textworld:coin-collector,level=5,horizon=20", "textworld:cooking,horizon=20", "scienceworld:boil,horizon=20")
+WORLDS = ("textworld:coin-collector,level=5,horizon=20", "textworld:cooking,horizon=20", "scienceworld:boil,horizon=15")
+
+
+class Timed:
+    """A low-level environment that adds up the time spent in it."""
+
+    def __init__(self, low: Any, spent: list[float]) -> None:
+        self.low, self.spent = low, spent
+
+    def reset(self, **how: Any) -> Any:
+        return self._timed(lambda: self.low.reset(**how))
+
+    def step(self, action: Any) -> Any:
+        return self._timed(lambda: self.low.step(action))
+
+    def close(self) -> None:
+        self.low.close()
+
+    def _timed(self, does: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return does()
+        finally:
+            self.spent.append(time.perf_counter() - began)
 
 
 class Clock(Hook):
-    """Wall and CPU time from the beginning of a run, when its environments are made, to its end."""
+    """Wall time from the beginning of a run, when its environments are made, to its end."""
 
     def begin(self, out: Path, manifest: Any) -> None:
-        self.began = now()
+        self.began = time.perf_counter()
 
     def end(self, manifest: Any) -> None:
-        self.took = now() - self.began
+        self.took = time.perf_counter() - self.began
 
 
-def now() -> np.ndarray:
-    """Wall and CPU seconds."""
-    return np.array([time.perf_counter(), time.process_time()])
+def measured(spec: str, runs: int, episodes: int, seed: int, out: Path) -> tuple[float, list[float]]:
+    """The time of a run, and of each call of the environment."""
+    spent: list[float] = []
+    made = assemble.world(spec)
 
+    def text_env(latent: int) -> TextEnv:
+        env = made.text_env(latent)
+        env.low = Timed(env.low, spent)
+        return env
 
-def logged(world: str, runs: int, episodes: int, seed: int, out: Path) -> tuple[np.ndarray, list[tuple]]:
-    """The times of a run, and what it did."""
+    parts = assemble.parts_of(replace(made, text_env=text_env), "random", "none")
     clock = Clock()
-    run(RunConfig(world, "random", episodes=episodes, runs=runs, seed=seed), out, hooks=Hooks({"clock": clock}))
-    db = sqlite3.connect(out / "run.sqlite")
-    rows = db.execute("SELECT episode, run, step, subgoal FROM steps ORDER BY episode, step, run").fetchall()
-    db.close()
-    return clock.took, rows
-
-
-def bare(world: str, runs: int, seed: int, rows: list[tuple]) -> np.ndarray:
-    """The times of the same episodes with `reset` and `step` of the environment alone."""
-    made, draws = assemble.world(world), Draws(seed, runs)
-    envs = [made.text_env(int(z)) for z in assemble.draw_latents(made, draws, None)]
-    began, here, seeds = now(), -1, list[int]()
-    for episode, number, _, subgoal in rows:
-        if episode != here:  # all begin, as in a run
-            here, seeds = episode, [int(np.random.default_rng(s).integers(2**31)) for s in draws.seeds(episode)]
-            for env, seed_of in zip(envs, seeds, strict=True):
-                env.low.reset(seed=seed_of)
-        envs[number].low.step(subgoal)
-    took = now() - began
-    for env in envs:
-        env.close()
-    return took
+    config = RunConfig(spec, "random", episodes=episodes, runs=runs, seed=seed)
+    run(config, out, parts=parts, hooks=Hooks({"clock": clock}))
+    return clock.took, spent
 
 
 def main() -> None:
     """Print a line a world."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("worlds", nargs="*", default=WORLDS)
-    for name, default in (("runs", 4), ("episodes", 3), ("rounds", 5)):
+    for name, default in (("runs", 4), ("episodes", 12), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     for world in args.worlds or WORLDS:
-        rounds: list[tuple[np.ndarray, np.ndarray]] = []
+        more, each = [], []
         with tempfile.TemporaryDirectory() as folder:
             for r in range(args.rounds + 1):
-                whole, rows = logged(world, args.runs, args.episodes, 1, Path(folder) / str(r))
-                rounds.append((whole, bare(world, args.runs, 1, rows)))
-        whole, alone = np.array(rounds[1:]).min(axis=0)  # the first round makes games and warms up
-        cpu = np.median([one[1] - other[1] for one, other in rounds[1:]]) / alone[0]
-        each = 1000 * alone[0] / len(rows)
+                whole, spent = measured(world, args.runs, args.episodes, r, Path(folder) / str(r))
+                if r:  # the first round makes games and warms up
+                    more.append(100 * (whole / sum(spent) - 1))
+                    each.append(1000 * sum(spent) / len(spent))
         print(
-            f"{world}: {len(rows)} steps of {each:.2f} ms alone; in a run {100 * (whole[0] / alone[0] - 1):+.1f}% wall "
-            f"time, {100 * cpu:+.1f}% CPU time",
+            f"{world}: {len(spent)} calls of {statistics.median(each):.1f} ms; "
+            f"the run takes {statistics.median(more):+.1f}% [{min(more):+.1f}%, {max(more):+.1f}%]",
             flush=True,
         )
 
