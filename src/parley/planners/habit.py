@@ -14,6 +14,7 @@ from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.core.told import Told, packed, unpacked
 
+SOON = 0.99  # what is paid a step later counts so much: of two ways to the same, the shorter is the better
 Place = tuple[str, ...]  # instruction, observation, and the parts of the Actors before
 
 
@@ -88,8 +89,8 @@ class _Habits:
             before = f"{before}\n{part}" if before else part
         self.told[-1] = now.after(parts, observation, paid)
         self._paid += paid
-        for place, part, earlier in self._done:
-            since = self._paid - earlier
+        for steps, (place, part, earlier) in enumerate(reversed(self._done)):
+            since = (self._paid - earlier) * SOON**steps
             self.best[place][part] = max(self.best[place].get(part, -np.inf), since)
 
     def proposal(self, before: str, menu: Sequence[str]) -> Float[np.ndarray, " M"]:
