@@ -42,7 +42,7 @@ def test_the_rule_finds_a_door_and_keeps_to_it():
 
     steps = list(parley.stepthrough(doors(length=8), "habit", seed=1, episodes=6, latent="0"))
     late = [s for s in steps if s.episode == 5]
-    assert len(late) == 1 and late[0].reward == 1 and max(late[0].proposal.values()) == 1
+    assert len(late) <= 2 and late[-1].reward == 1 and all(max(s.proposal.values()) == 1 for s in late)
 
 
 def test_its_state_is_what_it_heard():
