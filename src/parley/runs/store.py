@@ -127,8 +127,8 @@ class RunStore:
         last = (first_run, first_run + num_runs - 1, episode)
         tables = ("steps", "low_level", "cuts")
         undo = [(f"DELETE FROM {name} WHERE run BETWEEN ? AND ? AND episode = ?", [last]) for name in tables]
-        undo.append(("DELETE FROM seals WHERE first_run = ? AND episode = ?", [(first_run, episode)]))
-        self.put([*undo], wait=True)
+        seals: Statement = ("DELETE FROM seals WHERE first_run = ? AND episode = ?", [(first_run, episode)])
+        self.put([*undo, seals], wait=True)
 
     def put(self, statements: list[Statement], wait: bool = False) -> None:
         """Hand over one transaction, and where asked `wait` until it is committed.
