@@ -245,7 +245,7 @@ def cell_name(config: RunConfig) -> str:
 def _stored(path: Path, config: RunConfig) -> np.ndarray | None:
     """A cell's result, if the file holds that very cell, whole."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             return archive["regret"] if str(archive["config"]) == repr(config) else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
         return None
