@@ -5,81 +5,42 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from parley import assemble
+from parley.assemble.config import RunConfig
+from parley.assemble.trust import PATHS, require_trust
 from parley.core.calls import RunPaused
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, RunDamaged
-from parley.core.roles import Planner, World, forbidden_in
+from parley.core.errors import BadInput, NotRepeated, ParleyError, RunDamaged
+from parley.core.roles import Planner, World, forbidden_in, repeats
 from parley.core.said import EpisodeRecord
-from parley.loop import Cohort, Log, run_cohort
+from parley.loop import Cohort, run_cohort
 from parley.runs.directory import read_manifest, versions
+from parley.runs.hooks import HookedRecorder, Hooks
 from parley.runs.ledger import CallLedger, Limits
+from parley.runs.log import StepsLog
+from parley.runs.ownership import mine
 from parley.runs.recorder import Nowhere
 from parley.runs.store import RunStore
 from parley.theory.regret import Meter, regret_meter
 from parley.worlds.kit.expert import ExpertValues, expert_values
-from parley.worlds.kit.workers import each_process, spread
+from parley.worlds.kit.workers import spread
 
 MAX_WAITING = 256  # threads that wait for a server
-MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
-PATHS = ("checkpoint", "path", "policy", "template", "demonstrations", "tokenizer", "embeddings")  # may be files
+
+__all__ = ["Interrupted", "RunConfig", "resume", "run"]
 
 Progress = Callable[[EpisodeRecord, int], None]  # a finished episode and the number of runs it is of
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything that a run depends on, as it stands in its manifest."""
-
-    world: str
-    planner: str = "exact"
-    explore: str = "none"
-    episodes: int = 100
-    runs: int = 64
-    seed: int = 0
-    latent: str | None = None
-    instructions: str = "cyclic"
-    record: str = "auto"
-    cohort: int = 0  # runs that move together; 0: the planner's default
-    threads: int = 1  # of the array library: the last digit of a model's arithmetic depends on them
-
-    def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("runs", 1), ("seed", 0), ("cohort", 0), ("threads", 1)):
-            if getattr(self, name) < least:
-                raise BadInput(f"{name}={getattr(self, name)}: expected at least {least}")
-        if self.seed >= 2**128:
-            raise BadInput(f"seed={self.seed}: expected a number below 2**128")
-        if self.record not in ("steps", "episodes", "auto"):
-            raise BadInput(f"record={self.record!r}: expected steps, episodes or auto")
-
-    @classmethod
-    def from_manifest(cls, stored: dict[str, Any]) -> "RunConfig":
-        """The configuration of a manifest; raises `RunDamaged` where it is not one."""
-        known = {f.name for f in fields(cls)}
-        if not isinstance(stored, dict) or set(stored) != known:
-            raise RunDamaged(f"the manifest's configuration should have exactly the entries {', '.join(sorted(known))}")
-        return cls(**stored)
-
-    def parts(self, trust: bool = False) -> assemble.Parts:
-        """World, planner and explorer; `trust` allows parts that are `module:Name`."""
-        return assemble.parts_of(self.world, self.planner, self.explore, trust)
-
-    def resolved(self, parts: assemble.Parts) -> "RunConfig":
-        """The same with `auto` and defaults decided, so that the manifest says what was done."""
-        kept = "steps" if self.runs * self.episodes * parts.world.horizon <= MAX_STEPS_KEPT else "episodes"
-        together = min(parts.planner.kind.cohort, each_process(parts.world, self.runs))
-        cohort = min(self.runs if parts.single else self.cohort or together, self.runs)
-        return replace(self, record=kept if self.record == "auto" else self.record, cohort=cohort)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -96,6 +57,7 @@ def run(
     progress: Progress | None = None,
     limits: Limits | None = None,
     parts: assemble.Parts | None = None,
+    hooks: Hooks | None = None,
 ) -> dict[str, Any]:
     """Carry out a run into the new directory `out`; returns the manifest.
 
@@ -105,13 +67,14 @@ def run(
     world = parts.world
     config = config.resolved(parts)
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
-    calls = CallLedger(limits)
+    hooks = hooks or Hooks({})
+    calls = CallLedger(limits, hooks)
     with ExitStack() as closing:
         # Before anything is written: this finds what is wrong with the configuration.
         reached = expert_values(world, latents, config.seed)
         cohorts = _cohorts(config, parts, latents, calls, closing, reached)
         store = RunStore.create(out, **_entries(config, parts, latents, cohorts, reached))
-        return _carry_out(store, cohorts, calls, config, parts, progress, resumed=False)
+        return _carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=False)
 
 
 def _entries(
@@ -119,11 +82,14 @@ def _entries(
 ) -> dict[str, Any]:
     """What the manifest says besides how the run ended."""
     world = parts.world
-    names = [world.latents[z] for z in latents]
+    names = [world.latents[int(z)] for z in latents]
     entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
     entries["inputs"] = _inputs(parts)
     if parts.code:
         entries["code"], entries["given"] = parts.code, parts.given
+    if world.tables is None:
+        stated = {"success_at": getattr(world, "success_at", 1.0), **getattr(world, "references", {})}
+        entries["scores"] = stated
     if reached:
         entries["expert"] = reached.as_dict()
     about = getattr(cohorts[0].planner, "about", None)
@@ -143,9 +109,12 @@ def resume(
     limits: Limits | None = None,
     parts: assemble.Parts | None = None,
     trust: bool = False,
+    hooks: Hooks | None = None,
+    changes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Continue the run in `out` from its log; a finished run is left as it is.
 
+    `changes` are options of an endpoint planner that may be others from here on: how it asks, not what it is.
     `limits` are on the whole run, its earlier parts included. `warn` is told where the machine, a package or somebody
     else's code differ from when the run began: tables are then the same in distribution, not bit by bit. Parts that
     were Python objects must be given again; code that is no installed plugin is imported only where `trust` says so.
@@ -154,15 +123,19 @@ def resume(
     config = RunConfig.from_manifest(manifest["config"])
     if manifest["status"] == "finished":
         return manifest
+    began_as = config
+    if changes:
+        config = replace(config, planner=assemble.changed(config.planner, changes))
     if parts is None:
         _require_named(out, manifest)
-        parts = config.parts(trust)
+        require_trust(out, manifest, trust)
+        parts = config.parts(trust or mine(manifest))
     world = parts.world
     for path, digest in _inputs(parts).items():
         if manifest.get("inputs", {}).get(path) != digest:
             raise RunDamaged(f"{out}: {path!r} is not what it was when the run began: put it back, or begin a new run")
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
-    if [world.latents[z] for z in latents] != manifest["latents"]:
+    if [world.latents[int(z)] for z in latents] != manifest["latents"]:
         raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
     began, now = {**manifest["machine"], **manifest["versions"]}, {**machine(), **versions()}
     changed = [f"{name} was {began.get(name)}, is {now[name]}" for name in now if began.get(name) != now[name]]
@@ -171,19 +144,23 @@ def resume(
     ]
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
-    store, calls = RunStore.open(out), CallLedger(limits)
+    hooks = hooks or Hooks({})
+    store, calls = RunStore.open(out, warn), CallLedger(limits, hooks)
+    if config != began_as:
+        store.change(asdict(config), {"was": began_as.planner, "is": config.planner})
     with ExitStack() as closing:
         try:
             calls.open(out)
             reached = expert_values(world, latents, config.seed)
-            cohorts = _cohorts(config, parts, latents, calls, closing, reached)
+            about = {"was": manifest.get("planner", {})}
+            cohorts = _cohorts(config, parts, latents, calls, closing, reached, about)
             other = _otherwise(manifest.get("planner", {}), cohorts[0].planner)
             if other and warn:
                 warn(f"resumed with another planner, whose answers may differ: {'; '.join(other)}")
         except BaseException:
-            store.close(manifest["status"])
+            store.close(manifest["status"], manifest.get("error", ""))
             raise
-        return _carry_out(store, cohorts, calls, config, parts, progress, resumed=True)
+        return _carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=True)
 
 
 def _require_named(out: Path, manifest: dict[str, Any]) -> None:
@@ -204,7 +181,7 @@ def _other(manifest: dict[str, Any], role: str, code: dict[str, str]) -> bool:
 def _otherwise(was: dict[str, Any], planner: Planner) -> list[str]:
     """In what a planner differs from the one that a manifest describes (an endpoint planner: its server, its way)."""
     about: dict[str, Any] = getattr(planner, "about", None) or {}
-    return [f"{name} was {was.get(name)!r}, is {now!r}" for name, now in about.items() if now != was.get(name)]
+    return [f"{name} was {was[name]!r}, is {now!r}" for name, now in about.items() if name in was and now != was[name]]
 
 
 def _inputs(parts: assemble.Parts) -> dict[str, str]:
@@ -234,8 +211,12 @@ def _cohorts(
     calls: CallLedger,
     closing: ExitStack,
     reached: ExpertValues | None,
+    about: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[Cohort]:
-    """The parts of every cohort, without their recorders; `closing` closes what they share."""
+    """The parts of every cohort, without their recorders; `closing` closes what they share.
+
+    `about` is what scenes know of a run that goes on.
+    """
     cohorts: list[Cohort] = []
     world = parts.world
     shared: dict[str, Any] = {}
@@ -243,7 +224,9 @@ def _cohorts(
     for first, place in zip(starts, spread(world, len(starts)), strict=True):
         draws = Draws(config.seed, min(config.cohort, config.runs - first), first)
         mine = latents[first : first + draws.num_runs]
-        scene = assemble.Scene(config.world, world, mine, config.episodes, ledger=calls, shared=shared, closing=closing)
+        common = dict(ledger=calls, shared=shared, closing=closing, **about)
+        scene = assemble.Scene(config.world, world, mine, config.episodes, **common)
+        scene.memory = parts.memory.make(scene) if parts.memory else None
         cohorts.append(
             Cohort(
                 draws=draws,
@@ -256,6 +239,7 @@ def _cohorts(
                 horizon=world.horizon,
                 meter=_meter(scene, draws, reached),
                 forbidden=forbidden_in(world),
+                repeats=repeats(world),
             )
         )
     return cohorts
@@ -274,6 +258,7 @@ def _carry_out(
     config: RunConfig,
     parts: assemble.Parts,
     progress: Progress | None,
+    hooks: Hooks,
     resumed: bool,
 ) -> dict[str, Any]:
     """Run the cohorts, each in its thread, until done, paused, failed or interrupted; the directory tells which."""
@@ -281,7 +266,8 @@ def _carry_out(
 
     def one(number: int, cohort: Cohort) -> None:
         draws = cohort.draws
-        cohort.recorder = store.recorder(number, draws.first_run, draws.num_runs)
+        recorder = store.recorder(number, draws.first_run, draws.num_runs)
+        cohort.recorder = HookedRecorder(recorder, hooks, draws.first_run) if hooks else recorder
 
         def report(record: EpisodeRecord) -> None:
             if progress:
@@ -290,12 +276,16 @@ def _carry_out(
                 raise _Stop
 
         cohort.on_episode = report
-        log: Log | None = store.log(number, draws.first_run, draws.num_runs) if resumed else None
-        run_cohort(cohort, log)
+        log = store.log(number, draws.first_run, draws.num_runs) if resumed else None
+        if isinstance(log, StepsLog):
+            _carry_on(store, cohort, log)
+        else:
+            run_cohort(cohort, log)
 
     began = time.perf_counter()
-    status = "failed"
+    status, error = "failed", ""
     try:
+        hooks.tell("begin", store.out, store.manifest)
         calls.attach(store)
         with threadpool_limits(config.threads), ThreadPoolExecutor(_workers(parts, len(cohorts))) as pool:
             try:
@@ -311,18 +301,42 @@ def _carry_out(
                 raise
         status = "finished"
     except RunPaused as paused:
-        status = "interrupted"
+        status, error = "interrupted", f"paused: {paused}"
         raise RunPaused(
             f"paused: {paused}; what was finished is saved: `parley resume {store.out}` goes on"
         ) from paused
+    except BadInput as wrong:
+        status, error = "refused", str(wrong)
+        raise
     except KeyboardInterrupt as interrupt:
         status = "interrupted"
         raise Interrupted from interrupt
+    except BaseException as wrong:
+        error = str(wrong) if isinstance(wrong, ParleyError) else f"{type(wrong).__name__}: {wrong}"
+        raise
     finally:
         for cohort in cohorts:
             cohort.envs.close()
-        manifest = store.close(status, wall_s=time.perf_counter() - began, **calls.spent)
+        failed = {"hooks_failed": hooks.failed} if hooks.failed else {}
+        store.empty_is_nothing = status == "refused" and not resumed  # a start that failed leaves nothing behind
+        status = "failed" if status == "refused" else status
+        manifest = store.close(status, error, wall_s=time.perf_counter() - began, **calls.spent, **failed)
+        hooks.tell("end", manifest)
     return manifest
+
+
+def _carry_on(store: RunStore, cohort: Cohort, log: StepsLog) -> None:
+    """Go on from the recorded steps; where the environment cannot repeat them, from the episodes that ended."""
+    begun = log.unfinished
+    if begun is not None and cohort.repeats is not False:
+        try:
+            return run_cohort(cohort, log)
+        except NotRepeated as found:
+            begun = found.episode
+    if begun is not None:
+        store.forget(cohort.draws.first_run, cohort.draws.num_runs, begun)
+        log, cohort.anew = log.without(begun), begun
+    run_cohort(cohort, log)
 
 
 def _workers(parts: assemble.Parts, num_cohorts: int) -> int:

@@ -111,7 +111,7 @@ def test_a_killed_make_leaves_no_process_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_STEPS", 2**16)  # as in the process that is killed
     given = DataConfig("household", 12_000, 24)
     arguments = ["--world", "household", "--documents", "12000", "--episodes", "24", "--workers", "2"]
-    command = [sys.executable, "-m", "parley.cli", "data", "make", "--out", str(tmp_path / "killed"), *arguments]
+    command = [sys.executable, "-m", "parley", "data", "make", "--out", str(tmp_path / "killed"), *arguments]
     making = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     folder, began = tmp_path / "killed" / "documents", time.monotonic()
     while making.poll() is None and not list(folder.glob("*.parquet")) and time.monotonic() < began + 120:

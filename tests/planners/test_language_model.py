@@ -9,6 +9,7 @@ from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.core.told import Told
 from parley.data.chat import templated
+from parley.memory.kinds import memory_of
 from parley.models.language_model import LanguageModel
 from parley.models.scoring import line_scores
 from parley.planners.language_model import LanguageModelPlanner, Scoring
@@ -121,7 +122,7 @@ def told_so_far(said, run: int) -> list[Told]:
 @pytest.mark.parametrize("memory", ["none", "window", "summary", "retrieval"])
 def test_a_memory_shows_what_documents_of_this_memory_show(model, memory):
     tables, said = random_family(actors=NUM_ACTORS), story(5)
-    made, again = (LanguageModelPlanner(model, scoring=Scoring(memory=memory, size=2)) for _ in range(2))
+    made, again = (LanguageModelPlanner(model, memory=memory_of(memory, 2)) for _ in range(2))
     for one in (made, again):
         one.start(Draws(0, NUM_RUNS))
     for i, one in enumerate(said):
@@ -186,3 +187,24 @@ def test_a_shipped_checkpoint_proposes_the_same_either_way():
             said = Outcome(e, h, chosen, seen, np.zeros(1), np.ones(1, dtype=bool))
             for made in (ours, theirs):
                 made.hear(said)
+
+
+@pytest.mark.parametrize("memory", ["full", "none", "window", "summary"])
+def test_something_huge_is_shortened_by_rule(model, memory):
+    huge = "it is dark in here, " * 2000
+    made = LanguageModelPlanner(model, scoring=Scoring(memory=memory, size=1))
+    made.start(Draws(0, NUM_RUNS))
+    for episode in range(2):
+        made.hear(Opening(episode, words(*["bring me the mug"] * NUM_RUNS), words(*[huge] * NUM_RUNS)))
+        chosen, active = words(*[["wait", "wait"]] * NUM_RUNS), np.ones(NUM_RUNS, dtype=bool)
+        made.hear(Outcome(episode, 1, chosen, words(*["at the dock"] * NUM_RUNS), np.zeros(NUM_RUNS), active))
+    (text,) = {run.prompt.text for run in made._runs}
+    assert "characters are left out ...]" in text and text.endswith("at the dock\n")
+    assert len(model.encode(text)) <= model.positions
+    assert np.isfinite(made.propose(MENU, NONE).probs).all()
+
+
+def test_a_menu_with_equal_entries_is_refused(model):
+    twice = Menu.shared(("wait", "look", "wait"))
+    with pytest.raises(BadInput, match="menu: 'wait' stands in it twice"):
+        planner(model, story(1)).propose(twice, NONE)

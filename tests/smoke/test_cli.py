@@ -144,7 +144,7 @@ def test_names_in_any_script_and_any_encoding(tmp_path):
     """No warning about letters a figure cannot draw, no failure on a terminal that has only ASCII."""
     world = tmp_path / "家.json"
     world.write_text(dump_world(shortcut()), encoding="utf-8")
-    command = [sys.executable, "-W", "error", "-m", "parley.cli"]
+    command = [sys.executable, "-W", "error", "-m", "parley"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     for arguments in (
         ["run", "--world", world, "--episodes", "9", "--runs", "3", "--out", tmp_path / "r"],

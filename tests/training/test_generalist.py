@@ -15,7 +15,7 @@ from parley.data.documents import sample_documents
 from parley.execute import RunConfig, run
 from parley.memory.full import Full
 from parley.models.language_model import LanguageModel
-from parley.planners.language_model import LanguageModelPlanner, Scoring
+from parley.planners.language_model import LanguageModelPlanner
 from parley.prompting.prompter import Prompter, Prompting, Words
 from parley.prompting.template import PromptTemplate, as_text
 from parley.prompting.transcript import header, observation_line, subgoal_line, task_line
@@ -230,7 +230,7 @@ def test_without_memory_an_episode_is_read_as_if_it_were_the_first(trained):
     model, t = LanguageModel(str(out)), generated(5, "find")
     words = header(t.rules, t.menus, t.horizon)
     without, fresh = (
-        LanguageModelPlanner(model, scoring=Scoring(memory=memory), words=words) for memory in ("none", "full")
+        LanguageModelPlanner(model, words=words, memory=memory) for memory in (memory_of("none", 0), None)
     )
     from parley.core.draws import Draws
     from parley.core.said import Menu, Opening
@@ -274,8 +274,11 @@ def test_bad_input(arguments, said, tmp_path, capsys):
 
 def test_options_of_the_planner_and_families_of_one_world(tmp_path, capsys, trained):
     out, _ = trained
-    with pytest.raises(BadInput, match="memory='short'"):
-        Scoring(memory="short")
+    with pytest.raises(BadInput, match="unknown memory 'short'"):
+        assemble.planner(
+            f"hf:path={out},memory=short",
+            assemble.Scene("shortcut", assemble.world("shortcut"), np.zeros(1, dtype=int), 1),
+        )
     assert main(["pretrain", "--world", "shortcut", "--families", "2", "--out", str(tmp_path / "x")]) == 2
     assert "--world generated" in capsys.readouterr().err
     with pytest.raises(BadInput, match="not trained on generated worlds"):

@@ -146,7 +146,7 @@ def test_processes_share_a_batch(tables, tmp_path):
     """Two processes under torchrun (gloo): the curve of one."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     options = "--episodes 3 --tokens 1000 --width 16 --layers 2 --heads 2 --batch 8".split()
-    command += ["-m", "parley.cli", "pretrain", "--world", "random:seed=0", *options, "--out", str(tmp_path / "two")]
+    command += ["-m", "parley", "pretrain", "--world", "random:seed=0", *options, "--out", str(tmp_path / "two")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-2000:]
     pretrain(assemble.world("random").tables, "random:seed=0", tmp_path / "one", replace(TINY, tokens=1_000))
@@ -234,3 +234,19 @@ def test_sizes():
         Recipe(**size)
     with pytest.raises(BadInput, match="did you mean|expected one of"):
         size_of("2M")
+
+
+def test_a_training_killed_after_its_checkpoint_was_written_is_finished(tables, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(unfinished.Unfinished, "finish", lambda self, out: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            pretrain(tables, "random", tmp_path / "out", TINY, watch=ALWAYS)
+    before = weights(tmp_path / "out")["model.embed_tokens.weight"].tobytes()
+    with pytest.raises(BadInput, match="another recipe"):
+        pretrain(tables, "random", tmp_path / "out", replace(TINY, seed=TINY.seed + 1), watch=ALWAYS)
+    card = pretrain(tables, "random", tmp_path / "out", TINY, watch=ALWAYS)
+    assert card == json.loads((tmp_path / "out" / "parley.json").read_text())
+    assert weights(tmp_path / "out")["model.embed_tokens.weight"].tobytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"] and (tmp_path / "out" / "metrics.jsonl").exists()
+    with pytest.raises(BadInput, match="not empty"):
+        pretrain(tables, "random", tmp_path / "out", TINY, watch=ALWAYS)

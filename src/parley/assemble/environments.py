@@ -1,5 +1,7 @@
 """A run of a world as somebody else's kind of environment: Gymnasium's, or PettingZoo's."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parley.assemble.worlds import world as world_of
@@ -17,10 +19,15 @@ def environment(world: str | World, latent: str | int | None = None, **settings:
 
     `latent` is a name, an index, or None: then it is drawn from the prior.
     """
-    if isinstance(world, str):
-        name, arguments = parse_spec(world, "world")
-        world = world_of(f"{name}:{spell(arguments | {key: str(value) for key, value in settings.items()})}")
-    return SingleRun(world, latent)
+    return SingleRun(world_of(named(world, settings)) if isinstance(world, str) else world, latent)
+
+
+def named(world: str | Path, settings: Mapping[str, Any]) -> str:
+    """The spec of a world with these settings besides its own."""
+    if not settings:
+        return str(world)
+    name, arguments = parse_spec(str(world), "world")
+    return f"{name}:{spell(arguments | {key: str(value) for key, value in settings.items()})}"
 
 
 def parallel_environment(world: World, latent: str | int | None = None) -> "ParallelRun":

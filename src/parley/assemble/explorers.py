@@ -4,10 +4,11 @@ from functools import lru_cache
 from math import inf
 
 from parley.assemble.exploration import epsilon_of_theory, exploration_policy
+from parley.assemble.foreign import foreign_explorer
 from parley.assemble.registry import Kind, Registry
 from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
-from parley.core.roles import Explorer
+from parley.core.roles import Explorer, KeptExplorer
 from parley.exploration.adaptive import AdaptiveExplorer
 from parley.exploration.committing import ExploreThenCommit
 from parley.exploration.explorers import (
@@ -30,14 +31,14 @@ from parley.theory.sampled import SampledTrials
 from parley.theory.trials import Trials
 
 
-def none(scene: Scene) -> Explorer:
+def none(scene: Scene) -> KeptExplorer:
     """Executes the planner's proposals."""
     return NoExploration()
 
 
 def epsilon_greedy(
     scene: Scene, epsilon: float | str = "theory", power: float = 0.0, per: str = "episode", policy: str = "uniform"
-) -> Explorer:
+) -> KeptExplorer:
     """Explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's;
     by policy=uniform, designed (the largest eta), cheapest (the least regret for its eta), or a JSON file of
     subgoals and weights, which need not sum to 1.
@@ -58,7 +59,7 @@ def adaptive(
     caution: float = 0.5,
     between: str = "posterior",
     false_alarm: float = FALSE_ALARM,
-) -> Explorer:
+) -> KeptExplorer:
     """Exploits the exact posterior; tries a latent for an episode where finding out is worth its cost."""
     beliefs = scene.beliefs
     if not 0 < prudence < inf:
@@ -78,7 +79,7 @@ def adaptive(
     return _watched(found, found, false_alarm)
 
 
-def explore_then_commit(scene: Scene, policy: str = "designed", confidence: float = 0.99) -> Explorer:
+def explore_then_commit(scene: Scene, policy: str = "designed", confidence: float = 0.99) -> KeptExplorer:
     """Explores by a policy until the exact posterior is certain, then exploits it."""
     beliefs = scene.beliefs
     reader, owns = _reader(scene)
@@ -88,7 +89,7 @@ def explore_then_commit(scene: Scene, policy: str = "designed", confidence: floa
     )
 
 
-def information_directed(scene: Scene) -> Explorer:
+def information_directed(scene: Scene) -> KeptExplorer:
     """Plays, for an episode, the mixture of policies with the least regret squared over information gain."""
     beliefs = scene.beliefs
     reader, owns = _reader(scene)
@@ -103,7 +104,7 @@ def _reader(scene: Scene) -> tuple[ExactPlanner, bool]:
     return ExactPlanner(beliefs), True
 
 
-def _watched(found: Explorer, believer: object, false_alarm: float) -> Explorer:
+def _watched(found: KeptExplorer, believer: object, false_alarm: float) -> KeptExplorer:
     """The explorer under the sequential test, if anybody foretells what it can be held to.
 
     At a share of 0 nothing could ever be rejected, so there is no test either.
@@ -127,7 +128,7 @@ def trials_of(beliefs: Beliefs) -> Trials:
         return SampledTrials(beliefs, classes_of(beliefs))
 
 
-def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float = FALSE_ALARM) -> Explorer:
+def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float = FALSE_ALARM) -> KeptExplorer:
     """Tries what the proposals leave open and no longer learn about; for any planner."""
     if not 0 < patience < inf:
         raise BadInput(f"patience={patience}: expected a positive finite number of trials")
@@ -136,7 +137,7 @@ def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float =
 
 def persistent_proposals(
     scene: Scene, patience: float = 2.0, floor: float = 1.0, caution: float = 0.5, false_alarm: float = FALSE_ALARM
-) -> Explorer:
+) -> KeptExplorer:
     """The same, and a floor of trials, so that no subgoal is given up for good; for any planner."""
     if not 0 < patience < inf:
         raise BadInput(f"patience={patience}: expected a positive finite number of trials")
@@ -147,7 +148,7 @@ def persistent_proposals(
     return _watched(PersistentExplorer(patience, floor, caution), scene.planner, false_alarm)
 
 
-def bayes_adaptive(scene: Scene) -> Explorer:
+def bayes_adaptive(scene: Scene) -> KeptExplorer:
     """The optimum by dynamic programming over beliefs, for tiny worlds: the limit."""
     beliefs = scene.beliefs
     if beliefs.tables.num_actors > 1:
@@ -160,7 +161,7 @@ def optimum_of(beliefs: Beliefs) -> Optimum:
     return Optimum(beliefs, classes_of(beliefs))
 
 
-def own_posterior_sampling(scene: Scene) -> Explorer:
+def own_posterior_sampling(scene: Scene) -> KeptExplorer:
     """Follows, for an episode, the expert of a latent drawn from the exact posterior."""
     return OwnPlan(PosteriorSamplingPlanner(scene.beliefs))
 
@@ -183,5 +184,6 @@ EXPLORERS = Registry(
 
 def explorer(spec: str, scene: Scene, trust: bool = False) -> Explorer:
     """The explorer of a spec, for one cohort."""
-    made: Explorer = EXPLORERS.make(EXPLORERS.find(spec, trust), {"scene": scene})
-    return made
+    named = EXPLORERS.find(spec, trust)
+    made: Explorer = EXPLORERS.make(named, {"scene": scene})
+    return foreign_explorer(made, f"explorer {named.name!r}") if named.code else made

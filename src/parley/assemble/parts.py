@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from parley.assemble.explorers import EXPLORERS, explorer
+from parley.assemble.foreign import foreign_explorer, foreign_planner, require
+from parley.assemble.memories import MEMORIES, maker
 from parley.assemble.planners import PLANNERS, planner
-from parley.assemble.registry import Kind, Named, Registry, kind_of
+from parley.assemble.registry import Kind, Named, Registry, kind_of, parameters
 from parley.assemble.scene import Scene
 from parley.assemble.worlds import as_world, find_world, world
 from parley.core.errors import BadInput
 from parley.core.roles import World
-
-METHODS = {
-    "planner": ("start", "hear", "propose"),
-    "explorer": ("start", "hear", "choose"),
-}
 
 
 @dataclass(frozen=True)
@@ -43,16 +40,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """World, planner and explorer of a run."""
+    """World, planner, explorer and, where it is not the planner's own, memory of a run."""
 
     world: World
     planner: Part
     explorer: Part
     world_part: Part
+    memory: Part | None = None
 
     def roles(self) -> dict[str, Part]:
         """The parts by role."""
-        return {"world": self.world_part, "planner": self.planner, "explorer": self.explorer}
+        found = {"world": self.world_part, "planner": self.planner, "explorer": self.explorer}
+        return found | ({"memory": self.memory} if self.memory else {})
 
     @property
     def single(self) -> bool:
@@ -70,10 +69,12 @@ class Parts:
         return [role for role, part in self.roles().items() if part.given]
 
 
-def parts_of(world: Any, planner: Any, explorer: Any, trust: bool = False) -> Parts:
+def parts_of(world: Any, planner: Any, explorer: Any, memory: Any = None, trust: bool = False) -> Parts:
     """The parts that a caller names or gives; `trust` allows `module:Name` (see `Registry.find`)."""
     made, world_part = _world(world, trust)
-    return Parts(made, _planner(planner, trust), _explorer(explorer, trust), world_part)
+    plans = _planner(planner, trust)
+    remembers = None if memory is None else _memory(memory, plans, trust)
+    return Parts(made, plans, _explorer(explorer, trust), world_part, remembers)
 
 
 def _planner(given: Any, trust: bool) -> Part:
@@ -86,6 +87,23 @@ def _explorer(given: Any, trust: bool) -> Part:
     if not isinstance(given, str):
         return _given(EXPLORERS, given)
     return _named(EXPLORERS.find(given, trust), partial(explorer, given, trust=trust))
+
+
+def _memory(given: Any, planner: Part, trust: bool) -> Part:
+    """The part whose `make` gives what makes a memory for each run."""
+    takes = {"memory", "scene"} if planner.code else {"memory"}  # somebody else's finds it in its scene
+    if not takes & set(parameters(planner.kind.factory)):
+        raise BadInput(f"memory={given!r}: planner {planner.spec!r} remembers in its own way, it reads no prompt")
+    if isinstance(given, str):
+        named = MEMORIES.find(given, trust)
+        make = maker(named)
+        return _named(named, lambda scene: make)
+    if not (isinstance(given, type) or inspect.isroutine(given)):
+        raise BadInput(f"memory: expected a class or function that makes a memory for each run, found {given!r:.80}")
+    spec = reference_of(given)
+    kind = kind_of(given, "memory", "memory")
+    make = maker(Named(spec, spec, kind, {}, spec))
+    return Part(spec, kind, lambda scene: make, code=origin(spec), given=True)
 
 
 def _named(named: Named, make: Callable[[Scene], Any]) -> Part:
@@ -111,27 +129,21 @@ def _given(registry: Registry, given: Any) -> Part:
         return Part(spec, kind, lambda scene: _made(registry, named, scene), code=origin(spec), given=True)
     require(given, what)
     kind = Kind(type(given))
-    return Part(spec, kind, lambda scene: _set(scene, what, given), code=origin(spec), given=True, single=True)
+    return Part(
+        spec, kind, lambda scene: _guarded(scene, what, given, spec), code=origin(spec), given=True, single=True
+    )
 
 
 def _made(registry: Registry, named: Named, scene: Scene) -> Any:
-    return _set(scene, registry.what, require(registry.make(named, {"scene": scene}), registry.what))
+    return _guarded(scene, registry.what, registry.make(named, {"scene": scene}), named.spec)
 
 
-def _set(scene: Scene, what: str, made: Any) -> Any:
-    if what == "planner":
-        scene.planner = made
-    return made
-
-
-def require(made: Any, what: str) -> Any:
-    """The part, or `BadInput` naming the first method that it lacks."""
-    missing = [name for name in METHODS[what] if not callable(getattr(made, name, None))]
-    if missing:
-        raise BadInput(
-            f"{what}: a {type(made).__name__} is no {what}: it has no method {missing[0]!r} (docs/plugins.md)"
-        )
-    return made
+def _guarded(scene: Scene, what: str, made: Any, spec: str) -> Any:
+    """The part as the loop takes it: what it gives is checked."""
+    if what == "explorer":
+        return foreign_explorer(made, f"explorer {spec!r}")
+    scene.planner = foreign_planner(made, f"planner {spec!r}")
+    return scene.planner
 
 
 def reference_of(thing: Any) -> str:

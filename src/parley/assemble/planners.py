@@ -1,21 +1,25 @@
 """The planners by name."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from parley.assemble.endpoint import endpoint, served_model
+from parley.assemble.foreign import foreign_planner
+from parley.assemble.memories import remembering
 from parley.assemble.registry import Kind, Registry
 from parley.assemble.scene import Scene, beliefs_of
 from parley.assemble.worlds import GENERALIST, checkpoint_of, shipped, shipped_names
 from parley.core.errors import BadInput
 from parley.core.factored import FactoredTables
-from parley.core.roles import Planner, WorldModel
-from parley.core.spec import parse_spec
+from parley.core.roles import KeptPlanner, Planner, WorldModel
+from parley.core.spec import parse_spec, spell
 from parley.models.language_model import LanguageModel
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
 from parley.planners.forgetting import forgetting
+from parley.planners.habit import HabitPlanner
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
@@ -37,7 +41,7 @@ def exact(
     forget: str = "",
     label_error: float = 0.0,
     decode: str = "sample",
-) -> Planner:
+) -> KeptPlanner:
     """BAIL from the world's tables: what a perfectly pretrained model computes."""
     tables, found = scene.world.tables, Evidence(evidence, rho, mixture)
     if forget and (found.demonstrator or scene.world.num_actors > 1):
@@ -61,41 +65,46 @@ def _require_few(scene: Scene, enumerates: str) -> None:
         )
 
 
-def expert(scene: Scene, decode: str = "sample") -> Planner:
+def expert(scene: Scene, decode: str = "sample") -> KeptPlanner:
     """Knows z: the zero-regret reference."""
     if isinstance(scene.world, JumpingWorld):
         raise BadInput(f"world {scene.spec!r}: planner 'expert' knows the latent of a run, and here it has two")
     return ExpertPlanner(scene.beliefs, scene.latents, decode)
 
 
-def posterior_sampling(scene: Scene, decode: str = "sample") -> Planner:
+def posterior_sampling(scene: Scene, decode: str = "sample") -> KeptPlanner:
     """Draws one z an episode from the exact posterior."""
     return PosteriorSamplingPlanner(scene.beliefs, decode=decode)
 
 
-def decentralised(scene: Scene, doubt: float = 0.1, decode: str = "sample") -> Planner:
+def decentralised(scene: Scene, doubt: float = 0.1, decode: str = "sample") -> KeptPlanner:
     """Each Actor plans exactly for itself and does not hear what the others do."""
     return DecentralisedPlanner(scene.beliefs, doubt, decode)
 
 
-def with_expert(scene: Scene, actor: int, decode: str = "sample") -> Planner:
+def with_expert(scene: Scene, actor: int, decode: str = "sample") -> KeptPlanner:
     """Exact, with Actor N's part from the expert who knows z: with-expert:actor=1."""
     if not 1 <= actor <= scene.world.num_actors:
         raise BadInput(f"actor={actor}: world {scene.spec!r} has Actors 1 to {scene.world.num_actors}")
     return SubstitutedPlanner(exact(scene, decode=decode), expert(scene, decode), actor - 1)
 
 
-def at_random(scene: Scene, decode: str = "sample") -> Planner:
+def at_random(scene: Scene, decode: str = "sample") -> KeptPlanner:
     """Proposes every legal subgoal alike."""
     return RandomPlanner(decode)
 
 
-def scripted(scene: Scene, script: str, decode: str = "sample") -> Planner:
+def habit(scene: Scene, decode: str = "sample") -> KeptPlanner:
+    """Learns by a rule: does again what paid best from the same observation, else what it tried least."""
+    return HabitPlanner(decode)
+
+
+def scripted(scene: Scene, script: str, decode: str = "sample") -> KeptPlanner:
     """Says the subgoals of a script in turn: scripted:script=one|two."""
     return ScriptedPlanner(tuple(filter(None, script.split("|"))), decode)
 
 
-def transformer(scene: Scene, checkpoint: str = "", decode: str = "sample") -> Planner:
+def transformer(scene: Scene, checkpoint: str = "", decode: str = "sample") -> KeptPlanner:
     """A pretrained Llama-architecture model; alone: the checkpoint that ships."""
     planner = TransformerPlanner(_checkpoint(scene, checkpoint), decode=decode)
     if scene.world.tables is not None:
@@ -133,7 +142,7 @@ def world_model(
     memory: str = "full",
     tokenizer: str = "",
     decode: str = "sample",
-) -> Planner:
+) -> KeptPlanner:
     """Searches in what a model predicts: world-model:model=exact|transformer|PROVIDER/MODEL."""
     _require_few(scene, "'world-model' searches over joint subgoals")
     tables, found = scene.beliefs.tables, Search(search, budget, cut)
@@ -164,13 +173,17 @@ def hf(
     header: bool = False,
     memory: str = "full",
     size: int = 8,
-) -> Planner:
+) -> KeptPlanner:
     """Any causal language model, hf:PATH or hf:HUB/ID; scores the menu's lines."""
-    scoring = Scoring(normalise, context, header, memory, size)
+    scoring = Scoring(normalise, context, header)
+    remembers = remembering(scene, memory, size=size)
+    whole = memory == "full" and scene.memory is None  # read as it comes, without a prompter
     named = str(shipped(path)) if path == GENERALIST and not Path(path).exists() else path
     known = Words.of(scene.world)
     words = rules_and_menu(known.rules, known.menus, known.horizon) if header else ""
-    return LanguageModelPlanner(_language_model(named, dtype), decode, scoring, words)
+    model = _language_model(named, dtype)
+    makes = None if whole else lambda: remembers(None)
+    return LanguageModelPlanner(model, decode, scoring, words, makes, choices=not known.fixed)
 
 
 @lru_cache(maxsize=1)
@@ -189,6 +202,7 @@ PLANNERS = Registry(
         "decentralised": Kind(decentralised),
         "with-expert": Kind(with_expert),
         "random": Kind(at_random),
+        "habit": Kind(habit),
         "scripted": Kind(scripted),
         "transformer": Kind(transformer, cohort=64),
         "endpoint": Kind(endpoint, cohort=1, first="model", remote=True),
@@ -197,11 +211,42 @@ PLANNERS = Registry(
 )
 
 
+# Options of an endpoint planner that say how it asks, not what it is: a run may go on with others.
+CHANGEABLE = (
+    *("budget", "way", "api", "max_tokens", "reasks", "timeout_s", "attempts", "backoff_s", "breaker"),
+    *("concurrency", "base_url", "cache"),
+)
+
+
+def changed(spec: str, changes: Mapping[str, str]) -> str:
+    """The spec of an endpoint planner with other options of asking; raises `BadInput` on all others."""
+    named = PLANNERS.find(spec)
+    known = CHANGEABLE if named.name == "endpoint" else ()
+    for name in changes:
+        if name not in known:
+            raise BadInput(
+                f"{name}={changes[name]!r} cannot be changed on resuming planner {spec!r}: "
+                f"expected {', '.join(known) or 'nothing, as it asks no server'}"
+            )
+    return f"{named.name}:{spell({**named.arguments, **changes})}"
+
+
+def remote(spec: str) -> bool:
+    """Whether the planner of a spec asks a server, or fetches a model: what merely looks at a run does neither."""
+    named = PLANNERS.find(spec)
+    model, path = named.arguments.get("model", ""), named.arguments.get("path", "")
+    served = named.kind.remote or (named.name == "world-model" and "/" in model)
+    return served or (named.name == "hf" and path != GENERALIST and not Path(path).exists())
+
+
 def planner(spec: str, scene: Scene, trust: bool = False) -> Planner:
     """The planner of a spec, for one cohort."""
     named = PLANNERS.find(spec, trust)
     if (decode := named.arguments.get("decode", "sample")) not in ("sample", "greedy"):
         raise BadInput(f"planner {spec!r}: decode={decode!r}: expected 'sample' or 'greedy'")
+    scene.trust = trust
     made: Planner = PLANNERS.make(named, {"scene": scene})
+    if named.code:
+        made = foreign_planner(made, f"planner {named.name!r}")
     scene.planner = made
     return made

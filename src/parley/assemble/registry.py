@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -87,8 +87,8 @@ class Registry(Mapping[str, Kind]):
             return kind_of(quietly(point.load, where), self.what, where)
         raise BadInput(f"unknown {self.what} {name!r}{suggestion(name, self)}")
 
-    def find(self, spec: str, trust: bool = False, skip: Iterable[str] = ()) -> Named:
-        """What a spec names; `skip` are arguments that any part of this role may be given.
+    def find(self, spec: str, trust: bool = False) -> Named:
+        """What a spec names.
 
         A name is looked for among ours and the plugins; else `module:Name` is imported, where `trust` says that it may
         be: a spec from somebody else's file is not to run code.
@@ -103,14 +103,26 @@ class Registry(Mapping[str, Kind]):
             raise BadInput(f"unknown {self.what} {name!r}{suggestion(name, self)}")
         reference, rest = found.group(1), found.group(2) or ""
         if not trust:
-            raise BadInput(
-                f"{self.what} {spec!r} is code that is no installed plugin, and nothing was imported: "
-                "where you know what it does, say --trust (in Python: trust=True)"
-            )
+            raise self._untrusted(spec)
         where = f"{self.what} {spec!r}"
         kind = kind_of(load_reference(reference, where), self.what, where)
         _, arguments = parse_spec(f"{reference.replace(':', '.')}:{rest}", self.what, first=kind.first)
         return Named(spec, reference, kind, arguments, reference)
+
+    def value(self, name: str, trust: bool = False) -> Any:
+        """What an entry point or `module:Name` names, itself: for parts that are no factories."""
+        where = f"{self.what} {name!r}"
+        if name in self.plugins:
+            return quietly(self.plugins[name].load, where)
+        if not trust:
+            raise self._untrusted(name)
+        return load_reference(name, where)
+
+    def _untrusted(self, spec: str) -> BadInput:
+        return BadInput(
+            f"{self.what} {spec!r} is code that is no installed plugin, and nothing was imported: "
+            "where you know what it does, say --trust (in Python: trust=True)"
+        )
 
     def make(self, named: Named, context: Mapping[str, Any] | None = None) -> Any:
         """The part, made with the arguments of its spec; `context` has what a factory may ask for by name."""
@@ -139,8 +151,8 @@ def kind_of(loaded: Any, what: str, where: str) -> Kind:
 def load_reference(reference: str, where: str) -> Any:
     """What `module:Name` names; modules of the working directory are found too."""
     module_name, _, attribute = reference.partition(":")
-    if "" not in sys.path and "." not in sys.path:
-        sys.path.append(".")
+    if "" not in sys.path:
+        sys.path.append("")
     module = quietly(lambda: import_module(module_name), where)
     if not hasattr(module, attribute):
         raise BadInput(f"{where}: the module {module_name!r} has no {attribute!r}")

@@ -1,5 +1,6 @@
 """What planners and explorers are made from: the scene of a cohort."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -12,6 +13,7 @@ from parley.core.calls import Forgetful, Ledger
 from parley.core.errors import BadInput
 from parley.core.roles import Planner, World
 from parley.core.tables import Tables
+from parley.core.told import Memory, Writer
 from parley.theory.beliefs import Beliefs
 
 
@@ -24,9 +26,12 @@ class Scene:
     latents: Int[np.ndarray, " B"]
     num_episodes: int
     planner: Planner | None = None  # once it is made: explorers may listen to its predictions
+    memory: Callable[[Writer | None], Memory] | None = None  # of the run's configuration; else the planner's own
+    trust: bool = False  # whether parts that are `module:Name` may be imported
     ledger: Ledger = field(default_factory=Forgetful)  # of the run's calls
     shared: dict[str, Any] = field(default_factory=dict)  # what all cohorts of a run have one of
     closing: ExitStack = field(default_factory=ExitStack)  # closes it at the run's end
+    was: dict[str, Any] = field(default_factory=dict)  # what the manifest says of the planner of a run that goes on
 
     @cached_property
     def beliefs(self) -> Beliefs:

@@ -29,7 +29,7 @@ MIX = "uniform:0.5,imposter:0.3,epsilon-expert(0.3):0.1,noisy-expert(0.2):0.1, o
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
-    data = group("data", "pretraining data: documents of episodes, labelled by the expert who knows the latent")
+    data = group("data")
     c = command(
         "make", _make, "make data as Parquet (needs the extra data); interrupted, the same command goes on", data
     )

@@ -29,7 +29,7 @@ COLUMNS = {
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
-    c = command("evaluate", _evaluate, "measure a checkpoint's distance to the exact oracle on held-out documents")
+    c = command("evaluate", _evaluate)
     c.add_argument("checkpoint", type=Path)
     c.add_argument("--world", help="default: the world that it was trained for")
     c.add_argument("--documents", type=int, default=128, metavar="N", help="held-out documents (default 128)")

@@ -20,7 +20,7 @@ from parley.runs.directory import storage, write_whole
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
-    c = command("theory", _theory, "what the theory says of a world: eta, epsilon, bound, and traps")
+    c = command("theory", _theory)
     c.add_argument("world")
     c.add_argument(
         "--episodes", type=int, default=1000, metavar="T", help="the T of epsilon, bound, escapes (default 1000)"
@@ -34,7 +34,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
         help="a model's total variation to the oracle (of `parley evaluate`): the bound gains H^2 T E (default 0)",
     )
 
-    trials = group("experiment", "claims of the paper as experiments")
+    trials = group("experiment")
     command("list", _experiments, "the experiments and their claims", trials)
     c = command("run", _experiment, "carry out an experiment; interrupted, the same command goes on", trials)
     c.add_argument("name", help="of `experiment list`, or `all`")

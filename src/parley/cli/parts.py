@@ -22,21 +22,21 @@ REACH = ("steps", "width", "entropy", "rate", "discount", "seed")  # options of 
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
-    c = command("pretrain-reporter", _reporter, "learn a Reporter by contrast from states and sentences (extra torch)")
+    c = command("pretrain-reporter", _reporter)
     c.add_argument("--world", required=True)
     c.add_argument("--out", type=Path, required=True, help="where it is kept; then `parley run --reporter learned:OUT`")
     for f in fields(ReporterRecipe):
         about = "tables, or for household: grid, pixels" if f.name == "view" else "a number"
         c.add_argument(f"--{f.name}", type=type(f.default), default=f.default, help=f"{about} (default {f.default})")
 
-    c = command("pretrain-actor", _actor, "clone an Actor from demonstrations, some of them optimal")
+    c = command("pretrain-actor", _actor)
     c.add_argument("--world", default="household", help="household (default), or house, which needs the extra mujoco")
     c.add_argument("--out", type=Path, required=True, help="where it is kept; then `parley run --actor cloned:OUT`")
     c.add_argument("--share", type=float, required=True, help="of the demonstrations that are optimal, 0 to 1")
     c.add_argument("--demonstrations", type=int, help="default: 2000, of house 60")
     c.add_argument("--seed", type=int, default=0)
 
-    c = command("pretrain-reach", _reach, "train the reaching of sorter's arm with SAC and HER (extra reach)")
+    c = command("pretrain-reach", _reach)
     c.add_argument("--out", type=Path, required=True, help="where it is kept; then `--world sorter:actor=reach:OUT`")
     for name in REACH:
         c.add_argument(f"--{name}", help="a number (default: see the model card)")

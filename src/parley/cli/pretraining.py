@@ -18,7 +18,7 @@ from parley.training.watch import Watch
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
-    c = command("pretrain", _pretrain, "train a transformer planner for a world (needs the extra torch)")
+    c = command("pretrain", _pretrain)
     c.add_argument("--world", required=True)
     c.add_argument("--out", type=Path, required=True, help="the checkpoint directory, new or empty")
     c.add_argument("--start", type=Path, help="begin with the weights of this checkpoint (same lines, same shape)")
@@ -36,7 +36,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     for f in fields(Recipe):
         option = "--" + f.name.replace("_", "-")
         c.add_argument(option, type=type(f.default), help=f"default: the world's preset, else {f.default}")
-    c = command("finetune", _finetune, "tune a language model on chat examples, LoRA (needs the extra finetune)")
+    c = command("finetune", _finetune)
     c.add_argument("--model", required=True, help="a directory or a hub id: any causal language model")
     c.add_argument("--data", type=Path, required=True, help="of `parley data make --chat N`, or a JSONL file")
     c.add_argument("--out", type=Path, required=True, help="where the merged model is saved, new or empty")

@@ -19,7 +19,7 @@ from parley.runs.log import RunReader
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The command and its options."""
-    c = command("prompt", _prompt, "the prompt of one decision of a run, as it was sent or as a template makes it")
+    c = command("prompt", _prompt)
     c.add_argument("run", type=Path)
     c.add_argument("--episode", type=int, required=True, help="counted from 0")
     c.add_argument("--step", type=int, required=True, help="counted from 1")

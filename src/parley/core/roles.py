@@ -32,9 +32,10 @@ class Reporter(Protocol):
 
 @runtime_checkable
 class Planner(Protocol):
-    """Hears all that is said, and proposes a distribution over subgoals. Never sees states or the latent."""
+    """Hears all that is said, and proposes a distribution over subgoals. Never sees states or the latent.
 
-    decode: str
+    Optional: `decode`, "sample" (the default) or "greedy"; `about`, what the manifest says of it; and `Snapshots`.
+    """
 
     def start(self, draws: Draws) -> None:
         """Begin the runs of a cohort; forget everything."""
@@ -45,11 +46,22 @@ class Planner(Protocol):
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         """Propose Actor k's part of the subgoal, given the parts (B, k) already chosen for the Actors before it."""
 
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """A Planner or Explorer whose state can be kept. Without it a run is resumed by hearing its whole log again."""
+
     def snapshot(self) -> State:
         """The state at the end of an episode, as plain arrays, from which `restore` continues bit-identically."""
 
     def restore(self, state: State) -> None:
         """Continue from a snapshot; called after `start`."""
+
+
+class KeptPlanner(Planner, Snapshots, Protocol):
+    """A Planner with all that is optional: parts of other planners and explorers."""
+
+    decode: str
 
 
 class WorldModel(Protocol):
@@ -82,9 +94,9 @@ class Explorer(Protocol):
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
         """Choose one subgoal a run; `how` is the planner's decoding, `sample` or `greedy`."""
 
-    def snapshot(self) -> State: ...
 
-    def restore(self, state: State) -> None: ...
+class KeptExplorer(Explorer, Snapshots, Protocol):
+    """An Explorer whose state can be kept."""
 
 
 class TextEnvs(Protocol):
@@ -93,7 +105,11 @@ class TextEnvs(Protocol):
     num_envs: int
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Sentences, dict[str, Any]]:
-        """Begin `options["episode"]` under `options["instructions"]` (B,); info["menus"]: one `Menu` an Actor."""
+        """Begin `options["episode"]` under `options["instructions"]` (B,).
+
+        info["menus"]: one `Menu` an Actor; info["instructions"] (B,) where the episodes bring their own;
+        info["max_scores"] (B,) where the highest return is known, NaN where it is not.
+        """
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
         """Carry out the subgoals (B, K); rows whose episode has ended are left alone and pay 0."""
@@ -108,13 +124,14 @@ class World(Protocol):
     def name(self) -> str: ...
 
     @property
-    def latents(self) -> tuple[str, ...]: ...
+    def latents(self) -> Sequence[str]: ...
 
     @property
     def prior(self) -> np.ndarray: ...
 
     @property
-    def instructions(self) -> tuple[str, ...]: ...
+    def instructions(self) -> tuple[str, ...]:
+        """Empty where every episode brings its own (`info["instructions"]` of `TextEnvs.reset`)."""
 
     @property
     def horizon(self) -> int: ...
@@ -127,6 +144,12 @@ class World(Protocol):
 
     def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
         """The vectorised text environment of the runs of `draws`, run i in the world of latent `latents[i]`."""
+
+
+def repeats(world: World) -> bool | None:
+    """Whether a world gives the same again for the same seed and subgoals; None: nobody has said so."""
+    found: bool | None = getattr(world, "deterministic", True)
+    return found
 
 
 def forbidden_in(world: World) -> tuple[tuple[str, str], ...]:

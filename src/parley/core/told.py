@@ -35,6 +35,16 @@ class Recalled:
 Fits = Callable[[Recalled], bool]
 
 
+class Writer(Protocol):
+    """Has a planner's model write for a run's memory; on resuming, what was answered is read in the log."""
+
+    def note(self, note: str, number: int, words: int) -> str:
+        """The note of at most so many words that the model makes of its old one after episode `number`."""
+
+    def ask(self, prompt: str, number: int, words: int) -> str:
+        """What the model answers to a prompt after episode `number`; empty where no usable answer comes."""
+
+
 class Memory(Protocol):
     """The memory of one run. Its state is a function of what was heard."""
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.errors import BadInput
-from parley.core.roles import Planner
+from parley.core.roles import KeptPlanner
 from parley.core.said import EpisodeRecord, StepRecord
 from parley.data.behaviour import LOGS, parse_mix
 from parley.data.documents import Documents, draw
@@ -18,7 +18,7 @@ OWN = {"own": "sample", "own-greedy": "greedy"}  # behaviours that are the plann
 
 
 def held_out(
-    beliefs: Beliefs, planner: Planner, behaviour: str, num_documents: int, num_episodes: int, seed: int, rho: float
+    beliefs: Beliefs, planner: KeptPlanner, behaviour: str, num_documents: int, num_episodes: int, seed: int, rho: float
 ) -> Documents:
     """Documents of `behaviour`: a mix that does not look at z, or the planner's `own` runs (`own-greedy`: greedily).
 
@@ -74,7 +74,7 @@ class _Trajectories:
 
 
 def _own(
-    beliefs: Beliefs, planner: Planner, decode: str, num_documents: int, num_episodes: int, seed: int
+    beliefs: Beliefs, planner: KeptPlanner, decode: str, num_documents: int, num_episodes: int, seed: int
 ) -> Documents:
     """Runs of the planner in the world of the tables, without labels, instructions in turn."""
     t, draws = beliefs.tables, Draws(seed, num_documents)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.errors import BadInput
-from parley.core.roles import Planner, State
+from parley.core.roles import KeptPlanner, State
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
 
 Policy = Callable[[Menu, Moment, int], Float[np.ndarray, "B M"]]
@@ -79,7 +79,7 @@ class NoExploration:
 class OwnPlan(NoExploration):
     """Executes the proposals of a planner of its own, whatever it is offered: a reference for other explorers."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: KeptPlanner) -> None:
         self.planner = planner
 
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:

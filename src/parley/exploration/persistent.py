@@ -34,9 +34,8 @@ class PersistentExplorer(ProposalsExplorer):
 
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
         super().start(draws, num_episodes, horizon)
-        shape = (draws.num_runs, 0, 0)
-        self.first: Float[np.ndarray, "B D S"] = np.zeros(shape)  # share at the first visit; NaN before
-        self.spent: Float[np.ndarray, "B D"] = np.zeros(shape[:2])  # trials of the floor
+        self.first: Float[np.ndarray, "D M"] = np.zeros((0, 0))  # share at the first visit; NaN before
+        self.spent: Float[np.ndarray, " D"] = np.zeros(0)  # trials of the floor
 
     def hear(self, said: Opening | Outcome) -> None:
         super().hear(said)
@@ -55,13 +54,13 @@ class PersistentExplorer(ProposalsExplorer):
         found = super()._stuck(probs, worth, here, at)
         modal = probs >= probs.max(axis=1, keepdims=True) - TIE  # decoded as it is
         left_out = ~found & ~modal & (probs > FLOOR) & (worth * self._ratio > self.patience)
-        open_now = self.spent[self.rows, here] < self.floor * np.sqrt(self.visits[self.rows, here])
+        open_now = self.spent[here] < self.floor * np.sqrt(self.visits[here])
         self._floored: Bool[np.ndarray, "B M"] = left_out & open_now[:, None]
         return np.where(self._floored.any(axis=1, keepdims=True), self._floored, found)
 
     def _begin(self, begins: Bool[np.ndarray, " B"], index: Int[np.ndarray, " B"], here: Int[np.ndarray, " B"]) -> None:
         mine = begins & self._floored[self.rows, index]
-        self.spent[self.rows, here] += mine
+        self.spent[here] += mine
         self._wanders |= mine
         self._weight = np.where(begins, np.maximum(self._ratio[self.rows, index], 1.0), self._weight)
 
@@ -72,8 +71,8 @@ class PersistentExplorer(ProposalsExplorer):
         wanders = self._wanders[:, None] & (total > 0)
         return np.asarray(np.where(wanders, (followed + drawn) / 2, followed))
 
-    def _grow(self) -> None:
-        super()._grow()
+    def _grow(self, entries: int) -> None:
+        super()._grow(entries)
         more = [(0, new - old) for new, old in zip(self.odds.shape, self.first.shape, strict=True)]
         self.first = np.pad(self.first, more, constant_values=np.nan)
-        self.spent = np.pad(self.spent, more[:2])
+        self.spent = np.pad(self.spent, more[0])

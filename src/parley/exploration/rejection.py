@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from parley.core.codes import Codes, one_line
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
-from parley.core.roles import Explorer, State
+from parley.core.roles import KeptExplorer, State
 from parley.core.rows import row_count, whole_sum
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal
 from parley.exploration.explorers import EpsilonGreedy
@@ -112,7 +112,7 @@ class GuardedExplorer:
 
     def __init__(
         self,
-        inner: Explorer,
+        inner: KeptExplorer,
         believer: Believer,
         policy: Callable[..., np.ndarray],
         false_alarm: float = FALSE_ALARM,

@@ -9,7 +9,7 @@ from parley.memory.retrieval import Relevance, Retrieval, bm25
 from parley.memory.summary import Summary
 from parley.memory.window import Window
 
-MEMORIES = ("full", "window", "summary", "retrieval")  # those that need no model
+MEMORIES = ("full", "none", "window", "summary", "retrieval")  # those that need no model
 
 
 def memory_of(kind: str, size: int, relevance: Relevance = bm25) -> Callable[[], Memory]:
@@ -18,6 +18,7 @@ def memory_of(kind: str, size: int, relevance: Relevance = bm25) -> Callable[[],
         raise BadInput(f"size={size}: expected a number of episodes")
     kinds: dict[str, Callable[[], Memory]] = {
         "full": Full,
+        "none": lambda: Window(0),
         "window": lambda: Window(size),
         "summary": Summary,
         "retrieval": lambda: Retrieval(size, relevance),

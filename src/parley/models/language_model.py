@@ -6,13 +6,13 @@ into tokens, the cache is taken back to what both have in common and read on fro
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 
 from parley.core.errors import BadInput, MissingExtra
+from parley.models.pretrained import cache_name, require_embeddings, require_numbers, where, why_not
 from parley.models.scoring import Logprobs, sequential_logprobs, tree_logprobs
 
 TAIL = 64  # characters at the end of a prompt, at least, that are looked at with a line that follows
@@ -25,16 +25,18 @@ def load(name: str, dtype: str = "auto") -> tuple[Any, Any]:
     """Tokenizer and causal language model of a directory or a hub id; raises `BadInput` in one sentence."""
     try:
         import transformers
-        from huggingface_hub.constants import HF_HUB_OFFLINE
     except ImportError:
         raise MissingExtra("a language model", "torch") from None
-    where: dict[str, Any] = {"local_files_only": HF_HUB_OFFLINE or Path(name).is_dir()}
+    found = where(name, "a language model")
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **where)
-        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **where)
+        transformers.AutoConfig.from_pretrained(name, **found)  # it says best what is wrong with a model
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **found)
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **found)
     except (OSError, ValueError, KeyError, ImportError, TypeError, SafetensorError) as wrong:
-        why = (str(wrong).strip() or repr(wrong)).splitlines()[0]
-        raise BadInput(f"{name!r} is no causal language model that transformers can load: {why}") from wrong
+        said = f"{name!r} is no causal language model that transformers can load: {why_not(wrong)}"
+        raise BadInput(said) from wrong
+    require_embeddings(name, tokenizer, model)
+    require_numbers(name, model)
     return tokenizer, model
 
 
@@ -68,8 +70,8 @@ class LanguageModel:
 
         self.name, self.torch, self.positions = name, torch, positions_of(model)
         self.model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-        self._begin = beginning(self.tokenizer)
-        self.scoring = self._probe()
+        self._begin, self.cache_name = beginning(self.tokenizer), cache_name(model)
+        self.scoring = self._probe(dtype)
         if self.scoring != "tree":
             warnings.warn(f"{name}: candidates are scored {self.scoring}", RuntimeWarning, stacklevel=2)
 
@@ -96,7 +98,7 @@ class LanguageModel:
         """An empty prompt."""
         return Prompt(self)
 
-    def _probe(self) -> str:
+    def _probe(self, dtype: str) -> str:
         """Score the same continuations both ways on a tiny prompt; the tree counts only where it gives the same."""
         if self._slides():
             return "one by one: its attention slides, which a tree mask would override"
@@ -107,6 +109,10 @@ class LanguageModel:
             expected = sequential_logprobs(self.model, prompt.past, prompt.after, lines)
         except FAULTS as refused:
             raise BadInput(no_cache) from refused
+        if np.isnan(np.concatenate(expected)).any():
+            raise BadInput(
+                f"{self.name!r} computes no numbers (NaN): its weights are damaged, or dtype={dtype} is too small"
+            )
         if prompt.past.get_seq_length() != len(prompt.tokens):
             raise BadInput(no_cache)
         try:
@@ -150,7 +156,7 @@ class Prompt:
             self.past.crop(keep - len(self.tokens))
         with torch.inference_mode():
             ids = torch.tensor([tokens[keep:]], device=model.device)
-            out = model(input_ids=ids, past_key_values=self.past, use_cache=True)
+            out = model(input_ids=ids, use_cache=True, **{self.model.cache_name: self.past})
         self.tokens, self.after = tokens, out.logits[0, -1]
 
     def continuations(self, said: str, lines: Sequence[str]) -> list[list[int]]:

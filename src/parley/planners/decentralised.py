@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
-from parley.core.roles import Planner, State
+from parley.core.roles import KeptPlanner, State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.planners.exact import ExactPlanner
@@ -56,7 +56,7 @@ class OneOfSeveral(ExactPlanner):
 class Together:
     """K planners, of which the k-th says Actor k's part; they hear and are kept together."""
 
-    def __init__(self, planners: list[Planner], decode: str) -> None:
+    def __init__(self, planners: list[KeptPlanner], decode: str) -> None:
         self.planners, self.decode = planners, decode
 
     def start(self, draws: Draws) -> None:
@@ -106,7 +106,7 @@ class DecentralisedPlanner(Together):
 class SubstitutedPlanner(Together):
     """A planner, but Actor `actor`'s part comes from the expert: how much of the regret was that Actor's."""
 
-    def __init__(self, planner: Planner, expert: Planner, actor: int) -> None:
+    def __init__(self, planner: KeptPlanner, expert: KeptPlanner, actor: int) -> None:
         super().__init__([planner, expert], planner.decode)
         self.actor = actor
 

@@ -3,33 +3,58 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
-from parley.core.calls import Place
+from parley.core.calls import NARROWED, Call, Place, Usage
 from parley.core.draws import Draws, Purpose
 from parley.core.errors import BadInput
 from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
-from parley.core.told import Memory, packed, unpacked
-from parley.memory.note import Note
+from parley.core.told import Memory, Writer, packed, unpacked
 from parley.models.endpoint import Endpoint
-from parley.models.failures import Unusable
+from parley.models.failures import Overflow, Refused, Unusable
+from parley.planners.ways.answers import choice_of
 from parley.planners.ways.asking import Question, Way
-from parley.prompting.answers import parse
-from parley.prompting.prompter import Prompter, Prompting
+from parley.planners.ways.free import NOTHING, Free
+from parley.planners.ways.logprobs import MOST_LETTERS
+from parley.planners.ways.staged import staged
+from parley.prompting.likeness import require_distinct
+from parley.prompting.prompter import Prompter, Prompting, Words
+from parley.prompting.reasoning import Said
+from parley.prompting.template import Turn
 
+Answer = TypeVar("Answer")
+MENU_SHARE = 1 / 3  # of the budget, that a menu may take which changes from step to step
 MAX_MENU = 20_000  # subgoals; more do not fit any prompt
+MADE_UP = ("go on", "wait")  # a menu, where a world has none that is fixed
+SHORTER = 8  # times a note is asked for with less of the episode
+SMALLER = 0.75  # of a prompt that did not fit, where the server does not say by how much
 
 
-@dataclass(frozen=True)
-class Notes:
-    """Options of the memory that the model writes itself: the length of its note, in words."""
+def smaller(size: int, limit: int, asked: int, tokens: int) -> int:
+    """The budget after a prompt of `size` tokens, by our count, did not fit.
 
-    words: int = 120
+    The server may tell its `limit`, and that it counted `asked` tokens: then our count is corrected by its own. Without
+    these a quarter is taken off, but no more than leaves what surely fits: our count is never too small.
+    """
+    room = max(limit - tokens, 0)
+    if asked > room > 0:
+        return int(size * max(0.1, min(0.95 * room / asked, SMALLER + 0.2)))
+    return max(int(size * SMALLER), room if room < size else 0)
+
+
+def rehearsed(prompter: Prompter, words: Words) -> Question:
+    """A question as in a run, made up: with rules, menu, and a step that was taken, as the template says them."""
+    menu = words.menus[0] if words.menus else MADE_UP
+    menu = menu if len(menu) > 1 else MADE_UP
+    last = tuple(each[0] for each in words.menus) or (menu[0],)
+    prompter.begin("this is a rehearsal: choose anything", "it begins")
+    prompter.go_on(last, "it goes on", 0.0)
+    return Question(prompter, prompter.turns((), menu), menu, Place(), [0])
 
 
 class EndpointPlanner:
@@ -45,7 +70,7 @@ class EndpointPlanner:
         way: Way,
         about: dict[str, Any],
         prompting: Prompting,
-        memory: "Callable[[], Memory] | Notes",
+        memory: Callable[[Writer], Memory],
         decode: str = "sample",
         keep_thoughts: bool = False,
     ) -> None:
@@ -56,8 +81,8 @@ class EndpointPlanner:
         self.draws = draws
         self.runs: list[Prompter] = []
         for i in range(draws.num_runs):
-            memory = self._note(i, self._memory) if isinstance(self._memory, Notes) else self._memory()
-            self.runs.append(Prompter(self.prompting, memory, self._thoughts(i) if self._keep else None))
+            memory, thought = self._memory(Writing(self, i)), self._thoughts(i) if self._keep else None
+            self.runs.append(Prompter(self.prompting, memory, thought, narrowed=self._narrowed(i)))
         self._episode, self._step = 0, 1
 
     def hear(self, said: Opening | Outcome) -> None:
@@ -67,6 +92,8 @@ class EndpointPlanner:
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         if not menu.legal.any(axis=1).all():
+            if menu.free:
+                return self._in_own_words(menu)
             raise BadInput("menu: at least one subgoal must be legal in every run")
         shape = (len(self.runs), menu.sentences.shape[1])
         if shape[1] > MAX_MENU:
@@ -74,7 +101,11 @@ class EndpointPlanner:
         sentences, legal = np.broadcast_to(menu.sentences, shape), np.broadcast_to(menu.legal, shape)
         probs, valid = legal / legal.sum(axis=1, keepdims=True), np.ones(len(self.runs), dtype=bool)
         for i in range(len(self.runs)):
-            found = self._ask(i, tuple(sentences[i, legal[i]]), tuple(parts[i]))
+            if menu.asked is not None and not menu.asked[i]:
+                continue
+            listed = tuple(map(str, sentences[i, legal[i]]))
+            require_distinct(listed)
+            found = self._ask(i, listed, tuple(parts[i]))
             if found is None:
                 valid[i] = False
             else:
@@ -85,9 +116,75 @@ class EndpointPlanner:
     def _ask(self, run: int, menu: tuple[str, ...], parts: tuple[str, ...]) -> Float[np.ndarray, " M"] | None:
         if len(menu) == 1:
             return np.ones(1)  # there is nothing to ask
+        if self.way.name == "free":
+            return self._asked(run, parts, menu, (), self.way.probs)
+        long = not parts and self._long(menu)
+        most = MOST_LETTERS if long or (self.way.name == "letters" and not parts) else len(menu)
+        return staged(lambda some: self._asked(run, parts, some, some, self.way.probs), menu, most)
+
+    def _asked(
+        self,
+        run: int,
+        parts: tuple[str, ...],
+        menu: tuple[str, ...],
+        shown: tuple[str, ...],
+        ask: Callable[[Question], Answer | None],
+    ) -> Answer | None:
+        """What `ask` makes of a question, shorter where it does not fit; None where nothing usable comes."""
         prompter, place = self.runs[run], self.place(run)
         seeds = [self.seed(run, len(parts), draw) for draw in range(self.way.num_answers)]
-        return self.way.probs(Question(prompter, prompter.turns(parts, menu), menu, place, seeds))
+        while True:
+            turns = prompter.turns(parts, shown)
+            try:
+                return ask(Question(prompter, turns, menu, place, seeds))
+            except Overflow as overflow:
+                least, said = prompter.least(parts, shown), str(overflow)
+                self.narrow(run, overflow, prompter.size(turns), least, said)
+            except Refused as refused:
+                if not refused.outcome.startswith("filtered"):
+                    raise
+                return None  # the server declines what is in the prompt, and would again
+
+    def narrow(self, run: int, overflow: Overflow, size: int, least: int, said: str) -> None:
+        """Shorter prompts from here on, after one of `size` tokens did not fit; at least those of the shortest one."""
+        if shorter := self.way.api.within(overflow.limit, self.way.tokens):
+            self.way.api = shorter
+            return
+        if size <= least:
+            raise BadInput(f"{said}; no shorter prompt can be made of this world's rules and menu")
+        budget = max(smaller(size, overflow.limit, overflow.asked, self.way.tokens), least)
+        self.runs[run].narrow(budget)
+        self.endpoint.ledger.record(
+            Call(self.place(run), self.endpoint.server.model, NARROWED, "", str(budget), 0, 0.0, Usage(), "", said)
+        )
+
+    def _narrowed(self, run: int) -> Callable[[int, int], list[int]]:
+        """The budgets to which a run came down before, by episode and step."""
+        return lambda episode, step: self.endpoint.ledger.budgets(Place(self.draws.first_run + run, episode, step))
+
+    def _long(self, menu: tuple[str, ...]) -> bool:
+        """Whether a menu that changes takes more than its part of the budget, and must be chosen from in stages."""
+        how = self.prompting
+        return not how.words.fixed and bool(how.budget) and how.count("\n".join(menu)) > how.budget * MENU_SHARE
+
+    def _in_own_words(self, menu: Menu) -> Proposal:
+        """What the model says to do, where the environment makes sense of any words: a proposal over what it said."""
+        if not isinstance(self.way, Free):
+            raise BadInput("this world takes any words and offers no menu: ask with actions=free")
+        menus, probs, valid = [], [], np.ones(len(self.runs), dtype=bool)
+        for i in range(len(self.runs)):
+            asked = menu.asked is None or bool(menu.asked[i])
+            told = self._asked(i, (), (), (), self.way.words) if asked else None
+            valid[i] = told is not None or not asked
+            said, shares = told or ((NOTHING,), np.ones(1))
+            menus.append(said)
+            probs.append(shares)
+        brought = Menu.of_each(menus)
+        whole = np.zeros((len(menus), brought.sentences.shape[1]))
+        for row, shares in zip(whole, probs, strict=True):
+            row[: len(shares)] = shares
+        left_out = np.array([prompter.left_out for prompter in self.runs])
+        return Proposal(whole, self.way.source, None if valid.all() else valid, left_out, brought)
 
     def place(self, run: int) -> Place:
         """The decision that a run stands before."""
@@ -97,6 +194,10 @@ class EndpointPlanner:
         """The seed that a server is given for one answer: a function of seed, run, episode, step, Actor and draw."""
         return self._seed(run, self._episode, self._step, actor * 1000 + draw)
 
+    def seed_of(self, run: int, episode: int) -> int:
+        """The seed that a server is given for what is written after an episode."""
+        return self._seed(run, episode, 0, 0)
+
     def _seed(self, run: int, episode: int, step: int, part: int) -> int:
         return int(self.draws.uniform(Purpose.PLANNER, episode, step, part)[run] * 2**31)
 
@@ -104,28 +205,15 @@ class EndpointPlanner:
         """Answers of earlier steps, where the subgoal that was executed is what they chose."""
 
         def thought(episode: int, step: int) -> str:
-            said = self.endpoint.ledger.said(Place(self.draws.first_run + run, episode, step))
-            text = json.loads(said) if said else ""
+            kept = self.endpoint.ledger.said(Place(self.draws.first_run + run, episode, step))
+            found = json.loads(kept) if kept else ""
+            said = Said.of(found) if isinstance(found, str | dict) else Said("")
             executed = self.runs[run].episodes[episode].subgoals[step - 1]
-            menu = self.prompting.words.menus[0]
-            chosen = parse(text, menu) if isinstance(text, str) and len(executed) == 1 else None
-            return text if chosen is not None and menu[chosen] == executed[0] else ""
+            menu = self.prompting.words.menus[0] if self.prompting.words.menus else ()
+            chosen = choice_of(said, menu) if len(executed) == 1 else None
+            return said.text if chosen is not None and menu[chosen] == executed[0] else ""
 
         return thought
-
-    def _note(self, run: int, notes: Notes) -> Note:
-        tokens = max(4 * notes.words, self.way.tokens)
-
-        def write(note: str, number: int) -> str:
-            turns = self.runs[run].note(note, number, notes.words, tokens - self.way.tokens)
-            place, seed = Place(self.draws.first_run + run, number, -1), self._seed(run, number, 0, 0)
-            try:
-                said = self.way.say(turns, place, "write note", tokens, seed)
-            except Unusable:
-                said = ""
-            return " ".join(said.split()[: notes.words]) or note  # where nothing is said, the old one stays
-
-        return Note(write)
 
     def snapshot(self) -> State:
         """Everything that was heard, as JSON."""
@@ -135,3 +223,43 @@ class EndpointPlanner:
         """Hear it all again, step by step: memory sees what it saw."""
         for prompter, episodes in zip(self.runs, unpacked(state["heard"]), strict=True):
             prompter.retell(episodes)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Has the model of a planner write for the memory of one of its runs (`core.told.Writer`)."""
+
+    planner: EndpointPlanner
+    run: int
+
+    def note(self, note: str, number: int, words: int) -> str:
+        """The note that the template's block `note` asks for; where nothing usable comes, the old one stays."""
+        way, tokens, prompter = self.planner.way, max(4 * words, self.planner.way.tokens), self.planner.runs[self.run]
+        room = tokens - way.tokens
+        for _ in range(SHORTER):
+            turns = prompter.note(note, number, words, room)
+            try:
+                return self._say(turns, "write note", number, words) or note
+            except Overflow:  # of an episode that does not fit the later lines are shown
+                room = max(prompter.budget - prompter.size(turns) // 2, 0)
+        return note
+
+    def ask(self, prompt: str, number: int, words: int) -> str:
+        """The answer to any prompt; empty where none comes, or the prompt does not fit."""
+        try:
+            return self._say([Turn("user", prompt.rstrip("\n") + "\n")], "write memory", number, words)
+        except Overflow:
+            return ""
+
+    def _say(self, turns: list[Turn], purpose: str, number: int, words: int) -> str:
+        planner, tokens = self.planner, max(4 * words, self.planner.way.tokens)
+        place = Place(planner.draws.first_run + self.run, number, -1)
+        try:
+            said = planner.way.say(turns, place, purpose, tokens, planner.seed_of(self.run, number))
+        except Unusable:
+            return ""
+        except Refused as refused:
+            if not refused.outcome.startswith("filtered"):
+                raise
+            return ""
+        return " ".join(said.split()[:words])

@@ -13,12 +13,13 @@ from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.core.told import Memory, packed, unpacked
-from parley.memory.kinds import memory_of
 from parley.models.language_model import LanguageModel, Prompt
 from parley.models.scoring import line_scores
+from parley.prompting.likeness import require_distinct
 from parley.prompting.prompter import Prompter, Prompting, Words
+from parley.prompting.shortening import SHORTEST, shortened
 from parley.prompting.template import PromptTemplate, as_text
-from parley.prompting.transcript import observation_line, subgoal_line, task_line
+from parley.prompting.transcript import choices_line, observation_line, subgoal_line, task_line
 
 
 @dataclass(frozen=True)
@@ -26,29 +27,19 @@ class Scoring:
     """How a model is asked.
 
     `normalise` is as in `models.scoring.line_scores`; `context` in tokens, 0 for the model's; with `header` the prompt
-    begins with the world's rules and menu; `memory` is `full`, `none` (this episode alone), or one of those of
-    `prompting.memory`: a `window` of the last `size` episodes, a `summary`, the `size` best by `retrieval`.
+    begins with the world's rules and menu.
     """
 
     normalise: str = "none"
     context: int = 0
     header: bool = False
-    memory: str = "full"
-    size: int = 8
 
     def __post_init__(self) -> None:
         line_scores([], [], self.normalise)
-        self.remembers()
         if self.context < 0:
             raise BadInput(
                 f"context={self.context}: expected a number of tokens, or 0 for all of the model's positions"
             )
-
-    def remembers(self) -> Callable[[], Memory] | None:
-        """Makes the memory of a run; None for all that fits."""
-        if self.memory == "full":
-            return None
-        return memory_of("window", 0) if self.memory == "none" else memory_of(self.memory, self.size)
 
 
 class LanguageModelPlanner:
@@ -57,22 +48,32 @@ class LanguageModelPlanner:
     Each run has a prompt and a cache of its own. What has been read is a function of what was heard alone: parts of
     a joint subgoal that are being chosen begin the continuations, and are read when the subgoal has been carried out.
     The prompt is cut by rule: where it would leave less than an eighth of the positions for continuations, the oldest
-    half of the episodes is dropped and the rest is read again. With another memory than `full` the prompt is what the
-    template `transcript` makes of it, read again where it does not go on. `words` are what a header says of the world.
+    half of the episodes is dropped and the rest is read again. With a `memory` (made for each run) the prompt is what
+    the template `transcript` makes of it, read again where it does not go on. `words` are what a header says of the
+    world. With `choices` each step's menu stands before its choice, for worlds whose menus change; then half of the
+    positions are kept for it.
     """
 
     def __init__(
-        self, model: LanguageModel, decode: str = "sample", scoring: Scoring | None = None, words: str = ""
+        self,
+        model: LanguageModel,
+        decode: str = "sample",
+        scoring: Scoring | None = None,
+        words: str = "",
+        memory: Callable[[], Memory] | None = None,
+        choices: bool = False,
     ) -> None:
         self.model, self.decode, self.options, self.words = model, decode, scoring or Scoring(), words
+        self._choices = choices
+        self._memory = memory
         self.positions = min(self.options.context or model.positions, model.positions)
-        self.room = self.positions // 8
+        self.room = self.positions // (2 if choices else 8)
         budget = max(1, self.positions - self.room - len(model.encode(words)))
         count = lru_cache(maxsize=1 << 14)(lambda text: len(model.plain(text)))
         self._how = Prompting(PromptTemplate("transcript"), Words((), 0), budget=budget, count=count)
 
     def start(self, draws: Draws) -> None:
-        memory, self._episode = self.options.remembers(), 0
+        memory, self._episode = self._memory, 0
         made = [Prompter(self._how, memory()) if memory else None for _ in range(draws.num_runs)]
         self._runs = [_Run(self.model.prompt(), prompter) for prompter in made]
 
@@ -86,9 +87,19 @@ class LanguageModelPlanner:
                 if not run.prompt.text and self.words:
                     run.read(self.words)
                 run.episodes.append(len(run.prompt.text))
-                self._read(run, task_line(said.instructions[i]) + observation_line(said.observations[i]))
+                opening = self._short(said.instructions[i]), self._short(said.observations[i])
+                self._read(run, task_line(opening[0]) + observation_line(opening[1]))
             elif said.active[i]:
-                self._read(run, "".join(map(subgoal_line, said.subgoals[i])) + observation_line(said.observations[i]))
+                heard = observation_line(self._short(said.observations[i]))
+                self._read(run, "".join(map(subgoal_line, said.subgoals[i])) + heard)
+
+    def _short(self, sentence: str) -> str:
+        """What was heard, shortened by half at a time where it alone takes more than a quarter of the context."""
+        short, longest, most = str(sentence), len(sentence), self.positions // 4
+        while longest >= 2 * SHORTEST and len(short) > most and len(self.model.plain(short)) > most:
+            longest //= 2
+            short = shortened(sentence, longest)
+        return short
 
     def _read(self, run: "_Run", more: str) -> None:
         text, most = run.prompt.text + more, self.positions - self.room
@@ -115,9 +126,18 @@ class LanguageModelPlanner:
         legal = np.broadcast_to(menu.legal, sentences.shape)
         probs = np.zeros(sentences.shape)
         for i, run in enumerate(self._runs):
-            probs[i, legal[i]] = self._probs(run.prompt, "".join(map(subgoal_line, parts[i])), sentences[i, legal[i]])
+            if menu.asked is not None and not menu.asked[i]:
+                probs[i] = legal[i] / legal[i].sum()
+                continue
+            listed = sentences[i, legal[i]]
+            require_distinct(listed)
+            probs[i, legal[i]] = self._probs(run.prompt, self._before(parts[i], menu.row(i)), listed)
         shown = [run.prompter.left_out if run.prompter else self._episode + 1 - len(run.episodes) for run in self._runs]
         return Proposal(probs, left_out=np.array(shown))
+
+    def _before(self, parts: Sentences, menu: tuple[str, ...]) -> str:
+        """What stands between what was heard and the line that is scored."""
+        return (choices_line(menu) if self._choices else "") + "".join(map(subgoal_line, parts))
 
     def _probs(self, prompt: Prompt, said: str, sentences: Sentences) -> Float[np.ndarray, " M"]:
         """Softmax over lines that follow the prompt and the parts already `said`, which all share."""

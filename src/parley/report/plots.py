@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -15,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from parley.core.text import inert
 from parley.report.signatures import Evidence
-from parley.report.summary import Curves, mean_band
+from parley.report.summary import OWN, Curves, mean_band
 from parley.runs.directory import write_whole
 
 LONGEST_LABEL = 72  # characters: longer ones leave no room for the curves
@@ -30,6 +29,14 @@ def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
     for ax, (title, curves) in zip(axes, panels, strict=True):
         _panel(ax, title, curves)
     return figure
+
+
+def by_world(curves: Sequence[Curves]) -> list[tuple[str, list[Curves]]]:
+    """The panels of a figure that compares runs: one a world."""
+    panels: dict[str, list[Curves]] = {}
+    for curve in curves:
+        panels.setdefault(curve.manifest["config"]["world"], []).append(curve)
+    return list(panels.items())
 
 
 def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[np.ndarray, "R T"]]]) -> Figure:
@@ -111,7 +118,15 @@ def reliability_figure(panels: Sequence[tuple[str, Sequence[tuple[str, Float[np.
 
 def _panel(ax: Axes, title: str, curves: Sequence[Curves]) -> None:
     measure = curves[0].measure if curves else "regret"
-    _draw(ax, title, "episode", f"cumulative {measure}", [(curve.label, *curve.band()) for curve in curves])
+    said = f"{measure} of an episode, mean so far" if measure in OWN else f"cumulative {measure}"
+    _draw(ax, title, "episode", said, [(curve.label, *curve.band()) for curve in curves])
+    if measure in OWN:
+        stated = {name: x for c in curves for name, x in c.manifest.get("scores", {}).items() if name != "success_at"}
+        for name, value in stated.items():
+            ax.axhline(value, ls=":", color="#515a5a", lw=1)
+            ax.text(1, value, _literal(name), fontsize=7, va="bottom")
+        least = min((float((mean - half).min()) for mean, half in (c.band() for c in curves) if len(mean)), default=0.0)
+        ax.set_ylim(bottom=min(0.0, least))
 
 
 def _draw(ax: Axes, title: str, x: str, y: str, curves: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> None:
@@ -147,11 +162,3 @@ def _save(figure: Figure, buffer: Any, **how: Any) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # names in any script; a box stands for them
         figure.savefig(buffer, **how)
-
-
-def as_svg(figure: Figure) -> str:
-    """The figure as an SVG element for a page; text stays text, ids do not change from one call to the next."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "parley"}):
-        _save(figure, buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()[buffer.getvalue().index("<svg") :]

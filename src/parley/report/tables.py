@@ -8,10 +8,12 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from parley.core.text import inert
+from parley.core.text import inert, inert_lines
 from parley.report.folding import Folding
 from parley.report.signatures import Diagnosis
 from parley.report.summary import Summary
+
+TOLERATED = 0.05  # share of decisions on no usable answer of which nothing is said
 
 
 def plain(text: str) -> str:
@@ -19,8 +21,15 @@ def plain(text: str) -> str:
     return escape(inert(text))
 
 
+def whole(text: str) -> str:
+    """The same of all lines of a text, however long; further lines are indented."""
+    return escape(inert_lines(text).replace("\n", "\n    "))
+
+
 def summary_table(summaries: Sequence[Summary], title: str) -> Table:
-    """One row a run directory: regret with its interval, return, exploration, growth."""
+    """One row a run directory: regret with its interval, return, exploration, growth; or the world's scores."""
+    if summaries and all(s.scores is not None for s in summaries):
+        return _scores_table(summaries, title)
     table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("planner, explorer")
     for name in ("runs", "regret of a run", "return", "explored", "growth"):
@@ -38,6 +47,28 @@ def summary_table(summaries: Sequence[Summary], title: str) -> Table:
     return table
 
 
+def _scores_table(summaries: Sequence[Summary], title: str) -> Table:
+    table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("planner, explorer")
+    measure = summaries[0].measure if len({s.measure for s in summaries}) == 1 else "score or return"
+    for name in ("runs", measure, "learnt", "success", "until", "explored"):
+        table.add_column(name, justify="right", no_wrap=True)
+    lines = ["95% intervals over runs; learnt: the last quarter of the episodes less the first"]
+    lines.append("until: episodes that half of the runs take to succeed once")
+    references = {name: value for s in summaries if s.scores for name, value in s.scores.references.items()}
+    if references:
+        lines.append(
+            "others reach: " + ", ".join(f"{inert(name, 40)} {value:.3g}" for name, value in references.items())
+        )
+    table.caption = escape("\n".join(lines))
+    table.caption_justify = "left"
+    for s in summaries:
+        if s.scores is not None:
+            numbers = s.scores.text, s.scores.gain_text, s.scores.success_text, s.scores.speed_text
+            table.add_row(Folding(s.label), f"{s.runs} x {s.episodes}", *numbers, f"{s.explored:.1%}")
+    return table
+
+
 def calls_line(calls: Mapping[str, Any]) -> str:
     """What the calls of a run took."""
     cached = calls["cached_tokens"] / max(1, calls["prompt_tokens"])
@@ -45,8 +76,23 @@ def calls_line(calls: Mapping[str, Any]) -> str:
         f"{calls['calls']:,} calls: {calls['prompt_tokens']:,} prompt tokens ({cached:.1%} from the server's cache), "
     )
     line += f"{calls['completion_tokens']:,} completion tokens"
+    if "counted" in calls:
+        line += f" (of {calls['counted']:,} calls counted by us, at most: the server does not tell them)"
     without = f", without {calls['unpriced']:,} calls that have no price" if "unpriced" in calls else ""
     return line + (f", cost {calls['cost']:.4f}{without}" if "cost" in calls else "")
+
+
+def invalid_line(totals: Mapping[str, Any], out: str = "") -> str:
+    """What is told of a run many of whose decisions rest on no usable answer; empty where few do."""
+    decisions, invalid = totals.get("decisions", 0), totals.get("invalid", 0)
+    if not invalid or invalid <= TOLERATED * decisions:
+        return ""
+    if invalid == decisions:
+        said = f"no answer of the planner could be used: all {decisions:,} proposals were uniform"
+    else:
+        share = f"{invalid:,} of {decisions:,} decisions ({invalid / decisions:.0%})"
+        said = f"{share} rest on no usable answer: there the proposal was uniform"
+    return f"{said}; what was asked:  parley prompt {out or 'RUN'} --episode 0 --step 1"
 
 
 def verdicts_table(rows: Sequence[Mapping[str, Any]], world: str, within: float) -> Table:
@@ -173,4 +219,20 @@ def diagnoses_table(found: Mapping[Path, Diagnosis]) -> Table:
     for out, one in found.items():
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in one.statistics.items())
         table.add_row(Folding(str(out)), one.signature, plain(f"{one.because} ({numbers})"))
+    return table
+
+
+def estimates_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What cells of a study would take."""
+    table = Table(title="what would be run", box=SIMPLE)
+    for name in ("world", "planner, explorer"):
+        table.add_column(name, overflow="fold")
+    for name in ("runs x T", "decisions", "calls", "tokens", "time"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        wall_s = "unknown" if row["wall_s"] is None else f"{row['wall_s']:,.0f} s"
+        tokens = "none" if row["prompt_tokens"] is None else f"{row['prompt_tokens']:,}"
+        names = row["world"], f"{row['planner']}, {row['explore']}"
+        sizes = f"{row['runs']} x {row['episodes']}", f"{row['decisions']:,}", f"{row['calls']:,}", tokens, wall_s
+        table.add_row(*map(plain, names), *sizes)
     return table

@@ -15,24 +15,27 @@ from parley.report.signatures import (
     LATE,
     PAYS,
     PRETRAINING,
+    UNKNOWN,
     Diagnosis,
     Evidence,
     over_runs,
 )
+from parley.report.statistics import OFTEN
 from parley.runs.log import LoggedEpisode
 
+SEEN = 0.2  # share of late decisions at places that were met before, from which anything is said
 _Seen = dict[tuple[str, str, str], list[float]]  # returns by instruction, first observation and first subgoal
 
 
-def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool) -> Diagnosis:
-    """What a run's own returns show, by instruction, first observation and first subgoal.
+def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool, unit: float = 1.0) -> Diagnosis:
+    """What a run's own returns, in units of the highest one, show by instruction, first observation and first subgoal.
 
     A run *ignores* where late, unexplored episodes give up more than `PAYS` each against another first subgoal, as its
     own log has it. It is *in doubt* where late proposals keep `DOUBT` for a first subgoal tried once at most: the
     planner itself thinks that it may be better, and nobody finds out. A belief that feeds on itself leaves no doubt:
     `_unfounded` sees it where each run has a secret of its own (`secrets`).
     """
-    seen, late = _decisions(told, num, how)
+    seen, late = _decisions(told, num, how, unit)
     judged = [_own(*one) for one in zip(seen, late, strict=True)]
     ignored, doubt, kept = np.array([rows.mean(axis=0) if len(rows) else np.zeros(3) for rows in judged]).T
     ignores, doubts = ignored > PAYS, doubt > 0.5
@@ -41,13 +44,16 @@ def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool)
     by_episode = np.full((2, num, len(told)), np.nan)
     for run in range(num):
         by_episode[:, run, [one.episode for one in late[run]]] = judged[run][:, :2].T
-    if ignores.sum() >= max(FEWEST, doubts.sum()):
+    if ignores.sum() >= max(min(FEWEST, num), doubts.sum()):
         share = float(kept[ignores].mean())
         name = PRETRAINING if share > 0.1 else BELIEF
         said = f"{int(ignores.sum())} of {num} runs choose what their own log shows to be worse"
         evidence = _given_up(by_episode[0], ignores)
         return Diagnosis(name, said, statistics | {"for the better one": share}, look, evidence)
-    if doubts.sum() >= FEWEST:
+    if (met := _met(seen, late)) < SEEN:
+        said = f"{1 - met:.0%} of late unexplored first decisions are at places that were hardly met before"
+        return Diagnosis(UNKNOWN, said, statistics, [], _given_up(by_episode[0], np.ones(num, dtype=bool)))
+    if doubts.sum() >= min(FEWEST, num):
         said = f"{int(doubts.sum())} of {num} runs keep thinking that something may be better, and do not try it"
         curves = {"of these runs": over_runs(by_episode[1], doubts)}
         return Diagnosis(EXPLORE, said, statistics, look, Evidence("share of runs in doubt", curves, 0.5))
@@ -76,24 +82,35 @@ class _Decision:
     law: Float[np.ndarray, " M"]
 
 
-def _decisions(told: list[LoggedEpisode], num: int, how: str) -> tuple[list[_Seen], list[list[_Decision]]]:
+def _decisions(told: list[LoggedEpisode], num: int, how: str, unit: float) -> tuple[list[_Seen], list[list[_Decision]]]:
     """Of every run: the returns that it saw, and its late, unexplored first decisions."""
     first = int(len(told) * (1 - LATE))
     seen: list[_Seen] = [{} for _ in range(num)]
     late: list[list[_Decision]] = [[] for _ in range(num)]
     for t, episode in enumerate(told):
         explored = np.any([step.explored for step in episode.steps], axis=0)
-        returns = np.sum([np.where(step.active, step.rewards, 0.0) for step in episode.steps], axis=0)
+        returns = np.sum([np.where(step.active, step.rewards, 0.0) for step in episode.steps], axis=0) / unit
         opening = episode.steps[0]
-        menu = np.broadcast_to(opening.menus[0].sentences, (num, opening.menus[0].sentences.shape[1]))
         probs = opening.proposals[0].probs
         law = decode(probs, how)
         for run in range(num):
             place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
             seen[run].setdefault((*place, str(opening.subgoals[run, 0])), []).append(float(returns[run]))
             if t >= first and not explored[run]:
-                late[run].append(_Decision(t, place, tuple(map(str, menu[run])), probs[run], law[run]))
+                menu = opening.menus[0].row(run)  # without what pads it
+                size = len(menu)
+                late[run].append(_Decision(t, place, menu, probs[run, :size], law[run, :size]))
     return seen, late
+
+
+def _met(seen: list[_Seen], late: list[list[_Decision]]) -> float:
+    """The share of late decisions at places that the run met `OFTEN` times at least; 0 where there is no decision."""
+    met = [
+        sum(len(returns) for (*place, _), returns in own.items() if tuple(place) == one.place) >= OFTEN
+        for own, decisions in zip(seen, late, strict=True)
+        for one in decisions
+    ]
+    return float(np.mean(met)) if met else 0.0
 
 
 def _own(seen: _Seen, late: list[_Decision]) -> Float[np.ndarray, "n 3"]:
@@ -151,11 +168,13 @@ def _unfounded(told: list[LoggedEpisode], num: int) -> _Moved:
             runs.add(run)
     by_episode, fewest = np.zeros((num, len(told))), np.full(num, num)
     for run in range(num):
-        last: dict[tuple[str, str], np.ndarray] = {}  # proposals since which nothing was told, by place
-        moved: dict[tuple[str, str], np.ndarray] = {}
+        last: dict[tuple[str, ...], np.ndarray] = {}  # proposals since which nothing was told, by place and menu
+        moved: dict[tuple[str, ...], np.ndarray] = {}
         for t, episode in enumerate(told):
-            place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
-            probs = episode.steps[0].proposals[0].probs[run]
+            first = episode.steps[0]
+            menu = first.menus[0].row(run)
+            place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]), *menu)
+            probs = first.proposals[0].probs[run, : len(menu)]
             moved[place] = moved.get(place, np.zeros_like(probs)) + probs - last.get(place, probs)
             last[place] = probs
             by_episode[run, t] = max(0.5 * float(np.abs(m).sum()) for m in moved.values())

@@ -3,6 +3,7 @@
 import io
 import json
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -16,13 +17,81 @@ from parley.core.errors import BadInput, RunDamaged
 from parley.core.roles import State
 from parley.core.said import INVALID, Menu, Opening, Proposal, StepRecord
 from parley.core.tables import Sentences
+from parley.runs.cells import check_column, check_row, menu_of, numbers_of, short
+from parley.runs.directory import agreeing, storage
+from parley.runs.seals import digest, menu_key
+from parley.runs.texts import Reader
+from parley.runs.untouched import connect
+
+# The columns of a step as they are sealed.
+STEPS = (
+    "run, episode, step, observation, subgoal, explored, proposal, proposal_source, answers, law, menu, "
+    "next_observation, reward"
+)
+EPISODES = "run, episode, instruction, explored, return, optimal_value, regret, expected_regret, wall_s, score"
+EPISODE, STEP = 1, 2  # where these stand among them
+NAMES = tuple(STEPS.split(", "))
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection that can only read; works while the run goes on."""
-    if not path.is_file():
-        raise RunDamaged(f"{str(path.parent)!r} holds no run.sqlite")
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+def read_menus(db: sqlite3.Connection) -> dict[str, list[Any]]:
+    """The menus of a log by their keys, which are made from their text."""
+    found = {}
+    for key, text in db.execute("SELECT menu, subgoals FROM menus"):
+        found[key] = menu_of(text)
+        if key != menu_key(text):
+            raise RunDamaged(
+                f"run.sqlite holds a menu under the key {short(key)}, which is not its own: it was altered"
+            )
+    return found
+
+
+def known_menu(menus: dict[str, list[Any]], key: str) -> list[Any]:
+    """The menu of a key that a step names."""
+    if key not in menus:
+        raise RunDamaged(f"run.sqlite has no menu {short(key)}, which a step names")
+    return menus[key]
+
+
+class Seals:
+    """The checksums of a log's locksteps, cohort by cohort; a log of an earlier version has none: nothing is checked.
+
+    `first` and `num` say of which runs, of one cohort or several.
+    """
+
+    def __init__(self, db: sqlite3.Connection, first: int, num: int) -> None:
+        query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'seals'"
+        self._found: dict[int, dict[int, dict[int, tuple[int, str]]]] = {}  # by cohort, episode, step
+        self._seen: set[tuple[int, int]] = set()  # cohort and step, of the episode that is read
+        if not db.execute(query).fetchone()[0]:
+            return
+        query = "SELECT first_run, episode, step, rows, digest FROM seals WHERE first_run BETWEEN ? AND ?"
+        for cohort, t, h, rows, seal in db.execute(query, (first, first + num - 1)):
+            self._found.setdefault(cohort, {}).setdefault(t, {})[h] = (rows, seal)
+
+    def end(self, episode: int) -> None:
+        """Raise `RunDamaged` where an episode, read to its end, has fewer steps than were written."""
+        for cohort, sealed in self._found.items():
+            lost = sorted(h for h in sealed.get(episode, {}) if h > 0 and (cohort, h) not in self._seen)
+            if lost:
+                raise RunDamaged(f"runs from {cohort}, episode {episode}: step {lost[0]} was written and is gone")
+        self._seen.clear()
+
+    def check(self, episode: int, step: int, rows: Sequence[Any]) -> None:
+        """Raise `RunDamaged` where the rows of a lockstep are not those that were written."""
+        firsts = sorted(self._found)
+        if not firsts:
+            return
+        for place, own in groupby(rows, key=lambda row: bisect_right(firsts, row[0]) - 1):
+            self._check(firsts[max(place, 0)], episode, step, list(own))
+
+    def _check(self, cohort: int, episode: int, step: int, rows: list[Any]) -> None:
+        self._seen.add((cohort, step))
+        count, seal = self._found[cohort].get(episode, {}).get(step, (0, ""))
+        where = f"runs from {cohort}, episode {episode}" + (f", step {step}" if step else "")
+        if count != len(rows):
+            raise RunDamaged(f"{where}: the log holds {len(rows)} rows of {count} that were written")
+        if seal != digest(rows):
+            raise RunDamaged(f"{where}: the log was altered since it was written: its checksum is another")
 
 
 @dataclass
@@ -35,40 +104,68 @@ class LoggedEpisode:
 
 
 class StepsLog:
-    """A cohort's steps in order, to be heard again (`loop.Log`); episodes are asked for one after another."""
+    """Steps in order, of a cohort or several, to be heard again (`loop.Log`); episodes are asked for one by one.
+
+    An episode is complete where all these runs have ended it.
+    """
 
     first_episode = 0
     states: list[State] | None = None
 
     def __init__(self, path: Path, first_run: int, num_runs: int) -> None:
-        self._db, self._first, self._num = connect(path), first_run, num_runs
+        self._db, self._first, self._num, self._out = connect(path), first_run, num_runs, path.parent
+        self._path, self._end = path, 2**62
         between = (first_run, first_run + num_runs - 1)
         self._instructions: dict[int, Sentences] = {}
         query = "SELECT episode, run, instruction FROM episodes WHERE run BETWEEN ? AND ? ORDER BY episode, run"
         for episode, rows in groupby(self._db.execute(query, between), key=itemgetter(0)):
-            self._instructions[episode] = np.array([row[2] for row in rows], dtype=object)
-        self._menus = {key: json.loads(text) for key, text in self._db.execute("SELECT menu, subgoals FROM menus")}
-        query = (
-            "SELECT episode, step, run, observation, subgoal, explored, proposal, proposal_source, answers, menu, "
-            "next_observation, reward FROM steps WHERE run BETWEEN ? AND ? ORDER BY episode, step, run"
-        )
-        self._steps = groupby(self._db.execute(query, between), key=itemgetter(0))
+            listed = list(rows)
+            check_column("instruction", (row[2] for row in listed))
+            self._instructions[episode] = np.array([row[2] for row in listed], dtype=object)
+        self._menus = read_menus(self._db)
+        self._seals = Seals(self._db, first_run, num_runs)
+        query = f"SELECT {STEPS} FROM steps WHERE run BETWEEN ? AND ? ORDER BY episode, step, run"
+        self._steps = groupby(self._db.execute(query, between), key=itemgetter(EPISODE))
         self._next: tuple[int, Iterator[Any]] | None = next(self._steps, None)
+        last = self._db.execute("SELECT MAX(episode) FROM steps WHERE run BETWEEN ? AND ?", between).fetchone()[0]
+        # The episode that has begun and not ended; None where there is none.
+        self.unfinished: int | None = None if last is None or last in self._instructions else int(last)
+        if self._next is None:
+            self._db.close()
+
+    def without(self, episode: int) -> "StepsLog":
+        """The same from the beginning, as if nothing were recorded of `episode` and what follows it."""
+        again = StepsLog(self._path, self._first, self._num)
+        again._end = episode
+        return again
 
     def episode(self, episode: int) -> LoggedEpisode | None:
         """What was recorded of `episode`, None where nothing was."""
-        if self._next is None or self._next[0] != episode:
+        with storage(self._out), agreeing(self._out):
+            return self._episode(episode)
+
+    def _episode(self, episode: int) -> LoggedEpisode | None:
+        if self._next is None or self._next[0] != episode or episode >= self._end:
+            if episode < self._end:
+                self._seals.end(episode)
             return None
-        records = [self._record(list(rows)) for _, rows in groupby(self._next[1], key=itemgetter(1))]
+        records = [self._record(list(rows)) for _, rows in groupby(self._next[1], key=itemgetter(STEP))]
         self._next = next(self._steps, None)
+        self._seals.end(episode)
+        if self._next is None:
+            self._db.close()
         instructions = self._instructions.get(episode)
-        complete = instructions is not None
+        complete = instructions is not None and len(instructions) == self._num
         opening = Opening(episode, instructions if instructions is not None else np.empty(0), records[0].observations)
         return LoggedEpisode(opening, records, complete)
 
     def _record(self, rows: list[Any]) -> StepRecord:
         """One lockstep; runs without a row had ended before it."""
-        episode, step = rows[0][:2]
+        episode, step = rows[0][EPISODE], rows[0][STEP]
+        for row in rows:
+            check_row(NAMES, row)
+        self._seals.check(episode, step, rows)
+        rows = [(row[1], row[2], row[0], *row[3:9], *row[10:]) for row in rows]  # without the law
         index = np.array([row[2] - self._first for row in rows])
         if len(set(index.tolist())) != len(rows) or index.min() < 0 or index.max() >= self._num:
             raise RunDamaged(
@@ -82,10 +179,10 @@ class StepsLog:
             column[index] = np.array([*values, None], dtype=object)[:-1]
             return column
 
-        menus = [self._menus[row[9]] for row in rows]
+        menus = [known_menu(self._menus, row[9]) for row in rows]
         actors = len(menus[0]) if isinstance(menus[0][0], list) else 1
         said = [json.loads(row[4]) if actors > 1 else [row[4]] for row in rows]
-        told = [json.loads(row[6] if row[7] is None else row[8]) for row in rows]
+        told = [numbers_of(row[6] if row[7] is None else row[8], "proposal") for row in rows]
         subgoals = np.full((self._num, actors), "", dtype=object)
         subgoals[index] = np.array(said, dtype=object)
         source = next((row[7] for row in rows if row[7] not in (None, INVALID)), "")
@@ -96,7 +193,10 @@ class StepsLog:
             shown.append(_menu(listed, index, self._num))
             probs = np.zeros((self._num, shown[k].sentences.shape[1]))
             probs[:, 0] = 1.0
-            probs[index] = [row[k] if actors > 1 else row for row in told]
+            for i, row in zip(index.tolist(), told, strict=True):
+                given = row[k] if actors > 1 else row
+                probs[i] = 0.0
+                probs[i, : len(given)] = given
             proposals.append(Proposal(probs, source, valid))
         rewards = np.zeros(self._num)
         rewards[index] = [row[11] for row in rows]
@@ -112,9 +212,12 @@ def _menu(listed: list[list[str | None]], index: np.ndarray, num: int) -> Menu:
     words = [[sentence or "" for sentence in menu] for menu in listed]
     if all(menu == listed[0] for menu in listed):
         return Menu(np.array(words[:1], dtype=object), np.array(legal[:1]))
-    sentences = np.full((num, len(words[0])), "", dtype=object)
-    allowed = np.zeros((num, len(words[0])), dtype=bool)
-    sentences[index], allowed[index] = np.array(words, dtype=object), legal
+    longest = max(map(len, words))
+    sentences = np.full((num, longest), "", dtype=object)
+    allowed = np.zeros((num, longest), dtype=bool)
+    allowed[:, 0] = True  # of runs that have ended something must be
+    for i, row, ok in zip(index.tolist(), words, legal, strict=True):
+        sentences[i, : len(row)], allowed[i, : len(row)] = row, ok
     return Menu(sentences, allowed)
 
 
@@ -163,7 +266,7 @@ class RunReader:
         if not known:
             raise RunDamaged("run.sqlite holds no table of episodes: it is no log of a run")
         for name in names:
-            if name not in known:
+            if name not in known and name != "score":
                 raise BadInput(f"column {name!r}: expected one of {', '.join(sorted(known))}")
         finished = dict(self._db.execute("SELECT run, COUNT(*) FROM episodes GROUP BY run ORDER BY run"))
         if not finished:
@@ -172,18 +275,31 @@ class RunReader:
         types = [object if name == "instruction" else float for name in names]
         found = [np.empty((len(finished), shortest), dtype=kind) for kind in types]
         # In the order of the file: a sort, or a look-up of each row by key, takes many times as long.
-        wanted = ", ".join(f'"{name}"' for name in names)
+        wanted = ", ".join(f'"{name}"' if name in known else "NULL" for name in names)  # no scores in earlier versions
         rows = self._db.execute(f"SELECT run, episode, {wanted} FROM episodes WHERE episode < ?", (shortest,))
+        count = 0
         while some := rows.fetchmany(ROWS):
             runs, episodes, *values = zip(*some, strict=True)
+            for name, numbers in (("run", runs), ("episode", episodes)):
+                check_column(name, numbers)
+            count += len(some)
             at = np.array([row_of[run] for run in runs]), np.array(episodes)
-            for column, one in zip(found, values, strict=True):
+            for column, name, one in zip(found, names, values, strict=True):
+                check_column(name, one)
                 column[at] = np.array(one, dtype=column.dtype)
+        if count != len(finished) * shortest:
+            raise RunDamaged(f"run.sqlite holds {count} of the first {shortest} episodes of {len(finished)} runs")
         return found
 
     def runs(self) -> list[int]:
         """The runs that have finished any episode: the rows of `episodes`."""
         return [row[0] for row in self._db.execute("SELECT DISTINCT run FROM episodes ORDER BY run")]
+
+    def instruction(self, run: int, episode: int) -> str:
+        """The instruction of an episode that has ended; empty where it has not."""
+        query = "SELECT instruction FROM episodes WHERE run = ? AND episode = ?"
+        row = self._db.execute(query, (run, episode)).fetchone()
+        return "" if row is None else str(row[0])
 
     def trace(self, run: int, episode: int) -> list[dict[str, Any]]:
         """The steps of one episode, as dictionaries of the columns of `steps`, the menu spelt out."""
@@ -195,26 +311,29 @@ class RunReader:
         return self._traces(f"episode IN ({marks})", tuple(episodes))
 
     def _traces(self, where: str, values: tuple[int, ...]) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
-        menus = {key: json.loads(text) for key, text in self._db.execute("SELECT menu, subgoals FROM menus")}
+        menus = read_menus(self._db)
         names = ["run", "episode", "step", "observation", "subgoal", "explored", "proposal", "proposal_source", "law"]
         names += ["menu", "next_observation", "reward"]
         query = f"SELECT {', '.join(names)} FROM steps WHERE {where} ORDER BY run, episode, step"
         for (run, episode), rows in groupby(self._db.execute(query, values), key=itemgetter(0, 1)):
-            steps = [dict(zip(names[2:], row[2:], strict=True)) for row in rows]
-            for step in steps:
-                step["menu"] = menus[step["menu"]]
+            steps = []
+            for row in rows:
+                check_row(names, row)
+                step = dict(zip(names[2:], row[2:], strict=True))
+                step["menu"] = known_menu(menus, step["menu"])
                 for name in ("proposal", "law"):
-                    step[name] = json.loads(step[name]) if step[name] is not None else None
+                    step[name] = numbers_of(step[name], name) if step[name] is not None else None
+                steps.append(step)
             yield run, episode, steps
 
     def prompt(self, run: int, episode: int, step: int) -> str | None:
         """The prompt that was sent for a decision, a text or JSON of messages; None where no call was made for it."""
         query = (
-            "SELECT text FROM calls JOIN texts ON hash = prompt WHERE run = ? AND episode = ? AND step = ? "
-            "AND purpose LIKE 'propose%' ORDER BY calls.rowid LIMIT 1"
+            "SELECT prompt FROM calls WHERE run = ? AND episode = ? AND step = ? AND purpose LIKE 'propose%' "
+            "ORDER BY calls.rowid LIMIT 1"
         )
         row = self._db.execute(query, (run, episode, step)).fetchone()
-        return None if row is None else row[0]
+        return None if row is None else Reader(self._db).read(row[0])
 
     def close(self) -> None:
         self._db.close()

@@ -15,7 +15,7 @@ from tests.worlds.toy import Line
 
 @pytest.mark.parametrize("world", ["house", "sorter"])
 def test_mujoco_that_does_not_load_stops_in_one_sentence(world, tmp_path):
-    command = [sys.executable, "-m", "parley.cli", "run", "--world", world, "--planner", "random", "--out"]
+    command = [sys.executable, "-m", "parley", "run", "--world", world, "--planner", "random", "--out"]
     environment = {**os.environ, "MUJOCO_GL": "nonsense\x1b[31m"}
     ended = subprocess.run([*command, str(tmp_path / "run")], capture_output=True, text=True, env=environment)
     told = " ".join(ended.stderr.split())

@@ -33,7 +33,7 @@ def test_same_seed_same_log_in_a_new_process_and_with_workers(world, size, tmp_p
     run(RunConfig(world, "random", episodes=episodes, runs=runs, seed=5), tmp_path / "here")
     spread = f"{world}{',' if ':' in world else ':'}workers=2"
     run(RunConfig(spread, "random", episodes=episodes, runs=runs, seed=5), tmp_path / "spread")
-    command = [sys.executable, "-m", "parley.cli", "run", "--world", world, "--planner", "random", "--seed", "5"]
+    command = [sys.executable, "-m", "parley", "run", "--world", world, "--planner", "random", "--seed", "5"]
     command += ["--runs", str(runs), "--episodes", str(episodes), "--out", str(tmp_path / "there")]
     assert subprocess.run(command, capture_output=True).returncode == 0
     here = logged(tmp_path / "here")

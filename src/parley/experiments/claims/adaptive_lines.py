@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from parley import assemble
 from parley.assemble.explorers import trials_of
 from parley.core.errors import BadInput
-from parley.core.roles import Explorer
+from parley.core.roles import KeptExplorer
 from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Proposal
 from parley.execute import RunConfig
 from parley.experiments.base import expected_regret
@@ -171,7 +171,7 @@ def shared(
 class Shuffled:
     """Another explorer, that is shown each Actor's menu in an order drawn at random once."""
 
-    def __init__(self, inner: Explorer, seed: int) -> None:
+    def __init__(self, inner: KeptExplorer, seed: int) -> None:
         self.inner, self.rng, self.orders = inner, np.random.default_rng(seed), dict[int, np.ndarray]()
         self.start, self.hear = inner.start, inner.hear
         self.snapshot, self.restore = inner.snapshot, inner.restore

@@ -1,4 +1,4 @@
-"""`python -m parley.cli`."""
+"""`python -m parley`."""
 
 import sys
 

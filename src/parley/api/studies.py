@@ -1,0 +1,123 @@
+"""Run files: a study as TOML, whose lists make cells; `parley run study.toml`."""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from parley.assemble.config import RunConfig
+from parley.core.errors import BadInput
+from parley.core.spec import spell, suggestion
+from parley.runs.ledger import Limits, Prices
+
+TYPES = {f.name: int if f.type in ("int", int) else str for f in fields(RunConfig)}
+SPECS = ("world", "planner", "explore", "memory")
+LIMITS = {"token_limit": int, "cost_limit": float, "prices": str, "hooks": list}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study: what is run, where its directory is, and where its calls stop."""
+
+    config: RunConfig
+    out: Path
+    token_limit: int = 0
+    cost_limit: float = 0.0
+    prices: Path | None = None
+    hooks: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> Limits:
+        """Where the run's calls stop."""
+        return Limits(self.token_limit, self.cost_limit, Prices.read(self.prices) if self.prices else Prices())
+
+
+def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> list[Cell]:
+    """The cells of a run file, in its order; `overrides` come from the command line and hold for every cell.
+
+    An option is written as on the command line, `_` for `-`. A list of values makes a cell of each; several lists make
+    all combinations. `[[cell]]` tables change options for some cells. A part may be a table instead of a spec:
+    `planner = {name = "endpoint", model = "openai/gpt"}`. Cells are kept below `out`, by what tells them apart.
+
+    Raises `BadInput` naming the entry that is wrong.
+    """
+    try:
+        study = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as wrong:
+        raise BadInput(f"{str(path)!r} cannot be read: {wrong.strerror or wrong}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise BadInput(f"{str(path)!r} is no run file: {wrong}") from None
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    own = study.pop("cell", [])
+    if not isinstance(own, list) or not all(isinstance(one, dict) for one in own):
+        raise BadInput(f"{str(path)!r}: expected [[cell]] tables, found cell = {own!r:.80}")
+    study.setdefault("out", str(path.with_suffix("")))
+    return _apart([{**study, **one, **given} for one in own or [{}]], str(path))
+
+
+def cells_of(options: Mapping[str, Any], where: str) -> list[Cell]:
+    """The cells of these options; what is wrong is said to be of `where`."""
+    return _apart([options], where)
+
+
+def _apart(tables: Sequence[Mapping[str, Any]], where: str) -> list[Cell]:
+    """The cells of all tables of options, each in a directory of its own where they are several."""
+    cells = [options for table in tables for options in _combined(table, where)]
+    out = Path(cells[0].get("out", "."))
+    keys = dict.fromkeys(key for cell in cells for key in cell)
+    told_apart = [key for key in keys if len({repr(cell.get(key)) for cell in cells}) > 1]
+    return [_cell(cell, out / _name(cell, told_apart) if len(cells) > 1 else out, where) for cell in cells]
+
+
+def _combined(options: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    """All combinations of the options that are lists."""
+    known = {*TYPES, *LIMITS, "out"}
+    for key in options:
+        if key not in known:
+            raise BadInput(f"{where}: there is no option {key!r}{suggestion(key, known)}")
+    many = {key: value if isinstance(value, list) and key != "hooks" else [value] for key, value in options.items()}
+    if empty := [key for key, values in many.items() if not values]:
+        raise BadInput(f"{where}: {empty[0]} = []: expected at least one value")
+    return [dict(zip(many, values, strict=True)) for values in product(*many.values())]
+
+
+def _cell(options: dict[str, Any], out: Path, where: str) -> Cell:
+    if "world" not in options:
+        raise BadInput(f'{where}: there is no world: add  world = "household"')
+    found: dict[str, Any] = {}
+    for key, value in options.items():
+        if key == "out":
+            continue
+        kind = TYPES.get(key) or LIMITS[key]
+        value = _spec(key, value, where) if key in SPECS else value
+        value = str(value) if key == "latent" and isinstance(value, int) and not isinstance(value, bool) else value
+        fits = isinstance(value, int | float) if kind is float else isinstance(value, kind)
+        if not fits or isinstance(value, bool):
+            raise BadInput(f"{where}: {key} = {value!r}: expected {kind.__name__}, found {type(value).__name__}")
+        found[key] = value
+    limits = {key: found.pop(key) for key in LIMITS if key in found}
+    limits["hooks"] = tuple(map(str, limits.get("hooks", ())))
+    limits["prices"] = Path(limits["prices"]) if "prices" in limits else None
+    return Cell(RunConfig(**found), out, **limits)
+
+
+def _spec(key: str, value: Any, where: str) -> Any:
+    """A part's spec, also where it is written as a table."""
+    if not isinstance(value, dict):
+        return value
+    if not isinstance(value.get("name"), str):
+        raise BadInput(f'{where}: {key} = {value!r:.80}: a table of a part needs its name, name = "..."')
+    words = {True: "true", False: "false"}
+    rest = {name: words[one] if isinstance(one, bool) else str(one) for name, one in value.items() if name != "name"}
+    return f"{value['name']}:{spell(rest)}" if rest else value["name"]
+
+
+def _name(options: Mapping[str, Any], told_apart: Sequence[str]) -> str:
+    """The directory of a cell: what tells it apart, readable, and a digest of it, so that it stays when others come."""
+    told = [(key, options.get(key)) for key in told_apart]
+    words = "-".join(re.sub(r"[^A-Za-z0-9.=]+", "-", str(value)).strip("-.") for _, value in told)
+    return f"{words[:60].strip('-.')}-{hashlib.sha256(repr(told).encode()).hexdigest()[:6]}"

@@ -1,0 +1,142 @@
+"""The contracts of memories, templates and hooks."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from parley.assemble.config import RunConfig
+from parley.assemble.hooks import hooks_of
+from parley.assemble.memories import MEMORIES, Mute, maker
+from parley.assemble.planners import planner as planner_of
+from parley.assemble.scene import Scene
+from parley.assemble.schedule import Schedule, draw_latents
+from parley.assemble.templates import template_of
+from parley.assemble.worlds import world as world_of
+from parley.core.checks import check_recalled
+from parley.core.draws import Draws
+from parley.core.errors import BadInput, ParleyError
+from parley.core.roles import forbidden_in
+from parley.core.text import inert
+from parley.core.told import Memory, Recalled, Told
+from parley.exploration.explorers import NoExploration
+from parley.loop import Cohort, run_cohort
+from parley.prompting.prompter import entries
+from parley.prompting.template import BLOCKS
+from parley.runs.hooks import HookedRecorder
+from parley.runs.recorder import Nowhere
+
+HOSTILE = "{{ 7 * 7 }} {% raw %} </script><b>\n> another line"
+MENU = ("walk on", "try the back door", HOSTILE)
+
+
+def check_memory(spec: str) -> list[str]:
+    """What is wrong with a memory, over a stream of episodes and two budgets."""
+    named = MEMORIES.find(spec, trust=True)
+    make = maker(named)
+    found: list[str] = []
+    for most in (100_000, 900):
+        try:
+            found += _recalls(make(Mute()), make(Mute()), most)
+        except ParleyError as wrong:
+            found.append(str(wrong))
+        except Exception as wrong:
+            found.append(inert(f"it raised {type(wrong).__name__}: {wrong}", 300))
+    try:
+        make(Mute()).recall(stream(3)[:2], stream(3)[2], lambda recalled: False)
+        found.append("where nothing fits it recalls something: expected BadInput, which says so")
+    except BadInput:
+        pass
+    return list(dict.fromkeys(found))
+
+
+def stream(count: int) -> list[Told]:
+    """Episodes of two instructions, with observations that differ and hostile text among them."""
+    told = []
+    for i in range(count):
+        one = Told(f"task {i % 2}", (f"you stand in room {i % 3}",))
+        for h in range(3):
+            one = one.after((MENU[(i + h) % 3],), f"{HOSTILE if h == 1 else 'you see'} door {i}", float(h == 2))
+        told.append(one)
+    return told
+
+
+def _recalls(memory: Memory, twin: Memory, most: int) -> list[str]:
+    def fits(recalled: Recalled) -> bool:
+        told = [text for one in recalled.episodes for text in (one.instruction, *one.observations)]
+        return len(recalled.notes) + sum(map(len, told)) <= most
+
+    found, episodes = [], stream(24)
+    for t, now in enumerate(episodes):
+        earlier, before = list(episodes[:t]), list(episodes[:t])
+        recalled = memory.recall(earlier, now, fits)
+        check_recalled(recalled, earlier, "it")
+        if earlier != before:
+            found.append("it alters the list of earlier episodes")
+        if not fits(recalled):
+            found.append(f"what it recalls before episode {t} does not fit, though it was told so")
+        if twin.recall(list(episodes[:t]), now, fits) != recalled:
+            found.append("two memories that were told the same recall different things")
+        if len(set(map(id, recalled.episodes))) < len(recalled.episodes):
+            found.append("it recalls an episode twice")
+    return found
+
+
+def check_template(spec: str) -> list[str]:
+    """What is wrong with a template: what was said must be shown as it is, on a line of its own."""
+    template, found = template_of(spec, trust=True), []
+    shown = entries(MENU)
+    about = {"rules": "", "menus": [shown], "horizon": 3, "answer": "letter", "shots": 0}
+    said: dict[str, dict[str, Any]] = {
+        "system": about,
+        "memory": {"notes": "- a note\n"},
+        "opening": {"instruction": HOSTILE, "observation": HOSTILE},
+        "subgoal": {"entries": shown[:1], "subgoals": MENU[:1], "thought": "", "answer": "letter"},
+        "observation": {"observation": HOSTILE, "reward": 0.0},
+        "ask": {"parts": (), "menu": shown, "actors": 1},
+        "again": {"menu": shown},
+        "note": {"notes": "", "episode": "task\n", "words": 10},
+    }
+    for block in BLOCKS:
+        text = template.render(block, **said[block])
+        if "49" in text:
+            found.append(f"block {block!r} carries out what was said: {{{{ 7 * 7 }}}} became 49")
+        if any(line.startswith("> another line") for line in text.splitlines()):
+            found.append(
+                f"block {block!r}: a line break in what was said begins a line of its own: use the filter `line`"
+            )
+        if template.render(block, **said[block]) != text:
+            found.append(f"block {block!r} gives another text the second time")
+    for block, words in (("opening", ("{{ 7 * 7 }}",)), ("observation", ("{{ 7 * 7 }}",)), ("memory", ("a note",))):
+        text = template.render(block, **said[block])
+        found += [f"block {block!r} does not show {word!r}" for word in words if word not in text]
+    if "walk on" not in template.render("subgoal", **said["subgoal"]):
+        found.append("block 'subgoal' does not show the subgoal")
+    return found
+
+
+def check_hook(spec: str, on: str) -> list[str]:
+    """What is wrong with a hook, told of a short run."""
+    hooks = hooks_of([spec], trust=True)
+    config = RunConfig(on, "random", episodes=2, runs=2)
+    world, draws = world_of(on, trust=True), Draws(0, 2)
+    latents = draw_latents(world, draws, None)
+    scene = Scene(on, world, latents, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        hooks.tell("begin", Path(folder), {"status": "started", "config": vars(config)})
+        recorder = HookedRecorder(Nowhere(), hooks, 0)
+        envs = world.make(latents, draws)
+        cohort = Cohort(
+            draws=draws,
+            envs=envs,
+            planner=planner_of("random", scene),
+            explorer=NoExploration(),
+            recorder=recorder,
+            instructions=Schedule("cyclic", world.instructions, draws),
+            num_episodes=2,
+            horizon=world.horizon,
+            forbidden=forbidden_in(world),
+        )
+        run_cohort(cohort)
+        envs.close()
+        hooks.tell("end", {"status": "finished"})
+    return [f"it {said}" for said in hooks.failed.values()]

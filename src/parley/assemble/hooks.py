@@ -1,0 +1,26 @@
+"""Hooks by name: those of installed packages, `module:Name`, and Python objects."""
+
+from collections.abc import Iterable
+
+from parley.assemble.parts import reference_of
+from parley.assemble.registry import Registry
+from parley.core.errors import BadInput
+from parley.runs.hooks import Hook, Hooks
+
+HOOKS = Registry("hook", {})
+EVENTS = ("begin", "step", "episode", "call", "end")
+
+
+def hooks_of(given: Iterable[str | Hook], trust: bool = False) -> Hooks:
+    """The hooks that a caller names or gives."""
+    found: dict[str, Hook] = {}
+    for one in given:
+        name = one if isinstance(one, str) else reference_of(one)
+        made = HOOKS.make(HOOKS.find(one, trust)) if isinstance(one, str) else one
+        missing = [event for event in EVENTS if not callable(getattr(made, event, None))]
+        if missing:
+            raise BadInput(f"hook {name!r} has no method {missing[0]!r}: derive it from parley.Hook (docs/plugins.md)")
+        if name in found:
+            raise BadInput(f"hook {name!r} is given twice")
+        found[name] = made
+    return Hooks(found)

@@ -1,0 +1,231 @@
+"""Commands that carry out runs: run, resume, quickstart."""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from parley import assemble
+from parley.api.studies import Cell, cells_of, read_study
+from parley.assemble import Parts
+from parley.assemble.estimate import Estimate, estimate
+from parley.cli.console import ERR, OUT, AddCommand, AddGroup
+from parley.core.errors import BadInput, ParleyError
+from parley.core.spec import parse_spec
+from parley.execute import RunConfig, resume, run
+from parley.experiments.quickstart import SENTENCE, quickstart
+from parley.report.bars import Bars
+from parley.report.films import chosen, physical_of, render
+from parley.report.summary import Curves, reading
+from parley.report.tables import calls_line, estimates_table, invalid_line, plain, summary_table
+from parley.runs.directory import read_manifest, write_whole
+from parley.runs.ledger import Limits, Prices
+
+Films = list[tuple[int, int]]  # run, episode
+
+
+def add(command: AddCommand, group: AddGroup) -> None:
+    """The commands and their options."""
+    c = command("run", _run)
+    c.add_argument("study", type=Path, nargs="?", help="a run file (TOML): these options, lists of which make cells")
+    c.add_argument("--world", help="a name, name:key=value,..., a world file, or module:Name")
+    c.add_argument("--planner", help="default: exact")
+    c.add_argument("--reporter", help="one with an error: learned:PATH, learned:PAIRS, noisy:SHARE (default: the true)")
+    c.add_argument("--actor", help="cloned:PATH or cloned:SHARE, in household:low_level=true or house")
+    c.add_argument("--explore", help="default: none")
+    c.add_argument("--memory", help="what prompts show of earlier episodes (default: the planner's memory=)")
+    c.add_argument("--episodes", type=int, metavar="T", help="default: 100")
+    c.add_argument(
+        "--runs", type=int, metavar="B", help="independent runs, each with a latent of its own (default: 64)"
+    )
+    c.add_argument("--seed", type=int, help="default: 0")
+    c.add_argument("--out", type=Path, help="the run directory, new or empty; of a run file: where its cells are")
+    c.add_argument("--latent", help="NAME or INDEX for all runs, `each` in turn (default: drawn from the prior)")
+    c.add_argument("--instructions", help="cyclic (default), random, doubling, fixed:NAME, list:NAME|NAME|...")
+    c.add_argument("--record", choices=["steps", "episodes", "auto"], help="default: auto")
+    c.add_argument("--cohort", type=int, metavar="N", help="runs that move together (workers=N: an N-th)")
+    c.add_argument("--threads", type=int, help="threads of the array library (default: 1)")
+    c.add_argument("--dry-run", action="store_true", help="say what would be run, with calls, tokens and time")
+    _common(c)
+
+    c = command("resume", _resume)
+    c.add_argument("run", type=Path)
+    c.add_argument(
+        "--trust", action="store_true", help="import code that the run names and that is no installed plugin"
+    )
+    c.add_argument(
+        "--set", metavar="KEY=VALUE,...", default="", help="go on with other options of asking: budget=1500,way=parse"
+    )
+    _common(c)
+
+    c = command("quickstart", _quickstart)
+    c.add_argument("--out", type=Path, help="where to keep the runs (default: a temporary directory)")
+    c.add_argument("--figure", type=Path, help="where to draw the figure (default: quickstart.png in the directory)")
+
+
+def _common(c: Any) -> None:
+    """Options of both run and resume."""
+    c.add_argument(
+        "--hook", action="append", default=[], metavar="NAME", help="who else is told: a plugin, module:Name"
+    )
+    c.add_argument("--token-limit", type=int, default=0, metavar="N", help="pause once calls took so many tokens")
+    c.add_argument("--cost-limit", type=float, default=0.0, metavar="X", help="pause once calls cost so much")
+    c.add_argument("--prices", type=Path, metavar="FILE", help="a table of prices (docs/endpoints.md)")
+    c.add_argument(
+        "--render", metavar="RUN:EPISODE,...", help="keep films of these episodes (physical worlds; 0:-1: the last)"
+    )
+    c.add_argument(
+        "--render-kind", default="gif", choices=["gif", "mp4"], help="default: gif; mp4 needs the extra video"
+    )
+    c.add_argument("--render-every", type=int, default=8, metavar="N", help="low-level actions a picture (default 8)")
+
+
+def _cells(args: argparse.Namespace) -> list[Cell]:
+    """What is to be run: the cells of a run file, or the options themselves."""
+    names = (*(f.name for f in fields(RunConfig)), "out", "prices")
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    given = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    given |= {name: value for name in ("token_limit", "cost_limit") if (value := getattr(args, name))}
+    given |= {"hooks": args.hook} if args.hook else {}
+    if args.study is None and not (args.world and (args.out or args.dry_run)):
+        raise BadInput("run needs --world and --out, or a run file (see `parley run --help`)")
+    if (args.reporter or args.actor) and not args.world:
+        raise BadInput("--reporter and --actor go with --world")
+    for part in ("reporter", "actor"):  # they belong to the world: a manifest's world says them
+        if getattr(args, part) is not None:
+            given["world"] += f"{',' if ':' in given['world'] else ':'}{part}={getattr(args, part)}"
+    return read_study(args.study, given) if args.study else cells_of(given, "parley run")
+
+
+def _run(args: argparse.Namespace) -> Any:
+    cells = _cells(args)
+    parts = [cell.config.parts(trust=True) for cell in cells]  # what is wrong is said before any bar is drawn
+    if args.dry_run:
+        return _estimates(args, cells, [estimate(cell.config, part) for cell, part in zip(cells, parts, strict=True)])
+    args.quiet = len(cells) > 1
+    if args.quiet and args.render is not None:
+        raise BadInput("--render goes with one run")
+    answers = []
+    for cell, part in zip(cells, parts, strict=True):
+        films = _to_render(args, cell.config, trust=True)
+        with Bars(ERR) as bars:
+            manifest = _carried_out(cell, part, bars, args.study is not None)
+        args.out = cell.out
+        answers.append(_closing(args, manifest, films, trust=True))
+    if args.quiet and not args.json:
+        shown = [replace(Curves.read(cell.out).summary(), label=cell.out.name) for cell in cells]
+        OUT.print(summary_table(shown, str(args.study)))
+    return answers if args.quiet else answers[0]
+
+
+def _carried_out(cell: Cell, parts: Parts, bars: Bars, study: bool) -> dict[str, Any]:
+    """Carry out a cell; of a study, one that was begun before is taken up where its log ends."""
+    config, hooks = cell.config, assemble.hooks_of(cell.hooks, trust=True)
+    begun = study and (cell.out / "manifest.json").is_file()
+    done = _finished(cell.out) if begun else 0
+    bar = bars.begin(config.world, config.episodes * config.runs, done)
+    if not begun:
+        return run(config, cell.out, bar, cell.limits, parts, hooks)
+    before = RunConfig.from_manifest(read_manifest(cell.out)["config"])
+    if before != config.resolved(parts):
+        raise BadInput(f"{cell.out} holds another run than the file describes: name another out, or remove it")
+    return resume(cell.out, bar, None, cell.limits, parts, hooks=hooks)
+
+
+def _estimates(args: argparse.Namespace, cells: Sequence[Cell], found: Sequence[Estimate]) -> Any:
+    rows = [
+        {"out": str(cell.out), **asdict(cell.config), **asdict(one)} for cell, one in zip(cells, found, strict=True)
+    ]
+    if not args.json:
+        OUT.print(estimates_table(rows))
+    return rows
+
+
+def _to_render(args: argparse.Namespace, config: RunConfig, trust: bool) -> list[tuple[int, int]]:
+    """The episodes to film; what is wrong with them is said before the run begins."""
+    if args.render is None:
+        return []
+    parts = config.parts(trust)
+    physical_of(parts.world, "--render")
+    if args.render_every < 1:
+        raise BadInput(f"--render-every {args.render_every}: expected at least 1")
+    if config.resolved(parts).record != "steps":
+        raise BadInput("--render plays recorded steps again: add --record steps")
+    return chosen(args.render, config.runs, config.episodes)
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    return Limits(args.token_limit, args.cost_limit, Prices.read(args.prices) if args.prices else Prices())
+
+
+def _resume(args: argparse.Namespace) -> Any:
+    config = RunConfig.from_manifest(read_manifest(args.run)["config"])
+    films = _to_render(args, config, args.trust)
+    with Bars(ERR) as bars:
+        said: list[str] = []
+        bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
+        hooks, (_, changes) = assemble.hooks_of(args.hook, args.trust), parse_spec(f"set:{args.set}", "--set")
+        manifest = resume(args.run, bar, said.append, _limits(args), None, args.trust, hooks, changes)
+    for warning in said:
+        ERR.print(f"[yellow]parley:[/] {plain(warning)}", soft_wrap=True)
+    args.out, args.quiet = args.run, False
+    return _closing(args, manifest, films, args.trust)
+
+
+def _finished(out: Path) -> int:
+    """Episodes that all runs have behind them; 0 where the log cannot be read, which resuming judges."""
+    try:
+        with reading(out) as reader:
+            return reader.episodes("explored").size
+    except ParleyError:
+        return 0
+
+
+def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: Films, trust: bool) -> Any:
+    """The films, and the table at the end."""
+    made: list[str] = []
+    if films:
+        world = assemble.world(manifest["config"]["world"], trust)
+        made = [str(path) for path in render(args.out, world, films, args.render_kind, args.render_every)]
+    curves = Curves.read(args.out)
+    kept = manifest["config"]["record"]
+    if not args.json and not args.quiet:
+        OUT.print(summary_table([curves.summary()], f"{manifest['config']['world']} ({args.out})"))
+        if "calls" in manifest["totals"]:
+            OUT.print(calls_line(manifest["totals"]["calls"]), soft_wrap=True, highlight=False)
+        for path in made:
+            OUT.print(f"film: {plain(path)}", soft_wrap=True, highlight=False)
+        ERR.print(f"recorded: {kept}. Look at it:  parley view {plain(str(args.out))}", soft_wrap=True)
+    kinds = ("calls", "decisions", "invalid")
+    told = {name: manifest["totals"][name] for name in kinds if name in manifest["totals"]}
+    filmed = {"films": made} if made else {}
+    answer = {"out": str(args.out), "record": kept, **curves.summary().as_dict(), **told, **filmed}
+    wrong = invalid_line(manifest["totals"], str(args.out))
+    if wrong and told["invalid"] == told["decisions"]:
+        raise ParleyError(wrong, answer)
+    if wrong:
+        ERR.print(f"[yellow]parley:[/] {plain(wrong)}", soft_wrap=True)
+    return answer
+
+
+def _quickstart(args: argparse.Namespace) -> Any:
+    from parley.report.plots import regret_figure, save_png  # with matplotlib, which takes half of a start
+    from parley.view.page import report_page
+
+    ERR.print(f"[bold]{SENTENCE}[/]", soft_wrap=True)
+    out = args.out or Path(tempfile.mkdtemp(prefix="parley-"))
+    with Bars(ERR) as bars:
+        done = quickstart(out, bars.begin)
+    panels = [(title, [Curves.read(d, label) for label, d in runs]) for title, runs in done.items()]
+    if not args.json:
+        for title, curves in panels:
+            OUT.print(summary_table([c.summary() for c in curves], title))
+    figure, page = args.figure or out / "quickstart.png", out / "report.html"
+    save_png(regret_figure(panels), figure)
+    write_whole(page, report_page([d for runs in done.values() for _, d in runs]))
+    if not args.json:
+        OUT.print(f"figure: {plain(str(figure))}\npage:   {plain(str(page))}", soft_wrap=True, highlight=False)
+    worlds = {title: [c.summary().as_dict() for c in curves] for title, curves in panels}
+    return {"worlds": worlds, "figure": str(figure), "page": str(page)}

@@ -1,0 +1,87 @@
+"""What the parts of a run must give each other, checked where it is given: one sentence on the first thing wrong."""
+
+from typing import Any
+
+import numpy as np
+
+from parley.core.errors import BadInput
+from parley.core.said import Choice, Menu, Proposal
+from parley.core.told import Recalled, Told
+
+SUM = 1e-6  # how far from 1 probabilities may sum
+
+
+def check_proposal(proposal: Any, menu: Menu, num_runs: int, who: str) -> None:
+    """Raise `BadInput` where a proposal is no distribution over the menu for each run; `who` made it."""
+    if not isinstance(proposal, Proposal):
+        raise BadInput(f"{who} proposed a {type(proposal).__name__}: expected a Proposal")
+    if menu.free:
+        if not isinstance(proposal.menu, Menu) or not proposal.menu.legal.any(axis=1).all():
+            raise BadInput(f"{who} brought no menu: this world takes any words, and a proposal says what it is over")
+        menu = proposal.menu
+    _distribution(proposal.probs, menu, num_runs, f"{who} proposed")
+    for name in ("valid", "left_out"):
+        array = getattr(proposal, name)
+        if array is not None and np.shape(array) != (num_runs,):
+            raise BadInput(f"{who} proposed {name} of shape {np.shape(array)}: expected ({num_runs},), one a run")
+
+
+def check_choice(choice: Any, menu: Menu, num_runs: int, who: str) -> None:
+    """Raise `BadInput` where a choice is not of the menu, or its law no distribution."""
+    if not isinstance(choice, Choice):
+        raise BadInput(f"{who} chose a {type(choice).__name__}: expected a Choice")
+    index, size = np.asarray(choice.index), menu.sentences.shape[1]
+    if index.shape != (num_runs,) or index.dtype.kind not in "iu":
+        raise BadInput(
+            f"{who} chose indices of shape {index.shape}, {index.dtype}: expected ({num_runs},) whole numbers"
+        )
+    if len(index) and not (0 <= index.min() and index.max() < size):
+        raise BadInput(f"{who} chose entry {int(index[(index < 0) | (index >= size)][0])} of a menu of {size}")
+    legal = np.broadcast_to(menu.legal, (num_runs, size))
+    if not legal[np.arange(num_runs), index].all():
+        run = int(np.argmin(legal[np.arange(num_runs), index]))
+        raise BadInput(f"{who} chose {menu.say(index)[run]!r} in row {run}, which the menu forbids there")
+    if np.shape(choice.explored) != (num_runs,):
+        raise BadInput(f"{who} said explored of shape {np.shape(choice.explored)}: expected ({num_runs},), one a run")
+    _distribution(choice.law, menu, num_runs, f"{who} drew from")
+
+
+def check_recalled(recalled: Any, earlier: Any, who: str) -> None:
+    """Raise `BadInput` where a memory recalls what is no text, or episodes that there were not."""
+    if not isinstance(recalled, Recalled) or not isinstance(recalled.notes, str):
+        raise BadInput(f"{who} recalled {recalled!r:.80}: expected Recalled(notes, episodes), notes being a text")
+    known = {id(told) for told in earlier}
+    for told in recalled.episodes:
+        if not isinstance(told, Told) or id(told) not in known:
+            raise BadInput(f"{who} recalled an episode that is none of the earlier ones: {told!r:.80}")
+
+
+def check_state(state: Any, who: str) -> None:
+    """Raise `BadInput` where a snapshot is no dictionary of plain arrays."""
+    if not isinstance(state, dict):
+        raise BadInput(f"{who} gave a snapshot of type {type(state).__name__}: expected a dictionary of arrays")
+    for name, array in state.items():
+        if not isinstance(name, str) or not isinstance(array, np.ndarray) or array.dtype.hasobject:
+            raise BadInput(f"{who} gave a snapshot whose {name!r} is a {type(array).__name__}: expected a plain array")
+
+
+def _distribution(law: Any, menu: Menu, num_runs: int, what: str) -> None:
+    law, shape = np.asarray(law), (num_runs, menu.sentences.shape[1])
+    if law.shape != shape or law.dtype.kind not in "fiub":
+        raise BadInput(
+            f"{what} probabilities of shape {law.shape}, {law.dtype}: expected {shape}, runs by menu entries"
+        )
+    if not np.isfinite(law).all():
+        raise BadInput(
+            f"{what} {law[~np.isfinite(law)][0]} in row {int(np.argmin(np.isfinite(law).all(axis=1)))}: no number"
+        )
+    if (law < 0).any():
+        raise BadInput(f"{what} a probability of {law.min():.3g}: expected none below 0")
+    if (law * ~menu.legal).any():
+        row, entry = map(int, np.argwhere((law > 0) & ~menu.legal)[0])
+        sentence = menu.sentences[row if len(menu.sentences) > 1 else 0, entry]
+        raise BadInput(f"{what} {sentence!r} in row {row}, which the menu forbids there")
+    total = law.sum(axis=1)
+    if (abs(total - 1) > SUM).any():
+        row = int(np.argmax(abs(total - 1)))
+        raise BadInput(f"{what} probabilities that sum to {total[row]:.6g} in row {row}: expected 1")

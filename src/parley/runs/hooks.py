@@ -1,0 +1,73 @@
+"""Hooks: whoever wants to be told what happens in a run, besides its log (trackers, dashboards, notifications)."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from parley.core.calls import Call
+from parley.core.roles import Recorder, State
+from parley.core.said import EpisodeRecord, StepRecord
+from parley.core.text import inert
+
+
+class Hook:
+    """Is told what happens in a run; override what you want to hear. Calls come one at a time, from any thread.
+
+    A hook that raises is told nothing more, and the run goes on: its manifest says so (`hooks_failed`). What was
+    recorded before a run was resumed is not told again.
+    """
+
+    def begin(self, out: Path, manifest: Mapping[str, Any]) -> None:
+        """A run begins, or is resumed, in the directory `out`."""
+
+    def step(self, record: StepRecord, first_run: int) -> None:
+        """A lockstep of the runs from `first_run` on has been recorded; its arrays are over these runs."""
+
+    def episode(self, record: EpisodeRecord, first_run: int) -> None:
+        """An episode of the runs from `first_run` on has ended."""
+
+    def call(self, call: Call) -> None:
+        """A model has been asked."""
+
+    def end(self, manifest: Mapping[str, Any]) -> None:
+        """The run has ended, is interrupted, or has failed: `manifest["status"]` says which."""
+
+
+class Hooks:
+    """The hooks of a run, by name."""
+
+    def __init__(self, hooks: Mapping[str, Hook]) -> None:
+        self._hooks, self._lock = dict(hooks), threading.Lock()
+        self.failed: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._hooks or self.failed)
+
+    def tell(self, event: str, *arguments: Any) -> None:
+        """Call a method of every hook that has not failed."""
+        with self._lock:
+            for name, hook in list(self._hooks.items()):
+                try:
+                    getattr(hook, event)(*arguments)
+                except Exception as wrong:
+                    self.failed[name] = inert(f"raised in `{event}`: {type(wrong).__name__}: {wrong}", 300)
+                    del self._hooks[name]
+
+
+class HookedRecorder:
+    """A cohort's recorder that also tells hooks."""
+
+    def __init__(self, recorder: Recorder, hooks: Hooks, first_run: int) -> None:
+        self._recorder, self._hooks, self._first = recorder, hooks, first_run
+
+    def step(self, record: StepRecord) -> None:
+        self._recorder.step(record)
+        self._hooks.tell("step", record, self._first)
+
+    def episode(self, record: EpisodeRecord, snapshot: Sequence[State] | None = None) -> None:
+        self._recorder.episode(record, snapshot)
+        self._hooks.tell("episode", record, self._first)
+
+    def wants_snapshot(self) -> bool:
+        return self._recorder.wants_snapshot()
