@@ -171,6 +171,10 @@ def test_lines_that_moved_are_not_new():
         ('"<think>one\\ntwo</think>\\nB"', "one\ntwo", "B"),
         ('"Well. Answer: B"', "Well.", "Answer: B"),
         ('"B"', "", "B"),
+        ('"[THINK]one[/THINK] B"', "one", "B"),
+        ('"begun in the prompt</think>B"', "begun in the prompt", "B"),
+        ('"<think>cut off"', "cut off", ""),
+        ('{"whole": "B", "thought": "beside it"}', "beside it", "B"),
         ("no JSON", "", "no JSON"),
     ],
 )

@@ -16,7 +16,7 @@ export function RunView({ id }: { id: string }) {
   useTitle(id);
   const version = live.versions.get(id) ?? 0;
   const { data: run, error } = useAnswer<Run>("run", { id }, version);
-  if (error) return <Problem said={error} />;
+  if (error) return <><h1><Words said={id} /></h1><Problem said={error} /></>;
   if (!run) return <Waiting what="Reading the run ..." />;
   const row = live.rows.get(id) ?? run;
   const numbers = row.numbers ?? {};
