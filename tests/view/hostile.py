@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 PWN = "window.pwned.push(1)"
@@ -75,6 +76,10 @@ def hostile_manifests(root: Path, real: Path) -> None:
         crafted = {**manifest, "config": config, "latents": [payload + "\ud800"] * len(manifest["latents"])}
         crafted |= {"versions": {payload: payload}, "machine": {payload: payload}, "planner": {payload: [payload]}}
         crafted |= {"status": "failed" if k % 2 else "interrupted", "error": payload, payload: {payload: 1e999}}
+        crafted["scores"] = {payload: 0.5}
+        if k % 2:  # of a world without an optimum, whose scores are shown
+            with closing(sqlite3.connect(out / "run.sqlite")) as db, db:
+                db.execute("UPDATE episodes SET regret = NULL, expected_regret = NULL")
         crafted["totals"] = {"wall_s": payload if k % 3 else 1e308, "calls": {payload: payload}}
         (out / "manifest.json").write_text(json.dumps(crafted), encoding="utf-8")
         if k % 5 == 0:  # one that is refused, in a sentence that quotes it

@@ -35,7 +35,7 @@ def ask(answers, question, **asked):
 
 def test_the_table_of_runs(answers, runs):
     rows = {row["id"]: row for row in ask(answers, "runs")["runs"]}
-    names = {f"shortcut/{name}" for name in PLANNERS} | {"lm/echo", "lm/thinking", "lm/letters", "keys", "team"}
+    names = {f"shortcut/{name}" for name in PLANNERS} | {"doors/one", "doors/other", "doors/third", "free", "lm/echo", "lm/thinking", "lm/letters", "keys", "team"}
     assert names | {"search", "household/adaptive", "episodes-only"} == set(rows)
     for name in ("shortcut/adaptive", "household/adaptive", "keys"):
         row, summary = ask(answers, "run", id=name), Curves.read(runs / name).summary()
@@ -49,6 +49,41 @@ def test_the_table_of_runs(answers, runs):
         assert spent[name] == calls[name]
     assert spent["failed"] > 0 and ask(answers, "run", id="lm/echo")["numbers"]["spent"]["cost"] > 0
     assert rows["lm/echo"]["memory"] == "full" and rows["team"]["memory"] == ""
+
+
+def test_worlds_without_an_optimum_show_their_scores(answers, runs):
+    """In the table, in the heat map and its order, in lists and curves: as a report has them, and no regret anywhere."""
+    row, curves = ask(answers, "run", id="doors/one"), Curves.read(runs / "doors/one")
+    numbers, summary = row["numbers"], curves.summary()
+    assert numbers["measure"] == "score" and "regret" not in numbers and numbers["slope"] is None
+    assert numbers["score"] == pytest.approx(summary.scores.mean)
+    assert numbers["scores"]["success"] == pytest.approx(summary.scores.success) and 0 < summary.scores.success < 1
+    assert row["names"]["first"] == row["names"]["metrics"][0] == "score" and "regret" not in row["names"]["metrics"]
+    heat = ask(answers, "heat", id="doors/one", metric="score", order="total", columns=12)
+    order = np.argsort(curves.values.sum(axis=1), kind="stable")
+    assert heat["runs"] == order.tolist() and heat["cells"] == curves.values[order].tolist()
+    worst = ask(answers, "episodes", id="doors/one", sort="worst")["episodes"]
+    assert [one["score"] for one in worst] == sorted(curves.values.ravel().tolist())
+    assert [one["score"] for one in ask(answers, "episodes", id="doors/one", sort="best")["episodes"]][0] == 1
+    ids = json.dumps(["doors/one", "doors/other", "doors/third"])
+    shown = ask(answers, "compare", ids=ids, metric="score")
+    mean, half = curves.band()
+    np.testing.assert_allclose(shown["curves"][0]["mean"], mean, rtol=1e-6)
+    np.testing.assert_allclose(shown["curves"][0]["half"], half, rtol=1e-5, atol=1e-6)
+    assert shown["curves"][0]["total"] == pytest.approx(summary.scores.mean)
+    same, third = shown["differences"]
+    assert same["paired"] and same["total"] == 0 and not third["paired"]
+    assert third["total"] == pytest.approx(Curves.read(runs / "doors/third").values.mean() - curves.values.mean())
+    assert not ask(answers, "compare", ids=ids)["curves"][0]["x"]  # no regret
+
+
+def test_words_that_the_planner_brought_are_the_menu_of_the_step(answers):
+    shown = ask(answers, "episode", id="free", run=0, episode=1)
+    assert shown["score"] in (0.0, 1.0) and shown["steps"]
+    for step in shown["steps"]:
+        (actor,) = step["actors"]
+        assert actor["bars"] == [{"said": "open the red door", "chosen": True, "answers": 1.0}]
+        assert actor["off_menu"] is None and actor["others"] == 0
 
 
 @pytest.mark.parametrize("columns", [24, 7, 1])

@@ -91,7 +91,7 @@ class Answers:
         try:
             return named(self.runs.grid(name))
         except ParleyError:
-            return {"measure": "return", "metrics": []}  # the row says what is wrong
+            return {"measure": "return", "first": "return", "metrics": []}  # the row says what is wrong
 
     def _heat(self, asked: Asked) -> dict[str, Any]:
         grid, (first, last) = self.runs.grid(asked["id"]), _range(asked)
