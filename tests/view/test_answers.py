@@ -15,6 +15,7 @@ from parley.view.answers import Answers
 from parley.view.curves import Drawn, compared
 from parley.view.found import Found
 from parley.view.grid import Grid
+from parley.view.log import opened
 from parley.view.notes import Notes
 from parley.view.prompts import answer_of, marked
 from parley.view.tasks import Beliefs, carry_out
@@ -35,7 +36,8 @@ def ask(answers, question, **asked):
 
 def test_the_table_of_runs(answers, runs):
     rows = {row["id"]: row for row in ask(answers, "runs")["runs"]}
-    names = {f"shortcut/{name}" for name in PLANNERS} | {"doors/one", "doors/other", "doors/third", "free", "lm/echo", "lm/thinking", "lm/letters", "keys", "team"}
+    names = {f"shortcut/{name}" for name in PLANNERS} | {f"doors/{name}" for name in ("one", "other", "third")}
+    names |= {"free", "lm/echo", "lm/thinking", "lm/letters", "keys", "team"}
     assert names | {"search", "household/adaptive", "episodes-only"} == set(rows)
     for name in ("shortcut/adaptive", "household/adaptive", "keys"):
         row, summary = ask(answers, "run", id=name), Curves.read(runs / name).summary()
@@ -52,7 +54,7 @@ def test_the_table_of_runs(answers, runs):
 
 
 def test_worlds_without_an_optimum_show_their_scores(answers, runs):
-    """In the table, in the heat map and its order, in lists and curves: as a report has them, and no regret anywhere."""
+    """In the table, the heat map and its order, in lists and curves: as a report has them, and no regret."""
     row, curves = ask(answers, "run", id="doors/one"), Curves.read(runs / "doors/one")
     numbers, summary = row["numbers"], curves.summary()
     assert numbers["measure"] == "score" and "regret" not in numbers and numbers["slope"] is None
@@ -184,6 +186,8 @@ def test_calls_are_the_prompt_and_the_answer_with_what_is_new(answers, runs):
     new = [p["text"] for m in messages for p in m["pieces"] if p["new"]]
     assert new == [m["content"] for m in sent[-2:]]  # what was said to it, and what was heard then
     assert {one["said"] for one in calls[-1]["answer"]["logprobs"]} == {"A", "B"}
+    with opened(runs / "lm/letters") as log:  # kept as what each adds to the one before
+        assert log.last("pieces") > log.last("texts") / 2
     thinking = ask(answers, "calls", id="lm/thinking", run=0, episode=1, step=1)["calls"]
     assert "taught me" in thinking[0]["answer"]["reasoning"] and thinking[0]["answer"]["text"].startswith("Answer:")
     assert len(thinking) == 2 and any(p["new"] for m in thinking[1]["messages"] for p in m["pieces"])

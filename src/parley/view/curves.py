@@ -114,9 +114,7 @@ def _curve(values: Float[np.ndarray, "R T"], asked: Shown, doubt: Any = 0.0) -> 
     return {"runs": runs, **shown, "total": total[0], "total_half": whole}
 
 
-def _difference(
-    base: Grid, of_base: np.ndarray, grid: Grid, values: np.ndarray, asked: Shown
-) -> dict[str, Any]:
+def _difference(base: Grid, of_base: np.ndarray, grid: Grid, values: np.ndarray, asked: Shown) -> dict[str, Any]:
     """Run by run where both met the same random numbers, else of the means; over the episodes that both have."""
     why = unpaired(base.manifest["config"], grid.manifest["config"])
     if not why and (len(of_base) != len(values)):
