@@ -86,8 +86,11 @@ def served(root: Path) -> Iterator[tuple[str, int]]:
 
 def measured(root: Path, run: str, episodes: int, runs: int) -> None:
     """Each view of a log that no one has read yet; twice, as the first of list and heat map does the reading."""
-    with served(root) as (url, _):
+    with served(root) as (url, pid):
+        asked(url, "experiments")  # it has begun
+        before = processor_s(pid)
         show("heat map, asked before all else", *asked(url, "heat", id=run, metric="regret", columns=600))
+        show("... processor time of the server", processor_s(pid) - before, 0)
     with served(root) as (url, pid):
         show("list of runs", *asked(url, "runs"))
         began = time.perf_counter()
@@ -113,10 +116,11 @@ def slowed(pairs: int, episodes: int) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 found[looking] = looked_at(Path(folder), episodes) if looking else carried_out(Path(folder), episodes)
         wall, processor = (found[True][i] / found[False][i] for i in range(2))
-        ratios.append((wall, processor, found[True][2] / found[True][0]))
+        share = found[True][2] / found[True][1]  # what it costs where there is one core for both
+        ratios.append((wall, processor))
         print(f"run alone {found[False][0]:6.1f} s, looked at {found[True][0]:6.1f} s: wall {wall:.3f}, "
-              f"processor {processor:.3f}; the viewer took {ratios[-1][2]:.1%} of one core", flush=True)  # fmt: skip
-    log = np.log(np.array(ratios)[:, :2])
+              f"processor {processor:.3f}; the viewer used {share:.1%} of the run's processor time", flush=True)  # fmt: skip
+    log = np.log(np.array(ratios))
     half = 1.96 * log.std(axis=0, ddof=1) / np.sqrt(pairs) if pairs > 1 else np.full(2, np.nan)
     for name, mean, width in zip(("wall", "processor"), log.mean(axis=0), half, strict=True):
         print(f"{name:10} x{np.exp(mean):.3f} [{np.exp(mean - width):.3f}, {np.exp(mean + width):.3f}]")
