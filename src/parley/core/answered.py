@@ -17,7 +17,7 @@ Step = tuple[Sentences, Float[np.ndarray, " B"], Any, Any, dict[str, Any]]
 
 
 def begun(envs: TextEnvs, episode: int, instructions: Sentences) -> tuple[Sentences, dict[str, Any]]:
-    """Begin an episode; raises `EnvironmentFailed` where the world raises, or answers something else than `TextEnvs`."""
+    """Begin an episode; raises `EnvironmentFailed` where the world raises, or answers no such thing."""
     answer = _sentence(lambda: envs.reset(options={"episode": episode, "instructions": instructions}), "reset")
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise EnvironmentFailed(f"the world's `reset` gave {_kind(answer)}: expected (observations, info)")

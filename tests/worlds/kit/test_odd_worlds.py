@@ -1,4 +1,4 @@
-"""What a user gives besides an environment may be odd as well: experts, rewards, words, or a whole world by protocol."""
+"""What a user gives besides an environment may be odd too: experts, rewards, words, or a whole world by protocol."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -75,7 +75,7 @@ GIVEN = {
     "an expert in what raises": ({"make": lambda: Odd(None, raises), "expert": always("go")}, "its expert in .*raised"),
     "an expert in what pays NaN": (
         {"make": lambda: pays(float("nan")), "expert": always("go")},
-        "its expert in .*NaN|not finite",
+        "not finite",
     ),
     "an expert in what pays nothing": ({"make": lambda: pays(None), "expert": always("go")}, "a reward of None"),
 }
