@@ -156,7 +156,7 @@ def test_illegal_subgoals_are_not_proposed(model):
 
 
 def test_an_episode_too_long_and_a_menu_too_long(model):
-    with pytest.raises(BadInput, match="the last step takes more than 10 tokens"):
+    with pytest.raises(BadInput, match="the last step takes more than 11 tokens"):
         planner(model, story(1), context=12)
     made = planner(model, [*story(1), *(replace(story(1)[-1], step=h) for h in range(3, 60))], context=120)
     text = made._runs[0].prompt.text
