@@ -42,7 +42,8 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
     for t in range(num_episodes):
         observations, info = begun(envs, t, _tasks(world, t, num_runs))
         said.append(list(observations))
-        said.append(list(info.get("instructions", [""] * num_runs)))
+        if "instructions" in info:
+            said.append(list(info["instructions"]))
         over = np.zeros(num_runs, dtype=bool)
         for h in range(1, world.horizon + 1):
             menus: list[Menu] = info["menus"]
