@@ -123,7 +123,7 @@ class LanguageModelPlanner:
         )
 
     def _cut(self, episode: str, most: int) -> str:
-        """An episode that alone does not fit, without its first lines after the task, half at a time; "" where none do."""
+        """An episode too long by itself without its first lines after the task, half at a time; "" where none fits."""
         task, *lines = episode.splitlines(keepends=True)
         while len(lines) > 1:
             lines = lines[len(lines) // 2 :]

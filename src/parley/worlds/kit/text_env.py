@@ -63,7 +63,6 @@ class TextEnv(gym.Env[str, str]):
         self.raw: Any = None  # the low level's state, for whoever holds tables against it
         self.menu: tuple[str, ...] | None = script.subgoals if fixed else None  # None: anything can be said
         self.max_score = np.nan
-        self._observations = frozenset(script.observations)
         self._does: dict[str, Any] = {}  # what an entry of the environment's own menu stands for
         self._left = 0
 
@@ -137,15 +136,7 @@ class TextEnv(gym.Env[str, str]):
         self.menu = tuple(self._does)
 
     def _report(self) -> str:
-        return self._known(text(self.reporter.report(self.raw, self.np_random)))
-
-    def _known(self, said: str) -> str:
-        if self._observations and said not in self._observations:
-            raise EnvironmentFailed(
-                f"the environment said {said!r:.100}, which is none of the world's {len(self._observations)} "
-                "observations: list it too, or list none"
-            )
-        return said
+        return text(self.reporter.report(self.raw, self.np_random))
 
     def _carry_out(self, subgoal: str) -> tuple[float, bool, bool, Info]:
         """Let the Actor act to its end: what was paid, whether the episode below is over or cut, its last info."""
@@ -203,7 +194,7 @@ class TextEnv(gym.Env[str, str]):
         raise BadInput(f"subgoal {subgoal!r} is not on the menu: expected one of {shared(self.menu or ())}")
 
     def _heard(self, said: str) -> str:
-        return said if self.voice is None else self._known(text(self.voice.report(self.raw, self.np_random)))
+        return said if self.voice is None else text(self.voice.report(self.raw, self.np_random))
 
     def _info(self) -> dict[str, Any]:
         return {"menu": self.menu, "instruction": self.instruction}
