@@ -113,10 +113,24 @@ class LanguageModelPlanner:
                 run.forget([start - episodes[0] + len(self.words) for start in episodes])
                 run.read(self.words + text[episodes[0] :])
                 return
+        if cut := self._cut(text[episodes[-1] :], most):
+            run.forget([len(self.words)])
+            run.read(cut)
+            return
         raise BadInput(
-            f"{self.model.name!r}: one episode takes more than {most} tokens of its context of {self.positions}, an "
+            f"{self.model.name!r}: the last step takes more than {most} tokens of its context of {self.positions}, an "
             "eighth of which is kept for the menu: take a model with more positions, or a larger context"
         )
+
+    def _cut(self, episode: str, most: int) -> str:
+        """An episode too long by itself without its first lines after the task, half at a time; "" where none fits."""
+        task, *lines = episode.splitlines(keepends=True)
+        while len(lines) > 1:
+            lines = lines[len(lines) // 2 :]
+            text = f"{self.words}{task}[the first steps are left out]\n{''.join(lines)}"
+            if len(self.model.encode(text)) <= most:
+                return text
+        return ""
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         if not menu.legal.any(axis=1).all():

@@ -188,6 +188,10 @@ class RunStore:
         self._raise_if_wrong()
 
     def _raise_if_wrong(self) -> None:
+        if isinstance(self._wrong, UnicodeEncodeError):
+            raise BadInput(
+                f"{self._wrong.object[:100]!r} cannot be written: it holds half a character (a lone surrogate)"
+            ) from self._wrong
         if self._wrong is not None:
             with directory.storage(self.out):
                 raise self._wrong
