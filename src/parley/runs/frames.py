@@ -9,13 +9,14 @@ from parley.core.errors import BadInput, MissingExtra
 from parley.runs.cells import check_column, numbers_of
 from parley.runs.directory import agreeing, storage
 from parley.runs.log import known_menu, read_menus
+from parley.runs.shards import connect
 from parley.runs.texts import Reader
-from parley.runs.untouched import connect
 
 if TYPE_CHECKING:
     import pyarrow
 
 ROWS = 65_536  # of a batch
+PLACE = ("run", "episode", "step")
 Read = Callable[[Any], Any]  # from a cell of SQLite to a value of Arrow
 
 
@@ -76,7 +77,8 @@ def _batches(pa: Any, out: Path, table: str, schema: Any, source: str | None) ->
             cursor = db.execute(_query(table, schema.names, known))
             while rows := cursor.fetchmany(ROWS):
                 for name, values in zip(schema.names, zip(*rows, strict=True), strict=True):
-                    check_column(name, values)
+                    if table != "calls" or name not in PLACE:  # a call can belong to no decision: -1
+                        check_column(name, values)
                 columns = [
                     pa.array(map(readers[name], values) if name in readers else values, field.type)
                     for name, field, values in zip(schema.names, schema, zip(*rows, strict=True), strict=True)

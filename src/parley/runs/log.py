@@ -3,6 +3,7 @@
 import io
 import json
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -19,8 +20,8 @@ from parley.core.tables import Sentences
 from parley.runs.cells import check_column, check_row, menu_of, numbers_of, short
 from parley.runs.directory import agreeing, storage
 from parley.runs.seals import digest, menu_key
+from parley.runs.shards import connect
 from parley.runs.texts import Reader
-from parley.runs.untouched import connect
 
 # The columns of a step as they are sealed.
 STEPS = (
@@ -52,35 +53,39 @@ def known_menu(menus: dict[str, list[Any]], key: str) -> list[Any]:
 
 
 class Seals:
-    """The checksums of a log's locksteps; a log of an earlier version has none, and nothing is checked."""
+    """The checksums of the locksteps of some cohorts; a log of an earlier version has none, and nothing is checked."""
 
-    def __init__(self, db: sqlite3.Connection, first_run: int) -> None:
-        self._db, self._first = db, first_run
+    def __init__(self, db: sqlite3.Connection, first_run: int, num_runs: int) -> None:
+        self._firsts: list[int] = []  # where cohorts begin
         query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'seals'"
         known = db.execute(query).fetchone()[0]
-        self._found: dict[tuple[int, int], tuple[int, str]] = {}
+        self._found: dict[tuple[int, int], dict[int, tuple[int, str]]] = {}
         if known:
-            query = "SELECT episode, step, rows, digest FROM seals WHERE first_run = ?"
-            self._found = {(t, h): (rows, seal) for t, h, rows, seal in db.execute(query, (first_run,))}
+            query = "SELECT first_run, episode, step, rows, digest FROM seals WHERE first_run BETWEEN ? AND ?"
+            for first, t, h, rows, seal in db.execute(query, (first_run, first_run + num_runs - 1)):
+                self._found.setdefault((t, h), {})[first] = (rows, seal)
+            self._firsts = sorted({first for sealed in self._found.values() for first in sealed})
 
     def require(self, episode: int, steps: Sequence[int]) -> None:
         """Raise `RunDamaged` where an episode has other steps than were written."""
-        lost = sorted(h for t, h in self._found if t == episode and h > 0 and h not in steps)
+        lost = sorted((h, min(of)) for (t, h), of in self._found.items() if t == episode and h > 0 and h not in steps)
         if lost:
-            raise RunDamaged(f"runs from {self._first}, episode {episode}: step {lost[0]} was written and is gone")
+            raise RunDamaged(f"runs from {lost[0][1]}, episode {episode}: step {lost[0][0]} was written and is gone")
 
     def check(self, episode: int, step: int, rows: Sequence[Any]) -> None:
         """Raise `RunDamaged` where the rows of a lockstep are not those that were written."""
-        if not self._found:
+        if not self._firsts:
             return
-        sealed = self._found.get((episode, step))
-        where = f"runs from {self._first}, episode {episode}" + (f", step {step}" if step else "")
-        if sealed is None or sealed[0] != len(rows):
-            raise RunDamaged(
-                f"{where}: the log holds {len(rows)} rows of {sealed[0] if sealed else 0} that were written"
-            )
-        if sealed[1] != digest(rows):
-            raise RunDamaged(f"{where}: the log was altered since it was written: its checksum is another")
+        sealed = self._found.get((episode, step), {})
+        of = [max(bisect_right(self._firsts, row[0]) - 1, 0) for row in rows]
+        for i, first in enumerate(self._firsts):
+            mine = [row for row, cohort in zip(rows, of, strict=True) if cohort == i]
+            many, seal = sealed.get(first, (0, ""))
+            where = f"runs from {first}, episode {episode}" + (f", step {step}" if step else "")
+            if many != len(mine):
+                raise RunDamaged(f"{where}: the log holds {len(mine)} rows of {many} that were written")
+            if mine and seal != digest(mine):
+                raise RunDamaged(f"{where}: the log was altered since it was written: its checksum is another")
 
 
 @dataclass
@@ -109,7 +114,7 @@ class StepsLog:
             check_column("instruction", (row[2] for row in listed))
             self._instructions[episode] = np.array([row[2] for row in listed], dtype=object)
         self._menus = read_menus(self._db)
-        self._seals = Seals(self._db, first_run)
+        self._seals = Seals(self._db, first_run, num_runs)
         query = f"SELECT {STEPS} FROM steps WHERE run BETWEEN ? AND ? ORDER BY episode, step, run"
         self._steps = groupby(self._db.execute(query, between), key=itemgetter(EPISODE))
         self._next: tuple[int, Iterator[Any]] | None = next(self._steps, None)
