@@ -40,6 +40,7 @@ RUNS = {
 @pytest.fixture(scope="module")
 def two_workers():
     """A Ray of this machine with two cores, which engines of this process find."""
+    os.environ["RAY_memory_monitor_refresh_ms"] = "0"  # else it kills workers where somebody else needs the memory
     quiet = {"logging_level": "ERROR", "log_to_driver": False, "include_dashboard": False}
     ray.init("local", num_cpus=2, _node_ip_address="127.0.0.1", object_store_memory=80 << 20, **quiet)
     yield engine_of("ray:cpus=1")
