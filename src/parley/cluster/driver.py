@@ -101,11 +101,12 @@ def engine_for(out: Path, on: str | None) -> Engine | None:
     """
     if on is not None:
         return engine_of(on)
-    began = read_manifest(out).get("on")
-    if began is None or not is_sharded(out):
+    manifest = read_manifest(out)
+    began = manifest.get("on", "")
+    if not began or manifest["status"] == "finished" or not is_sharded(out):
         return None
-    if began == "ray":
-        return engine_of("ray")
+    if began.partition(":")[0] == "ray" and not began.startswith("ray://"):
+        return engine_of(began)
     raise BadInput(f"{str(out)!r} is a run in shards, which was carried out elsewhere: say --on {began}")
 
 

@@ -30,7 +30,7 @@ class RayEngine:
         if set(options) - {"cpus"}:
             raise BadInput(f"on={on!r}: ray knows the option cpus= alone")
         try:
-            self._cpus = float(options.get("cpus", 0))
+            self._cpus = float(options.get("cpus", "0"))
         except ValueError:
             raise BadInput(f"on={on!r}: cpus={options['cpus']!r} is no number") from None
         self.name, self.shares = on, True
