@@ -33,8 +33,8 @@ from parley.runs.shards import connect
 
 EXPLORE = "epsilon-greedy:epsilon=0.1"
 RUNS = {
-    "exact": RunConfig("household", "exact", EXPLORE, episodes=4000, runs=64, cohort=8, record="episodes"),
-    "transformer": RunConfig("household", "transformer", EXPLORE, episodes=150, runs=32, cohort=4, record="episodes"),
+    "exact": RunConfig("household", "exact", EXPLORE, episodes=600, runs=64, cohort=16, record="episodes"),
+    "transformer": RunConfig("household", "transformer", EXPLORE, episodes=60, runs=32, cohort=8, record="episodes"),
 }
 UNIT = RunConfig("shortcut", "exact", EXPLORE, episodes=1, runs=64, cohort=1)
 REPEATS = 3
@@ -158,9 +158,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="parley-scale-"))
-    quiet = {"logging_level": "ERROR", "log_to_driver": False, "include_dashboard": False}
-    start_s = timed(lambda: ray.init("local", num_cpus=2, _node_ip_address="127.0.0.1", **quiet))
     engine = engine_of("ray")
+    start_s = timed(engine.connected)
     first_s = timed(lambda: run_on(engine, replace(RUNS["transformer"], episodes=2), folder / "first"))
     found = {"start_s": start_s, "first_run_s": first_s, "planners": compare(folder, engine)}
     found["costs"] = cost = unit_cost(folder, engine)

@@ -41,9 +41,9 @@ RUNS = {
 def two_workers():
     """A Ray of this machine with two cores, which engines of this process find."""
     os.environ["RAY_memory_monitor_refresh_ms"] = "0"  # else it kills workers where somebody else needs the memory
-    quiet = {"logging_level": "ERROR", "log_to_driver": False, "include_dashboard": False}
-    ray.init("local", num_cpus=2, _node_ip_address="127.0.0.1", object_store_memory=80 << 20, **quiet)
-    yield engine_of("ray:cpus=1")
+    engine = engine_of("ray:cpus=1")
+    engine.connected()
+    yield engine
     ray.shutdown()
 
 
@@ -241,23 +241,25 @@ def below(pid: int, words: bytes) -> list[int]:
 def test_twenty_kills_of_workers_raylets_and_drivers_lose_and_double_nothing(tmp_path):
     kinds = [*["worker"] * 12, *["raylet"] * 4, *["driver"] * 4]
     random.Random(1).shuffle(kinds)
-    done, kept, rng = dict.fromkeys(kinds, 0), set(), random.Random(2)
+    done, kept, heard, rng = dict.fromkeys(kinds, 0), set(), 0, random.Random(2)
     with Slow(0.2) as talker:
         about = config(talker, "letters", runs=64, episodes=6, cohort=1, more=",timeout_s=30")
         run(about, tmp_path / "one")
         alone = len(talker.said)
+        calm = {**os.environ, "RAY_memory_monitor_refresh_ms": "0"}
         while True:
             command = [sys.executable, "-c", DRIVER, str(tmp_path / "many"), json.dumps(vars(about))]
-            driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=calm)
             while kinds and driver.poll() is None:
-                units = below(driver.pid, b"ray::_task")
-                if not units:
+                kept |= answered(tmp_path / "many")
+                if len(kept) < heard + 8:  # since the last kill, units have got on
                     time.sleep(0.1)
                     continue
-                time.sleep(rng.uniform(0.5, 2.0))
-                kind = kinds[-1]
+                time.sleep(rng.uniform(0.0, 0.5))
+                units, kind = below(driver.pid, b"ray::_task"), kinds[-1]
                 found = {"worker": units, "raylet": below(driver.pid, b"/raylet/raylet"), "driver": [driver.pid]}[kind]
                 kept |= answered(tmp_path / "many")
+                heard = len(kept)
                 try:
                     os.kill(rng.choice(found), signal.SIGKILL)
                 except (ProcessLookupError, IndexError):
@@ -279,3 +281,44 @@ def test_twenty_kills_of_workers_raylets_and_drivers_lose_and_double_nothing(tmp
         again = "SELECT count(*) - count(DISTINCT run || ' ' || key) FROM calls WHERE outcome = 'ok' AND run >= 0"
         assert db.execute(again).fetchone()[0] == 0
     print(f"calls: {alone} in one process, {len(talker.said) - alone} with {sum(done.values())} kills")
+
+
+EIGHT = """
+import os, signal, sys, threading, time
+from pathlib import Path
+import ray
+from ray.cluster_utils import Cluster
+from parley.cluster.driver import run_on
+from parley.cluster.engines import engine_of
+from tests.cluster.test_ray import below
+from tests.talker import config
+from types import SimpleNamespace
+nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80 << 20})
+others = [nodes.add_node(num_cpus=1, object_store_memory=80 << 20) for _ in range(7)]
+ray.init(nodes.address, logging_level="ERROR", log_to_driver=False)
+about = config(SimpleNamespace(base_url=sys.argv[2]), "letters", runs=24, episodes=6, cohort=1, more=",timeout_s=30")
+def lose():
+    while len(below(os.getpid(), b"ray::_task")) < 4:
+        time.sleep(0.2)
+    for node in others[:2]:
+        os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+    print("lost", flush=True)
+threading.Thread(target=lose, daemon=True).start()
+run_on(engine_of("ray:cpus=1"), about, Path(sys.argv[1]))
+print("nodes", sum(node["Alive"] for node in ray.nodes()), flush=True)
+ray.shutdown()
+nodes.shutdown()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_eight_nodes_of_which_two_are_lost(tmp_path):
+    with Slow(0.2) as talker:
+        about = config(talker, "letters", runs=24, episodes=6, cohort=1, more=",timeout_s=30")
+        run(about, tmp_path / "one")
+        command = [sys.executable, "-c", EIGHT, str(tmp_path / "many"), talker.base_url]
+        environment = {**os.environ, "RAY_memory_monitor_refresh_ms": "0", "PYTHONPATH": ":".join([*sys.path])}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stdout.splitlines()[-2:] == ["lost", "nodes 6"], done.stderr[-2000:]
+    assert all_of(tmp_path / "many", connect) == all_of(tmp_path / "one")

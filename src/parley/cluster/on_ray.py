@@ -14,6 +14,8 @@ from parley.core.spec import parse_spec
 
 RETRIES = 20  # of a task whose worker or node died
 PATIENCE_S = 30.0  # for tasks that are to stop, and say what they have saved
+ADDRESS = "RAY_ADDRESS"  # which of its clusters Ray takes
+STARTS = 3  # of a cluster of its own, which on a busy machine is not there within Ray's 30 s
 GONE = "the account of the run's limits is gone with its machine"
 
 
@@ -39,7 +41,7 @@ class RayEngine:
     def carry_out(
         self, function: str, tasks: Sequence[Task], cpus: float, account: Account | None = None
     ) -> Iterator[tuple[int, Any]]:
-        ray = self._connected()
+        ray = self.connected()
         actor = (
             ray.remote(Account).options(num_cpus=0, max_concurrency=10_000).remote(*account.limits) if account else None
         )
@@ -60,20 +62,23 @@ class RayEngine:
                 with suppress(Exception):
                     ray.kill(actor)
 
-    def _connected(self) -> Any:
-        """Ray, connected to its cluster."""
+    def connected(self) -> Any:
+        """Ray, connected to its cluster; one of its own is begun where there is none."""
         ray = self._ray
-        if not ray.is_initialized():
+        own = self.name.partition(":")[0] == "ray" and not self.name.startswith("ray://") and ADDRESS not in os.environ
+        for left in reversed(range(STARTS if own else 1)):
+            if ray.is_initialized():
+                break
             quiet = {"logging_level": "ERROR", "log_to_driver": False}
             try:
-                if self.name.startswith("ray://"):
-                    ray.init(self.name, **quiet)
-                elif "RAY_ADDRESS" in os.environ:
-                    ray.init("auto", **quiet)
-                else:
+                if own:
                     ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-            except (ConnectionError, RuntimeError, TimeoutError, ImportError) as wrong:
-                raise BadInput(f"on={self.name!r}: Ray cannot be reached: {str(wrong).strip()[:300]}") from None
+                else:
+                    ray.init(self.name if self.name.startswith("ray://") else "auto", **quiet)
+            except Exception as wrong:  # of many kinds, also plain ones
+                ray.shutdown()
+                if not left:
+                    raise BadInput(f"on={self.name!r}: Ray cannot be reached: {_first_line(wrong)}") from None
         return ray
 
     def _result(self, reference: Any) -> Any:
