@@ -14,16 +14,19 @@ from pathlib import Path
 import pytest
 
 import parley
+from parley.cli import main
 from parley.cluster import shelf
 from parley.cluster.driver import Options, resume_on, run_on
 from parley.core.errors import BadInput, RunDamaged
 from parley.execute import RunConfig, resume, run
-from parley.report.summary import Curves
+from parley.report.summary import Curves, readable_manifest
 from parley.runs.directory import read_manifest
 from parley.runs.lock import RunLock
 from parley.runs.log import RunReader
 from parley.runs.merging import merge
 from parley.runs.shards import connect
+from parley.view.grid import Grid
+from parley.view.states import changed_at
 from tests.cluster.serial import Serial, all_of
 from tests.talker import Talker, config
 
@@ -70,6 +73,19 @@ def test_every_reader_sees_shards_as_one_run(tmp_path):
     assert parley.open(tmp_path / "*").paths == (many, one)  # and not each shard once more
     assert len(parley.open(tmp_path / "**")) == 2
     assert parley.open(many / "shards" / "*").frame("episodes").num_rows == 90
+
+
+def test_pages_and_the_viewer_read_shards(tmp_path, capsys):
+    many = tmp_path / "many"
+    run_on(Serial(seed=2), RUNS["exact"], many)
+    grid = Grid(readable_manifest(many))
+    assert grid.fill(many) and grid.finished == 60
+    before, shards = changed_at(many), sorted(path.name for path in many.rglob("*"))
+    assert not grid.fill(many), "nothing has changed"
+    assert main(["report", str(many), "--out", str(tmp_path / "page.html")]) == 0
+    assert main(["show", str(many), "--episode", "3", "--of-run", "7", "--json"]) == 0
+    assert '"step": 4' in capsys.readouterr().out
+    assert sorted(path.name for path in many.rglob("*")) == shards and changed_at(many) == before > 0
 
 
 def test_a_reader_sees_what_shards_have_committed_meanwhile(tmp_path):
