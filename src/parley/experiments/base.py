@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -254,9 +256,9 @@ def cell_name(config: RunConfig) -> str:
 
 
 def stored_cell(path: Path, config: RunConfig) -> np.ndarray | None:
-    """A cell's result, if the file holds that very cell."""
+    """A cell's result, if the file holds that very cell, whole."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             return archive["regret"] if str(archive["config"]) == repr(config) else None
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
         return None
