@@ -118,8 +118,9 @@ def slowed(pairs: int, episodes: int) -> None:
         wall, processor = (found[True][i] / found[False][i] for i in range(2))
         share = found[True][2] / found[True][1]  # what it costs where there is one core for both
         ratios.append((wall, processor))
-        print(f"run alone {found[False][0]:6.1f} s, looked at {found[True][0]:6.1f} s: wall {wall:.3f}, "
-              f"processor {processor:.3f}; the viewer used {share:.1%} of the run's processor time", flush=True)  # fmt: skip
+        times = f"run alone {found[False][0]:6.1f} s, looked at {found[True][0]:6.1f} s"
+        ratios_said = f"wall {wall:.3f}, processor {processor:.3f}"
+        print(f"{times}: {ratios_said}; the viewer used {share:.1%} of the run's processor time", flush=True)
     log = np.log(np.array(ratios))
     half = 1.96 * log.std(axis=0, ddof=1) / np.sqrt(pairs) if pairs > 1 else np.full(2, np.nan)
     for name, mean, width in zip(("wall", "processor"), log.mean(axis=0), half, strict=True):

@@ -29,6 +29,8 @@ class Command(NamedTuple):
 COMMANDS = {
     "run": Command("running", "carry out runs of a planner in a world, into a new directory"),
     "resume": Command("running", "continue a run that was killed, paused or interrupted"),
+    "merge": Command("shards", "make one log of a run that was carried out in shards (--on)"),
+    "export": Command("shards", "tables of runs as Parquet, for DuckDB, polars, pandas, Spark (extra data)"),
     "list": Command("runs", "what there is: worlds, planners, explorers, or runs below a directory"),
     "show": Command("runs", "the table of one or more runs, or one episode step by step"),
     "view": Command("viewing", "look at runs and experiments in a browser, live (extra view)"),

@@ -22,6 +22,7 @@ from parley.report.tables import (
     summary_table,
     whole,
 )
+from parley.runs.shards import is_shard
 
 PARTS = {
     "worlds": assemble.WORLDS,
@@ -128,6 +129,8 @@ def _list_runs(args: argparse.Namespace) -> Any:
         raise BadInput(f"--under {str(args.under)!r}: there is no such directory")
     found = []
     for path in sorted(args.under.glob("**/manifest.json")):
+        if is_shard(path.parent):
+            continue
         try:
             manifest = readable_manifest(path.parent)
         except RunDamaged as wrong:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from parley.core.errors import ParleyError, RunDamaged
-from parley.runs.untouched import connect
+from parley.runs.shards import connect
 
 DEADLINE_S = 20.0
 LONGEST = 1 << 25  # bytes of one value

@@ -13,6 +13,7 @@ import numpy as np
 from parley.core.errors import ParleyError
 from parley.core.spec import parse_spec
 from parley.report.summary import OWN, mean_band
+from parley.runs.shards import files_of
 from parley.view.found import Found
 from parley.view.grid import Grid
 from parley.view.states import DAMAGED, RUNNING, Pace, changed_at, manifest_of, status_of
@@ -139,9 +140,9 @@ class Runs:
 def _stamp(out: Path) -> tuple[Any, ...]:
     """What changes when a run directory does."""
     found: list[Any] = []
-    for file in ("manifest.json", "run.sqlite", "run.sqlite-wal"):
+    for file in files_of(out):
         try:
-            at = (out / file).stat()
+            at = file.stat()
             found += [at.st_mtime_ns, at.st_size, at.st_ino]
         except OSError:
             found.append(None)
