@@ -13,7 +13,10 @@ import numpy as np
 from safetensors import SafetensorError
 
 from parley.core.errors import BadInput, MissingExtra
+from parley.models.dequantised import as_directory
 from parley.models.scoring import Logprobs, sequential_logprobs, tree_logprobs
+from parley.models.text import TextTokens
+from parley.models.weights import gguf_file, is_gguf
 
 TAIL = 64  # characters at the end of a prompt, at least, that are looked at with a line that follows
 PROBE = "task: a\nb\n> "
@@ -38,20 +41,14 @@ def load(name: str, dtype: str = "auto") -> tuple[Any, Any]:
     return tokenizer, model
 
 
+def named_directory(name: str) -> str:
+    """The directory, or hub id, of a model's name; a GGUF file, or a short name of one, is dequantised for it."""
+    return str(as_directory(gguf_file(name))) if is_gguf(name) else name
+
+
 def positions_of(model: Any) -> int:
     """The most tokens that a model reads at once; 2**20 where it names no limit."""
     return int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**20)
-
-
-def plain_tokens(tokenizer: Any, text: str) -> list[int]:
-    """Tokens of a text by itself; it makes no special ones, whatever it says."""
-    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids)
-
-
-def beginning(tokenizer: Any) -> list[int]:
-    """The begin-of-text token, where the tokenizer puts one before every text."""
-    bos = tokenizer.bos_token_id
-    return [bos] if bos is not None and bos in tokenizer("").input_ids else []
 
 
 class LanguageModel:
@@ -63,34 +60,15 @@ class LanguageModel:
     def __init__(self, name: str, dtype: str = "float32") -> None:
         if dtype not in DTYPES:
             raise BadInput(f"dtype={dtype!r}: expected one of {', '.join(DTYPES)}")
-        self.tokenizer, model = load(name, dtype)
+        self.tokenizer, model = load(named_directory(name), dtype)
         import torch
 
         self.name, self.torch, self.positions = name, torch, positions_of(model)
         self.model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-        self._begin = beginning(self.tokenizer)
+        self.text = TextTokens.of(self.tokenizer)
         self.scoring = self._probe()
         if self.scoring != "tree":
             warnings.warn(f"{name}: candidates are scored {self.scoring}", RuntimeWarning, stacklevel=2)
-
-    def encode(self, text: str) -> list[int]:
-        """Tokens of a whole prompt, after a begin-of-text token where the tokenizer has one; text makes none."""
-        return self._begin + self.plain(text)
-
-    def continuation(self, prompt: str, line: str) -> list[int]:
-        """Tokens of `line` after `prompt`.
-
-        They are those of `prompt + line` less those of `prompt`, where the latter begin the former; where the tokens
-        merge across the boundary, those of the line alone.
-        """
-        before, both = self.encode(prompt), self.encode(prompt + line)
-        if both[: len(before)] == before and len(both) > len(before):
-            return both[len(before) :]
-        return self.plain(line)
-
-    def plain(self, text: str) -> list[int]:
-        """Tokens of a text by itself; it makes no special ones."""
-        return plain_tokens(self.tokenizer, text)
 
     def prompt(self) -> "Prompt":
         """An empty prompt."""
@@ -142,7 +120,7 @@ class Prompt:
         """Add text; only tokens that are new or cut differently are computed."""
         torch, model = self.model.torch, self.model.model
         self.text += more
-        tokens = self.model.encode(self.text)
+        tokens = self.model.text.encode(self.text)
         same = next((i for i, (a, b) in enumerate(zip(tokens, self.tokens, strict=False)) if a != b), None)
         keep = min(len(tokens), len(self.tokens)) if same is None else same
         keep = min(keep, len(tokens) - 1)  # the last token is read in any case: its logits are what is asked for
@@ -154,14 +132,14 @@ class Prompt:
         self.tokens, self.after = tokens, out.logits[0, -1]
 
     def continuations(self, said: str, lines: Sequence[str]) -> list[list[int]]:
-        """Tokens of each line after this prompt and what is `said` beyond it, as `LanguageModel.continuation` has them.
+        """Tokens of each line after this prompt and what is `said` beyond it, as `TextTokens.continuation` has them.
 
         Only the end of the prompt is cut into tokens again, where that gives the tokens that it has.
         """
         tail = self.text[self.text.rfind("\n", 0, -TAIL) + 1 :] if len(self.text) > TAIL else self.text
-        found = self.model.encode(tail) if tail == self.text else self.model.plain(tail)
+        found = self.model.text.encode(tail) if tail == self.text else self.model.text.plain(tail)
         before = tail if found == self.tokens[-len(found) :] else self.text
-        return [self.model.continuation(before + said, line) for line in lines]
+        return [self.model.text.continuation(before + said, line) for line in lines]
 
     def logprobs(self, continuations: Sequence[Sequence[int]]) -> list[Logprobs]:
         """Log-probabilities (nats) of the tokens of each continuation of the prompt; nothing of them is kept."""

@@ -63,8 +63,8 @@ class LanguageModelPlanner:
         self._memory = memory
         self.positions = min(self.options.context or model.positions, model.positions)
         self.room = self.positions // 8
-        budget = max(1, self.positions - self.room - len(model.encode(words)))
-        count = lru_cache(maxsize=1 << 14)(lambda text: len(model.plain(text)))
+        budget = max(1, self.positions - self.room - len(model.text.encode(words)))
+        count = lru_cache(maxsize=1 << 14)(lambda text: len(model.text.plain(text)))
         self._how = Prompting(PromptTemplate("transcript"), Words((), 0), budget=budget, count=count)
 
     def start(self, draws: Draws) -> None:
@@ -88,13 +88,13 @@ class LanguageModelPlanner:
 
     def _read(self, run: "_Run", more: str) -> None:
         text, most = run.prompt.text + more, self.positions - self.room
-        if len(self.model.encode(text)) <= most:
+        if len(self.model.text.encode(text)) <= most:
             run.read(more)
             return
         episodes = run.episodes
         while len(episodes) > 1:
             episodes = episodes[-(len(episodes) // 2) :]
-            if len(self.model.encode(self.words + text[episodes[0] :])) <= most:
+            if len(self.model.text.encode(self.words + text[episodes[0] :])) <= most:
                 run.forget([start - episodes[0] + len(self.words) for start in episodes])
                 run.read(self.words + text[episodes[0] :])
                 return
