@@ -15,7 +15,7 @@ from transformers import (
 
 from parley.core.errors import BadInput
 from parley.models import language_model
-from parley.models.language_model import LanguageModel
+from parley.models.language_model import LanguageModel, Loading
 from tests.tiny import SIZES, TEXT, tiny_language_model, tiny_tokenizer
 
 LINES = ["> look in the cupboard\n", "> look in the drawer\n", "> open chest 3\n", "> wait\n"]
@@ -117,7 +117,7 @@ def test_what_is_no_language_model_is_refused_in_one_sentence(tmp_path, model):
         LanguageModel(str(tmp_path))
     assert "\n" not in str(wrong.value)
     with pytest.raises(BadInput, match="dtype='int3'"):
-        LanguageModel(model.name, dtype="int3")
+        LanguageModel(model.name, Loading("int3"))
     AutoModelForCausalLM.from_pretrained(model.name).save_pretrained(tmp_path)
     with pytest.raises(BadInput, match="no causal language model") as wrong:  # it has no tokenizer
         LanguageModel(str(tmp_path))

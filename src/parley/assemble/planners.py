@@ -13,7 +13,7 @@ from parley.core.errors import BadInput
 from parley.core.factored import FactoredTables
 from parley.core.roles import KeptPlanner, Planner, WorldModel
 from parley.core.spec import parse_spec
-from parley.models.language_model import LanguageModel
+from parley.models.language_model import LanguageModel, Loading
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
@@ -181,7 +181,7 @@ def hf(
 @lru_cache(maxsize=1)
 def _language_model(path: str, dtype: str) -> LanguageModel:
     """Loaded once for all cohorts of a process: it does not change."""
-    return LanguageModel(path, dtype)
+    return LanguageModel(path, Loading(dtype))
 
 
 PLANNERS = Registry(

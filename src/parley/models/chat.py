@@ -109,7 +109,9 @@ def _without_system(messages: Messages) -> list[dict[str, str]]:
 
 def _compiled(template: str) -> Template:
     """As transformers compiles them: a sandbox, blocks trimmed, and a way to refuse."""
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
 
     def refuse(why: Any) -> NoReturn:
         raise TemplateError(str(why))

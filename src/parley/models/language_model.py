@@ -6,6 +6,7 @@ into tokens, the cache is taken back to what both have in common and read on fro
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import numpy as np
 from safetensors import SafetensorError
 
 from parley.core.errors import BadInput, MissingExtra
+from parley.models.adapter import Adapter, merge
 from parley.models.dequantised import as_directory
+from parley.models.rows import NAME, Rows, attend
 from parley.models.scoring import Logprobs, sequential_logprobs, tree_logprobs
+from parley.models.single_rows import SingleRows
 from parley.models.text import TextTokens
 from parley.models.weights import gguf_file, is_gguf
 
@@ -51,28 +55,87 @@ def positions_of(model: Any) -> int:
     return int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**20)
 
 
+@dataclass(frozen=True)
+class Loading:
+    """How a model is loaded: its numbers, where it computes, with how many threads (0: as they are), what is added.
+
+    With `packed` the prompts of several runs are read together, where that gives what one by one gives.
+    """
+
+    dtype: str = "float32"
+    device: str = "auto"
+    threads: int = 0
+    adapter: str = ""
+    packed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise BadInput(f"dtype={self.dtype!r}: expected one of {', '.join(DTYPES)}")
+        if self.threads < 0:
+            raise BadInput(f"threads={self.threads}: expected a number, or 0 to leave them as they are")
+
+
 class LanguageModel:
     """Model and tokenizer of a directory or a hub id; `scoring` says how lines are scored: `tree`, or why not.
 
-    Code that comes with a model is not run, and weights are read from safetensors alone.
+    Code that comes with a model is not run, and weights are read from safetensors alone (or from a GGUF file).
     """
 
-    def __init__(self, name: str, dtype: str = "float32") -> None:
-        if dtype not in DTYPES:
-            raise BadInput(f"dtype={dtype!r}: expected one of {', '.join(DTYPES)}")
-        self.tokenizer, model = load(named_directory(name), dtype)
+    def __init__(self, name: str, how: Loading | None = None) -> None:
+        how = how or Loading()
+        self.tokenizer, model = load(named_directory(name), how.dtype)
         import torch
 
+        if how.threads:
+            torch.set_num_threads(how.threads)
+        if how.adapter:
+            merge(model, Adapter(Path(how.adapter)))
         self.name, self.torch, self.positions = name, torch, positions_of(model)
-        self.model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            self.model = model.eval().to(_device(torch) if how.device == "auto" else how.device)
+        except (RuntimeError, AssertionError) as wrong:
+            raise BadInput(f"device={how.device!r} cannot be used: {str(wrong).splitlines()[0]}") from None
         self.text = TextTokens.of(self.tokenizer)
-        self.scoring = self._probe()
-        if self.scoring != "tree":
+        self.packed, self._narrow = self._probe_packed() if how.packed else (False, False)
+        self.scoring = "packed" if self.packed else self._probe()
+        if self.scoring not in ("packed", "tree"):
             warnings.warn(f"{name}: candidates are scored {self.scoring}", RuntimeWarning, stacklevel=2)
 
     def prompt(self) -> "Prompt":
         """An empty prompt."""
         return Prompt(self)
+
+    def rows(self, num_rows: int) -> Rows | SingleRows:
+        """Empty prompts of several runs."""
+        if self.packed:
+            return Rows(self.model, self.torch, num_rows, self._narrow)
+        return SingleRows(self.model, self.torch, num_rows, self.scoring == "tree")
+
+    def _probe_packed(self) -> tuple[bool, bool]:
+        """Whether packed prompts score as single ones do, and also from the head's weights of the menu's tokens."""
+        from transformers import AttentionInterface
+
+        AttentionInterface.register(NAME, attend)
+        prompts = [self.text.encode(PROBE), self.text.encode(PROBE * 2)]
+        lines = [[[1, 2, 3], [1, 0], [2], [1, 2, 0]]] * 2
+        alone, was = SingleRows(self.model, self.torch, 2, tree=False), self.model.config._attn_implementation
+        close = self.torch.finfo(self.model.dtype).eps ** 0.5
+        try:
+            expected = {among: _joined(alone.score(prompts, lines, among)) for among in (False, True)}
+            self.model.set_attn_implementation(NAME)
+            found = _joined(Rows(self.model, self.torch, 2).score(prompts, lines))
+            if not np.abs(found - expected[False]).max() <= close:
+                raise ValueError(f"packed prompts are {np.abs(found - expected[False]).max():.1e} nats off")
+        except FAULTS as refused:
+            self.model.set_attn_implementation(was)
+            why = (str(refused) or repr(refused)).splitlines()[0]
+            warnings.warn(f"{self.name}: runs are read one by one ({why})", RuntimeWarning, stacklevel=3)
+            return False, False
+        try:
+            narrow = _joined(Rows(self.model, self.torch, 2, narrow=True).score(prompts, lines, among=True))
+        except FAULTS:
+            return True, False
+        return True, bool(np.abs(narrow - expected[True]).max() <= close)
 
     def _probe(self) -> str:
         """Score the same continuations both ways on a tiny prompt; the tree counts only where it gives the same."""
@@ -100,6 +163,14 @@ class LanguageModel:
         config = self.model.config.get_text_config()
         kinds = getattr(config, "layer_types", None) or ["sliding_attention"]
         return bool(getattr(config, "sliding_window", None)) and any("full" not in kind for kind in kinds)
+
+
+def _device(torch: Any) -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _joined(scores: Sequence[Sequence[Logprobs]]) -> Logprobs:
+    return np.concatenate([values for row in scores for values in row])
 
 
 class Prompt:

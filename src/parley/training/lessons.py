@@ -132,5 +132,3 @@ def pages(
         if made is not None:
             found.append(made)
     return found
-
-

@@ -142,7 +142,9 @@ class HeldOut:
     def entropy(self) -> float:
         """Mean over pages of the label's entropy, nats a decision."""
         laws = [np.where(page.law > 0, page.law, 1.0) for page in self.pages]
-        return float(np.mean([-(law * np.log(law)).sum() / p.decisions for law, p in zip(laws, self.pages, strict=True)]))
+        return float(
+            np.mean([-(law * np.log(law)).sum() / p.decisions for law, p in zip(laws, self.pages, strict=True)])
+        )
 
     def __call__(self, model: Any, device: str) -> float:
         torch, was, found = self._torch, model.training, []
@@ -160,7 +162,12 @@ class HeldOut:
 
 
 def tune(
-    model: str, out: Path, how: Adapting | None = None, report: Report | None = None, watch: Watch | None = None, workers: int = 0
+    model: str,
+    out: Path,
+    how: Adapting | None = None,
+    report: Report | None = None,
+    watch: Watch | None = None,
+    workers: int = 0,
 ) -> dict[str, Any]:
     """Tune a model (a short name, a directory, a GGUF file or a hub id) into an adapter in the new directory `out`.
 
