@@ -141,13 +141,9 @@ class GgufRows:
 
     def __init__(self, model: GgufModel, num_rows: int) -> None:
         self.model, self.num_rows = model, num_rows
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything."""
-        empty: list[list[int]] = [[] for _ in range(self.num_rows)]
-        self._begin = {"held": empty, "pieces": empty}
-        self._owned = False
+        empty: list[list[int]] = [[] for _ in range(num_rows)]
+        self._held: dict[str, Any] = {"held": empty, "pieces": empty}
+        model.process.ask("begin", **self._held)
 
     def score(
         self, prompts: Sequence[Tokens | None], lines: Sequence[Sequence[Tokens]], among: bool = False
@@ -166,28 +162,16 @@ class GgufRows:
     def _ask(self, do: str, **said: Any) -> dict[str, Any]:
         process = self.model.process
         try:
-            self._own()
             return process.ask(do, **said)
         except Ended as ended:
             warnings.warn(f"{self.model.name}: {ended}; it is started once more", RuntimeWarning, stacklevel=3)
             process.again()
-            self._owned = False
-            self._own()
+            process.ask("begin", **self._held)
             return process.ask(do, **said)
-
-    def _own(self) -> None:
-        """Have the process hold these prompts: it holds those of one cohort at a time."""
-        holder = getattr(self.model.process, "holder", None)
-        if not self._owned or holder is not self:
-            if holder is not None and holder is not self and holder._owned:
-                holder._begin = self.model.process.ask("held")
-            self.model.process.ask("begin", **self._begin)
-            self.model.process.holder, self._owned = self, True  # type: ignore[attr-defined]
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """The tokens that are held, and the pieces in which they were read."""
-        self._own()
-        now = self.model.process.ask("held")
+        now = self._held = self._ask("held")
         return {
             "tokens": np.array([token for held in now["held"] for token in held], dtype=np.int32),
             "lengths": np.array([len(held) for held in now["held"]], dtype=np.intp),
@@ -199,8 +183,8 @@ class GgufRows:
         """Read the same pieces again."""
         held = np.split(state["tokens"], np.cumsum(state["lengths"])[:-1])
         pieces = np.split(state["computed"], np.cumsum(state["counts"])[:-1])
-        self._begin = {"held": [row.tolist() for row in held], "pieces": [row.tolist() for row in pieces]}
-        self._owned = False
+        self._held = {"held": [row.tolist() for row in held], "pieces": [row.tolist() for row in pieces]}
+        self._ask("begin", **self._held)
 
 
 def _lists(prompts: Sequence[Tokens | None]) -> list[list[int] | None]:

@@ -36,12 +36,18 @@ def load(name: str, dtype: str = "auto") -> tuple[Any, Any]:
     except ImportError:
         raise MissingExtra("a language model", "torch") from None
     where: dict[str, Any] = {"local_files_only": HF_HUB_OFFLINE or Path(name).is_dir()}
+    told = transformers.utils.logging
+    bars = told.is_progress_bar_enabled()
+    told.disable_progress_bar()
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **where)
         model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **where)
     except (OSError, ValueError, KeyError, ImportError, TypeError, SafetensorError) as wrong:
         why = (str(wrong).strip() or repr(wrong)).splitlines()[0]
         raise BadInput(f"{name!r} is no causal language model that transformers can load: {why}") from wrong
+    finally:
+        if bars:
+            told.enable_progress_bar()
     return tokenizer, model
 
 
@@ -100,6 +106,10 @@ class LanguageModel:
         self.scoring = "packed" if self.packed else self._probe()
         if self.scoring not in ("packed", "tree"):
             warnings.warn(f"{name}: candidates are scored {self.scoring}", RuntimeWarning, stacklevel=2)
+
+    def said(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, special ones left out."""
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
 
     def prompt(self) -> "Prompt":
         """An empty prompt."""

@@ -313,7 +313,7 @@ class Rows:
         self._number = number
         self._forward(segments)
         del self._caches[self.num_rows :]
-        for offset, those in holders.items():
+        for those in holders.values():
             leader, longest = max(those, key=lambda one: one[1].kept)
             for row, piece in those:
                 if row != leader:

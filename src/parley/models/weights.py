@@ -63,6 +63,9 @@ PUBLISHED = {
     ),
 }
 
+ADAPTERS = Path(__file__).with_name("adapters")
+SHIPPED_ADAPTERS = {"smollm2-planner": ("smollm2", ADAPTERS / "smollm2-planner")}  # a model, and what is added to it
+
 
 def cache() -> Path:
     """Where what is made of weights is kept: `XDG_CACHE_HOME`, else `~/.cache`."""
@@ -130,9 +133,8 @@ def made(name: str, make: Callable[[Path], None]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=path.parent))
     except OSError as wrong:
-        raise BadInput(
-            f"the cache {str(path.parent)!r} cannot be written ({wrong.strerror}): set XDG_CACHE_HOME to a directory that can"
-        ) from wrong
+        where = f"the cache {str(path.parent)!r} cannot be written ({wrong.strerror})"
+        raise BadInput(f"{where}: set XDG_CACHE_HOME to a directory that can") from wrong
     try:
         make(folder / "whole")
         os.replace(folder / "whole", path)
