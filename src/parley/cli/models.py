@@ -17,7 +17,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
 
 def _models(args: argparse.Namespace) -> Any:
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "name": name,
             "installed": bool(weights.parts()),
@@ -28,7 +28,7 @@ def _models(args: argparse.Namespace) -> Any:
         }
         for name, weights in PUBLISHED.items()
     ]
-    tuned = [
+    tuned: list[dict[str, Any]] = [
         {"name": name, "model": model, "installed": (folder / "adapter_config.json").is_file(), "path": str(folder)}
         | {"about": f"{model}, tuned on generated worlds", "step": Adapter(folder).about.get("step")}
         for name, (model, folder) in SHIPPED_ADAPTERS.items()

@@ -23,7 +23,7 @@ _INT, _UINT, _FLOAT, _POINTER, _BOOL = c.c_int32, c.c_uint32, c.c_float, c.c_voi
 class _Context(c.Structure):
     """`llama_context_params`."""
 
-    _fields_ = (
+    _fields_: Sequence[Any] = (  # type: ignore[misc]
         [(n, _UINT) for n in ("n_ctx", "n_batch", "n_ubatch", "n_seq_max", "n_rs_seq", "n_outputs", "n_outputs_seq")]
         + [(n, _INT) for n in ("n_threads", "n_threads_batch", "kind", "rope", "pooling", "attention", "flash")]
         + [(n, _FLOAT) for n in ("rope_base", "rope_scale", "yarn_0", "yarn_1", "yarn_2", "yarn_3")]
@@ -115,7 +115,8 @@ class LlamaCpp:
             raise BadInput(f"{path!r} is no model that llama.cpp can load")
         self._vocab, self._threads = lib.llama_model_get_vocab(self._model), threads
         self.size, self.positions = lib.llama_vocab_n_tokens(self._vocab), lib.llama_model_n_ctx_train(self._model)
-        self._context = None
+        self._context: Any = None
+        self._memory: Any = None
 
     def about(self) -> dict[str, Any]:
         """What the tokenizer's user has to know."""

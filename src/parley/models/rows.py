@@ -169,8 +169,8 @@ class Rows:
                 segments.append(_segment(row, list(prompt), len(self.held[row]), tree))
         words = [sorted(set(tree.tokens.tolist())) for tree in trees] if among and self.narrow else None
         logits = self._forward(segments, words)
-        known = words or [None] * len(trees)
-        scored = iter([_read(*one, among) for one in zip(trees, logits, known, strict=True)])
+        columns = words or [list[int]() for _ in trees]
+        scored = iter([_read(*one, among) for one in zip(trees, logits, columns, strict=True)])
         return [[] if prompt is None else next(scored) for prompt in prompts]
 
     def after(self, prompts: Sequence[Tokens | None]) -> list[Any]:
@@ -356,11 +356,14 @@ def _segment(row: int, prompt: list[int], start: int, tree: Tree) -> Segment:
     return Segment(row, start, tokens, depth, sees, range(n - 1, n + len(inner)), n - 1)
 
 
-def _read(tree: Tree, logits: Any, words: Sequence[int] | None, among: bool) -> list[Logprobs]:
-    """Log-probabilities of the tokens of each path, from the logits at the root and the inner nodes."""
+def _read(tree: Tree, logits: Any, words: Sequence[int], among: bool) -> list[Logprobs]:
+    """Log-probabilities of the tokens of each path, from the logits at the root and the inner nodes.
+
+    They are those of `words`, in this order, or where that is empty of the whole vocabulary.
+    """
     inner = np.unique([node for path in tree.paths for node in path[:-1]]).astype(np.intp)
     place = {-1: 0, **{int(node): i + 1 for i, node in enumerate(inner)}}
-    column = {word: i for i, word in enumerate(words)} if words is not None else None
+    column = {word: i for i, word in enumerate(words)}
     follows: dict[int, dict[int, None]] = {}
     for path in tree.paths:
         for before, node in zip([-1, *path[:-1]], path, strict=True):

@@ -28,7 +28,7 @@ class SingleRows:
         self, prompts: Sequence[Tokens | None], lines: Sequence[Sequence[Tokens]], among: bool = False
     ) -> list[list[Logprobs]]:
         """As `Rows.score`."""
-        found = []
+        found: list[list[Logprobs]] = []
         for row, (prompt, ours) in enumerate(zip(prompts, lines, strict=True)):
             if prompt is None:
                 found.append([])

@@ -166,10 +166,10 @@ class LocalPlanner:
         thoughts = self._thoughts(places, turns) if self.hearing.think else [list[int]() for _ in places]
         scores = self._scored(places, turns, [(prompter, menu) for menu, _, prompter in told], thoughts)
         laws = [np.zeros(len(menu)) for menu in menus]
-        for n, (found, (menu, said, prompter)) in enumerate(zip(scores, told, strict=True)):
+        for n, (found, (shown, said, prompter)) in enumerate(zip(scores, told, strict=True)):
             if self._blank:
-                found = found - self._base(prompter, tuple(menu), said)
-            order = self._order(len(menu), n % orders)
+                found = found - self._base(prompter, tuple(shown), said)
+            order = self._order(len(shown), n % orders)
             laws[n // orders][order] += _softmax(found / self.hearing.temperature) / orders
         return laws
 
