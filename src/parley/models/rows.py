@@ -225,8 +225,12 @@ class Rows:
         best = max(near, key=lambda other: same(self.held[other], want), default=row)
         end = same(self.held[best], want)
         if best != row and end >= least:
-            self._caches[row].copy(self._caches[best], 0, end)
+            self._copy(row, best, 0, end)
             self.held[row], self.pieces[row] = self.held[best][:end], _until(self.pieces[best], end)
+
+    def _copy(self, row: int, other: int, start: int, end: int) -> None:
+        with self.torch.inference_mode():
+            self._caches[row].copy(self._caches[other], start, end)
 
     def _cut(self, row: int, keep: int) -> None:
         self.held[row] = self.held[row][:keep]
@@ -317,7 +321,7 @@ class Rows:
             leader, longest = max(those, key=lambda one: one[1].kept)
             for row, piece in those:
                 if row != leader:
-                    self._caches[row].copy(self._caches[leader], piece.start, piece.start + piece.kept)
+                    self._copy(row, leader, piece.start, piece.start + piece.kept)
                     self.held[row] += held[row][piece.start : piece.start + piece.kept]
                     self.pieces[row].append(piece)
                 elif piece is not longest:

@@ -107,12 +107,12 @@ class LocalPlanner:
     ) -> None:
         self.model, self.hearing, self.prompting, self.decode = model, hearing, prompting, decode
         self.about = about or {}
-        self.renderer, self._memory = Renderer(model.text, model.text.chat if chat else None), memory
+        self.renderer, self.memory = Renderer(model.text, model.text.chat if chat else None), memory
 
     def start(self, draws: Draws) -> None:
         orders = range(self.hearing.permutations)
         self.draws, self._episode, self._step = draws, 0, 1
-        self.runs = [[Prompter(self._prompting(p), self._memory()) for p in orders] for _ in range(draws.num_runs)]
+        self.runs = [[Prompter(self._prompting(p), self.memory()) for p in orders] for _ in range(draws.num_runs)]
         self._active: Bool[np.ndarray, " B"] = np.ones(draws.num_runs, dtype=bool)
         self._blank = CALIBRATIONS.get(self.hearing.calibrate, ())
         self._num_rows = draws.num_runs * len(orders) + len(self._blank)
@@ -156,22 +156,43 @@ class LocalPlanner:
         self, asked: Sequence[int], menus: Sequence[tuple[str, ...]], parts: Sequence[tuple[str, ...]]
     ) -> list[Float[np.ndarray, " M"]]:
         """A law over its menu for each run that is asked: the mean over orders."""
-        orders = self.hearing.permutations
-        places, told = [], []
-        for i, menu, said in zip(asked, menus, parts, strict=True):
-            for p in range(orders):
-                places.append(i * orders + p)
-                told.append(([menu[j] for j in self._order(len(menu), p)], said, self.runs[i][p]))
-        turns = [prompter.turns(said, menu) for menu, said, prompter in told]
-        thoughts = self._thoughts(places, turns) if self.hearing.think else [list[int]() for _ in places]
-        scores = self._scored(places, turns, [(prompter, menu) for menu, _, prompter in told], thoughts)
-        laws = [np.zeros(len(menu)) for menu in menus]
-        for n, (found, (shown, said, prompter)) in enumerate(zip(scores, told, strict=True)):
+        laws = []
+        for i, menu, said, scores in zip(asked, menus, parts, self.scores(asked, menus, parts), strict=True):
             if self._blank:
-                found = found - self._base(prompter, tuple(shown), said)
-            order = self._order(len(shown), n % orders)
-            laws[n // orders][order] += _softmax(found / self.hearing.temperature) / orders
+                scores = scores - self.bases(i, menu, said)
+            laws.append(np.mean([_softmax(found / self.hearing.temperature) for found in scores], axis=0))
         return laws
+
+    def scores(
+        self, asked: Sequence[int], menus: Sequence[tuple[str, ...]], parts: Sequence[tuple[str, ...]]
+    ) -> list[Float[np.ndarray, "P M"]]:
+        """The scores of its menu, in nats, for each run that is asked: in each order, as they come."""
+        orders = self.hearing.permutations
+        places = [i * orders + p for i in asked for p in range(orders)]
+        shown = [[menu[j] for j in self._order(len(menu), p)] for menu in menus for p in range(orders)]
+        said = [part for part in parts for _ in range(orders)]
+        prompters = [self.runs[i][p] for i in asked for p in range(orders)]
+        turns = [prompter.turns(*one) for prompter, one in zip(prompters, zip(said, shown, strict=True), strict=True)]
+        thoughts = self._thoughts(places, turns) if self.hearing.think else [list[int]() for _ in places]
+        found = self._scored(places, turns, list(zip(prompters, shown, strict=True)), thoughts)
+        return [
+            np.stack([self._unordered(one, p) for p, one in enumerate(found[at : at + orders])])
+            for at in range(0, len(found), orders)
+        ]
+
+    def bases(self, run: int, menu: tuple[str, ...], parts: tuple[str, ...]) -> Float[np.ndarray, "P M"]:
+        """What is taken off these scores: those of the menu when nothing has been said."""
+        found = []
+        for p, prompter in enumerate(self.runs[run]):
+            shown = tuple(menu[j] for j in self._order(len(menu), p))
+            found.append(self._unordered(self._base(prompter, shown, parts), p))
+        return np.stack(found)
+
+    def _unordered(self, scores: Float[np.ndarray, " M"], p: int) -> Float[np.ndarray, " M"]:
+        """Scores of a menu that was shown in the p-th order, in its own."""
+        found = np.empty_like(scores)
+        found[self._order(len(scores), p)] = scores
+        return found
 
     def _scored(
         self,
