@@ -15,7 +15,7 @@ export UV_SYSTEM_CERTS ?= 1
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE := 1
 
-.PHONY: quickstart test test-slow check lint format figures bench clean
+.PHONY: viewer viewer-pictures quickstart test test-slow check lint format figures bench clean
 
 quickstart: $(VENV)/.core
 	$(BIN)/parley quickstart
@@ -39,6 +39,13 @@ format: $(VENV)/.dev
 
 figures: $(VENV)/.core
 	$(BIN)/parley quickstart --figure docs/figures/quickstart.png
+
+# The front end of `parley view`; needs node 20. What it builds is committed: users need no node.
+viewer:
+	cd viewer && npm ci --no-audit --no-fund && npm run build
+
+viewer-pictures: $(VENV)/.dev
+	$(BIN)/python -m tests.view.pictures docs/figures/viewer
 
 bench: $(VENV)/.dev
 	for file in benchmarks/*.py; do $(BIN)/python $$file; done

@@ -22,6 +22,7 @@ from rich.console import Console
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 from parley.models.llama import Llama
+from parley.models.pretrained import cache_name
 from parley.models.scoring import tree_logprobs
 
 
@@ -68,11 +69,11 @@ def main() -> None:
     model = LlamaForCausalLM(LlamaConfig(**sizes, max_position_embeddings=args.prompt + 64)).eval()
     past, candidates = DynamicCache(config=model.config), np.random.default_rng(0).permutation(300)[:24].reshape(8, 3)
     with torch.inference_mode():
-        after = model(torch.randint(0, 300, (1, args.prompt)), past_key_values=past).logits[0, -1]
+        after = model(torch.randint(0, 300, (1, args.prompt)), **{cache_name(model): past}).logits[0, -1]
 
     def plain() -> None:
         with torch.inference_mode():
-            model(torch.from_numpy(candidates.reshape(1, 24)), past_key_values=past)
+            model(torch.from_numpy(candidates.reshape(1, 24)), **{cache_name(model): past})
         past.crop(-24)
 
     def scored() -> None:

@@ -1,5 +1,8 @@
 """What many tests need: a cohort put together by hand, and a recorder that keeps everything in memory."""
 
+import sqlite3
+from pathlib import Path
+
 import numpy as np
 
 from parley.core.draws import Draws
@@ -58,3 +61,15 @@ def run(tables: Tables, planner, latents, num_episodes: int, explorer=None, seed
         )
     )
     return kept
+
+
+def tables_of(out: Path) -> dict[str, list]:
+    """All that a run directory's log says, without wall times."""
+    db = sqlite3.connect(out / "run.sqlite")
+    steps = db.execute("SELECT * FROM steps ORDER BY run, episode, step").fetchall()
+    episodes = db.execute(
+        "SELECT run, episode, instruction, explored, return, optimal_value, regret, expected_regret FROM episodes "
+        "ORDER BY run, episode"
+    ).fetchall()
+    db.close()
+    return {"steps": steps, "episodes": episodes}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 import sqlite3
 import threading
@@ -27,6 +28,12 @@ def chance(*about: object) -> float:
 def menu_of(text: str) -> list[str]:
     """The menu of a prompt: its lines `A. sentence`, which may come again where they were chosen."""
     return list(dict.fromkeys(re.findall(r"^[A-Z]{1,2}\. (.*)$", text, flags=re.M)))
+
+
+def is_asked(body: dict) -> bool:
+    """Whether a call is no probe: what a run asks."""
+    text = json.dumps(body).lower()
+    return "task" in text and "rehearsal" not in text
 
 
 class _Server(ThreadingHTTPServer):
@@ -62,7 +69,7 @@ class Talker:
 
     def asked(self) -> list[dict]:
         """The bodies of calls that are no probes."""
-        return [body for path, body, _ in self.said if "task" in json.dumps(body).lower()]
+        return [body for path, body, _ in self.said if is_asked(body)]
 
     def reply(self, path: str, body: dict) -> tuple[int, dict]:
         if path.endswith("/models"):
@@ -87,7 +94,11 @@ class Talker:
         choice: dict = {"index": 0, "message": {"role": "assistant", "content": self.answer(text, body.get("seed", 0))}}
         if body.get("logprobs") and "letters" in self.can:
             names = "ABCDEFGHIJ"[: max(2, len(menu_of(text)))]
-            top = [{"token": name, "logprob": -0.5 - 3 * chance(text, name)} for name in names]
+            weights = [math.exp(-0.5 - 3 * chance(text, name)) for name in names]
+            top = [
+                {"token": name, "logprob": math.log(0.97 * weight / sum(weights))}
+                for name, weight in zip(names, weights, strict=True)
+            ]
             choice["logprobs"] = {"content": [{"token": "A", "logprob": -1.0, "top_logprobs": top}]}
         if "response_format" in body and "constrained" in self.can:
             schema = body["response_format"]["json_schema"]["schema"]

@@ -11,7 +11,7 @@ from parley import assemble
 from parley.cli import main
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
-from parley.core.said import Opening, Outcome
+from parley.core.said import Menu, Opening, Outcome
 from parley.execute import RunConfig, run
 from parley.runs.log import RunReader, StepsLog
 from parley.serving.app import Running
@@ -65,7 +65,7 @@ def test_every_way_works_against_our_own_server(tmp_path, way):
         spec = f"endpoint:model=parley/shortcut,base_url={server.base_url},way={way},max_tokens=8,tokenizer={path}"
         run(RunConfig("shortcut", spec, runs=2, episodes=2), tmp_path / "run")
     outcomes = dict(rows(tmp_path / "run", "SELECT outcome, count(*) FROM calls GROUP BY 1"))
-    assert set(outcomes) <= {"ok", "cached", "outside the menu", "empty answer"}
+    assert set(outcomes) <= {"ok", "cached", "outside the menu", "no words", "cut off"}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_note_that_is_not_written_leaves_the_old_one(tmp_path):
         spec = config(talker, "parse", more=",memory=note").planner.replace("breaker=1000", "breaker=3")
         run(RunConfig("shortcut", spec, runs=1, episodes=4), tmp_path / "run")
     written = rows(tmp_path / "run", "SELECT DISTINCT outcome FROM calls WHERE purpose = 'write note'")
-    assert written == [("empty answer",)]
+    assert written == [("no words",)]
 
 
 def test_a_template_without_words_for_a_note_is_refused(tmp_path):
@@ -201,3 +201,47 @@ def test_memory_by_embeddings_and_examples_from_data(tmp_path):
         )  # two examples, one recalled
     with pytest.raises(BadInput, match="goes with memory=retrieval"), Talker() as talker:
         run(config(talker, "parse", more=",embeddings=x"), tmp_path / "other")
+
+
+@pytest.mark.parametrize("entries", [("wait", "look", "wait"), ("look up", "look\nup")])
+def test_a_menu_with_equal_entries_is_refused(entries):
+    world = assemble.world("shortcut")
+    with Talker() as talker:
+        scene = assemble.Scene("shortcut", world, np.zeros(1, dtype=int), 1)
+        with scene.closing:
+            planner = assemble.planner(config(talker, "parse").planner, scene)
+            planner.start(Draws(0, 1))
+            planner.hear(Opening(0, np.array(["go"], dtype=object), np.array(["here"], dtype=object)))
+            with pytest.raises(BadInput, match="stands in it twice"):
+                planner.propose(Menu.shared(entries), np.empty((1, 0), dtype=object))
+
+
+def test_reasoning_is_no_note_and_no_memory(tmp_path):
+    """Marked reasoning goes nowhere but to the log, though thoughts are kept."""
+
+    def answer(text: str, seed: int) -> str:
+        said = "the door sticks" if "Your note so far" in text else "I take the door. Answer: B"
+        return f"<think>SECRET {seed}</think>{said}"
+
+    for more in (",memory=note", ",think=true,keep_thoughts=true"):
+        out = tmp_path / more.partition("=")[2][:4]
+        with Talker(answer=answer) as talker:
+            run(config(talker, "parse", runs=1, episodes=3, more=more), out)
+            asked = json.dumps(talker.asked())
+        assert "SECRET" not in asked
+        assert ("the door sticks" if "note" in more else "I take the door") in asked
+        assert rows(out, "SELECT count(*) FROM texts WHERE text LIKE '%SECRET%'")[0][0] > 0
+
+
+def test_reasoning_in_a_field_of_its_own_is_kept_in_the_log_alone(tmp_path):
+    class Reasoner(Talker):
+        def _chat(self, body: dict) -> dict:
+            reply = super()._chat(body)
+            reply["choices"][0]["message"]["reasoning_content"] = "SECRET: walk on along the corridor"
+            return reply
+
+    with Reasoner({"chat"}, answer=lambda text, seed: "B") as talker:
+        run(config(talker, "parse", runs=1, episodes=2, more=",think=true,keep_thoughts=true"), tmp_path / "run")
+        assert "SECRET" not in json.dumps(talker.asked())
+    assert rows(tmp_path / "run", "SELECT DISTINCT subgoal FROM steps") == [("try the back door",)]
+    assert rows(tmp_path / "run", "SELECT count(*) FROM texts WHERE text LIKE '%SECRET%'")[0][0] > 0

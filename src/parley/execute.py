@@ -5,11 +5,12 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,17 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from parley import assemble
 from parley.assemble.config import RunConfig
+from parley.assemble.trust import PATHS, require_trust
 from parley.core.calls import RunPaused
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, RunDamaged
+from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.core.roles import Planner, World, forbidden_in
 from parley.core.said import EpisodeRecord
 from parley.loop import Cohort, Log, run_cohort
 from parley.runs.directory import read_manifest, versions
 from parley.runs.hooks import HookedRecorder, Hooks
 from parley.runs.ledger import CallLedger, Limits
+from parley.runs.ownership import mine
 from parley.runs.recorder import Nowhere
 from parley.runs.store import RunStore
 from parley.theory.regret import Meter, regret_meter
@@ -33,7 +36,6 @@ from parley.worlds.kit.expert import ExpertValues, expert_values
 from parley.worlds.kit.workers import spread
 
 MAX_WAITING = 256  # threads that wait for a server
-PATHS = ("checkpoint", "path", "policy", "template", "demonstrations", "tokenizer", "embeddings")  # may be files
 
 __all__ = ["Interrupted", "RunConfig", "resume", "run"]
 
@@ -104,9 +106,11 @@ def resume(
     parts: assemble.Parts | None = None,
     trust: bool = False,
     hooks: Hooks | None = None,
+    changes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Continue the run in `out` from its log; a finished run is left as it is.
 
+    `changes` are options of an endpoint planner that may be others from here on: how it asks, not what it is.
     `limits` are on the whole run, its earlier parts included. `warn` is told where the machine, a package or somebody
     else's code differ from when the run began: tables are then the same in distribution, not bit by bit. Parts that
     were Python objects must be given again; code that is no installed plugin is imported only where `trust` says so.
@@ -115,9 +119,13 @@ def resume(
     config = RunConfig.from_manifest(manifest["config"])
     if manifest["status"] == "finished":
         return manifest
+    began_as = config
+    if changes:
+        config = replace(config, planner=assemble.changed(config.planner, changes))
     if parts is None:
         _require_named(out, manifest)
-        parts = config.parts(trust)
+        require_trust(out, manifest, trust)
+        parts = config.parts(trust or mine(manifest))
     world = parts.world
     for path, digest in _inputs(parts).items():
         if manifest.get("inputs", {}).get(path) != digest:
@@ -133,17 +141,20 @@ def resume(
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
     hooks = hooks or Hooks({})
-    store, calls = RunStore.open(out), CallLedger(limits, hooks)
+    store, calls = RunStore.open(out, warn), CallLedger(limits, hooks)
+    if config != began_as:
+        store.change(asdict(config), {"was": began_as.planner, "is": config.planner})
     with ExitStack() as closing:
         try:
             calls.open(out)
             reached = expert_values(world, latents, config.seed)
-            cohorts = _cohorts(config, parts, latents, calls, closing, reached)
+            about = {"was": manifest.get("planner", {})}
+            cohorts = _cohorts(config, parts, latents, calls, closing, reached, about)
             other = _otherwise(manifest.get("planner", {}), cohorts[0].planner)
             if other and warn:
                 warn(f"resumed with another planner, whose answers may differ: {'; '.join(other)}")
         except BaseException:
-            store.close(manifest["status"])
+            store.close(manifest["status"], manifest.get("error", ""))
             raise
         return _carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=True)
 
@@ -166,7 +177,7 @@ def _other(manifest: dict[str, Any], role: str, code: dict[str, str]) -> bool:
 def _otherwise(was: dict[str, Any], planner: Planner) -> list[str]:
     """In what a planner differs from the one that a manifest describes (an endpoint planner: its server, its way)."""
     about: dict[str, Any] = getattr(planner, "about", None) or {}
-    return [f"{name} was {was.get(name)!r}, is {now!r}" for name, now in about.items() if now != was.get(name)]
+    return [f"{name} was {was[name]!r}, is {now!r}" for name, now in about.items() if name in was and now != was[name]]
 
 
 def _inputs(parts: assemble.Parts) -> dict[str, str]:
@@ -196,8 +207,12 @@ def _cohorts(
     calls: CallLedger,
     closing: ExitStack,
     reached: ExpertValues | None,
+    about: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[Cohort]:
-    """The parts of every cohort, without their recorders; `closing` closes what they share."""
+    """The parts of every cohort, without their recorders; `closing` closes what they share.
+
+    `about` is what scenes know of a run that goes on.
+    """
     cohorts: list[Cohort] = []
     world = parts.world
     shared: dict[str, Any] = {}
@@ -205,7 +220,8 @@ def _cohorts(
     for first, place in zip(starts, spread(world, len(starts)), strict=True):
         draws = Draws(config.seed, min(config.cohort, config.runs - first), first)
         mine = latents[first : first + draws.num_runs]
-        scene = assemble.Scene(config.world, world, mine, config.episodes, ledger=calls, shared=shared, closing=closing)
+        common = dict(ledger=calls, shared=shared, closing=closing, **about)
+        scene = assemble.Scene(config.world, world, mine, config.episodes, **common)
         scene.memory = parts.memory.make(scene) if parts.memory else None
         cohorts.append(
             Cohort(
@@ -259,7 +275,7 @@ def _carry_out(
         run_cohort(cohort, log)
 
     began = time.perf_counter()
-    status = "failed"
+    status, error = "failed", ""
     try:
         hooks.tell("begin", store.out, store.manifest)
         calls.attach(store)
@@ -277,18 +293,26 @@ def _carry_out(
                 raise
         status = "finished"
     except RunPaused as paused:
-        status = "interrupted"
+        status, error = "interrupted", f"paused: {paused}"
         raise RunPaused(
             f"paused: {paused}; what was finished is saved: `parley resume {store.out}` goes on"
         ) from paused
+    except BadInput as wrong:
+        status, error = "refused", str(wrong)
+        raise
     except KeyboardInterrupt as interrupt:
         status = "interrupted"
         raise Interrupted from interrupt
+    except BaseException as wrong:
+        error = str(wrong) if isinstance(wrong, ParleyError) else f"{type(wrong).__name__}: {wrong}"
+        raise
     finally:
         for cohort in cohorts:
             cohort.envs.close()
         failed = {"hooks_failed": hooks.failed} if hooks.failed else {}
-        manifest = store.close(status, wall_s=time.perf_counter() - began, **calls.spent, **failed)
+        store.empty_is_nothing = status == "refused" and not resumed  # a start that failed leaves nothing behind
+        status = "failed" if status == "refused" else status
+        manifest = store.close(status, error, wall_s=time.perf_counter() - began, **calls.spent, **failed)
         hooks.tell("end", manifest)
     return manifest
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from parley.core.draws import Draws
-from parley.core.errors import RunDamaged
+from parley.core.errors import BadInput, RunDamaged
 from parley.core.roles import Explorer, Planner, Recorder, Snapshots, State, TextEnvs
 from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Opening, Outcome, Proposal, StepRecord
 from parley.core.tables import Sentences
@@ -118,6 +118,11 @@ def _decide(
     for k, whole in enumerate(menus):
         menu = whole.given(parts, cohort.forbidden)
         proposal = cohort.planner.propose(menu, parts) if replayed is None else replayed.proposals[k]
+        if not np.isfinite(proposal.probs).all():
+            raise BadInput(
+                f"episode {moment.episode}, step {moment.step}: the planner's proposal holds numbers that are none "
+                "(NaN or infinite): its weights or its arithmetic are damaged"
+            )
         choice = cohort.explorer.choose(proposal, cohort.decode, menu, Moment(moment.episode, moment.step, k))
         if cohort.meter:
             cohort.meter.charge(choice.law, choice.index, active)

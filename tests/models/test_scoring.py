@@ -6,6 +6,7 @@ import torch
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 from parley.core.errors import BadInput
+from parley.models.pretrained import cache_name
 from parley.models.scoring import Tree, line_scores, sequential_logprobs, tree_logprobs
 
 PROMPT = [7, 0, 3, 0, 11]
@@ -29,7 +30,7 @@ def plain(model, tokens: list[int]) -> float:
 def test_scores_are_those_of_a_plain_pass_and_leave_the_cache_alone(model, logprobs):
     past = DynamicCache(config=model.config)
     with torch.no_grad():
-        after = model(torch.tensor([PROMPT]), past_key_values=past).logits[0, -1]
+        after = model(torch.tensor([PROMPT]), **{cache_name(model): past}).logits[0, -1]
     expected = [plain(model, tokens) for tokens in CONTINUATIONS]
     for _ in range(2):
         found = logprobs(model, past, after, CONTINUATIONS)

@@ -187,3 +187,24 @@ def test_a_shipped_checkpoint_proposes_the_same_either_way():
             said = Outcome(e, h, chosen, seen, np.zeros(1), np.ones(1, dtype=bool))
             for made in (ours, theirs):
                 made.hear(said)
+
+
+@pytest.mark.parametrize("memory", ["full", "none", "window", "summary"])
+def test_something_huge_is_shortened_by_rule(model, memory):
+    huge = "it is dark in here, " * 2000
+    made = LanguageModelPlanner(model, scoring=Scoring(memory=memory, size=1))
+    made.start(Draws(0, NUM_RUNS))
+    for episode in range(2):
+        made.hear(Opening(episode, words(*["bring me the mug"] * NUM_RUNS), words(*[huge] * NUM_RUNS)))
+        chosen, active = words(*[["wait", "wait"]] * NUM_RUNS), np.ones(NUM_RUNS, dtype=bool)
+        made.hear(Outcome(episode, 1, chosen, words(*["at the dock"] * NUM_RUNS), np.zeros(NUM_RUNS), active))
+    (text,) = {run.prompt.text for run in made._runs}
+    assert "characters are left out ...]" in text and text.endswith("at the dock\n")
+    assert len(model.encode(text)) <= model.positions
+    assert np.isfinite(made.propose(MENU, NONE).probs).all()
+
+
+def test_a_menu_with_equal_entries_is_refused(model):
+    twice = Menu.shared(("wait", "look", "wait"))
+    with pytest.raises(BadInput, match="menu: 'wait' stands in it twice"):
+        planner(model, story(1)).propose(twice, NONE)

@@ -58,8 +58,9 @@ def test_what_chooses_nothing(answer):
     assert parse(answer, MENU) is None
 
 
-def test_letters_that_are_also_sentences_choose_only_what_is_plain():
-    assert parse("B", ["B", "A"]) is None  # the letter of one, the words of the other
+def test_letters_that_are_also_sentences_are_sentences_where_they_are_these_character_by_character():
+    assert parse("B", ["B", "A"]) == 0
+    assert parse("b", ["B", "A"]) is None  # the letter of one, the words of the other
     assert parse("A", ["A", "B"]) == 0
 
 

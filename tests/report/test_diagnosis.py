@@ -11,6 +11,7 @@ from parley.execute import RunConfig, run
 from parley.experiments.claims.diagnosis import DELUDED, diagnosed
 from parley.report.signatures import BELIEF, EXPLORE, HEALTHY, MODEL, NEXT, PRETRAINING, UNUSABLE
 from tests.talker import Talker
+from tests.view.test_page import answers_in
 
 CASES = [
     (HEALTHY, HEALTHY, "shortcut", "exact", "adaptive", "each"),
@@ -71,11 +72,12 @@ def test_command(tmp_path, capsys):
     assert EXPLORE in said and "parley show" in said
     assert main(["report", str(out)]) == 0
     capsys.readouterr()
-    page = (out / "report.html").read_text()
-    assert EXPLORE in page and "nothing was tried that could tell" in page
-    assert "BAIL, having heard the same" in page  # the figure of what decided
+    answers = answers_in((out / "report.html").read_bytes())
+    judged = answers[f"diagnosis?id={out}"]
+    assert judged["signature"] == EXPLORE and "nothing was tried that could tell" in judged["because"]
+    assert "BAIL, having heard the same" in judged["evidence"]["curves"]  # the figure of what decided
     run_, episode = diagnosed(out).look_at[0]
-    assert f'data-run="{run_}" data-episode="{episode}"' in page
+    assert f"episode?episode={episode}&id={out}&run={run_}" in answers
     assert (out / "diagnosis.png").stat().st_size > 5_000
     assert main(["diagnose", str(out), "--json", "--without-tables"]) == 0
     answer = json.loads(capsys.readouterr().out)

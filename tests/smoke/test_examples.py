@@ -6,12 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+import parley
 from parley.cli import main
 from parley.worlds.kit.conformance import check_world
 
 SPEC = "examples.bring_your_own_world:lake"
 FILE = Path(__file__).parents[2] / "examples" / "bring_your_own_world.py"
-SEVERAL = FILE.with_name("several_agents.py")
+SEVERAL, PAPER = FILE.with_name("several_agents.py"), FILE.with_name("par_loop.py")
 
 
 def test_bring_your_own_world_is_short_and_conforms(capsys):
@@ -50,3 +54,29 @@ def test_several_agents_as_a_program(capsys):
 def test_planners_that_need_tables_say_so(tmp_path, capsys):
     assert main(["run", "--world", SPEC, "--planner", "exact", "--out", str(tmp_path / "x"), "--json"]) == 2
     assert "has no exact tables" in json.loads(capsys.readouterr().out)["error"]
+
+
+@pytest.mark.parametrize(
+    "world, epsilon, episodes, runs, greedy",
+    [
+        ("shortcut", 0.2, 12, 5, True),
+        ("treasure", 0.3, 10, 6, False),
+        ("household", 0.25, 5, 4, False),
+        ("random:seed=3", 0.2, 6, 4, True),
+    ],
+)
+def test_the_paper_in_one_file_has_the_library_s_numbers(world, epsilon, episodes, runs, greedy, tmp_path):
+    from examples.par_loop import par_loop
+
+    assert len(PAPER.read_text().splitlines()) <= 250 and "parley.loop" not in PAPER.read_text().split('"""')[2]
+    ours = par_loop(world, epsilon, episodes, runs, seed=3, greedy=greedy)
+    planner = f"exact:decode={'greedy' if greedy else 'sample'}"
+    sizes = dict(episodes=episodes, runs=runs, seed=3, out=tmp_path / "run")
+    theirs = parley.run(world, planner, f"epsilon-greedy:epsilon={epsilon}", **sizes).curve().values
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+    assert ours.max() > 0.01  # or nothing was compared
+
+
+def test_the_paper_as_a_program():
+    done = subprocess.run([sys.executable, PAPER, "treasure", "0.2", "30"], capture_output=True, text=True, check=True)
+    assert "epsilon = 0.2" in done.stdout

@@ -6,7 +6,7 @@ from parley.assemble.explorers import EXPLORERS, explorer, optimum_of
 from parley.assemble.hooks import HOOKS, hooks_of
 from parley.assemble.memories import MEMORIES
 from parley.assemble.parts import Parts, parts_of
-from parley.assemble.planners import PLANNERS, planner
+from parley.assemble.planners import PLANNERS, changed, planner
 from parley.assemble.registry import Kind, Registry
 from parley.assemble.retold import retold
 from parley.assemble.scene import Scene, beliefs_of
@@ -31,6 +31,7 @@ __all__ = [
     "Scene",
     "Schedule",
     "beliefs_of",
+    "changed",
     "checkpoint_of",
     "designs_of",
     "draw_latents",

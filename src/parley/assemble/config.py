@@ -7,6 +7,7 @@ from parley.assemble.parts import Parts, parts_of
 from parley.core.errors import BadInput, RunDamaged
 from parley.worlds.kit.workers import each_process
 
+MOST = 10**9  # episodes, runs, threads
 MAX_STEPS_KEPT = 10**6  # `record=auto` keeps steps up to here, episodes beyond
 
 
@@ -31,6 +32,8 @@ class RunConfig:
         for name, least in (("episodes", 1), ("runs", 1), ("seed", 0), ("cohort", 0), ("threads", 1)):
             if getattr(self, name) < least:
                 raise BadInput(f"{name}={getattr(self, name)}: expected at least {least}")
+            if name != "seed" and getattr(self, name) > MOST:
+                raise BadInput(f"{name}={getattr(self, name):.3g}: expected at most {MOST:,}")
         if self.seed >= 2**128:
             raise BadInput(f"seed={self.seed}: expected a number below 2**128")
         if self.record not in ("steps", "episodes", "auto"):
@@ -43,6 +46,10 @@ class RunConfig:
         required = known - {"memory"}  # which runs of earlier versions do not have
         if not isinstance(stored, dict) or not required <= set(stored) <= known:
             raise RunDamaged(f"the manifest's configuration should have exactly the entries {', '.join(sorted(known))}")
+        for f in fields(cls):
+            value = stored.get(f.name)
+            if f.name in stored and (not isinstance(value, f.type) or isinstance(value, bool)):  # type: ignore[arg-type]
+                raise RunDamaged(f"the manifest's configuration has {f.name}={value!r:.80}: no run writes that")
         return cls(**stored)
 
     def parts(self, trust: bool = False) -> Parts:

@@ -1,6 +1,6 @@
 """The endpoint planner and its prompts, from a spec."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,17 @@ from parley.models.endpoint import Calling, Endpoint, Request
 from parley.models.failures import Failure
 from parley.models.providers import environment, server
 from parley.models.tokens import AROUND, token_counter
-from parley.planners.endpoint import EndpointPlanner
+from parley.planners.endpoint import EndpointPlanner, rehearsed
 from parley.planners.endpoint_prediction import EndpointWorldModel
-from parley.planners.ways.asking import Asking, Way
-from parley.planners.ways.probe import choose_way
+from parley.planners.ways.asking import Asking, Question, Way
+from parley.planners.ways.probe import Task, choose_way, known_way
 from parley.prompting.prompter import Prompter, Prompting, Words, check_budget
 from parley.prompting.template import Turn
 from parley.runs.ledger import SharedAnswers
 
 CONTEXT = 8192  # tokens, where a server does not tell
+CONTEXTS = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx")
+LONG = 6000  # characters of a history for which it is found out which way is cheaper
 CONTEXT_OF = {"ollama": 4096}  # its default; beyond it, it drops the beginning of a prompt and says nothing
 
 
@@ -63,24 +65,75 @@ def endpoint(
     """Any model behind an OpenAI-compatible server: endpoint:model=provider/model."""
     remembers = remembering(scene, memory, size=size, words=words, embeddings=embeddings)
     asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise, api)
+    calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
+
+    def prompting(of: Way, tokens: int) -> Prompting:
+        told = template or ("transcript" if of.name == "echo" and memory != "note" else "chat")
+        return _prompting(scene, of, told, tokens, tokenizer, demonstrations, shots)
+
+    check_budget(budget)
     if "endpoint" not in scene.shared:
-        calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
-        ledger = SharedAnswers(scene.ledger, Path(cache)) if cache else scene.ledger
-        made = scene.shared["endpoint"] = Endpoint(server(model, environment(), base_url), calling, ledger)
-        scene.closing.callback(made.close)
-        longest = max(map(len, Words.of(scene.world).menus), default=0)
-        known = CONTEXT_OF.get(model.partition("/")[0], CONTEXT)
-        scene.shared["way"] = (*choose_way(made, asking, longest), _context(made, known) if not budget else 0)
+        made = scene.shared["endpoint"] = _endpoint(scene, model, base_url, calling, cache)
+        made.count = token_counter(tokenizer, 0)
+        scene.shared["way"] = _way(scene, made, asking, model, budget, prompting)
     at: Endpoint = scene.shared["endpoint"]
-    chosen, probe, context = scene.shared["way"]
-    counted = check_budget(budget) or max(1, context - chosen.tokens)
-    template = template or ("transcript" if chosen.name == "echo" and memory != "note" else "chat")
-    how = _prompting(scene, chosen, template, counted, tokenizer, demonstrations, shots)
+    chosen, probe, counted = scene.shared["way"]
+    how = prompting(chosen, counted)
     if memory == "note" and not how.template.render("note", notes="", episode="", words=words).strip():
-        raise BadInput(f"memory=note: template={template!r} does not say how to ask for a note: choose template=chat")
-    about = {"model": model, "base_url": at.server.base_url, "way": chosen.name, "probe": probe, "template": template}
-    about |= {"budget": counted, "counted_by": tokenizer or "bytes"}
-    return EndpointPlanner(at, chosen, about, how, remembers, decode, keep_thoughts)
+        named = how.template.name
+        raise BadInput(f"memory=note: template={named!r} does not say how to ask for a note: choose template=chat")
+    about = {"model": model, "base_url": at.server.base_url, "way": chosen.name, "probe": probe}
+    about |= {"template": how.template.name, "budget": counted, "counted_by": tokenizer or "bytes"}
+    return EndpointPlanner(at, chosen, {**about, "asks": chosen.api.about}, how, remembers, decode, keep_thoughts)
+
+
+def _endpoint(scene: Scene, model: str, base_url: str, calling: Calling, cache: str) -> Endpoint:
+    """The server of a run, with the answers that are kept for later ones; the run's end closes both."""
+    at, ledger = server(model, environment(), base_url), scene.ledger
+    if cache:
+        ledger = shared = SharedAnswers(scene.ledger, Path(cache))
+        scene.closing.callback(shared.close)
+    made = Endpoint(at, calling, ledger)
+    scene.closing.callback(made.close)
+    return made
+
+
+def _way(
+    scene: Scene, at: Endpoint, asking: Asking, model: str, budget: int, prompting: Callable[[Way, int], Prompting]
+) -> tuple[Way, dict[str, str], int]:
+    """The way to ask, what was found of the server, and the tokens of a prompt.
+
+    A run that goes on is asked as it was asked before, by the same server.
+    """
+    was = scene.was
+    if (
+        was.get("model") == model
+        and was.get("base_url") == at.server.base_url
+        and asking.way in ("auto", was.get("way"))
+    ):
+        known = known_way(at, asking, was)
+        if known and isinstance(was.get("budget"), int):
+            return *known, budget or was["budget"]
+    default = CONTEXT_OF.get(model.partition("/")[0], CONTEXT)
+    words = Words.of(scene.world)
+
+    def rehearsal(way: Way) -> Question:
+        return rehearsed(Prompter(prompting(way, budget), memory_of("window", 1)()), words)
+
+    longest = max(map(len, words.menus), default=0)
+    history = _history(scene, budget or default, prompting)
+    chosen, probe = choose_way(at, asking, Task(longest, rehearsal, history))
+    context = _context(at, default) if not budget else 0
+    return chosen, probe, budget or max(1, context - min(chosen.tokens, context // 2))
+
+
+def _history(scene: Scene, most: int, prompting: Callable[[Way, int], Prompting]) -> str:
+    """A text as long as what the run will have heard in the end, where that is long: of `most` characters at most."""
+    words = Words.of(scene.world)
+    entry = max((one for menu in words.menus for one in menu), key=len, default="go on")
+    step = f"> {entry}\nit is {entry}, and so on\n"
+    length = min(most, scene.num_episodes * (words.horizon + 1) * len(step))
+    return step * (length // len(step)) if length >= LONG else ""
 
 
 def served_model(scene: Scene, model: str, template: str, **options: Any) -> EndpointWorldModel:
@@ -122,12 +175,13 @@ def shots_of(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
 
 
 def _context(at: Endpoint, default: int) -> int:
-    """The context that the server tells of the model (vLLM's `max_model_len`, llama.cpp's `n_ctx`), else `default`."""
+    """The context that the server tells of the model, in one of the names that servers have for it; else `default`."""
 
     def read(answer: Any) -> int:
         listed = [m for m in answer["data"] if m.get("id") == at.server.model] or answer["data"][:1]
-        meta = listed[0].get("meta") or {}  # llama.cpp
-        return int(listed[0].get("max_model_len") or listed[0].get("context_length") or meta.get("n_ctx") or 0)
+        told = {**(listed[0].get("meta") or {}), **listed[0]}  # llama.cpp's stand within
+        found = [told[name] for name in CONTEXTS if type(told.get(name)) is int and 0 < told[name] < 2**31]
+        return int(found[0]) if found else 0
 
     try:
         request = Request("models", None, "", "probe context", Place())

@@ -18,7 +18,7 @@ from parley.models.gguf import GgufModel
 from parley.models.language_model import LanguageModel, Loading
 from parley.models.text import TextTokens
 from parley.models.tokens import AROUND
-from parley.models.weights import SHIPPED_ADAPTERS, is_gguf
+from parley.models.weights import PUBLISHED, SHIPPED_ADAPTERS, is_gguf
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.local import FORMS, Hearing, LocalPlanner, TokenModel
 from parley.prompting.prompter import Prompting, Words, check_budget
@@ -118,6 +118,11 @@ def gguf(
     given |= dict(think=think, max_tokens=max_tokens)
     told = dict(template=template, chat=chat, context=context, demonstrations=demonstrations, shots=shots)
     return _local(scene, model, _manner(named, adapter, model.text), given, told, decode, memory, size)
+
+
+def local_model(path: str) -> bool:
+    """Whether the model of a planner's `path` is here, so that nothing is fetched for it."""
+    return path in (GENERALIST, *PUBLISHED, *SHIPPED_ADAPTERS) or Path(path).exists()
 
 
 def _named(path: str, adapter: str) -> tuple[str, str]:

@@ -91,7 +91,8 @@ def _explorer(given: Any, trust: bool) -> Part:
 
 def _memory(given: Any, planner: Part, trust: bool) -> Part:
     """The part whose `make` gives what makes a memory for each run."""
-    if not planner.given and not {"memory", "scene"} & set(parameters(planner.kind.factory)):
+    takes = {"memory", "scene"} if planner.code else {"memory"}  # somebody else's finds it in its scene
+    if not takes & set(parameters(planner.kind.factory)):
         raise BadInput(f"memory={given!r}: planner {planner.spec!r} remembers in its own way, it reads no prompt")
     if isinstance(given, str):
         named = MEMORIES.find(given, trust)

@@ -1,17 +1,18 @@
 """The planners by name."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from parley.assemble.endpoint import endpoint, served_model
 from parley.assemble.foreign import foreign_planner
-from parley.assemble.local import gguf, hf
+from parley.assemble.local import gguf, hf, local_model
 from parley.assemble.registry import Kind, Registry
 from parley.assemble.scene import Scene, beliefs_of
 from parley.assemble.worlds import checkpoint_of, shipped_names
 from parley.core.errors import BadInput
 from parley.core.factored import FactoredTables
 from parley.core.roles import KeptPlanner, Planner, WorldModel
-from parley.core.spec import parse_spec
+from parley.core.spec import parse_spec, spell
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
@@ -168,6 +169,34 @@ PLANNERS = Registry(
         "gguf": Kind(gguf, cohort=64, first="path"),
     },
 )
+
+
+# Options of an endpoint planner that say how it asks, not what it is: a run may go on with others.
+CHANGEABLE = (
+    *("budget", "way", "api", "max_tokens", "reasks", "timeout_s", "attempts", "backoff_s", "breaker"),
+    *("concurrency", "base_url", "cache"),
+)
+
+
+def changed(spec: str, changes: Mapping[str, str]) -> str:
+    """The spec of an endpoint planner with other options of asking; raises `BadInput` on all others."""
+    named = PLANNERS.find(spec)
+    known = CHANGEABLE if named.name == "endpoint" else ()
+    for name in changes:
+        if name not in known:
+            raise BadInput(
+                f"{name}={changes[name]!r} cannot be changed on resuming planner {spec!r}: "
+                f"expected {', '.join(known) or 'nothing, as it asks no server'}"
+            )
+    return f"{named.name}:{spell({**named.arguments, **changes})}"
+
+
+def remote(spec: str) -> bool:
+    """Whether the planner of a spec asks a server, or fetches a model: what merely looks at a run does neither."""
+    named = PLANNERS.find(spec)
+    model, path = named.arguments.get("model", ""), named.arguments.get("path", "")
+    served = named.kind.remote or (named.name == "world-model" and "/" in model)
+    return served or (named.name == "hf" and not local_model(path))
 
 
 def planner(spec: str, scene: Scene, trust: bool = False) -> Planner:

@@ -151,8 +151,8 @@ def kind_of(loaded: Any, what: str, where: str) -> Kind:
 def load_reference(reference: str, where: str) -> Any:
     """What `module:Name` names; modules of the working directory are found too."""
     module_name, _, attribute = reference.partition(":")
-    if "" not in sys.path and "." not in sys.path:
-        sys.path.append(".")
+    if "" not in sys.path:
+        sys.path.append("")
     module = quietly(lambda: import_module(module_name), where)
     if not hasattr(module, attribute):
         raise BadInput(f"{where}: the module {module_name!r} has no {attribute!r}")

@@ -31,6 +31,7 @@ class Scene:
     ledger: Ledger = field(default_factory=Forgetful)  # of the run's calls
     shared: dict[str, Any] = field(default_factory=dict)  # what all cohorts of a run have one of
     closing: ExitStack = field(default_factory=ExitStack)  # closes it at the run's end
+    was: dict[str, Any] = field(default_factory=dict)  # what the manifest says of the planner of a run that goes on
 
     @cached_property
     def beliefs(self) -> Beliefs:

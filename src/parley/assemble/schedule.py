@@ -8,7 +8,7 @@ from jaxtyping import Int
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.errors import BadInput
 from parley.core.roles import World
-from parley.core.spec import suggestion
+from parley.core.spec import is_count, suggestion
 from parley.core.tables import Sentences
 
 
@@ -48,7 +48,7 @@ def index_of(name: str, names: tuple[str, ...], what: str) -> int:
     """The index that `name` stands for: itself one of `names`, or an index counted from 0."""
     if name in names:
         return names.index(name)
-    if name.isdigit() and int(name) < len(names):
+    if is_count(name) and int(name) < len(names):
         return int(name)
     raise BadInput(f"{what} {name!r}: expected a name or an index below {len(names)}{suggestion(name, names)}")
 

@@ -6,6 +6,7 @@ A command's module is imported when the command is given: `parley --help` starts
 import argparse
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -28,7 +29,8 @@ COMMANDS = {
     "resume": Command("running", "continue a run that was killed, paused or interrupted"),
     "list": Command("runs", "what there is: worlds, planners, explorers, or runs below a directory"),
     "show": Command("runs", "the table of one or more runs, or one episode step by step"),
-    "report": Command("runs", "a self-contained HTML page and a figure of one or more runs"),
+    "view": Command("viewing", "look at runs and experiments in a browser, live (extra view)"),
+    "report": Command("reporting", "one or more runs as one HTML page, the viewer with chosen episodes, and a figure"),
     "diagnose": Command("runs", "what goes wrong in runs: which failure signature, why, where, and what to try"),
     "new": Command("plugins", "a package with a world, planner, explorer or memory of your own, and its test"),
     "check": Command("plugins", "hold a part, ours or yours, to the contract that ours keep"),
@@ -84,11 +86,19 @@ def _fail(args: argparse.Namespace, message: str, code: int, details: dict[str, 
     return code
 
 
+def _whole(text: str) -> int:
+    """A whole number; digits that are no ASCII digits are none."""
+    if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
+        raise ValueError(text)
+    return int(text)
+
+
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the usage; takes no option by half its name."""
 
     def __init__(self, **about: Any) -> None:
         super().__init__(**about, allow_abbrev=False)
+        self.register("type", int, _whole)
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message} (see `{self.prog} --help`)")

@@ -13,14 +13,13 @@ from parley.assemble import Parts
 from parley.assemble.estimate import Estimate, estimate
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, ParleyError
+from parley.core.spec import parse_spec
 from parley.execute import RunConfig, resume, run
 from parley.experiments.quickstart import SENTENCE, quickstart
 from parley.report.bars import Bars
 from parley.report.films import chosen, physical_of, render
-from parley.report.page import report_page
-from parley.report.plots import regret_figure, save_png
 from parley.report.summary import Curves, reading
-from parley.report.tables import calls_line, estimates_table, plain, summary_table
+from parley.report.tables import calls_line, estimates_table, invalid_line, plain, summary_table
 from parley.runs.directory import read_manifest, write_whole
 from parley.runs.ledger import Limits, Prices
 
@@ -55,6 +54,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("run", type=Path)
     c.add_argument(
         "--trust", action="store_true", help="import code that the run names and that is no installed plugin"
+    )
+    c.add_argument(
+        "--set", metavar="KEY=VALUE,...", default="", help="go on with other options of asking: budget=1500,way=parse"
     )
     _common(c)
 
@@ -164,8 +166,8 @@ def _resume(args: argparse.Namespace) -> Any:
     with Bars(ERR) as bars:
         said: list[str] = []
         bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
-        hooks = assemble.hooks_of(args.hook, args.trust)
-        manifest = resume(args.run, bar, said.append, _limits(args), trust=args.trust, hooks=hooks)
+        hooks, (_, changes) = assemble.hooks_of(args.hook, args.trust), parse_spec(f"set:{args.set}", "--set")
+        manifest = resume(args.run, bar, said.append, _limits(args), None, args.trust, hooks, changes)
     for warning in said:
         ERR.print(f"[yellow]parley:[/] {plain(warning)}", soft_wrap=True)
     args.out, args.quiet = args.run, False
@@ -195,13 +197,23 @@ def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: Films, t
             OUT.print(calls_line(manifest["totals"]["calls"]), soft_wrap=True, highlight=False)
         for path in made:
             OUT.print(f"film: {plain(path)}", soft_wrap=True, highlight=False)
-        ERR.print(f"recorded: {kept}. A page with every episode:  parley report {plain(str(args.out))}", soft_wrap=True)
-    calls = {"calls": manifest["totals"]["calls"]} if "calls" in manifest["totals"] else {}
+        ERR.print(f"recorded: {kept}. Look at it:  parley view {plain(str(args.out))}", soft_wrap=True)
+    kinds = ("calls", "decisions", "invalid")
+    told = {name: manifest["totals"][name] for name in kinds if name in manifest["totals"]}
     filmed = {"films": made} if made else {}
-    return {"out": str(args.out), "record": kept, **curves.summary().as_dict(), **calls, **filmed}
+    answer = {"out": str(args.out), "record": kept, **curves.summary().as_dict(), **told, **filmed}
+    wrong = invalid_line(manifest["totals"], str(args.out))
+    if wrong and told["invalid"] == told["decisions"]:
+        raise ParleyError(wrong, answer)
+    if wrong:
+        ERR.print(f"[yellow]parley:[/] {plain(wrong)}", soft_wrap=True)
+    return answer
 
 
 def _quickstart(args: argparse.Namespace) -> Any:
+    from parley.report.plots import regret_figure, save_png  # with matplotlib, which takes half of a start
+    from parley.view.page import report_page
+
     ERR.print(f"[bold]{SENTENCE}[/]", soft_wrap=True)
     out = args.out or Path(tempfile.mkdtemp(prefix="parley-"))
     with Bars(ERR) as bars:
@@ -212,7 +224,7 @@ def _quickstart(args: argparse.Namespace) -> Any:
             OUT.print(summary_table([c.summary() for c in curves], title))
     figure, page = args.figure or out / "quickstart.png", out / "report.html"
     save_png(regret_figure(panels), figure)
-    write_whole(page, report_page([d for runs in done.values() for _, d in runs]).encode())
+    write_whole(page, report_page([d for runs in done.values() for _, d in runs]))
     if not args.json:
         OUT.print(f"figure: {plain(str(figure))}\npage:   {plain(str(page))}", soft_wrap=True, highlight=False)
     worlds = {title: [c.summary().as_dict() for c in curves] for title, curves in panels}

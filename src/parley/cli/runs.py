@@ -1,4 +1,4 @@
-"""Commands that look at runs: show, report, diagnose, list."""
+"""Commands that look at runs: show, diagnose, list."""
 
 import argparse
 import inspect
@@ -10,22 +10,26 @@ from parley import assemble
 from parley.assemble.diagnosed import diagnosed
 from parley.cli.console import OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput, RunDamaged
-from parley.planners.world_model import WorldModelPlanner
-from parley.report.page import report_page
-from parley.report.plots import by_world, evidence_figure, regret_figure, save_png
-from parley.report.searches import shown_search
-from parley.report.signatures import Diagnosis
 from parley.report.summary import Curves, readable_manifest, reading
 from parley.report.tables import (
     calls_line,
     diagnoses_table,
+    invalid_line,
     names_table,
     plain,
     proposal_lines,
     runs_table,
     summary_table,
 )
-from parley.runs.directory import write_whole
+
+PARTS = {
+    "worlds": assemble.WORLDS,
+    "planners": assemble.PLANNERS,
+    "explorers": assemble.EXPLORERS,
+    "memories": assemble.MEMORIES,
+    "templates": assemble.TEMPLATES,
+    "hooks": assemble.HOOKS,
+}
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
@@ -35,26 +39,21 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--episode", type=int, help="show this episode, counted from 0 ...")
     c.add_argument("--of-run", type=int, default=0, help="... of this run (default 0)")
 
-    c = command("report", _report)
-    c.add_argument("run", type=Path, nargs="+")
-    c.add_argument("--out", type=Path, help="where to write the page (default: report.html in the first run directory)")
-    c.add_argument("--figure", type=Path, help="where to write the figure (default: regret.png beside the page)")
-    c.add_argument(
-        "--tree", metavar="RUN:EPISODE:STEP,...", help="show what planner world-model imagined there (first directory)"
-    )
-
     c = command("diagnose", _diagnose)
     c.add_argument("run", type=Path, nargs="+")
     c.add_argument("--without-tables", action="store_true", help="decide from the log alone, tables or not")
     c.add_argument("--figure", type=Path, help="where to draw what decided (default: diagnosis.png in the first run)")
+    c.add_argument("--trust", action="store_true", help="read and import what runs name that you did not begin")
 
     c = command("list", _list)
-    c.add_argument("what", choices=["worlds", "planners", "explorers", "runs"])
+    c.add_argument("what", choices=[*PARTS, "runs"])
     c.add_argument("--under", type=Path, default=Path("runs"), help="where to look for runs (default: runs)")
 
 
 def _diagnose(args: argparse.Namespace) -> Any:
-    found = {out: diagnosed(out, not args.without_tables) for out in args.run}
+    from parley.report.plots import evidence_figure, save_png  # matplotlib takes half of a start
+
+    found = {out: diagnosed(out, not args.without_tables, args.trust) for out in args.run}
     picture = args.figure or args.run[0] / "diagnosis.png"
     save_png(evidence_figure([(f"{out.name}: {one.signature}", one.evidence) for out, one in found.items()]), picture)
     if not args.json:
@@ -81,6 +80,8 @@ def _show(args: argparse.Namespace) -> Any:
             if "calls" in c.manifest.get("totals", {}):
                 said = calls_line(c.manifest["totals"]["calls"])
                 OUT.print(f"{plain(str(out))}: {said}", soft_wrap=True, highlight=False)
+            if wrong := invalid_line(c.manifest.get("totals", {}), str(out)):
+                OUT.print(f"{plain(str(out))}: {plain(wrong)}", soft_wrap=True, highlight=False)
     return [{"out": str(out), **c.summary().as_dict()} for out, c in zip(args.run, curves, strict=True)]
 
 
@@ -102,45 +103,18 @@ def _show_episode(args: argparse.Namespace) -> Any:
     return steps
 
 
-def _report(args: argparse.Namespace) -> Any:
-    page = args.out or args.run[0] / "report.html"
-    picture = args.figure or page.with_name("regret.png")
-    searches = [_search(args.run[0], part) for part in args.tree.split(",")] if args.tree else []
-    write_whole(page, report_page(args.run, searches, [_judged(out) for out in args.run]).encode())
-    save_png(regret_figure(by_world([Curves.read(out) for out in args.run])), picture)
-    if not args.json:
-        OUT.print(f"{plain(str(page))}\n{plain(str(picture))}", soft_wrap=True, highlight=False)
-    return {"page": str(page), "figure": str(picture)}
-
-
-def _judged(out: Path) -> Diagnosis | str:
-    """The diagnosis of a run for its page, or why there is none."""
-    try:
-        return diagnosed(out)
-    except BadInput as refused:
-        return str(refused)
-
-
-def _search(out: Path, where: str) -> dict[str, Any]:
-    """The search tree of one decision, grown again: the log has all that the planner heard before it."""
-    numbers = where.split(":")
-    if len(numbers) != 3 or not all(n.strip().isdigit() for n in numbers):
-        raise BadInput(f"--tree {where!r}: expected RUN:EPISODE:STEP, runs and episodes from 0, steps from 1")
-    run, episode, step = map(int, numbers)
-    with assemble.retold(out, run, episode, step) as planner:
-        if not isinstance(planner, WorldModelPlanner):
-            raise BadInput(f"--tree {where!r}: the planner of {out} does not search: only `world-model` does")
-        return shown_search(planner, f"run {run}, episode {episode}, step {step}")
-
-
 def _list(args: argparse.Namespace) -> Any:
     if args.what == "runs":
         return _list_runs(args)
-    kinds = {"worlds": assemble.WORLDS, "planners": assemble.PLANNERS, "explorers": assemble.EXPLORERS}[args.what]
+    kinds = PARTS[args.what]
     rows = []
     for name, kind in kinds.items():
         parameters = inspect.signature(kind.factory).parameters.values()
-        shown = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters if p.name != "scene"]
+        shown = [
+            p.name if p.default is p.empty else f"{p.name}={p.default}"
+            for p in parameters
+            if p.name not in ("scene", "writer")
+        ]
         rows.append((name, ", ".join(shown), kind.line))
     if not args.json:
         OUT.print(names_table(args.what, rows))

@@ -11,6 +11,9 @@ from parley.core.errors import BadInput, MissingExtra
 from parley.report.tables import plain
 from parley.serving.app import application
 from parley.serving.engine import SESSIONS, Engine
+from parley.serving.waiting import Room
+
+MOST_SESSIONS = 100_000
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
@@ -26,21 +29,33 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
 def _serve(args: argparse.Namespace) -> Any:
     try:
-        import uvicorn
+        from parley.serving.listening import Listening, bound, is_loopback
     except ImportError:
         raise MissingExtra("parley serve", "serve") from None
     path = Path(args.checkpoint) if Path(args.checkpoint).is_dir() else assemble.shipped(args.checkpoint)
-    if args.sessions < 1 or not 0 <= args.port < 65536:
-        raise BadInput(f"sessions={args.sessions}, port={args.port}: expected at least 1 session, and a port number")
+    if not 1 <= args.sessions <= MOST_SESSIONS or not 0 <= args.port < 65536:
+        raise BadInput(
+            f"sessions={args.sessions}, port={args.port}: expected 1 to {MOST_SESSIONS} sessions, and a port number"
+        )
     key = os.environ.get(args.api_key_env, "") if args.api_key_env else ""
     if args.api_key_env and not key:
         raise BadInput(f"api_key_env={args.api_key_env!r}: this variable is empty or not set")
-    name = args.name or path.name
-    app = application(Engine(path, args.sessions), name, key)
-    ERR.print(
-        f"serving {plain(name)} at http://{args.host}:{args.port}/v1; a planner of it:  "
-        f"--planner endpoint:model=parley/{plain(name)},base_url=http://{args.host}:{args.port}/v1",
-        soft_wrap=True,
-    )
-    uvicorn.run(app, host=args.host, port=args.port, log_level="warning")
+    if not key and not is_loopback(args.host):
+        raise BadInput(
+            f"host={args.host!r}: others than this machine reach it: ask for a key, --api-key-env VARIABLE, or serve "
+            "127.0.0.1 alone"
+        )
+    name, room = args.name or path.name, Room()
+    app, at = application(Engine(path, args.sessions), name, key, room), bound(args.host, args.port)
+    shown = f"[{args.host}]" if ":" in args.host else args.host
+    url = f"http://{shown}:{at.getsockname()[1]}/v1"
+
+    def ready() -> None:
+        planner = f"--planner endpoint:model=parley/{plain(name)},base_url={plain(url)}"
+        ERR.print(f"serving {plain(name)} at {plain(url)}; a planner of it:  {planner}", soft_wrap=True)
+
+    try:
+        Listening(app, at, ready, room).serve_forever()
+    except KeyboardInterrupt:
+        ERR.print("no longer serving")
     return None

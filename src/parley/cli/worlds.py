@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from parley import assemble
+from parley.assemble.trust import require_trusted_world
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
 from parley.report.bars import Bars
 from parley.report.films import frames_of
 from parley.report.tables import plain, verdicts_table
 from parley.runs.directory import read_manifest, storage
+from parley.runs.ownership import mine
 from parley.worlds.kit.conformance import check_world
 from parley.worlds.kit.film import save_film
 from parley.worlds.kit.tabular.world_file import dump_world, load_world
@@ -33,6 +35,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--within", type=float, default=0.03, help="total variation that counts as small (default 0.03)")
     c = command("film", _film, "play an episode of a run in a physical world again, as a GIF or MP4", worlds)
     c.add_argument("run", type=Path, help="a run directory that holds steps")
+    c.add_argument("--trust", action="store_true", help="import what the run names, though you did not begin it")
     c.add_argument("--of-run", type=int, default=0)
     c.add_argument("--episode", type=int, default=0)
     c.add_argument("--every", type=int, default=8, help="low-level actions from picture to picture (default 8)")
@@ -60,7 +63,9 @@ def _verify(args: argparse.Namespace) -> Any:
 
 
 def _film(args: argparse.Namespace) -> Any:
-    world = assemble.world(read_manifest(args.run)["config"]["world"])
+    manifest = read_manifest(args.run)
+    require_trusted_world(args.run, manifest, args.trust)
+    world = assemble.world(manifest["config"]["world"], args.trust or mine(manifest))
     frames = frames_of(args.run, world, args.of_run, args.episode, args.every)
     with storage(args.out):
         save_film(frames, args.out)

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from parley.core.errors import ParleyError
 
-OK, OUTSIDE, CACHED = "ok", "outside the menu", "cached"  # outcomes; every other one is a kind of failure
-ANSWERED = (OK, OUTSIDE)  # with these the model has spoken: the same is not asked again
+# Outcomes; every other one is a kind of failure.
+OK, OUTSIDE, CUT, SILENT, DECLINED, CACHED = "ok", "outside the menu", "cut off", "no words", "declined", "cached"
+ANSWERED = (OK, OUTSIDE, CUT, SILENT, DECLINED)  # with these the model has spoken: the same is not asked again
+NARROWED = "smaller budget"  # the purpose of an entry that is no call: from here on prompts are shorter
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens that a server says it has read, of these found in its cache, and written; None where it does not say."""
+    """Tokens that a server says it has read, of these found in its cache, and written; None where it does not say.
+
+    `counted`: where it does not say, they are counted by us, at most so many.
+    """
 
     prompt: int | None = None
     cached: int | None = None
     completion: int | None = None
+    counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,9 @@ class Ledger(Protocol):
     def said(self, place: Place) -> str | None:
         """The answer of the call by which the decision at `place` was made; None where there was none."""
 
+    def budgets(self, place: Place) -> list[int]:
+        """The token budgets to which a run came down before its decision at `place`, in order."""
+
 
 class RunPaused(ParleyError):
     """A run that cannot go on for now: all that was finished is saved, and `parley resume` goes on from there."""
@@ -99,3 +108,6 @@ class Forgetful:
     def said(self, place: Place) -> str | None:
         answered = (*ANSWERED, CACHED)
         return next((c.answer for c in reversed(self.calls) if c.place == place and c.outcome in answered), None)
+
+    def budgets(self, place: Place) -> list[int]:
+        return [int(call.outcome) for call in self.calls if call.purpose == NARROWED and call.place == place]

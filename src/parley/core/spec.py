@@ -5,6 +5,7 @@ A value that holds a comma stands in double quotes: `template="a,b.jinja"`; a qu
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -12,8 +13,19 @@ from parley.core.errors import BadInput
 
 T = TypeVar("T")
 
+_ITEM = re.compile(r'(?:[^,="]*=)?(?:(?P<value>"(?:[^"]|"")*"(?!"))|(?P<open>")|[^,]*)')
+
 KINDS = {"bool": "true or false", "float": "a number", "int": "a whole number"}
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def is_count(text: str) -> bool:
+    """Whether a text is a number from 0 on, in ASCII digits: other digits are words.
+
+    >>> is_count("12"), is_count("²"), is_count("-1")
+    (True, False, False)
+    """
+    return text.isascii() and text.isdigit()
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -57,21 +69,22 @@ def spell(arguments: Mapping[str, str]) -> str:
 
 
 def _items(text: str, where: str) -> list[str]:
-    """Split at the commas that are not between quotes."""
-    items, quoted = [""], False
-    for c in text:
-        if c == "," and not quoted:
-            items.append("")
-            continue
-        quoted ^= c == '"'
-        items[-1] += c
-    if quoted:
-        raise BadInput(f"{where}: a quote is not closed")
+    """Split at the commas that are not in a quoted value; a quote opens one right after `=`, or at the beginning."""
+    items, at = list[str](), 0
+    while at <= len(text):
+        found = _ITEM.match(text, at)
+        assert found is not None  # everything matches
+        if found.group("open"):
+            raise BadInput(f"{where}: a quote is not closed")
+        items.append(found.group())
+        at = found.end() + 1
+        if found.group("value") and text[found.end() : found.end() + 1] not in ("", ","):
+            raise BadInput(f"{where}: expected a comma after the quoted value, found {text[found.end()]!r}")
     return items
 
 
 def _quoted(value: str) -> str:
-    plain = value == value.strip() and "," not in value and not value.startswith('"')
+    plain = "," not in value and '"' not in value
     return value if plain else '"' + value.replace('"', '""') + '"'
 
 
@@ -101,6 +114,8 @@ def _convert(text: str, parameter: inspect.Parameter, where: str) -> Any:
     if kind == "str" or text == word:
         return text
     try:
+        if not text.isascii() or "_" in text:
+            raise ValueError("digits that are no ASCII digits")
         return TRUTHS[text.lower()] if kind == "bool" else float(text) if kind == "float" else int(text)
     except (KeyError, ValueError):
         expected = KINDS[kind] + (f" or {word!r}" if word else "")

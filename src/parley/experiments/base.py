@@ -1,6 +1,7 @@
 """What an experiment is: a claim, a sweep of cells, an analysis, and a verdict from an interval, never from a point."""
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +21,7 @@ from parley.core.said import EpisodeRecord
 from parley.core.tables import Tables
 from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
+from parley.runs.directory import process, write_whole
 from parley.theory.regret import regret_meter
 from parley.worlds.kit.physical import PhysicalWorld
 
@@ -199,14 +201,24 @@ def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tup
     """
     cells, regrets = list(experiment.cells(quick)), list[np.ndarray]()
     out.mkdir(parents=True, exist_ok=True)
+    _plan(experiment, out, quick, cells, working=True)
     more: Callable[..., Sequence[RunConfig]] = getattr(experiment, "further", lambda cells, regrets: [])
     while len(regrets) < len(cells):
         regrets += [_measured(experiment, config, out, begin) for config in cells[len(regrets) :]]
         cells += more(cells, regrets)
+        _plan(experiment, out, quick, cells, working=len(regrets) < len(cells))
     if keep := getattr(experiment, "keep", None):
         keep(cells, regrets, out)
     finding = replace(experiment.analyse(cells, regrets), cells=[asdict(config) for config in cells])
     return finding, experiment.figure(cells, regrets)
+
+
+def _plan(experiment: Experiment, out: Path, quick: bool, cells: Sequence[RunConfig], working: bool) -> None:
+    """Say in `cells.json` what is to be computed, and by whom, for those who look on."""
+    planned = [{**asdict(config), "file": cell_name(config)} for config in cells]
+    about = {"experiment": experiment.NAME, "claim": experiment.CLAIM, "quick": quick, "cells": planned}
+    text = json.dumps({**about, **({"process": process()} if working else {})}, indent=1)
+    write_whole(out / "cells.json", (text + "\n").encode())
 
 
 def _measured(experiment: Experiment, config: RunConfig, out: Path, begin: Begin) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from parley.core.errors import BadInput, MissingExtra
+from parley.models.pretrained import require_embeddings, require_numbers, where, why_not
 
 
 class Embeddings:
@@ -19,11 +20,14 @@ class Embeddings:
         except ImportError:
             raise MissingExtra("memory by embeddings", "torch") from None
         self.torch: Any = torch
+        found = where(name, "memory by embeddings")
         try:
-            self.tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-            self.model = transformers.AutoModel.from_pretrained(name, use_safetensors=True).eval()
+            self.tokenizer = transformers.AutoTokenizer.from_pretrained(name, **found)
+            self.model = transformers.AutoModel.from_pretrained(name, use_safetensors=True, **found).eval()
         except (OSError, ValueError, KeyError, ImportError) as wrong:
-            raise BadInput(f"embeddings={name!r} is no model that transformers can load: {wrong}") from None
+            raise BadInput(f"embeddings={name!r} is no model that transformers can load: {why_not(wrong)}") from None
+        require_numbers(name, self.model)
+        require_embeddings(name, self.tokenizer, self.model)
         self._known: dict[str, np.ndarray] = {}
 
     def relevance(self, query: str, texts: Sequence[str]) -> list[float]:

@@ -17,13 +17,18 @@ from typing import Any
 import orjson
 
 from parley.core.calls import CACHED, OK, Call, Ledger, Place, RunPaused, Usage
-from parley.core.errors import BadInput, MissingExtra
+from parley.core.errors import BadInput
 from parley.core.text import inert
-from parley.models.failures import Empty, Failure, Refused, Unusable, refusal, told_apart
+from parley.models import failures
+from parley.models.failures import Failure, Overflow, Refused, Unusable, told_apart
+from parley.models.network import connections, library
 from parley.models.providers import Server
+from parley.models.usage import counted, told
 
-TOO_LONG = "context_length_exceeded"  # the code of a prompt beyond the model's context
+KEPT = 2000  # characters of what a server says instead of an answer
 LONGEST_ANSWER = 1 << 22  # bytes of a body; more is no answer
+READ = ("timeout", "truncated answer", "malformed answer", "malformed JSON")  # failures of what may have been read
+UNANSWERED = ("certificate", "no TLS", "no call", "proxy", "web page", "event stream", "redirect")  # by no API
 LONGEST_WAIT_S = 120.0  # a server that wants more time than this pauses the run
 
 
@@ -48,32 +53,39 @@ class Calling:
 
 @dataclass(frozen=True)
 class Request:
-    """A call: `body` goes to `path` (a GET without one). `prompt` is the text that is kept in the log."""
+    """A call: `body` goes to `path` (a GET without one). `prompt` is the text that is kept in the log.
+
+    `draw` tells calls apart whose bodies are equal, where a server takes no seed.
+    """
 
     path: str
     body: Mapping[str, Any] | None
     prompt: str
     purpose: str
     place: Place
+    draw: str = ""
 
 
 class Endpoint:
     """The calls of one run to one server; safe to use from many threads."""
 
     def __init__(
-        self, server: Server, calling: Calling, ledger: Ledger, jitter: Callable[[], float] = random.random
+        self,
+        server: Server,
+        calling: Calling,
+        ledger: Ledger,
+        jitter: Callable[[], float] = random.random,
+        transport: Any = None,  # of the HTTP library, in the place of the network
     ) -> None:
-        try:
-            import httpx2
-        except ImportError:
-            raise MissingExtra("an endpoint planner", "endpoint") from None
-        self.server, self.calling, self.ledger, self._jitter, self._http = server, calling, ledger, jitter, httpx2
+        self._http = library()
+        self.server, self.calling, self.ledger, self._jitter = server, calling, ledger, jitter
+        self.count: Callable[[str], int] = lambda text: len(text.encode(errors="replace"))  # tokens, at most
         headers = {"Content-Type": "application/json"}
         if server.key:
             headers["Authorization"] = f"Bearer {server.key}"
-        limits = httpx2.Limits(max_connections=calling.concurrency, max_keepalive_connections=calling.concurrency)
-        # Never follow a redirect: the key is for this server only.
-        self._client = httpx2.Client(headers=headers, timeout=calling.timeout_s, limits=limits, follow_redirects=False)
+        way = {"transport": transport} if transport else connections(server.base_url, calling.concurrency)
+        self.through = f" through the proxy {way['proxy'].url.netloc.decode()}" if "proxy" in way else ""
+        self._client = self._http.Client(headers=headers, timeout=calling.timeout_s, **way)
         self._turns = threading.BoundedSemaphore(calling.concurrency)
         self._same: dict[str, threading.Lock] = {}
         self._urls: dict[str, Any] = {}  # by path: reading an address anew for every call is dear
@@ -94,7 +106,7 @@ class Endpoint:
         none; `probing`, `Failure` where this call fails.
         """
         content = None if request.body is None else _encoded(request.body)
-        key = self._key(request.path, content or b"")
+        key = self._key(request.path, content or b"", request.draw)
         try:
             with self._same.setdefault(key, threading.Lock()):  # who asks the same meanwhile waits for its answer
                 known = self.ledger.known(key)
@@ -121,29 +133,34 @@ class Endpoint:
             with self._turns:
                 self.ledger.allow()  # it may have changed while we waited for our turn
                 began = time.perf_counter()
-                answer, usage, failure = self._attempt(request.path, content, read)
+                answer, usage, failure = self._attempt(request, content, read)
                 took = time.perf_counter() - began
-            outcome, said = (judge(answer), _dumps(answer)) if failure is None else (failure.outcome, failure.said)
+            if failure is None:
+                outcome, said = judge(answer), _dumps(answer)
+            else:
+                outcome, said = failure.outcome, self.server.hide(failure.said)[:KEPT]
             self._record(request, key, outcome, attempt, took, usage, said)
             if failure is None:
                 self._in_a_row = 0
                 return json.loads(self.server.hide(said))
-            self._count(failure)
+            self._count(failure, probing)
             if attempt < attempts:
                 self.ledger.halted.wait(self._wait_s(attempt, failure))
         if isinstance(failure, Unusable) or (probing and failure):
             raise failure
-        raise self._pause(f"{attempts} attempts at a call failed, the last one with: {failure}")
+        raise self._pause(f"{attempts} attempts at a call failed, the last one with: {failure}{self.quoted(failure)}")
 
     def _attempt(
-        self, path: str, content: bytes | None, read: Callable[[Any], Any]
+        self, request: Request, content: bytes | None, read: Callable[[Any], Any]
     ) -> tuple[Any, Usage, Failure | None]:
-        usage = Usage()
+        usage, body = Usage(), None
         try:
-            body = self._send(path, content)
-            usage = _usage(body)
+            body = self._send(request.path, content)
+            usage = counted(told(body), request.body, body, self.count)
             return read(body), usage, None
         except Failure as wrong:
+            if body is None and wrong.outcome in READ:  # it may have been read, and charged for
+                usage = counted(usage, request.body, None, self.count)
             return None, usage, wrong
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             return None, usage, Unusable("malformed answer", _dumps(body))
@@ -152,9 +169,10 @@ class Endpoint:
         """Give the connections back."""
         self._client.close()
 
-    def _key(self, path: str, content: bytes) -> str:
+    def _key(self, path: str, content: bytes, draw: str = "") -> str:
         """All that an answer depends on."""
-        return hashlib.sha256(b"\0".join((self.server.base_url.encode(), path.encode(), content))).hexdigest()
+        about = [self.server.base_url.encode(), path.encode(), content, *([draw.encode()] if draw else [])]
+        return hashlib.sha256(b"\0".join(about)).hexdigest()
 
     def _send(self, path: str, content: bytes | None) -> Any:
         with told_apart(self._http):
@@ -170,33 +188,49 @@ class Endpoint:
                         raise Failure("endless answer")
                     if time.monotonic() > deadline:
                         raise Failure("timeout")
+        raw = bytes(answer)
         if response.status_code != 200:
-            raise refusal(response, bytes(answer))
-        if not answer:
+            raise failures.refusal(response.status_code, response.headers, raw)
+        if not raw.strip():
             raise Failure("empty answer")
         try:
-            return json.loads(answer)
+            body = json.loads(raw)
         except (ValueError, RecursionError):
-            raise Failure("malformed JSON", said=answer[:2000].decode(errors="replace")) from None
+            raise failures.no_json(raw, response.headers.get("content-type", "")) from None
+        if wrong := failures.error_within(body, raw):
+            raise wrong
+        return body
 
-    def _count(self, failure: Failure) -> None:
+    def _count(self, failure: Failure, probing: bool) -> None:
         """Give up at once where trying again cannot help; else count towards the breaker."""
-        said = inert(self.server.hide(failure.said), 300)
+        if failure.pauses and not probing:
+            raise self._pause(f"{failure.outcome}{self.quoted(failure)}")
         if not failure.retry:
-            message = f"{self.server.base_url} refuses model {self.server.model!r}: {failure.outcome}"
-            message += f": {said}" if said else ""
-            if failure.code == TOO_LONG or "context length" in said:
-                message += "; give the planner a smaller token budget (budget=...), or its tokenizer to count with"
-            raise Refused(message, failure.outcome, failure.code)
+            raise self._refused(failure)
         if failure.wait_s > LONGEST_WAIT_S:
-            raise self._pause(f"the server asks us to wait {failure.wait_s:.0f} s")
-        if isinstance(failure, Empty):
-            return
+            raise self._pause(f"the server asks us to wait {failure.wait_s:.0f} s{self.quoted(failure)}")
         with self._lock:
             self._in_a_row += 1
             broken = self._in_a_row >= self.calling.breaker
         if broken:
-            raise self._pause(f"{self.calling.breaker} calls in a row failed, the last one with: {failure.outcome}")
+            last = f"{failure.outcome}{self.quoted(failure)}"
+            raise self._pause(f"{self.calling.breaker} calls in a row failed, the last one with: {last}")
+
+    def quoted(self, failure: Failure | None) -> str:
+        """What a server says of a failure, to stand behind its kind."""
+        said = inert(self.server.hide(failure.said if failure else ""), 300).strip()
+        return f": {said}" if said else ""
+
+    def _refused(self, failure: Failure) -> Refused:
+        """What is told of a call that no other attempt would help."""
+        said = inert(self.server.hide(failure.said), 300)
+        answered = not failure.outcome.startswith(UNANSWERED)
+        whom = f"refuses model {self.server.model!r}" if answered else f"cannot be asked{self.through}"
+        message = f"{self.server.base_url} {whom}: {failure.outcome}{self.quoted(failure)}"
+        message += self.server.advice(failure.outcome)
+        if failure.too_long:
+            return Overflow(message, failure.outcome, failure.code, said, failure.too_long)
+        return Refused(message, failure.outcome, failure.code, said)
 
     def _pause(self, why: str) -> RunPaused:
         said = f"{self.server.base_url} does not answer for {self.server.model!r}: {why}"
@@ -204,8 +238,6 @@ class Endpoint:
         return RunPaused(said)
 
     def _wait_s(self, attempt: int, failure: Failure) -> float:
-        if isinstance(failure, Empty):
-            return 0.0  # the server has time enough
         backoff = self.calling.backoff_s * 2 ** (attempt - 1)
         return max(failure.wait_s, min(backoff, LONGEST_WAIT_S) * self._jitter())
 
@@ -241,15 +273,3 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
 
 def _dumps(answer: Any) -> str:
     return json.dumps(answer, ensure_ascii=False)
-
-
-def _usage(body: Any) -> Usage:
-    """The tokens that an answer says were read and written; a server may say nothing, or nonsense."""
-
-    def count(of: Any, name: str) -> int | None:
-        value = of.get(name) if isinstance(of, dict) else None
-        return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40 else None
-
-    usage = body.get("usage") if isinstance(body, dict) else None
-    details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
-    return Usage(count(usage, "prompt_tokens"), count(details, "cached_tokens"), count(usage, "completion_tokens"))

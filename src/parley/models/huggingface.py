@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from parley.core.errors import BadInput, MissingExtra
+from parley.models.pretrained import cache_name, require_numbers, where, why_not
 
 
 class HuggingFaceModel:
@@ -20,10 +21,14 @@ class HuggingFaceModel:
         except ImportError:
             raise MissingExtra(f"the model in {str(path)!r}, which is not a plain Llama,", "torch") from None
         try:
-            model = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, dtype=torch.float32)
+            found = where(str(path), "the model of a checkpoint")
+            model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **found)
         except (OSError, ValueError, KeyError) as wrong:
-            raise BadInput(f"{str(path)!r} is no causal language model that transformers can load: {wrong}") from wrong
+            said = f"{str(path)!r} is no causal language model that transformers can load: {why_not(wrong)}"
+            raise BadInput(said) from wrong
+        require_numbers(str(path), model)
         self.torch, self.model = torch, model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        self.cache_name = cache_name(self.model)
         positions = getattr(model.config, "max_position_embeddings", None) or 2**20
         self.shape = SimpleNamespace(positions=int(positions))
 
@@ -69,9 +74,9 @@ class HuggingFaceCache:
                 input_ids=torch.from_numpy(np.ascontiguousarray(tokens)).to(model.device),
                 attention_mask=torch.from_numpy(self._real.astype(np.int64)).to(model.device),
                 position_ids=torch.from_numpy(position).to(model.device),
-                past_key_values=self._past,
                 use_cache=True,
+                **{self.model.cache_name: self._past},
             )
-        self._past, self.length = out.past_key_values, self.length + counts
+        self._past, self.length = getattr(out, self.model.cache_name), self.length + counts
         logits = out.logits.float().cpu().numpy()
         return logits if every else logits[np.arange(self.rows), np.maximum(counts, 1) - 1]

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from parley.core.errors import BadInput, MissingExtra
 from parley.models.adapter import Adapter, merge
 from parley.models.dequantised import as_directory
+from parley.models.pretrained import cache_name, require_embeddings, require_numbers, where, why_not
 from parley.models.rows import NAME, Rows, attend
 from parley.models.scoring import Logprobs, sequential_logprobs, tree_logprobs
 from parley.models.single_rows import SingleRows
@@ -32,22 +33,23 @@ def load(name: str, dtype: str = "auto") -> tuple[Any, Any]:
     """Tokenizer and causal language model of a directory or a hub id; raises `BadInput` in one sentence."""
     try:
         import transformers
-        from huggingface_hub.constants import HF_HUB_OFFLINE
     except ImportError:
         raise MissingExtra("a language model", "torch") from None
-    where: dict[str, Any] = {"local_files_only": HF_HUB_OFFLINE or Path(name).is_dir()}
-    told = transformers.utils.logging
+    told, found = transformers.utils.logging, where(name, "a language model")
     bars = told.is_progress_bar_enabled()
     told.disable_progress_bar()
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **where)
-        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **where)
+        transformers.AutoConfig.from_pretrained(name, **found)  # it says best what is wrong with a model
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **found)
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **found)
     except (OSError, ValueError, KeyError, ImportError, TypeError, SafetensorError) as wrong:
-        why = (str(wrong).strip() or repr(wrong)).splitlines()[0]
-        raise BadInput(f"{name!r} is no causal language model that transformers can load: {why}") from wrong
+        said = f"{name!r} is no causal language model that transformers can load: {why_not(wrong)}"
+        raise BadInput(said) from wrong
     finally:
         if bars:
             told.enable_progress_bar()
+    require_embeddings(name, tokenizer, model)
+    require_numbers(name, model)
     return tokenizer, model
 
 
@@ -101,9 +103,9 @@ class LanguageModel:
             self.model = model.eval().to(_device(torch) if how.device == "auto" else how.device)
         except (RuntimeError, AssertionError) as wrong:
             raise BadInput(f"device={how.device!r} cannot be used: {str(wrong).splitlines()[0]}") from None
-        self.text = TextTokens.of(self.tokenizer)
+        self.text, self.cache_name = TextTokens.of(self.tokenizer), cache_name(model)
         self.packed, self._narrow = self._probe_packed() if how.packed else (False, False)
-        self.scoring = "packed" if self.packed else self._probe()
+        self.scoring = "packed" if self.packed else self._probe(how.dtype)
         if self.scoring not in ("packed", "tree"):
             warnings.warn(f"{name}: candidates are scored {self.scoring}", RuntimeWarning, stacklevel=2)
 
@@ -147,7 +149,7 @@ class LanguageModel:
             return True, False
         return True, bool(np.abs(narrow - expected[True]).max() <= close)
 
-    def _probe(self) -> str:
+    def _probe(self, dtype: str) -> str:
         """Score the same continuations both ways on a tiny prompt; the tree counts only where it gives the same."""
         if self._slides():
             return "one by one: its attention slides, which a tree mask would override"
@@ -158,6 +160,10 @@ class LanguageModel:
             expected = sequential_logprobs(self.model, prompt.past, prompt.after, lines)
         except FAULTS as refused:
             raise BadInput(no_cache) from refused
+        if np.isnan(np.concatenate(expected)).any():
+            raise BadInput(
+                f"{self.name!r} computes no numbers (NaN): its weights are damaged, or dtype={dtype} is too small"
+            )
         if prompt.past.get_seq_length() != len(prompt.tokens):
             raise BadInput(no_cache)
         try:
@@ -209,7 +215,7 @@ class Prompt:
             self.past.crop(keep - len(self.tokens))
         with torch.inference_mode():
             ids = torch.tensor([tokens[keep:]], device=model.device)
-            out = model(input_ids=ids, past_key_values=self.past, use_cache=True)
+            out = model(input_ids=ids, use_cache=True, **{self.model.cache_name: self.past})
         self.tokens, self.after = tokens, out.logits[0, -1]
 
     def continuations(self, said: str, lines: Sequence[str]) -> list[list[int]]:

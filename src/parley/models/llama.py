@@ -76,6 +76,8 @@ class Llama:
             weights = load_file(path / "model.safetensors")
             self.shape = s = Shape.of(config, path)
             w = {name: value.astype(np.float32) for name, value in weights.items()}
+            if damaged := next((name for name, value in w.items() if not np.isfinite(value).all()), None):
+                raise BadInput(f"{str(path)!r}: its weights {damaged!r} hold numbers that are none (NaN or infinite)")
             self.embed = w["model.embed_tokens.weight"]
             self.norm = w["model.norm.weight"]
             self.head = np.ascontiguousarray((self.embed if "lm_head.weight" not in w else w["lm_head.weight"]).T)
@@ -144,6 +146,11 @@ class Cache:
             grown = np.zeros((*self._kv.shape[:5], room), dtype=np.float32)
             grown[..., : self.room] = self._kv
             self._kv, self.room = grown, room
+
+    @property
+    def bytes(self) -> int:
+        """What it takes of memory."""
+        return int(self._kv.nbytes)
 
     def clear(self) -> None:
         """Empty all rows; the room stays."""

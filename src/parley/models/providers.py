@@ -1,10 +1,14 @@
 """Model ids `provider/model`: which server they mean, and which key opens it."""
 
+import io
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 from parley.core.errors import BadInput, MissingExtra
 from parley.core.spec import suggestion
@@ -16,6 +20,7 @@ PROVIDERS = {
     "ollama": ("http://localhost:11434/v1", False),
     "parley": ("http://localhost:8000/v1", False),
 }
+VERSION = re.compile(r"/(?:v\d+\w*|openai|api)(?:/|$)")  # of an API, in an address
 LEAST_SECRET = 6  # characters of a key that is worth hiding: a local server's "x" would blot out every x
 
 
@@ -28,10 +33,27 @@ class Server:
     key: str = field(default="", repr=False)
 
     def hide(self, text: str) -> str:
-        """`text` without the key, nor as JSON writes it."""
+        """`text` without the key, nor as JSON, an address or a web page writes it."""
         if len(self.key) < LEAST_SECRET:
             return text
-        return text.replace(self.key, "[key]").replace(json.dumps(self.key)[1:-1], "[key]")
+        for form in (self.key, json.dumps(self.key)[1:-1], quote(self.key, safe=""), escape(self.key)):
+            text = text.replace(form, "[key]")
+        return text
+
+    def advice(self, outcome: str) -> str:
+        """What may be wrong with the address or the network, by the kind of a failure."""
+        at = urlsplit(self.base_url)
+        if outcome.startswith(("not found", "error in", "web page", "no call")) and not VERSION.search(at.path):
+            return f"; the address names no version of an API: is it base_url={self.base_url}/v1?"
+        if outcome.startswith("certificate"):
+            return "; name the file of the authority that you trust in SSL_CERT_FILE"
+        if outcome.startswith("no TLS"):
+            return f"; is it http://{at.netloc}, without TLS?" if at.scheme == "https" else ""
+        if outcome.startswith("truncated answer"):
+            return f"; is it https://{at.netloc}?" if at.scheme == "http" else ""
+        if outcome.startswith("proxy"):
+            return "; is the proxy of HTTPS_PROXY or ALL_PROXY the right one, or the server one for NO_PROXY?"
+        return ""
 
 
 def environment(path: Path = Path(".env")) -> dict[str, str]:
@@ -40,7 +62,15 @@ def environment(path: Path = Path(".env")) -> dict[str, str]:
         from dotenv import dotenv_values
     except ImportError:
         raise MissingExtra("an endpoint planner", "endpoint") from None
-    return {**{k: v for k, v in dotenv_values(path).items() if v is not None}, **os.environ}
+    if not path.is_file():
+        return dict(os.environ)
+    try:
+        named = dotenv_values(stream=io.StringIO(path.read_text(encoding="utf-8-sig")))
+    except (OSError, ValueError) as wrong:
+        raise BadInput(
+            f"{str(path.absolute())!r} cannot be read as UTF-8: {wrong}; save it so, or move it away"
+        ) from None
+    return {**{k: v for k, v in named.items() if v is not None}, **os.environ}
 
 
 def server(model: str, variables: Mapping[str, str], base_url: str = "") -> Server:
@@ -73,6 +103,19 @@ def server(model: str, variables: Mapping[str, str], base_url: str = "") -> Serv
         raise BadInput(f"{prefix}_BASE_URL={url!r}: expected an address that begins with http:// or https://")
     if "@" in url.split("://", 1)[1].split("/", 1)[0]:
         raise BadInput(f"{prefix}_BASE_URL holds a user name or password: give a key as {prefix}_API_KEY instead")
+    try:
+        at = urlsplit(url)
+        valid = (
+            bool(at.hostname)
+            and (at.port is None or at.port > 0)
+            and not any(c.isspace() or not c.isprintable() for c in url)
+        )
+    except ValueError:
+        valid = False
+    if not valid:
+        raise BadInput(f"{prefix}_BASE_URL={url!r} is no address: expected one such as http://localhost:8000/v1")
+    if url.rstrip("/").endswith("/completions"):
+        raise BadInput(f"{prefix}_BASE_URL={url!r}: give the part before /chat/completions or /completions")
     key = variables.get(f"{prefix}_API_KEY", "").strip()
     if wants_key and not key:
         raise BadInput(f"model={model!r}: no key: set {prefix}_API_KEY, in the environment or in .env")

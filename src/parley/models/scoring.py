@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from parley.core.errors import BadInput
+from parley.models.pretrained import cache_name
 
 NORMALISE = ("none", "length", "menu")
 Logprobs = Float[np.ndarray, " L"]  # of the tokens of a continuation
@@ -50,23 +51,26 @@ def line_scores(
 ) -> Float[np.ndarray, " M"]:
     """The score of each line of a menu (nats), from the log-probabilities of its tokens.
 
+    -inf where one of its tokens cannot come; raises `BadInput` where a value is no number.
     `none`: their sum. `length`: their mean. `menu`: their sum when each token is chosen among those alone with which
     some line goes on, the law of decoding that is constrained to the menu; how improbable the menu's words are in
     themselves then counts for nothing.
     """
     if normalise not in NORMALISE:
         raise BadInput(f"normalise={normalise!r}: expected {', '.join(NORMALISE[:-1])} or {NORMALISE[-1]}")
-    if normalise == "length":
-        return np.array([values.mean() for values in logprobs])
-    scores = np.array([values.sum() for values in logprobs])
-    if normalise == "none":
+    scores = np.array([values.mean() if normalise == "length" else values.sum() for values in logprobs])
+    if np.isnan(scores).any():
+        raise BadInput("the model's log-probabilities are no numbers (NaN): its weights or its arithmetic are damaged")
+    if normalise != "menu":
         return scores
+    possible = np.isfinite(scores)
     branches: dict[tuple[Hashable, ...], dict[Hashable, float]] = {}
     for line, values in zip(lines, logprobs, strict=True):
         for i, (token, value) in enumerate(zip(line, values, strict=True)):
             branches.setdefault(tuple(line[:i]), {})[token] = float(value)
     total = {begin: np.logaddexp.reduce(list(found.values())) for begin, found in branches.items()}
-    return scores - [sum(total[tuple(line[:i])] for i in range(len(line))) for line in lines]
+    chances = np.array([sum(total[tuple(line[:i])] for i in range(len(line))) for line in lines])
+    return np.subtract(scores, chances, out=np.full(len(scores), -np.inf), where=possible)
 
 
 def tree_logprobs(model: Any, past: Any, after: Any, continuations: Sequence[Sequence[int]]) -> list[Logprobs]:
@@ -90,8 +94,8 @@ def tree_logprobs(model: Any, past: Any, after: Any, continuations: Sequence[Seq
             input_ids=torch.from_numpy(tree.tokens)[None].to(model.device),
             attention_mask=mask.to(model.device),
             position_ids=torch.from_numpy(length + tree.depth)[None].to(model.device),
-            past_key_values=past,
             use_cache=True,
+            **{cache_name(model): past},
         )
     past.crop(-n)
     logs = torch.cat([after[None], out.logits[0]]).double().log_softmax(-1).cpu().numpy()  # row 0 is the root
@@ -110,7 +114,7 @@ def sequential_logprobs(model: Any, past: Any, after: Any, continuations: Sequen
         ids, rows = torch.tensor([list(tokens)], device=model.device), after[None]
         if len(tokens) > 1:
             with torch.inference_mode():
-                out = model(input_ids=ids[:, :-1], past_key_values=past, use_cache=True)
+                out = model(input_ids=ids[:, :-1], use_cache=True, **{cache_name(model): past})
             past.crop(1 - len(tokens))
             rows = torch.cat([rows, out.logits[0]])
         logs = rows.double().log_softmax(-1)

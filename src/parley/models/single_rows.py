@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from parley.models.pretrained import cache_name
 from parley.models.rows import Tokens, same
 from parley.models.scoring import Logprobs, sequential_logprobs, tree_logprobs
 
@@ -14,6 +15,7 @@ class SingleRows:
 
     def __init__(self, model: Any, torch: Any, num_rows: int, tree: bool) -> None:
         self.model, self.torch, self.num_rows, self.tree = model, torch, num_rows, tree
+        self._cache_name = cache_name(model)
         self.clear()
 
     def clear(self) -> None:
@@ -62,7 +64,7 @@ class SingleRows:
     def _feed(self, row: int, tokens: list[int]) -> None:
         with self.torch.inference_mode():
             ids = self.torch.tensor([tokens], device=self.model.device)
-            out = self.model(input_ids=ids, past_key_values=self._past[row], use_cache=True)
+            out = self.model(input_ids=ids, use_cache=True, **{self._cache_name: self._past[row]})
         self.pieces[row].append(len(tokens))
         self._after[row] = out.logits[0, -1]
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from parley.core.errors import BadInput, MissingExtra
+from parley.models.pretrained import is_path
 
 AROUND = 8  # tokens that a server's chat template may put around a message
 
@@ -23,6 +24,8 @@ def token_counter(tokenizer: str = "", around: int = AROUND) -> Callable[[str], 
         raise MissingExtra("counting tokens with a tokenizer", "torch") from None
     path = Path(tokenizer)
     file = path / "tokenizer.json" if path.is_dir() else path
+    if not file.is_file() and is_path(tokenizer):
+        raise BadInput(f"tokenizer={tokenizer!r} cannot be loaded: there is no such file or directory")
     try:
         loaded = Tokenizer.from_file(str(file)) if file.is_file() else Tokenizer.from_pretrained(tokenizer)
     except Exception as wrong:  # the library raises bare Exceptions

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from parley.core.calls import Place
+from parley.core.calls import NARROWED, Call, Place, Usage
 from parley.core.draws import Draws, Purpose
 from parley.core.errors import BadInput
 from parley.core.roles import State
@@ -16,13 +16,40 @@ from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.core.told import Memory, Writer, packed, unpacked
 from parley.models.endpoint import Endpoint
-from parley.models.failures import Unusable
+from parley.models.failures import Overflow, Refused, Unusable
+from parley.planners.ways.answers import choice_of
 from parley.planners.ways.asking import Question, Way
-from parley.prompting.answers import parse
-from parley.prompting.prompter import Prompter, Prompting
+from parley.prompting.likeness import require_distinct
+from parley.prompting.prompter import Prompter, Prompting, Words
+from parley.prompting.reasoning import Said
 from parley.prompting.template import Turn
 
 MAX_MENU = 20_000  # subgoals; more do not fit any prompt
+MADE_UP = ("go on", "wait")  # a menu, where a world has none that is fixed
+SHORTER = 8  # times a note is asked for with less of the episode
+SMALLER = 0.75  # of a prompt that did not fit, where the server does not say by how much
+
+
+def smaller(size: int, limit: int, asked: int, tokens: int) -> int:
+    """The budget after a prompt of `size` tokens, by our count, did not fit.
+
+    The server may tell its `limit`, and that it counted `asked` tokens: then our count is corrected by its own. Without
+    these a quarter is taken off, but no more than leaves what surely fits: our count is never too small.
+    """
+    room = max(limit - tokens, 0)
+    if asked > room > 0:
+        return int(size * max(0.1, min(0.95 * room / asked, SMALLER + 0.2)))
+    return max(int(size * SMALLER), room if room < size else 0)
+
+
+def rehearsed(prompter: Prompter, words: Words) -> Question:
+    """A question as in a run, made up: with rules, menu, and a step that was taken, as the template says them."""
+    menu = words.menus[0] if words.menus else MADE_UP
+    menu = menu if len(menu) > 1 else MADE_UP
+    last = tuple(each[0] for each in words.menus) or (menu[0],)
+    prompter.begin("this is a rehearsal: choose anything", "it begins")
+    prompter.go_on(last, "it goes on", 0.0)
+    return Question(prompter, prompter.turns((), menu), menu, Place(), [0])
 
 
 class EndpointPlanner:
@@ -49,8 +76,8 @@ class EndpointPlanner:
         self.draws = draws
         self.runs: list[Prompter] = []
         for i in range(draws.num_runs):
-            memory = self._memory(Writing(self, i))
-            self.runs.append(Prompter(self.prompting, memory, self._thoughts(i) if self._keep else None))
+            memory, thought = self._memory(Writing(self, i)), self._thoughts(i) if self._keep else None
+            self.runs.append(Prompter(self.prompting, memory, thought, narrowed=self._narrowed(i)))
         self._episode, self._step = 0, 1
 
     def hear(self, said: Opening | Outcome) -> None:
@@ -67,7 +94,9 @@ class EndpointPlanner:
         sentences, legal = np.broadcast_to(menu.sentences, shape), np.broadcast_to(menu.legal, shape)
         probs, valid = legal / legal.sum(axis=1, keepdims=True), np.ones(len(self.runs), dtype=bool)
         for i in range(len(self.runs)):
-            found = self._ask(i, tuple(sentences[i, legal[i]]), tuple(parts[i]))
+            listed = tuple(map(str, sentences[i, legal[i]]))
+            require_distinct(listed)
+            found = self._ask(i, listed, tuple(parts[i]))
             if found is None:
                 valid[i] = False
             else:
@@ -80,7 +109,34 @@ class EndpointPlanner:
             return np.ones(1)  # there is nothing to ask
         prompter, place = self.runs[run], self.place(run)
         seeds = [self.seed(run, len(parts), draw) for draw in range(self.way.num_answers)]
-        return self.way.probs(Question(prompter, prompter.turns(parts, menu), menu, place, seeds))
+        while True:
+            turns = prompter.turns(parts, menu)
+            try:
+                return self.way.probs(Question(prompter, turns, menu, place, seeds))
+            except Overflow as overflow:
+                least, said = prompter.least(parts, menu), str(overflow)
+                self.narrow(run, overflow, prompter.size(turns), least, said)
+            except Refused as refused:
+                if not refused.outcome.startswith("filtered"):
+                    raise
+                return None  # the server declines what is in the prompt, and would again
+
+    def narrow(self, run: int, overflow: Overflow, size: int, least: int, said: str) -> None:
+        """Shorter prompts from here on, after one of `size` tokens did not fit; at least those of the shortest one."""
+        if shorter := self.way.api.within(overflow.limit, self.way.tokens):
+            self.way.api = shorter
+            return
+        if size <= least:
+            raise BadInput(f"{said}; no shorter prompt can be made of this world's rules and menu")
+        budget = max(smaller(size, overflow.limit, overflow.asked, self.way.tokens), least)
+        self.runs[run].narrow(budget)
+        self.endpoint.ledger.record(
+            Call(self.place(run), self.endpoint.server.model, NARROWED, "", str(budget), 0, 0.0, Usage(), "", said)
+        )
+
+    def _narrowed(self, run: int) -> Callable[[int, int], list[int]]:
+        """The budgets to which a run came down before, by episode and step."""
+        return lambda episode, step: self.endpoint.ledger.budgets(Place(self.draws.first_run + run, episode, step))
 
     def place(self, run: int) -> Place:
         """The decision that a run stands before."""
@@ -101,12 +157,13 @@ class EndpointPlanner:
         """Answers of earlier steps, where the subgoal that was executed is what they chose."""
 
         def thought(episode: int, step: int) -> str:
-            said = self.endpoint.ledger.said(Place(self.draws.first_run + run, episode, step))
-            text = json.loads(said) if said else ""
+            kept = self.endpoint.ledger.said(Place(self.draws.first_run + run, episode, step))
+            found = json.loads(kept) if kept else ""
+            said = Said.of(found) if isinstance(found, str | dict) else Said("")
             executed = self.runs[run].episodes[episode].subgoals[step - 1]
-            menu = self.prompting.words.menus[0]
-            chosen = parse(text, menu) if isinstance(text, str) and len(executed) == 1 else None
-            return text if chosen is not None and menu[chosen] == executed[0] else ""
+            menu = self.prompting.words.menus[0] if self.prompting.words.menus else ()
+            chosen = choice_of(said, menu) if len(executed) == 1 else None
+            return said.text if chosen is not None and menu[chosen] == executed[0] else ""
 
         return thought
 
@@ -129,13 +186,22 @@ class Writing:
 
     def note(self, note: str, number: int, words: int) -> str:
         """The note that the template's block `note` asks for; where nothing usable comes, the old one stays."""
-        way, tokens = self.planner.way, max(4 * words, self.planner.way.tokens)
-        turns = self.planner.runs[self.run].note(note, number, words, tokens - way.tokens)
-        return self._say(turns, "write note", number, words) or note
+        way, tokens, prompter = self.planner.way, max(4 * words, self.planner.way.tokens), self.planner.runs[self.run]
+        room = tokens - way.tokens
+        for _ in range(SHORTER):
+            turns = prompter.note(note, number, words, room)
+            try:
+                return self._say(turns, "write note", number, words) or note
+            except Overflow:  # of an episode that does not fit the later lines are shown
+                room = max(prompter.budget - prompter.size(turns) // 2, 0)
+        return note
 
     def ask(self, prompt: str, number: int, words: int) -> str:
-        """The answer to any prompt."""
-        return self._say([Turn("user", prompt.rstrip("\n") + "\n")], "write memory", number, words)
+        """The answer to any prompt; empty where none comes, or the prompt does not fit."""
+        try:
+            return self._say([Turn("user", prompt.rstrip("\n") + "\n")], "write memory", number, words)
+        except Overflow:
+            return ""
 
     def _say(self, turns: list[Turn], purpose: str, number: int, words: int) -> str:
         planner, tokens = self.planner, max(4 * words, self.planner.way.tokens)
@@ -143,5 +209,9 @@ class Writing:
         try:
             said = planner.way.say(turns, place, purpose, tokens, planner.seed_of(self.run, number))
         except Unusable:
+            return ""
+        except Refused as refused:
+            if not refused.outcome.startswith("filtered"):
+                raise
             return ""
         return " ".join(said.split()[:words])

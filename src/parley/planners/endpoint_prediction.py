@@ -3,6 +3,7 @@
 import copy
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from parley.core.draws import Draws
 from parley.core.said import Opening, Outcome, Prediction
 from parley.core.tables import Tables
+from parley.models.failures import Overflow
 from parley.planners.endpoint import EndpointPlanner
 from parley.planners.ways.asking import Question
 from parley.prompting.prompter import Prompter
@@ -24,6 +26,7 @@ class Foreseer(Prompter):
     def of(cls, prompter: Prompter) -> "Foreseer":
         """A copy of what a run has heard, to which imagined steps can be added."""
         made = cls(prompter.how, copy.deepcopy(prompter.memory), prompter.thought, prompter.episodes)
+        made.budget, made.left_out, made._shape = prompter.budget, prompter.left_out, prompter._shape
         made._before, made._rendered = prompter._before, dict(prompter._rendered)
         return made
 
@@ -54,15 +57,40 @@ class EndpointWorldModel:
     def predict(
         self, rows: Int[np.ndarray, " n"], subgoals: Int[np.ndarray, "n d"], observations: Int[np.ndarray, "n d"]
     ) -> Prediction:
-        asked = [self._imagined(*one) for one in zip(rows, subgoals, observations, strict=True)]
-        questions = [(n, g) for n in range(len(asked)) for g in range(len(self._subgoals))]
-        heard = np.empty((len(asked), len(self._subgoals), len(self._observations)))
-        with ThreadPoolExecutor(self.reader.endpoint.calling.concurrency) as pool:
-            found = pool.map(lambda one: self._ask(int(rows[one[0]]), asked[one[0]], one[1]), questions)
+        heard = np.empty((len(rows), len(self._subgoals), len(self._observations)))
+        questions = [(n, g) for n in range(len(rows)) for g in range(len(self._subgoals))]
+        while questions:
+            asked = [self._imagined(*one) for one in zip(rows, subgoals, observations, strict=True)]
+            with ThreadPoolExecutor(self.reader.endpoint.calling.concurrency) as pool:
+                one = partial(self._ask_one, rows, asked)
+                found = list(pool.map(one, questions))
             for (n, g), law in zip(questions, found, strict=True):
                 self.silent[rows[n]] |= law is None
-                heard[n, g] = 1 / heard.shape[2] if law is None else law
+                heard[n, g] = 1 / heard.shape[2] if law is None or isinstance(law, Overflow) else law
+            questions = self._again(rows, asked, [(n, g, law) for (n, g), law in zip(questions, found, strict=True)])
         return Prediction(heard)
+
+    def _ask_one(self, rows: np.ndarray, asked: list[Foreseer], one: tuple[int, int]) -> Any:
+        """A law, None, or that the prompt did not fit."""
+        n, g = one
+        try:
+            return self._ask(int(rows[n]), asked[n], g)
+        except Overflow as overflow:
+            return overflow
+
+    def _again(
+        self, rows: np.ndarray, asked: list[Foreseer], answered: list[tuple[int, int, Any]]
+    ) -> list[tuple[int, int]]:
+        """The questions that are asked again, of runs whose prompts did not fit: from here on they are shorter."""
+        late: dict[int, tuple[int, int, Overflow]] = {}
+        for n, g, law in answered:
+            if isinstance(law, Overflow):
+                late.setdefault(int(rows[n]), (n, g, law))
+        for row, (n, g, law) in late.items():
+            part = (self._subgoals[g],)
+            turns = asked[n].turns(part, self._observations)
+            self.reader.narrow(row, law, asked[n].size(turns), asked[n].least(part, self._observations), str(law))
+        return [(n, g) for n, g, law in answered if isinstance(law, Overflow)]
 
     def _imagined(self, row: int, subgoals: np.ndarray, observations: np.ndarray) -> Foreseer:
         """What a run has heard, and the steps that are imagined to follow."""

@@ -48,15 +48,18 @@ class FunctionPlanner:
         shape = (len(self._runs), menu.sentences.shape[1])
         sentences, legal = np.broadcast_to(menu.sentences, shape), np.broadcast_to(menu.legal, shape)
         probs, valid = legal / legal.sum(axis=1, keepdims=True), np.ones(len(self._runs), dtype=bool)
+        chose = False  # one sentence is no distribution: the log says so
         for i, episodes in enumerate(self._runs):
             shown = tuple(sentences[i, legal[i]])
             more: tuple[Any, ...] = (tuple(parts[i]),) if self._told_parts else ()
-            law = _law(self.plan(tuple(episodes), shown, *more), shown)
+            planned = self.plan(tuple(episodes), shown, *more)
+            chose = chose or isinstance(planned, str)
+            law = _law(planned, shown)
             if law is None:
                 valid[i] = False
             else:
                 probs[i, legal[i]] = law
-        return Proposal(probs, "planned by a function", None if valid.all() else valid)
+        return Proposal(probs, "chosen by a function" if chose else "", None if valid.all() else valid)
 
     def snapshot(self) -> State:
         return {"heard": packed(self._runs)}

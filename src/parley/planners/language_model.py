@@ -15,7 +15,9 @@ from parley.core.tables import Sentences
 from parley.core.told import Memory, packed, unpacked
 from parley.models.language_model import LanguageModel, Prompt
 from parley.models.scoring import line_scores
+from parley.prompting.likeness import require_distinct
 from parley.prompting.prompter import Prompter, Prompting, Words
+from parley.prompting.shortening import SHORTEST, shortened
 from parley.prompting.template import PromptTemplate, as_text
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
 
@@ -82,9 +84,19 @@ class LanguageModelPlanner:
                 if not run.prompt.text and self.words:
                     run.read(self.words)
                 run.episodes.append(len(run.prompt.text))
-                self._read(run, task_line(said.instructions[i]) + observation_line(said.observations[i]))
+                opening = self._short(said.instructions[i]), self._short(said.observations[i])
+                self._read(run, task_line(opening[0]) + observation_line(opening[1]))
             elif said.active[i]:
-                self._read(run, "".join(map(subgoal_line, said.subgoals[i])) + observation_line(said.observations[i]))
+                heard = observation_line(self._short(said.observations[i]))
+                self._read(run, "".join(map(subgoal_line, said.subgoals[i])) + heard)
+
+    def _short(self, sentence: str) -> str:
+        """What was heard, shortened by half at a time where it alone takes more than a quarter of the context."""
+        short, longest, most = str(sentence), len(sentence), self.positions // 4
+        while longest >= 2 * SHORTEST and len(short) > most and len(self.model.text.plain(short)) > most:
+            longest //= 2
+            short = shortened(sentence, longest)
+        return short
 
     def _read(self, run: "_Run", more: str) -> None:
         text, most = run.prompt.text + more, self.positions - self.room
@@ -111,7 +123,9 @@ class LanguageModelPlanner:
         legal = np.broadcast_to(menu.legal, sentences.shape)
         probs = np.zeros(sentences.shape)
         for i, run in enumerate(self._runs):
-            probs[i, legal[i]] = self._probs(run.prompt, "".join(map(subgoal_line, parts[i])), sentences[i, legal[i]])
+            listed = sentences[i, legal[i]]
+            require_distinct(listed)
+            probs[i, legal[i]] = self._probs(run.prompt, "".join(map(subgoal_line, parts[i])), listed)
         shown = [run.prompter.left_out if run.prompter else self._episode + 1 - len(run.episodes) for run in self._runs]
         return Proposal(probs, left_out=np.array(shown))
 

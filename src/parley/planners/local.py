@@ -23,6 +23,7 @@ from parley.models.text import TextTokens
 from parley.planners.calibration import CALIBRATIONS, blank_turns
 from parley.planners.rendered import Renderer
 from parley.prompting.answers import letters
+from parley.prompting.likeness import require_distinct
 from parley.prompting.prompter import Prompter, Prompting
 from parley.prompting.template import Turn
 
@@ -157,6 +158,8 @@ class LocalPlanner:
     ) -> list[Float[np.ndarray, " M"]]:
         """A law over its menu for each run that is asked: the mean over orders."""
         laws = []
+        for menu in set(menus):
+            require_distinct(menu)
         for i, menu, said, scores in zip(asked, menus, parts, self.scores(asked, menus, parts), strict=True):
             if self._blank:
                 scores = scores - self.bases(i, menu, said)

@@ -1,18 +1,26 @@
 """Answers of language models: what they choose from a menu, whatever else they say; never anything off the menu.
 
 The menu stands in the prompt one subgoal a line, `A. walk on`; an answer may be the letter, the line or the sentence.
+An answer that is an entry, character by character, is that entry. Reasoning chooses nothing. Where an answer says more
+than one thing, or something that is not understood, it chooses nothing, and is asked for again.
 """
 
-import json
+import re
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from parley.prompting.framing import json_of, json_within, narrowed, turn
+from parley.prompting.likeness import Forms, bare, compatible, peeled, plain, seen
+from parley.prompting.mentions import chosen, named
+from parley.prompting.reasoning import without_reasoning
 
 LINES = 200  # of an answer that are looked at
 READ = 20_000  # characters of an answer that are looked at, from its end: megabytes are no answer
-FINAL = "answer:"
-AROUND = string.whitespace + "\"'`*_.,:;!>()[]{}<«»“”‘’"
+LINE = re.compile(r"\W*([A-Za-z]{1,4})\W*?\s*[.):,;|–—-]+[\s*_`\"']*(.*)|\W*([A-Z]{1,2})\s+(.*)", re.DOTALL)
+LEADING = re.compile(r"[^\w\n]*([A-Z]{1,2})[*_`\"')\]}$]*(?:[.;:)\n]|,?\s+(?:because|since|as|for)\b|\s+[—–-])")
+ALONE = re.compile(r"(?<![\w'’])([A-Z]{1,2})(?![\w'’])")
 
 
 def letters(count: int) -> list[str]:
@@ -32,86 +40,156 @@ def _letter(index: int) -> str:
     return name
 
 
-def parse(answer: str, menu: Sequence[str]) -> int | None:
+def parse(answer: str, menu: Sequence[str], cut: bool = False) -> int | None:
     """The index of what an answer chooses from `menu`, None where that is not exactly one entry.
 
-    Only the end of a long answer is read, and what follows its last `Answer:` where there is one.
+    Only the end of a long answer is read. Of one that was `cut` off only what was surely said whole counts: its first
+    line, or that after its last `Answer:`.
 
     >>> parse("I think the back door. Answer: B", ["walk on", "try the back door"])
     1
-    >>> parse("> Walk on!", ["walk on", "try the back door"])
+    >>> parse("<think>Not the door.</think>> Walk on!", ["walk on", "try the back door"])
     0
     """
-    said, listed = answer[-READ:], _Listed.of(tuple(menu))
-    at = said.lower().rfind(FINAL)
-    if at >= 0:
-        said = said[at + len(FINAL) :]
-    said = _json_choice(said) or said
-    for read in (listed.entry, listed.lines, listed.inside):
-        chosen = read(said)
-        if chosen:
-            return chosen.pop() if len(chosen) == 1 else None
-    return None
-
-
-def _json_choice(said: str) -> str | None:
-    """The value of an object with one entry, as constrained output gives it."""
-    begin, end = said.find("{"), said.rfind("}")
-    if not 0 <= begin < end:
+    listed = _Listed.of(tuple(menu))
+    if not cut and (verbatim := listed.forms.verbatim(answer) or listed.forms.verbatim(json_of(answer)[1] or "")):
+        return _only(verbatim)
+    said, reasoning = without_reasoning(answer)
+    said = turn(said)[-READ:]
+    if reasoning or not said.strip():
         return None
-    try:
-        found = json.loads(said[begin : end + 1])
-    except (ValueError, RecursionError):
-        return None
-    value = next(iter(found.values())) if isinstance(found, dict) and len(found) == 1 else None
-    return value if isinstance(value, str) else None
+    return _only(listed.begun(said) if cut else listed.choice(said))
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.strip(AROUND).casefold().split())
+def _only(found: set[int] | frozenset[int]) -> int | None:
+    return next(iter(found)) if len(found) == 1 else None
 
 
 @dataclass(frozen=True)
 class _Listed:
-    """A menu made ready to be looked up: its sentences without case and punctuation, and where each stands."""
+    """A menu made ready to be looked up. Each reader gives the entries that a text chooses: none, one, or too many."""
 
+    menu: tuple[str, ...]
+    forms: Forms
     plain: list[str]
-    at: dict[str, set[int]]
+    names: list[str] = field(default_factory=list)
 
     @classmethod
     @lru_cache(maxsize=64)
     def of(cls, menu: tuple[str, ...]) -> "_Listed":
-        plain, at = [_plain(sentence) for sentence in menu], dict[str, set[int]]()
-        for i, sentence in enumerate(plain):
-            at.setdefault(sentence, set()).add(i)
-        return cls(plain, at)
+        return cls(menu, Forms.of(menu), [plain(entry) for entry in menu], letters(len(menu)))
+
+    def choice(self, said: str) -> set[int]:
+        """What a whole answer chooses: it is an entry, frames one, has a line that is one, or speaks of one."""
+        if found := self.entry(said):
+            return found
+        is_json, value = json_of(said)
+        if is_json:
+            return self.value(value)
+        framed = narrowed(said, self._inside_entry)
+        if framed != said:
+            return self.framed(framed)
+        return self.value(json_within(said)) or self.lines(said) or self.spoken(said)
+
+    def begun(self, said: str) -> set[int]:
+        """What the beginning of an answer chooses: it may be the beginning of a longer entry too."""
+        framed = narrowed(said, self._inside_entry).lstrip()
+        first, more, _ = framed.partition("\n")
+        found = self.entry(first) or self._leading(framed)
+        whole = bool(more) or not any(self._goes_on(first, i) for i in range(len(self.menu)) if i not in found)
+        return found if whole else set()
+
+    def _goes_on(self, said: str, i: int) -> bool:
+        """Whether entry i, or its letter, begins with all of what was said."""
+        name, entry = compatible(seen(said)), self.plain[i]
+        begins = entry != plain(said) and entry.startswith(plain(said)) if plain(said) else False
+        return begins or (self.names[i] != name and self.names[i].startswith(name) and len(name) > 0)
+
+    def value(self, value: str | None) -> set[int]:
+        """What a value of JSON chooses."""
+        if value is None:
+            return set()
+        return self.entry(value) or self.value(json_of(value)[1]) or self.spoken(value)
+
+    def framed(self, said: str) -> set[int]:
+        """What a text that is framed as the answer chooses."""
+        if found := self.entry(said):
+            return found
+        is_json, value = json_of(said)
+        if is_json:
+            return self.value(value)
+        return self.lines(said) or self._leading(said) or self.spoken(said)
 
     def entry(self, said: str) -> set[int]:
         """The entries that are meant by a letter, a sentence, or a line of both: two, where these disagree."""
-        plain, name = _plain(said), said.strip(AROUND)
-        if not plain:
-            return set()
-        found = self.at.get(plain, set()) | self._lettered(name)
+        if verbatim := self.forms.verbatim(said) or self.forms.verbatim(said.strip()):
+            return set(verbatim)
+        found = set(self.forms.same(said))
+        for layer in peeled(said):
+            found |= self._lettered(bare(compatible(seen(layer))))
         if found:
             return found
-        letter, dot, rest = name.partition(".") if "." in name else name.partition(")")
-        named, worded = self._lettered(letter.strip(AROUND)) if dot else set(), self.at.get(_plain(rest), set())
-        return (named & worded) or (named | worded) if named and worded else set()
+        line = LINE.fullmatch(compatible(seen(said)))
+        if not line:
+            return set()
+        letter, rest = (line[1], line[2]) if line[1] else (line[3], line[4])
+        lettered = self._lettered(letter)
+        if not lettered or not rest.strip():
+            return set()
+        worded = set(self.forms.same(rest)) or self.spoken(rest)
+        if worded:
+            return lettered if lettered & worded else lettered | worded
+        begun = plain(rest)
+        return lettered if len(begun) > 3 and self.plain[next(iter(lettered))].startswith(begun) else set()
 
     def lines(self, said: str) -> set[int]:
         """The entries of lines that are one."""
-        return set().union(*(self.entry(line) for line in said.splitlines()[:LINES]))
+        listed = [line for line in said.splitlines()[:LINES] if line.strip()]
+        return set().union(*(self.entry(line) for line in listed if line != said))
 
-    def inside(self, said: str) -> set[int]:
-        """Sentences of the menu that occur in the answer; one that is part of another found there does not count."""
-        plain = _plain(said)
-        found = {sentence for sentence in self.at if sentence and sentence in plain}
-        whole = {s for s in found if not any(s != other and s in other for other in found)}
-        return set().union(*(self.at[s] for s in whole))
+    def spoken(self, said: str) -> set[int]:
+        """The entries that sentences choose, by their words or their letters."""
+        lines = [compatible(seen(line)) for line in said.splitlines()]
+        found = chosen("\n".join(line.casefold() for line in lines), self.plain)
+        if len(found) > 1 and len({self.plain[i] for i in found}) == 1:  # they differ in case or punctuation alone
+            told_apart = sorted(found)
+            exact = chosen("\n".join(lines), [compatible(seen(self.menu[i])) for i in told_apart])
+            found = {told_apart[i] for i in exact} or found
+        return found | named("\n".join(lines), self.names)
+
+    def _leading(self, said: str) -> set[int]:
+        """The entry of a letter with which an answer begins, and beside which no other one stands."""
+        text = compatible(said)
+        letter = LEADING.match(text)
+        found = self._lettered(letter[1]) if letter else set()
+        others = set().union(*(self._lettered(other[1]) for other in ALONE.finditer(text))) if found else set()
+        return found if others == found else set()
 
     def _lettered(self, name: str) -> set[int]:
         index = _index(name)
-        return {index} if 0 <= index < len(self.plain) else set()
+        return {index} if 0 <= index < len(self.menu) else set()
+
+    def _inside_entry(self, said: str, at: int) -> bool:
+        """Whether a place in a text is within an entry of the menu that stands there word by word."""
+        near = said[max(0, at - 300) : at + 300].casefold()
+        begin = at - max(0, at - 300)
+        return any(
+            entry in near and any(begin - len(entry) < i <= begin for i in _places(near, entry))
+            for entry in self._casefolded
+        )
+
+    @cached_property
+    def _casefolded(self) -> list[str]:
+        """The entries that hold what would frame an answer."""
+        return [entry.casefold() for entry in self.menu if narrowed(entry, lambda said, at: False) != entry]
+
+
+def _places(text: str, part: str) -> list[int]:
+    found, at = [], text.find(part)
+    while at >= 0:
+        found.append(at)
+        at = text.find(part, at + 1)
+    return found
 
 
 def _index(name: str) -> int:

@@ -10,7 +10,11 @@ from parley.core.roles import World
 from parley.core.said import Opening, Outcome
 from parley.core.told import Memory, Recalled, Told
 from parley.prompting.answers import letters
+from parley.prompting.likeness import seen
+from parley.prompting.shortening import Shape, shortened
 from parley.prompting.template import PromptTemplate, Turn
+
+WHOLE = Shape()  # nothing is left out
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,26 @@ class Prompting:
 
 @dataclass
 class Prompter:
-    """Prompts as a function of what one run has heard. Within an episode they grow, unless the budget cuts them."""
+    """Prompts as a function of what one run has heard. Within an episode they grow, unless the budget cuts them.
+
+    `narrowed` gives the budgets to which the run came down before the decision at an episode and step (`narrow`), so
+    that a replay comes down at the same places.
+    """
 
     how: Prompting
     memory: Memory
     thought: Callable[[int, int], str] | None = None  # episode, step -> the answer by which the subgoal was chosen
     episodes: list[Told] = field(default_factory=list)
     left_out: int = 0  # earlier episodes that prompts do not show as they were
-    _rendered: dict[int, tuple[Told, list[Turn]]] = field(default_factory=dict)
+    narrowed: Callable[[int, int], Sequence[int]] | None = None
+    budget: int = -1
+    _rendered: dict[int, tuple[Told, Shape, list[Turn]]] = field(default_factory=dict)
     _longest: int = 0  # tokens of an episode so far
+    _shape: Shape = Shape()  # of the present episode, where it does not fit as it is
+
+    def __post_init__(self) -> None:
+        if self.budget < 0:
+            self.budget = self.how.budget
 
     def hear(self, said: Opening | Outcome, run: int) -> None:
         """Take in what was said in a run of a cohort."""
@@ -63,15 +78,17 @@ class Prompter:
     def begin(self, instruction: str, observation: str) -> None:
         """A new episode: choose what its prompts show of the earlier ones, with room for as long a one as there was."""
         if self.episodes:
-            self._longest = max(self._longest, self._size(self._told(len(self.episodes) - 1)))
+            self._longest = max(self._longest, self.size(self._told(len(self.episodes) - 1)))
         self.episodes = [*self.episodes, Told(instruction, (observation,))]
         self._recall(self._longest)
+        self._narrow_again()
 
     def go_on(self, subgoal: tuple[str, ...], observation: str, reward: float) -> None:
         """A step more in this episode; what no longer fits is cut, here and not when asked, as a replay never asks."""
         self.episodes = [*self.episodes[:-1], self.episodes[-1].after(subgoal, observation, reward)]
         if not self._fits([*self._before, *self._told(len(self.episodes) - 1)]):
             self._recall(0)
+        self._narrow_again()
 
     def retell(self, episodes: Sequence[Told]) -> None:
         """Take in whole episodes, step by step, as they were heard; the last one may be going on."""
@@ -80,23 +97,56 @@ class Prompter:
             for said in zip(told.subgoals, told.observations[1:], told.rewards, strict=True):
                 self.go_on(*said)
 
+    def narrow(self, budget: int) -> None:
+        """From here on prompts take at most `budget` tokens: the server's context turned out to be smaller."""
+        self.budget = budget
+        self._recall(0)
+
+    def _narrow_again(self) -> None:
+        if self.narrowed:
+            for budget in self.narrowed(len(self.episodes) - 1, len(self.episodes[-1].subgoals) + 1):
+                self.narrow(budget)
+
     def turns(self, parts: Sequence[str] = (), menu: Sequence[str] = ()) -> list[Turn]:
         """The prompt for Actor k's part, given those of the Actors before it, from `menu`."""
-        turns = [*self._before, *self._told(len(self.episodes) - 1), *self._ask(parts, menu)]
+        ask = self._ask(parts, menu)
+        turns = [*self._before, *self._told(len(self.episodes) - 1), *ask]
+        if self._fits(turns):
+            return turns
+        turns = self._alone(ask, self.budget)
         if not self._fits(turns):
             raise BadInput(
-                f"budget={self.how.budget}: what was said and a menu of {len(menu)} take {self._size(turns)} tokens: "
-                "give a larger budget"
+                f"budget={self.budget}: the rules, a menu of {len(menu)} and the last step take {self.size(turns)} "
+                "tokens (bytes, where no tokenizer=... counts them): this world needs a server of a larger context"
             )
         return turns
 
+    def least(self, parts: Sequence[str] = (), menu: Sequence[str] = ()) -> int:
+        """The tokens of the shortest prompt that there is for a decision."""
+        return self.size(self._alone(self._ask(parts, menu), 1))
+
+    def _alone(self, ask: list[Turn], budget: int) -> list[Turn]:
+        """The prompt of this episode alone, shortened until it fits `budget` or no more can be left out."""
+        number, shape = len(self.episodes) - 1, self._shape
+        before = self._opening(Recalled())
+        while True:
+            turns = [*before, *self._episode(self.episodes[number], number, shape), *ask]
+            smaller = self._smaller(shape)
+            if self.size(turns) <= budget or smaller is None:
+                return turns
+            shape = smaller
+
+    def _smaller(self, shape: Shape) -> Shape | None:
+        told = self.episodes[-1]
+        return shape.smaller(max(map(len, (told.instruction, *told.observations))), len(told.subgoals))
+
     def again(self, turns: list[Turn], answer: str, menu: Sequence[str], longest: int = 500) -> list[Turn]:
-        """The prompt after an answer that chose nothing: it is told back, and asked for once more.
+        """The prompt after an answer that chose nothing: it is told back, unless it is blank, and asked for once more.
 
         Empty where that does not fit the budget: then it is not asked for again.
         """
-        told = Turn("assistant", answer[:longest].rstrip("\n") + "\n")
-        again = [*turns, told, Turn("user", self._render("again", menu=entries(menu)))]
+        told = [Turn("assistant", answer[:longest].rstrip("\n") + "\n")] if seen(answer) else []
+        again = [*turns, *told, Turn("user", self._render("again", menu=entries(menu)))]
         return again if self._fits(again) else []
 
     def candidate(self, sentence: str, menu: Sequence[str]) -> str:
@@ -118,41 +168,53 @@ class Prompter:
     def _recall(self, room: int) -> None:
         """Choose what the prompt shows of earlier episodes, leaving `room` for the rest of this one."""
         *earlier, now = self.episodes
-        room = min(room, self.how.budget // 2)
+        room, self._shape = min(room, self.budget // 2), Shape()
 
         def fits(recalled: Recalled) -> bool:
             return self._fits([*self._opening(recalled), *self._told(len(earlier))], room)
 
+        if self.budget and not fits(Recalled()):
+            room = 0
+        while self.budget and not fits(Recalled()):
+            smaller = self._smaller(self._shape)
+            if smaller is None:  # the rules and the menu alone are too much, which is said when the model is asked
+                self.left_out, self._before = len(earlier), self._opening(Recalled())
+                return
+            self._shape = smaller
         recalled = self.memory.recall(earlier, now, fits)
         self.left_out = len(earlier) - len(recalled.episodes)
         self._before = self._opening(recalled)
 
     def _fits(self, turns: Sequence[Turn], room: int = 0) -> bool:
-        return not self.how.budget or self._size(turns) + room <= self.how.budget
+        return not self.budget or self.size(turns) + room <= self.budget
 
     def _opening(self, recalled: Recalled) -> list[Turn]:
         shots, words = self.how.shots, self.how.words
         menus = [entries(menu) for menu in words.menus]
-        about = {"rules": words.rules, "menus": menus, "horizon": words.horizon}
-        system = self._render("system", **about, answer=self.how.answer, shots=len(shots))
+        about = {"rules": words.rules, "menus": menus, "horizon": words.horizon, "answer": self.how.answer}
+        system = self._render("system", **about, shots=len(shots))
         turns = [Turn("system", system), *(turn for told in shots for turn in self._episode(told, -1))]
-        turns.append(Turn("user", self._render("memory", notes=recalled.notes)))
+        turns.append(Turn("user", self._render("memory", **about, shots=len(shots), notes=recalled.notes)))
         number = {id(told): i for i, told in enumerate(self.episodes)}
         return turns + [turn for told in recalled.episodes for turn in self._told(number[id(told)])]
 
     def _told(self, number: int) -> list[Turn]:
         told = self.episodes[number]
+        shape = self._shape if number == len(self.episodes) - 1 else Shape(self._shape.longest)
         known = self._rendered.get(number)
-        if known is None or known[0] is not told:
-            known = self._rendered[number] = (told, self._episode(told, number))
-        return known[1]
+        if known is None or known[0] is not told or known[1] != shape:
+            known = self._rendered[number] = (told, shape, self._episode(told, number, shape))
+        return known[2]
 
-    def _episode(self, told: Told, number: int) -> list[Turn]:
+    def _episode(self, told: Told, number: int, shape: Shape = WHOLE) -> list[Turn]:
         """The turns of an episode; those of finished steps never change."""
-        opening = self._render("opening", instruction=told.instruction, observation=told.observations[0])
-        turns = [Turn("user", opening)]
+        said = [shortened(one, shape.longest) for one in (told.instruction, *told.observations)]
+        turns = [Turn("user", self._render("opening", instruction=said[0], observation=said[1]))]
         menu = self.how.words.menus[0] if self.how.words.menus else ()
-        for step, (parts, observation) in enumerate(zip(told.subgoals, told.observations[1:], strict=True), 1):
+        if shape.skipped:
+            turns.append(Turn("user", f"[{shape.skipped} step{'s' if shape.skipped > 1 else ''} left out]\n"))
+        steps = list(zip(told.subgoals, said[2:], strict=True))
+        for step, (parts, observation) in list(enumerate(steps, 1))[shape.skipped :]:
             thought = self.thought(number, step) if self.thought and number >= 0 else ""
             turns.append(Turn("assistant", self._said(parts, menu, thought)))
             turns.append(Turn("user", self._render("observation", observation=observation)))
@@ -169,7 +231,8 @@ class Prompter:
         about = {"parts": parts, "menu": shown, "actors": len(self.how.words.menus), "answer": self.how.answer}
         return [Turn("user", self._render("ask", **about))]
 
-    def _size(self, turns: Sequence[Turn]) -> int:
+    def size(self, turns: Sequence[Turn]) -> int:
+        """Tokens of a prompt, at most."""
         return sum(self.how.count(turn.text) for turn in turns if turn.text)
 
     def _render(self, block: str, **said: Any) -> str:

@@ -5,7 +5,7 @@ one's own may begin with `{% extends "chat" %}` and say only what differs. `| li
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from parley.core.errors import BadInput
 from parley.core.text import one_line
+from parley.prompting import bounded
 
 BLOCKS = ("system", "memory", "opening", "subgoal", "observation", "ask", "again", "note")
+BLANK = "(nothing)"  # what a message says of which nothing is seen
 SHIPPED = ("chat", "foresee", "stated", "transcript")
 
 
@@ -34,15 +36,23 @@ def as_text(turns: list[Turn]) -> str:
     return "".join(turn.text for turn in turns)
 
 
-def as_messages(turns: list[Turn]) -> list[dict[str, str]]:
-    """The messages of a chat; turns of the same role are one message, empty ones none."""
+def as_messages(turns: list[Turn], system: bool = True) -> list[dict[str, str]]:
+    """The messages of a chat; turns of the same role are one message, empty ones none.
+
+    Without a `system` role what it would say stands at the beginning of the first message of the user. No message is
+    blank, which many servers refuse.
+    """
     joined: list[Turn] = []
     for turn in turns:
-        if turn.text and joined and joined[-1].role == turn.role:
-            joined[-1] = Turn(turn.role, joined[-1].text + turn.text)
+        role = turn.role if system or turn.role != "system" else "user"
+        if turn.text and joined and joined[-1].role == role:
+            joined[-1] = Turn(role, joined[-1].text + turn.text)
         elif turn.text:
-            joined.append(turn)
-    return [{"role": turn.role, "content": turn.text.removesuffix("\n")} for turn in joined]
+            joined.append(Turn(role, turn.text))
+    return [
+        {"role": turn.role, "content": (turn.text if turn.text.strip() else BLANK).removesuffix("\n")}
+        for turn in joined
+    ]
 
 
 class _Loader(BaseLoader):
@@ -61,44 +71,77 @@ def _shipped(name: str) -> str:
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """A shipped template by name, or a file; where `source` is given, its text, under any name."""
+    """A shipped template by name, or a file; where `source` is given, its text, under any name.
+
+    What is not shipped is rendered within bounds (`prompting.bounded`).
+    """
 
     name: str
     source: str = ""
 
     @cached_property
-    def _layers(self) -> list[Template]:
-        """The template, and those that it extends."""
-        environment = ImmutableSandboxedEnvironment(
-            loader=_Loader(), undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, autoescape=False
-        )
-        environment.filters["line"] = one_line
+    def _source(self) -> str:
         try:
-            source, layers = self.source or _shipped(self.name) or Path(self.name).read_text(encoding="utf-8"), []
-            while source:
-                layers.append(environment.from_string(source))
-                extended = [name or "" for name in find_referenced_templates(environment.parse(source))]
-                source = _Loader().get_source(environment, extended[0])[0] if extended else ""
-        except TemplateNotFound as wrong:
-            known = ", ".join(SHIPPED)
-            raise BadInput(f"template={self.name!r} extends {wrong.name!r}: only {known} can be extended") from None
-        except (OSError, UnicodeDecodeError) as wrong:
+            return self.source or _shipped(self.name) or Path(self.name).read_text(encoding="utf-8")
+        except (OSError, ValueError) as wrong:
             raise BadInput(f"template={self.name!r}: expected {', '.join(SHIPPED)} or a file: {wrong}") from None
-        except TemplateError as wrong:
-            raise BadInput(f"template={self.name!r} is no template: {wrong}") from None
-        missing = [name for name in BLOCKS if not any(name in layer.blocks for layer in layers)]
-        if missing:
-            raise BadInput(f"template={self.name!r} has no block {missing[0]!r}: a template needs {', '.join(BLOCKS)}")
-        return layers
 
     def render(self, block: str, **said: Any) -> str:
         """The text of a block; raises `BadInput` where the template asks for what there is not, or breaks out."""
-        own, *extended = self._layers
-        context = own.new_context(said)
-        for layer in extended:
-            for name, function in layer.blocks.items():
-                context.blocks.setdefault(name, []).append(function)
-        try:
-            return "".join(context.blocks[block][0](context))
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as wrong:
-            raise BadInput(f"template={self.name!r}, block {block!r}: {wrong}") from None
+        if self.name in SHIPPED and not self.source:
+            return rendered(self.name, self._source, block, said)
+        return bounded.render(self.name, self._source, block, said)
+
+
+def rendered(name: str, source: str, block: str, said: dict[str, Any]) -> str:
+    """The text of a block of a template, or of all of it where `block` is empty, here and now."""
+    if not block:
+        return _whole(name, source, said)
+    own, *extended = _layers(name, source)
+    context = own.new_context(said)
+    for layer in extended:
+        for of, function in layer.blocks.items():
+            context.blocks.setdefault(of, []).append(function)
+    try:
+        return "".join(context.blocks[block][0](context))
+    except (TemplateError, TypeError, ValueError, ArithmeticError) as wrong:
+        raise BadInput(f"template={name!r}, block {block!r}: {wrong}") from None
+
+
+def _environment(**more: Any) -> Environment:
+    return ImmutableSandboxedEnvironment(trim_blocks=True, autoescape=False, **more)
+
+
+@lru_cache(maxsize=64)
+def _layers(name: str, source: str) -> list[Template]:
+    """A template, and those that it extends."""
+    environment, layers = _environment(loader=_Loader(), undefined=StrictUndefined, keep_trailing_newline=True), []
+    environment.filters["line"] = one_line
+    try:
+        while source:
+            layers.append(environment.from_string(source))
+            extended = [of or "" for of in find_referenced_templates(environment.parse(source))]
+            source = _Loader().get_source(environment, extended[0])[0] if extended else ""
+    except TemplateNotFound as wrong:
+        known = ", ".join(SHIPPED)
+        raise BadInput(f"template={name!r} extends {wrong.name!r}: only {known} can be extended") from None
+    except TemplateError as wrong:
+        raise BadInput(f"template={name!r} is no template: {wrong}") from None
+    missing = [of for of in BLOCKS if not any(of in layer.blocks for layer in layers)]
+    if missing:
+        raise BadInput(f"template={name!r} has no block {missing[0]!r}: a template needs {', '.join(BLOCKS)}")
+    return layers
+
+
+def _whole(name: str, source: str, said: dict[str, Any]) -> str:
+    """All of a template, as checkpoints have them for chats."""
+    environment = _environment(lstrip_blocks=True)
+    environment.globals["raise_exception"] = _refuse  # by which they refuse roles that a model does not know
+    try:
+        return environment.from_string(source).render(said)
+    except (TemplateError, TypeError, ValueError, ArithmeticError) as wrong:
+        raise BadInput(f"template={name!r} refuses what it is given: {wrong}") from None
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(message)

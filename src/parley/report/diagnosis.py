@@ -15,7 +15,7 @@ from parley.report.signatures import HEALTHY, INVALID, UNUSABLE, Diagnosis, Evid
 from parley.report.summary import readable_manifest
 from parley.report.with_tables import predictions, with_tables
 from parley.report.without_tables import without_tables
-from parley.runs.directory import storage
+from parley.runs.directory import agreeing, storage
 from parley.runs.log import LoggedEpisode, StepsLog
 from parley.theory.beliefs import Beliefs
 
@@ -34,7 +34,7 @@ def diagnose(
     if len(manifest["menus"] or [[]]) > 1:
         raise BadInput(f"{out}: runs of several Actors are not diagnosed")
     num = len(manifest["latents"])
-    with storage(out):
+    with storage(out), agreeing(out):
         told = list(_episodes(StepsLog(out / "run.sqlite", 0, num)))
     if len(told) < 8:
         raise BadInput(f"{out}: {len(told)} whole episodes: a diagnosis takes 8 at least")

@@ -1,6 +1,5 @@
-"""Films of a run's episodes: made by playing them again, kept in `films/` of the run directory, found by the page."""
+"""Films of a run's episodes: made by playing them again, kept in `films/` of the run directory."""
 
-import base64
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ def physical_of(world: World, where: str) -> PhysicalWorld:
     return physical
 
 
-def chosen(text: str, runs: int, episodes: int) -> list[tuple[int, int]]:
+def chosen(text: str, runs: int, episodes: int, option: str = "render") -> list[tuple[int, int]]:
     """The episodes of "RUN:EPISODE,..."; "-1" counts from the last.
 
     >>> chosen("0:0,1:-1", runs=2, episodes=10)
@@ -35,11 +34,11 @@ def chosen(text: str, runs: int, episodes: int) -> list[tuple[int, int]]:
     """
     found = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+):(-?\d+)\s*", part)
+        match = re.fullmatch(r"\s*([0-9]+):(-?[0-9]+)\s*", part)
         run, episode = map(int, match.groups()) if match else (-1, 0)
         if not (0 <= run < runs and -episodes <= episode < episodes):
             raise BadInput(
-                f"render={text!r}: expected RUN:EPISODE,... with runs below {runs}, episodes below {episodes}"
+                f"{option}={text!r}: expected RUN:EPISODE,... with runs below {runs}, episodes below {episodes}"
             )
         found.append((run, episode % episodes))
     return list(dict.fromkeys(found))
@@ -71,18 +70,8 @@ def render(out: Path, world: World, episodes: Sequence[tuple[int, int]], kind: s
         path = out / "films" / f"run{run}-episode{episode}.{kind}"
         frames = frames_of(out, world, run, episode, every)
         with storage(path):
+            if path.parent.is_symlink() or path.is_symlink():
+                raise BadInput(f"{str(path)!r} lies behind a link: nothing is written through it")
             path.parent.mkdir(exist_ok=True)
             save_film(frames, path)
         yield path
-
-
-def kept_films(out: Path) -> dict[str, dict[str, str]]:
-    """The films of a run directory by "RUN:EPISODE": kind and data URI, so that a page needs no other file."""
-    found = {}
-    for path in sorted((out / "films").glob("*")):
-        if match := NAME.fullmatch(path.name):
-            run, episode, kind = int(match[1]), int(match[2]), match[3]
-            with storage(path):
-                content = base64.b64encode(path.read_bytes()).decode()
-            found[f"{run}:{episode}"] = {"kind": kind, "data": f"data:{KINDS[kind]};base64,{content}"}
-    return found

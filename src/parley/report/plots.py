@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -155,11 +154,3 @@ def _save(figure: Figure, buffer: Any, **how: Any) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # names in any script; a box stands for them
         figure.savefig(buffer, **how)
-
-
-def as_svg(figure: Figure) -> str:
-    """The figure as an SVG element for a page; text stays text, ids do not change from one call to the next."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "parley"}):
-        _save(figure, buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()[buffer.getvalue().index("<svg") :]

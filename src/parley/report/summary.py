@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from parley.core.errors import ParleyError, RunDamaged
-from parley.runs.directory import read_manifest, storage
+from parley.core.errors import RunDamaged
+from parley.runs.directory import agreeing, read_manifest, storage
 from parley.runs.log import RunReader
 from parley.theory.curves import loglog_slope
 
@@ -21,28 +21,30 @@ SLOPE_POINTS = 64  # of the last half of a curve, for its slope
 @contextmanager
 def reading(out: Path) -> Iterator[RunReader]:
     """The log of a run directory, closed at the end; raises `RunDamaged` where it is not what a run writes."""
-    with storage(out):
+    with storage(out), agreeing(out):
         reader = RunReader(out)
         try:
             yield reader
-        except (KeyError, ValueError, TypeError, IndexError) as wrong:
-            if isinstance(wrong, ParleyError):
-                raise
-            raise RunDamaged(f"{str(out / 'run.sqlite')!r} does not agree with itself: {wrong!r}") from wrong
         finally:
             reader.close()
 
 
 def readable_manifest(out: Path) -> dict[str, Any]:
-    """The manifest, with the entries that tables and pages need; raises `RunDamaged` naming one that is not there."""
+    """The manifest, whose configuration has what tables and pages need; raises `RunDamaged` naming what it has not."""
     manifest = read_manifest(out)
-    config = manifest["config"]
-    for name in ("world", "planner", "explore", "record"):
-        if not isinstance(config, dict) or not isinstance(config.get(name), str):
-            raise RunDamaged(f"{str(out / 'manifest.json')!r} is damaged: its configuration has no {name!r}")
-    if not isinstance(manifest["latents"], list) or not isinstance(manifest["horizon"], int):
-        raise RunDamaged(f"{str(out / 'manifest.json')!r} is damaged: its latents or horizon are not what a run writes")
+    for name, kind in CONFIG.items():
+        value = manifest["config"].get(name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise RunDamaged(f"{str(out / 'manifest.json')!r} is damaged: its configuration has {name}={value!r:.80}")
+    manifest.setdefault("menus", None)
     return manifest
+
+
+CONFIG: dict[str, Any] = {  # what tables and pages take from a configuration
+    **dict.fromkeys(("world", "planner", "explore", "record", "instructions"), str),
+    **dict.fromkeys(("runs", "episodes", "seed"), int),
+    "latent": str | None,
+}
 
 
 @dataclass(frozen=True)

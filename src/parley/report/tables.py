@@ -13,6 +13,8 @@ from parley.report.folding import Folding
 from parley.report.signatures import Diagnosis
 from parley.report.summary import Summary
 
+TOLERATED = 0.05  # share of decisions on no usable answer of which nothing is said
+
 
 def plain(text: str) -> str:
     """Text that can neither act on the terminal nor be read as markup."""
@@ -45,8 +47,23 @@ def calls_line(calls: Mapping[str, Any]) -> str:
         f"{calls['calls']:,} calls: {calls['prompt_tokens']:,} prompt tokens ({cached:.1%} from the server's cache), "
     )
     line += f"{calls['completion_tokens']:,} completion tokens"
+    if "counted" in calls:
+        line += f" (of {calls['counted']:,} calls counted by us, at most: the server does not tell them)"
     without = f", without {calls['unpriced']:,} calls that have no price" if "unpriced" in calls else ""
     return line + (f", cost {calls['cost']:.4f}{without}" if "cost" in calls else "")
+
+
+def invalid_line(totals: Mapping[str, Any], out: str = "") -> str:
+    """What is told of a run many of whose decisions rest on no usable answer; empty where few do."""
+    decisions, invalid = totals.get("decisions", 0), totals.get("invalid", 0)
+    if not invalid or invalid <= TOLERATED * decisions:
+        return ""
+    if invalid == decisions:
+        said = f"no answer of the planner could be used: all {decisions:,} proposals were uniform"
+    else:
+        share = f"{invalid:,} of {decisions:,} decisions ({invalid / decisions:.0%})"
+        said = f"{share} rest on no usable answer: there the proposal was uniform"
+    return f"{said}; what was asked:  parley prompt {out or 'RUN'} --episode 0 --step 1"
 
 
 def verdicts_table(rows: Sequence[Mapping[str, Any]], world: str, within: float) -> Table:

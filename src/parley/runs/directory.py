@@ -4,7 +4,9 @@ import errno
 import json
 import os
 import platform
+import socket
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -12,8 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from parley.core.errors import BadInput, ParleyError, RunDamaged
+from parley.core.text import inert
+from parley.runs.cells import short
+from parley.runs.lock import NAME as LOCK
+from parley.runs.ownership import signature
+from parley.runs.seals import MARK
 
 FORMAT = "parley-run/1"
+FILES = ("manifest.json", "run.sqlite", "run.sqlite-wal", "run.sqlite-shm", "run.sqlite-journal", LOCK, MARK)
+ENTRIES: dict[str, Any] = {
+    **dict.fromkeys(("status",), str),
+    **dict.fromkeys(("config", "machine", "versions", "totals", "inputs", "code", "planner", "expert"), dict),
+    **dict.fromkeys(("latents", "given", "changed"), list),
+    "horizon": int,
+    "menus": list | None,
+    "signature": str,
+}
+OPTIONAL = ("totals", "inputs", "code", "planner", "expert", "given", "menus", "signature", "changed")
+LARGEST = 64 * 2**20  # bytes of a manifest
 STATUSES = ("started", "finished", "interrupted", "failed")
 PACKAGES = ("parley-rl", "numpy", "gymnasium", "safetensors")
 
@@ -25,13 +43,53 @@ def begin(out: Path, entries: dict[str, Any]) -> dict[str, Any]:
             out.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             raise BadInput(f"out={str(out)!r} is a file: name a directory that is new or empty") from None
-        if any(path.name != "manifest.json.tmp" for path in out.iterdir()):
+        if any(path.name not in (LOCK, MARK) and path.suffix != ".tmp" for path in out.iterdir()):
             raise BadInput(
                 f"out={str(out)!r} is not empty: name a new directory, or continue with `parley resume {out}`"
             )
-    manifest = {"format": FORMAT, "status": "started", **entries, "versions": versions()}
+    about = {**entries, "versions": versions(), "process": process()}
+    manifest = {"format": FORMAT, "status": "started", **about}
+    if signed := signature(manifest):
+        manifest["signature"] = signed
     write_manifest(out, manifest)
     return manifest
+
+
+def require_plain(out: Path) -> None:
+    """Raise `BadInput` where a file that is written or read in `out` is a link to somewhere else, or no file."""
+    for name in FILES:
+        path = out / name
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise BadInput(
+                f"{str(path)!r} is no plain file but a link or something else: nothing is written through it"
+            )
+
+
+def process() -> dict[str, Any]:
+    """Who works on a run, for those who look at it: host, process id, and when that process began (None: not known)."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "began": _began(os.getpid())}
+
+
+def at_work(process: dict[str, Any]) -> bool | None:
+    """Whether the process that a manifest names is still there; None where that cannot be told from here."""
+    if process.get("host") != socket.gethostname() or not isinstance(process.get("pid"), int):
+        return None
+    try:
+        os.kill(process["pid"], 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    began = _began(process["pid"])
+    return began is None or process.get("began") is None or began == process["began"]
+
+
+def _began(pid: int) -> int | None:
+    """When a process began, in clock ticks since the machine started (Linux); a process id may be given out again."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def versions() -> dict[str, str]:
@@ -47,27 +105,31 @@ def versions() -> dict[str, str]:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file in one step: it is there whole, or as it was before."""
-    draft = path.with_name(path.name + ".tmp")
     with storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own: whatever lies in a stranger's directory, a link among it, is not written through.
+        file, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        draft = Path(name)
         try:
-            draft.write_bytes(content)
+            with open(file, "wb") as open_file:
+                open_file.write(content)
+                open_file.flush()
+                os.fsync(open_file.fileno())
+            draft.chmod(0o666 & ~UMASK)
             os.replace(draft, path)
         except OSError:
             draft.unlink(missing_ok=True)
             raise
 
 
+UMASK = os.umask(0o077)  # the permissions that new files are not to have; it is read by setting it
+os.umask(UMASK)
+
+
 def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
     """Replace the manifest in one step: a reader sees the old one or the new one, whole."""
-    with storage(out):
-        draft = out / "manifest.json.tmp"
-        with open(draft, "w", encoding="utf-8") as file:
-            json.dump(manifest, file, indent=2, ensure_ascii=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, out / "manifest.json")
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    write_whole(out / "manifest.json", text.encode("utf-8", "backslashreplace"))
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
@@ -75,22 +137,32 @@ def read_manifest(out: Path) -> dict[str, Any]:
     path = out / "manifest.json"
     if not out.is_dir():
         raise BadInput(f"{str(out)!r}: there is no such run directory")
+    require_plain(out)
     try:
+        if path.stat().st_size > LARGEST:
+            raise RunDamaged(f"{str(path)!r} is no manifest: it is larger than {LARGEST >> 20} MiB")
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunDamaged(f"{str(out)!r} is not a run directory: it has no manifest.json") from None
+    except RecursionError:
+        raise RunDamaged(f"{str(path)!r} cannot be read: it is nested too deeply") from None
+    except RunDamaged:
+        raise
     except (ValueError, OSError) as wrong:
         raise RunDamaged(f"{str(path)!r} cannot be read: {wrong}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
         raise RunDamaged(f"{str(path)!r} has format {found!r}; this version reads {FORMAT!r}")
-    missing = [
-        name for name in ("status", "config", "latents", "horizon", "machine", "versions") if name not in manifest
-    ]
-    if missing or manifest["status"] not in STATUSES:
-        raise RunDamaged(
-            f"{str(path)!r} is damaged: {missing[0] + ' is missing' if missing else 'its status is unknown'}"
-        )
+    for name, kind in ENTRIES.items():
+        if name not in manifest and name not in OPTIONAL:
+            raise RunDamaged(f"{str(path)!r} is damaged: {name} is missing")
+        found = manifest.get(name)
+        if name in manifest and (not isinstance(found, kind) or isinstance(found, bool)):
+            raise RunDamaged(f"{str(path)!r} is damaged: its {name} is {short(found)}, which no run writes there")
+    if manifest["status"] not in STATUSES:
+        raise RunDamaged(f"{str(path)!r} is damaged: its status is unknown")
+    if not all(isinstance(name, str) for name in manifest["latents"]):
+        raise RunDamaged(f"{str(path)!r} is damaged: a latent is no text")
     return manifest
 
 
@@ -113,3 +185,15 @@ def storage(out: Path) -> Iterator[None]:
         raise ParleyError(f"{str(out)!r}: the database refuses: {wrong}") from wrong
     except sqlite3.DatabaseError as wrong:
         raise RunDamaged(f"{str(out / 'run.sqlite')!r} is damaged: {wrong}") from wrong
+
+
+@contextmanager
+def agreeing(out: Path) -> Iterator[None]:
+    """Say in one sentence where a log cannot be what a run wrote: what reads it trips over it in many ways."""
+    try:
+        yield
+    except (ParleyError, OSError):
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as wrong:
+        said = inert(f"{type(wrong).__name__}: {wrong}", 200)
+        raise RunDamaged(f"{str(out / 'run.sqlite')!r} does not agree with itself: {said}") from wrong

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parley.core.errors import BadInput, MissingExtra
-from parley.runs.directory import storage
-from parley.runs.log import connect
+from parley.runs.cells import check_column, numbers_of
+from parley.runs.directory import agreeing, storage
+from parley.runs.log import known_menu, read_menus
+from parley.runs.texts import Reader
+from parley.runs.untouched import connect
 
 if TYPE_CHECKING:
     import pyarrow
@@ -59,13 +62,17 @@ def schemas(pa: Any) -> dict[str, Any]:
 
 def _batches(pa: Any, out: Path, table: str, schema: Any, source: str | None) -> Iterator[Any]:
     """The rows of one log, a batch at a time."""
-    with storage(out):
+    with storage(out), agreeing(out):
         db = connect(out / "run.sqlite")
         try:
-            menus = {key: _lists(json.loads(text)) for key, text in db.execute("SELECT menu, subgoals FROM menus")}
+            menus = {key: _lists(menu) for key, menu in read_menus(db).items()}
             readers = _readers(table, menus)
+            if table == "calls":
+                readers["prompt"] = Reader(db).read
             cursor = db.execute(_query(table, schema.names))
             while rows := cursor.fetchmany(ROWS):
+                for name, values in zip(schema.names, zip(*rows, strict=True), strict=True):
+                    check_column(name, values)
                 columns = [
                     pa.array(map(readers[name], values) if name in readers else values, field.type)
                     for name, field, values in zip(schema.names, schema, zip(*rows, strict=True), strict=True)
@@ -83,8 +90,7 @@ def _query(table: str, names: Sequence[str]) -> str:
         own = ", ".join(f'"{name}"' for name in names)
         return f"SELECT {own} FROM {table} ORDER BY rowid"
     own = ", ".join(f"c.{name}" for name in names if name not in ("prompt", "answer"))
-    joined = "LEFT JOIN texts p ON p.hash = c.prompt LEFT JOIN texts a ON a.hash = c.answer"
-    return f"SELECT {own}, p.text, a.text FROM calls c {joined} ORDER BY c.rowid"
+    return f"SELECT {own}, c.prompt, a.text FROM calls c LEFT JOIN texts a ON a.hash = c.answer ORDER BY c.rowid"
 
 
 def _readers(table: str, menus: dict[str, list[list[str]]]) -> dict[str, Read]:
@@ -94,10 +100,17 @@ def _readers(table: str, menus: dict[str, list[list[str]]]) -> dict[str, Read]:
     found: dict[str, Read] = {"explored": bool}
     if table == "steps":
         several = any(len(menu) > 1 for menu in menus.values())
-        numbers: Read = lambda text: None if text is None else _lists(json.loads(text))  # noqa: E731
-        found |= {"proposal": numbers, "law": numbers, "menu": menus.__getitem__}
+        found |= {name: _probabilities(name) for name in ("proposal", "law")}
+        found["menu"] = lambda key: known_menu(menus, key)
         found["subgoal"] = json.loads if several else lambda text: [text]
     return found
+
+
+def _probabilities(name: str) -> Read:
+    def read(text: str | None) -> list[list[float]] | None:
+        return None if text is None else _lists(numbers_of(text, name))
+
+    return read
 
 
 def _lists(value: list[Any]) -> list[list[Any]]:

@@ -1,6 +1,5 @@
 """The ledger of a run's calls: tables `calls` and `texts`, limits on tokens and cost, answers shared on disk."""
 
-import hashlib
 import json
 import math
 import sqlite3
@@ -10,14 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parley.core.calls import ANSWERED, CACHED, Call, Place, RunPaused, Usage
+from parley.core.calls import ANSWERED, CACHED, NARROWED, Call, Place, RunPaused, Usage
 from parley.core.errors import BadInput
 from parley.runs.hooks import Hooks
-from parley.runs.log import connect
 from parley.runs.store import RunStore, Statement
+from parley.runs.texts import TEXT, Texts, hashed
+from parley.runs.untouched import connect
 
-CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-TEXT = "INSERT OR IGNORE INTO texts VALUES (?, ?)"
+COLUMNS = (
+    "run, episode, step, model, purpose, prompt_tokens, cached_tokens, completion_tokens, latency_s, attempts, outcome"
+)
+COLUMNS += ", prompt, answer, key, cost, counted"
+CALL = f"INSERT INTO calls({COLUMNS}) VALUES ({', '.join('?' * 16)})"
 KINDS = ("prompt", "cached", "completion")
 PER = 1_000_000  # prices are for so many tokens
 
@@ -87,6 +90,8 @@ class CallLedger:
         self._waiting: list[Statement] = []
         self._answers: dict[str, str] = {}
         self._said: dict[Place, str] = {}
+        self._budgets: dict[Place, list[int]] = {}
+        self._texts = Texts()
         self._lock, self._unpriced = threading.Lock(), 0
         self.totals: dict[str, Any] = {"calls": 0, "prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0}
 
@@ -95,14 +100,16 @@ class CallLedger:
         db = connect(out / "run.sqlite")
         query = (
             "SELECT run, episode, step, model, purpose, calls.key, text, outcome, prompt_tokens, cached_tokens, "
-            "completion_tokens, cost FROM calls LEFT JOIN texts ON hash = answer ORDER BY calls.rowid"
+            "completion_tokens, counted, cost FROM calls LEFT JOIN texts ON hash = answer ORDER BY calls.rowid"
         )
         for run, episode, step, model, purpose, key, answer, outcome, *counts, cost in db.execute(query):
             if outcome in ANSWERED:
                 self._answers[key] = answer
             self._remember(Place(run, episode, step), purpose, outcome, answer)
-            usage = Usage(*counts)  # what was not priced then is now, where it can be
-            self._add(usage, self.limits.prices.cost(model, usage) if cost is None else cost)
+            if purpose != NARROWED:
+                usage = Usage(counts[0], counts[1], counts[2], bool(counts[3]))
+                # What was not priced then is now, where it can be.
+                self._add(usage, self.limits.prices.cost(model, usage) if cost is None else cost)
         db.close()
 
     def attach(self, store: RunStore) -> None:
@@ -111,6 +118,13 @@ class CallLedger:
             self._store = store
             store.put(self._waiting, wait=True)
             self._waiting = []
+
+    def _keep(self, statements: list[Statement]) -> None:
+        """Hand over without waiting, in order; where there is no run directory yet, wait for it. Under the lock."""
+        if self._store is None:
+            self._waiting += statements
+        else:
+            self._store.put(statements)
 
     def known(self, key: str) -> str | None:
         return self._answers.get(key)
@@ -122,23 +136,26 @@ class CallLedger:
         cost = self.limits.prices.cost(call.model, call.usage)
         if cost is None and self.limits.cost:
             raise BadInput(f"cost_limit={self.limits.cost}: the table of prices has no entry for model {call.model!r}")
-        prompt, answer = _hash(call.prompt), _hash(call.answer)
+        answer = hashed(call.answer)
         place, usage = call.place, call.usage
+        with self._lock:
+            prompt, kept = self._texts.kept(place.run, call.prompt)
+            self._keep([(sql, [one]) for sql, one in [*kept, (TEXT, (answer, call.answer))]])
         row: tuple[Any, ...] = (place.run, place.episode, place.step, call.model, call.purpose, usage.prompt)
         row += (usage.cached, usage.completion, call.latency_s, call.attempt, call.outcome, prompt, answer)
-        row += (call.key, cost)
-        statements: list[Statement] = [(TEXT, [(prompt, call.prompt), (answer, call.answer)]), (CALL, [row])]
+        row += (call.key, cost, int(usage.counted))
         with self._lock:
             store = self._store
             if store is None:
-                self._waiting += statements
+                self._keep([(CALL, [row])])
         if store is not None:
-            store.put(statements, wait=True)
+            store.put([(CALL, [row])], wait=True)
         with self._lock:
             if call.outcome in ANSWERED:
                 self._answers[call.key] = call.answer
             self._remember(place, call.purpose, call.outcome, call.answer)
-            self._add(usage, cost)
+            if call.purpose != NARROWED:
+                self._add(usage, cost)
         self._hooks.tell("call", call)
 
     @property
@@ -150,11 +167,18 @@ class CallLedger:
     def _remember(self, place: Place, purpose: str, outcome: str, answer: str) -> None:
         if purpose.startswith("propose") and outcome in (*ANSWERED, CACHED):
             self._said[place] = answer
+        elif purpose == NARROWED:
+            self._budgets.setdefault(place, []).append(int(outcome) if outcome.isdecimal() else 0)
+
+    def budgets(self, place: Place) -> list[int]:
+        return self._budgets.get(place, [])
 
     def _add(self, usage: Usage, cost: float | None) -> None:
         self.totals["calls"] += 1
         for name in KINDS:
             self.totals[f"{name}_tokens"] += getattr(usage, name) or 0
+        if usage.counted:
+            self.totals["counted"] = self.totals.get("counted", 0) + 1
         if cost is not None:
             self.totals["cost"] = self.totals.get("cost", 0.0) + cost
         elif usage.prompt or usage.completion:
@@ -174,10 +198,6 @@ class CallLedger:
             self.halt(f"cost_limit={self.limits.cost} is reached: the calls cost {cost:.4f}")
         if self.halted.is_set():
             raise RunPaused(self._why)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 class SharedAnswers:
@@ -207,6 +227,15 @@ class SharedAnswers:
         if call.outcome in ANSWERED:
             with self._lock:
                 self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (call.key, call.answer))
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._lock:
+            self._db.close()
+
+    def budgets(self, place: Place) -> list[int]:
+        found: list[int] = self._ledger.budgets(place)
+        return found
 
     def halt(self, why: str) -> None:
         self._ledger.halt(why)

@@ -16,13 +16,71 @@ from parley.core.errors import BadInput, RunDamaged
 from parley.core.roles import State
 from parley.core.said import INVALID, Menu, Opening, Proposal, StepRecord
 from parley.core.tables import Sentences
+from parley.runs.cells import check_column, check_row, menu_of, numbers_of, short
+from parley.runs.directory import agreeing, storage
+from parley.runs.seals import digest, menu_key
+from parley.runs.texts import Reader
+from parley.runs.untouched import connect
+
+# The columns of a step as they are sealed.
+STEPS = (
+    "run, episode, step, observation, subgoal, explored, proposal, proposal_source, answers, law, menu, "
+    "next_observation, reward"
+)
+EPISODES = "run, episode, instruction, explored, return, optimal_value, regret, expected_regret, wall_s"
+EPISODE, STEP = 1, 2  # where these stand among them
+NAMES = tuple(STEPS.split(", "))
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection that can only read; works while the run goes on."""
-    if not path.is_file():
-        raise RunDamaged(f"{str(path.parent)!r} holds no run.sqlite")
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+def read_menus(db: sqlite3.Connection) -> dict[str, list[Any]]:
+    """The menus of a log by their keys, which are made from their text."""
+    found = {}
+    for key, text in db.execute("SELECT menu, subgoals FROM menus"):
+        found[key] = menu_of(text)
+        if key != menu_key(text):
+            raise RunDamaged(
+                f"run.sqlite holds a menu under the key {short(key)}, which is not its own: it was altered"
+            )
+    return found
+
+
+def known_menu(menus: dict[str, list[Any]], key: str) -> list[Any]:
+    """The menu of a key that a step names."""
+    if key not in menus:
+        raise RunDamaged(f"run.sqlite has no menu {short(key)}, which a step names")
+    return menus[key]
+
+
+class Seals:
+    """The checksums of a log's locksteps; a log of an earlier version has none, and nothing is checked."""
+
+    def __init__(self, db: sqlite3.Connection, first_run: int) -> None:
+        self._db, self._first = db, first_run
+        query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'seals'"
+        known = db.execute(query).fetchone()[0]
+        self._found: dict[tuple[int, int], tuple[int, str]] = {}
+        if known:
+            query = "SELECT episode, step, rows, digest FROM seals WHERE first_run = ?"
+            self._found = {(t, h): (rows, seal) for t, h, rows, seal in db.execute(query, (first_run,))}
+
+    def require(self, episode: int, steps: Sequence[int]) -> None:
+        """Raise `RunDamaged` where an episode has other steps than were written."""
+        lost = sorted(h for t, h in self._found if t == episode and h > 0 and h not in steps)
+        if lost:
+            raise RunDamaged(f"runs from {self._first}, episode {episode}: step {lost[0]} was written and is gone")
+
+    def check(self, episode: int, step: int, rows: Sequence[Any]) -> None:
+        """Raise `RunDamaged` where the rows of a lockstep are not those that were written."""
+        if not self._found:
+            return
+        sealed = self._found.get((episode, step))
+        where = f"runs from {self._first}, episode {episode}" + (f", step {step}" if step else "")
+        if sealed is None or sealed[0] != len(rows):
+            raise RunDamaged(
+                f"{where}: the log holds {len(rows)} rows of {sealed[0] if sealed else 0} that were written"
+            )
+        if sealed[1] != digest(rows):
+            raise RunDamaged(f"{where}: the log was altered since it was written: its checksum is another")
 
 
 @dataclass
@@ -41,26 +99,36 @@ class StepsLog:
     states: list[State] | None = None
 
     def __init__(self, path: Path, first_run: int, num_runs: int) -> None:
-        self._db, self._first, self._num = connect(path), first_run, num_runs
+        self._db, self._first, self._num, self._out = connect(path), first_run, num_runs, path.parent
         between = (first_run, first_run + num_runs - 1)
         self._instructions: dict[int, Sentences] = {}
         query = "SELECT episode, run, instruction FROM episodes WHERE run BETWEEN ? AND ? ORDER BY episode, run"
         for episode, rows in groupby(self._db.execute(query, between), key=itemgetter(0)):
-            self._instructions[episode] = np.array([row[2] for row in rows], dtype=object)
-        self._menus = {key: json.loads(text) for key, text in self._db.execute("SELECT menu, subgoals FROM menus")}
-        query = (
-            "SELECT episode, step, run, observation, subgoal, explored, proposal, proposal_source, answers, menu, "
-            "next_observation, reward FROM steps WHERE run BETWEEN ? AND ? ORDER BY episode, step, run"
-        )
-        self._steps = groupby(self._db.execute(query, between), key=itemgetter(0))
+            listed = list(rows)
+            check_column("instruction", (row[2] for row in listed))
+            self._instructions[episode] = np.array([row[2] for row in listed], dtype=object)
+        self._menus = read_menus(self._db)
+        self._seals = Seals(self._db, first_run)
+        query = f"SELECT {STEPS} FROM steps WHERE run BETWEEN ? AND ? ORDER BY episode, step, run"
+        self._steps = groupby(self._db.execute(query, between), key=itemgetter(EPISODE))
         self._next: tuple[int, Iterator[Any]] | None = next(self._steps, None)
+        if self._next is None:
+            self._db.close()
 
     def episode(self, episode: int) -> LoggedEpisode | None:
         """What was recorded of `episode`, None where nothing was."""
+        with storage(self._out), agreeing(self._out):
+            return self._episode(episode)
+
+    def _episode(self, episode: int) -> LoggedEpisode | None:
         if self._next is None or self._next[0] != episode:
+            self._seals.require(episode, [])
             return None
-        records = [self._record(list(rows)) for _, rows in groupby(self._next[1], key=itemgetter(1))]
+        records = [self._record(list(rows)) for _, rows in groupby(self._next[1], key=itemgetter(STEP))]
         self._next = next(self._steps, None)
+        self._seals.require(episode, [record.step for record in records])
+        if self._next is None:
+            self._db.close()
         instructions = self._instructions.get(episode)
         complete = instructions is not None
         opening = Opening(episode, instructions if instructions is not None else np.empty(0), records[0].observations)
@@ -68,7 +136,11 @@ class StepsLog:
 
     def _record(self, rows: list[Any]) -> StepRecord:
         """One lockstep; runs without a row had ended before it."""
-        episode, step = rows[0][:2]
+        episode, step = rows[0][EPISODE], rows[0][STEP]
+        for row in rows:
+            check_row(NAMES, row)
+        self._seals.check(episode, step, rows)
+        rows = [(row[1], row[2], row[0], *row[3:9], *row[10:]) for row in rows]  # without the law
         index = np.array([row[2] - self._first for row in rows])
         if len(set(index.tolist())) != len(rows) or index.min() < 0 or index.max() >= self._num:
             raise RunDamaged(
@@ -82,10 +154,10 @@ class StepsLog:
             column[index] = np.array([*values, None], dtype=object)[:-1]
             return column
 
-        menus = [self._menus[row[9]] for row in rows]
+        menus = [known_menu(self._menus, row[9]) for row in rows]
         actors = len(menus[0]) if isinstance(menus[0][0], list) else 1
         said = [json.loads(row[4]) if actors > 1 else [row[4]] for row in rows]
-        told = [json.loads(row[6] if row[7] is None else row[8]) for row in rows]
+        told = [numbers_of(row[6] if row[7] is None else row[8], "proposal") for row in rows]
         subgoals = np.full((self._num, actors), "", dtype=object)
         subgoals[index] = np.array(said, dtype=object)
         source = next((row[7] for row in rows if row[7] not in (None, INVALID)), "")
@@ -174,11 +246,18 @@ class RunReader:
         # In the order of the file: a sort, or a look-up of each row by key, takes many times as long.
         wanted = ", ".join(f'"{name}"' for name in names)
         rows = self._db.execute(f"SELECT run, episode, {wanted} FROM episodes WHERE episode < ?", (shortest,))
+        count = 0
         while some := rows.fetchmany(ROWS):
             runs, episodes, *values = zip(*some, strict=True)
+            for name, numbers in (("run", runs), ("episode", episodes)):
+                check_column(name, numbers)
+            count += len(some)
             at = np.array([row_of[run] for run in runs]), np.array(episodes)
-            for column, one in zip(found, values, strict=True):
+            for column, name, one in zip(found, names, values, strict=True):
+                check_column(name, one)
                 column[at] = np.array(one, dtype=column.dtype)
+        if count != len(finished) * shortest:
+            raise RunDamaged(f"run.sqlite holds {count} of the first {shortest} episodes of {len(finished)} runs")
         return found
 
     def runs(self) -> list[int]:
@@ -201,26 +280,29 @@ class RunReader:
         return self._traces(f"episode IN ({marks})", tuple(episodes))
 
     def _traces(self, where: str, values: tuple[int, ...]) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
-        menus = {key: json.loads(text) for key, text in self._db.execute("SELECT menu, subgoals FROM menus")}
+        menus = read_menus(self._db)
         names = ["run", "episode", "step", "observation", "subgoal", "explored", "proposal", "proposal_source", "law"]
         names += ["menu", "next_observation", "reward"]
         query = f"SELECT {', '.join(names)} FROM steps WHERE {where} ORDER BY run, episode, step"
         for (run, episode), rows in groupby(self._db.execute(query, values), key=itemgetter(0, 1)):
-            steps = [dict(zip(names[2:], row[2:], strict=True)) for row in rows]
-            for step in steps:
-                step["menu"] = menus[step["menu"]]
+            steps = []
+            for row in rows:
+                check_row(names, row)
+                step = dict(zip(names[2:], row[2:], strict=True))
+                step["menu"] = known_menu(menus, step["menu"])
                 for name in ("proposal", "law"):
-                    step[name] = json.loads(step[name]) if step[name] is not None else None
+                    step[name] = numbers_of(step[name], name) if step[name] is not None else None
+                steps.append(step)
             yield run, episode, steps
 
     def prompt(self, run: int, episode: int, step: int) -> str | None:
         """The prompt that was sent for a decision, a text or JSON of messages; None where no call was made for it."""
         query = (
-            "SELECT text FROM calls JOIN texts ON hash = prompt WHERE run = ? AND episode = ? AND step = ? "
-            "AND purpose LIKE 'propose%' ORDER BY calls.rowid LIMIT 1"
+            "SELECT prompt FROM calls WHERE run = ? AND episode = ? AND step = ? AND purpose LIKE 'propose%' "
+            "ORDER BY calls.rowid LIMIT 1"
         )
         row = self._db.execute(query, (run, episode, step)).fetchone()
-        return None if row is None else row[0]
+        return None if row is None else Reader(self._db).read(row[0])
 
     def close(self) -> None:
         self._db.close()

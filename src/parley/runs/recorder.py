@@ -1,6 +1,5 @@
 """What the loop reports for one cohort, as rows of the run store (docs/formats.md)."""
 
-import hashlib
 import io
 import json
 import time
@@ -12,12 +11,14 @@ import orjson
 
 from parley.core.roles import State
 from parley.core.said import INVALID, EpisodeRecord, Menu, Proposal, StepRecord
+from parley.runs.seals import Row, digest, menu_key
 
 EPISODE = "INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 STEP = "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOW_LEVEL = "INSERT INTO low_level VALUES (?, ?, ?, ?, ?)"
 CUT = "INSERT INTO cuts VALUES (?, ?, ?, ?)"
 MENU = "INSERT OR IGNORE INTO menus VALUES (?, ?)"
+SEAL = "INSERT INTO seals VALUES (?, ?, ?, ?, ?)"
 SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
 SNAPSHOT_S = 20.0  # how often the state of planner and explorer is kept where steps are not
 COMMIT_S = 0.5  # how long finished episodes may wait for their transaction where steps are not kept
@@ -36,14 +37,18 @@ class CohortRecorder:
         self._waiting: list[Statement] = []
         self._menus: dict[int, tuple[list[Menu], list[str]]] = {}
         self._committed = self._snapshot = time.monotonic()
+        self.decisions = self.invalid = 0  # and how many of them rest on no usable answer
 
     def wants_snapshot(self) -> bool:
         return not self._steps and time.monotonic() - self._snapshot > SNAPSHOT_S
 
     def step(self, record: StepRecord) -> None:
+        n = len(self._runs)
+        usable = _usable(record.proposals, n)
+        self.decisions += int(record.active.sum())
+        self.invalid += sum(active and not ok for active, ok in zip(record.active.tolist(), usable, strict=True))
         if not self._steps:
             return
-        n = len(self._runs)
         menus, new = self._menu_keys(record.menus)
         sources = [p.source for p in record.proposals]
         told = _per_actor([_json_rows(p.probs) for p in record.proposals])
@@ -52,21 +57,25 @@ class CohortRecorder:
         )
         laws = [None] * n if same.all() else _per_actor([_json_rows(law) for law in record.laws])
         source = json.dumps(sources) if len(sources) > 1 and any(sources) else sources[0] or None
-        said_by = [source if ok else INVALID for ok in _usable(record.proposals, n)]
+        said_by = [source if ok else INVALID for ok in usable]
         said = record.subgoals
         subgoals = said[:, 0].tolist() if said.shape[1] == 1 else [json.dumps(list(row)) for row in said]
-        rows: Iterable[tuple[Any, ...]] = zip(
+        every = zip(
             *(self._runs, [record.episode] * n, [record.step] * n, record.observations.tolist(), subgoals),
-            record.explored.tolist(),
+            record.explored.astype(int).tolist(),
             [None if by else one for by, one in zip(said_by, told, strict=True)],
             *(said_by, [one if by else None for by, one in zip(said_by, told, strict=True)]),
             [None if equal else law for equal, law in zip(same.tolist(), laws, strict=True)],
-            *(menus, record.next_observations.tolist(), record.rewards.tolist()),
+            *(menus, record.next_observations.tolist(), (record.rewards + 0.0).tolist()),  # no minus zero
             strict=True,
         )
-        if not record.active.all():
-            rows = [row for row, active in zip(rows, record.active, strict=True) if active]
-        self._put([*new, (STEP, list(rows)), *self._low_level(record), *self._cuts(record)])
+        rows = [row for row, active in zip(every, record.active.tolist(), strict=True) if active]
+        seal = self._seal(record.episode, record.step, rows)
+        self._put([*new, (STEP, rows), seal, *self._low_level(record), *self._cuts(record)])
+
+    def _seal(self, episode: int, step: int, rows: Sequence[Row]) -> Statement:
+        """The checksum of a lockstep; step 0 is the end of an episode."""
+        return (SEAL, [(self._runs[0], episode, step, len(rows), digest(rows))])
 
     def _cuts(self, record: StepRecord) -> list[Statement]:
         """What the prompts do not show."""
@@ -95,7 +104,7 @@ class CohortRecorder:
             rows = [(menu, min(i, len(menu.sentences) - 1)) for menu in menus]
             listed = [[s if ok else None for s, ok in zip(m.sentences[r], m.legal[r], strict=True)] for m, r in rows]
             texts.append(json.dumps(listed[0] if len(listed) == 1 else listed, ensure_ascii=False))
-        keys = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
+        keys = [menu_key(text) for text in texts]
         whole = keys * len(self._runs) if len(keys) == 1 else keys
         if len(keys) == 1:
             self._menus[id(menus[0])] = (menus, whole)
@@ -105,12 +114,18 @@ class CohortRecorder:
         n = len(self._runs)
         regret = record.optimal_value - record.returns
         rows = zip(
-            *(self._runs, [record.episode] * n, record.instructions.tolist(), record.explored.tolist()),
-            *(record.returns.tolist(), _known(record.optimal_value), _known(regret), _known(record.expected_regret)),
+            *(self._runs, [record.episode] * n, record.instructions.tolist(), record.explored.astype(int).tolist()),
+            *(
+                (record.returns + 0.0).tolist(),
+                _known(record.optimal_value),
+                _known(regret),
+                _known(record.expected_regret),
+            ),
             [record.wall_s] * n,
             strict=True,
         )
-        self._waiting.append((EPISODE, list(rows)))
+        listed = list(rows)
+        self._waiting += [(EPISODE, listed), self._seal(record.episode, 0, listed)]
         if snapshot is not None:
             self._waiting.append((SNAPSHOT, [(self._number, record.episode + 1, _packed(snapshot))]))
             self._snapshot = time.monotonic()
@@ -145,7 +160,7 @@ def _usable(proposals: Sequence[Proposal], n: int) -> list[bool]:
 
 
 def _known(values: np.ndarray) -> list[float | None]:
-    return [None] * len(values) if np.isnan(values).any() else values.tolist()
+    return [None] * len(values) if np.isnan(values).any() else (values + 0.0).tolist()
 
 
 def _json_rows(probs: np.ndarray) -> list[str]:

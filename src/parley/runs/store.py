@@ -3,13 +3,20 @@
 import sqlite3
 import threading
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from parley.core.errors import ParleyError, RunDamaged
+from parley.core.errors import BadInput, ParleyError, RunDamaged
+from parley.core.said import INVALID
 from parley.runs import directory
+from parley.runs.lock import NAME as LOCK
+from parley.runs.lock import RunLock
 from parley.runs.log import EpisodesLog, StepsLog
+from parley.runs.ownership import mine, signature
 from parley.runs.recorder import CohortRecorder, Statement
+from parley.runs.seals import Mark, read_mark
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS episodes(run INTEGER, episode INTEGER, instruction TEXT, explored INTEGER, return REAL,
@@ -22,9 +29,22 @@ CREATE TABLE IF NOT EXISTS cuts(run INTEGER, episode INTEGER, step INTEGER, left
 CREATE TABLE IF NOT EXISTS menus(menu TEXT PRIMARY KEY, subgoals TEXT);
 CREATE TABLE IF NOT EXISTS calls(run INTEGER, episode INTEGER, step INTEGER, model TEXT, purpose TEXT,
     prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER, latency_s REAL, attempts INTEGER,
-    outcome TEXT, prompt TEXT, answer TEXT, key TEXT, cost REAL);
+    outcome TEXT, prompt TEXT, answer TEXT, key TEXT, cost REAL, counted INTEGER);
 CREATE TABLE IF NOT EXISTS texts(hash TEXT PRIMARY KEY, text TEXT);
+CREATE TABLE IF NOT EXISTS pieces(hash TEXT PRIMARY KEY, base TEXT, kept INTEGER, text TEXT);
+CREATE VIEW IF NOT EXISTS prompts AS
+    WITH RECURSIVE chain(hash, base, kept, text) AS (
+        SELECT hash, base, kept, text FROM pieces
+        UNION ALL
+        SELECT chain.hash, pieces.base, min(chain.kept, pieces.kept),
+            substr(pieces.text, 1, max(0, chain.kept - pieces.kept)) || chain.text
+        FROM chain JOIN pieces ON pieces.hash = chain.base)
+    SELECT hash, text FROM texts
+    UNION ALL SELECT chain.hash, substr(texts.text, 1, chain.kept) || chain.text
+        FROM chain JOIN texts ON texts.hash = chain.base;
 CREATE TABLE IF NOT EXISTS snapshots(cohort INTEGER PRIMARY KEY, episode INTEGER, state BLOB);
+CREATE TABLE IF NOT EXISTS seals(first_run INTEGER, episode INTEGER, step INTEGER, rows INTEGER, digest TEXT);
+CREATE TABLE IF NOT EXISTS commits(id INTEGER PRIMARY KEY, n INTEGER);
 """
 INDEXES = (
     "CREATE UNIQUE INDEX IF NOT EXISTS episodes_key ON episodes(run, episode)",
@@ -37,14 +57,18 @@ LAG = 64  # transactions that may wait in memory
 class RunStore:
     """A run directory open for writing. Cohorts and ledgers hand over statements; one thread at a time commits."""
 
-    def __init__(self, out: Path, manifest: dict[str, Any]) -> None:
-        self.out, self.manifest = out, manifest
+    def __init__(self, out: Path, manifest: dict[str, Any], lock: RunLock, commits: int = 0) -> None:
+        self.out, self.manifest, self._lock, self._commits = out, manifest, lock, commits
         self._record_steps = manifest["config"]["record"] == "steps"
         with directory.storage(out):
             self._db = sqlite3.connect(out / "run.sqlite", check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(SCHEMA)
+            if "counted" not in {row[1] for row in self._db.execute("PRAGMA table_info(calls)")}:
+                self._db.execute("ALTER TABLE calls ADD COLUMN counted INTEGER")  # a run that a version before began
+            self._mark = Mark(out)
+            self._mark.set(commits)
         self._waiting: deque[list[Statement]] = deque()
         self._given = self._written = 0  # transactions so far
         self._order, self._committing = threading.Lock(), threading.Lock()
@@ -53,24 +77,65 @@ class RunStore:
         self._writer = threading.Thread(target=self._write, name="run-store", daemon=True)
         self._writer.start()
         self._recorders: list[CohortRecorder] = []
+        self._made = False  # whether the directory was made for this run
+        self.empty_is_nothing = False  # whether a log in which nothing was recorded is taken back at the end
+        self._before = self._decided()
+
+    def _decided(self) -> tuple[int, int]:
+        """Decisions before this part of the run, and how many of them rest on no usable answer."""
+        if not self._record_steps:
+            told = [self.manifest.get("totals", {}).get(name) for name in ("decisions", "invalid")]
+            decisions, invalid = (value if isinstance(value, int) else 0 for value in told)
+            return decisions, invalid
+        count = "SELECT count(*), count(*) FILTER (WHERE proposal_source = ?) FROM steps"
+        with directory.storage(self.out):
+            decisions, invalid = self._db.execute(count, (INVALID,)).fetchone()
+        return decisions, invalid
 
     @classmethod
     def create(cls, out: Path, **entries: Any) -> "RunStore":
         """A new run directory; `entries` (config, latents, horizon, ...) go into its manifest."""
-        return cls(out, directory.begin(out, entries))
+        made = not out.exists()
+        with directory.storage(out):
+            if out.is_file():
+                raise BadInput(f"out={str(out)!r} is a file: name a directory that is new or empty")
+            out.mkdir(parents=True, exist_ok=True)
+            lock = RunLock(out)
+        try:
+            store = cls(out, directory.begin(out, entries), lock)
+        except BaseException:
+            lock.release()
+            raise
+        store._made = made
+        return store
 
     @classmethod
-    def open(cls, out: Path) -> "RunStore":
-        """An existing run directory, to continue; refuses a damaged or foreign one."""
-        manifest = directory.read_manifest(out)
+    def open(cls, out: Path, warn: Callable[[str], None] | None = None) -> "RunStore":
+        """An existing run directory, to continue; refuses one that is damaged, or that somebody else writes.
+
+        `warn` is told where the machine went down and took the last commits with it.
+        """
+        directory.read_manifest(out)
         with directory.storage(out):
-            if (out / "run.sqlite").exists():
-                check = sqlite3.connect(out / "run.sqlite")
-                found = check.execute("PRAGMA quick_check").fetchone()[0]
-                check.close()
-                if found != "ok":
-                    raise RunDamaged(f"{str(out / 'run.sqlite')!r} is damaged: {found}")
-        return cls(out, manifest)
+            lock = RunLock(out)
+            try:
+                manifest = directory.read_manifest(out)  # as its last writer left it
+                manifest.pop("error", None)
+                commits = _committed(out, warn)
+                store = cls(out, {**manifest, "status": "started", "process": directory.process()}, lock, commits)
+                directory.write_manifest(out, store.manifest)
+                return store
+            except BaseException:
+                lock.release()
+                raise
+
+    def change(self, config: dict[str, Any], what: dict[str, str]) -> None:
+        """Go on with another configuration, and say so in the manifest; whose run it was, theirs it is."""
+        own = mine(self.manifest)
+        self.manifest = {**self.manifest, "config": config, "changed": [*self.manifest.get("changed", []), what]}
+        if own:
+            self.manifest["signature"] = signature(self.manifest)
+        directory.write_manifest(self.out, self.manifest)
 
     def recorder(self, number: int, first_run: int, num_runs: int) -> CohortRecorder:
         """The recorder of cohort `number`."""
@@ -134,7 +199,10 @@ class RunStore:
             self._db.execute("BEGIN IMMEDIATE")
             for sql, rows in statements:
                 self._db.executemany(sql, rows)
+            self._db.execute("INSERT OR REPLACE INTO commits VALUES (0, ?)", (self._commits + 1,))
             self._db.execute("COMMIT")
+            self._commits += 1
+            self._mark.set(self._commits)
         except BaseException as wrong:
             self._wrong = wrong
             if self._db.in_transaction:
@@ -143,8 +211,8 @@ class RunStore:
                 except sqlite3.Error:
                     pass  # a full disk may have rolled back already; the last committed transaction stands
 
-    def close(self, status: str = "finished", **totals: Any) -> dict[str, Any]:
-        """Write out what waits, build the indexes of a finished run, and say in the manifest how it ended."""
+    def close(self, status: str = "finished", error: str = "", **totals: Any) -> dict[str, Any]:
+        """Write out what waits, build the indexes of a finished run, and say in the manifest how it ended, and why."""
         try:
             for recorder in self._recorders:
                 recorder.flush()
@@ -158,14 +226,95 @@ class RunStore:
             self._raise_if_wrong()
             if status == "finished":
                 with directory.storage(self.out):
-                    for sql in (*INDEXES, "DELETE FROM snapshots", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    for sql in INDEXES:
                         self._db.execute(sql)
+                    self._require_all()
+                    for sql in ("DELETE FROM snapshots", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                        self._db.execute(sql)
+                    self._one_file()
         except ParleyError:
             if status == "finished":
+                self._ended("failed", error, totals)
                 raise
         finally:
+            nothing = self.empty_is_nothing and self._empty()
             self._db.close()
-        wall_s = self.manifest.get("totals", {}).get("wall_s", 0.0) + totals.pop("wall_s", 0.0)
-        self.manifest = {**self.manifest, "status": status, "totals": {"wall_s": wall_s, **totals}}
-        directory.write_manifest(self.out, self.manifest)
+            self._mark.close()
+        return self._taken_back() if nothing else self._ended(status, error, totals)
+
+    def _one_file(self) -> None:
+        """Make the log one file, which can be read from media that nobody can write to.
+
+        While somebody reads it that cannot be done; the files beside it are empty then, and a copy without them whole.
+        """
+        with suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA journal_mode=DELETE")
+
+    def _empty(self) -> bool:
+        """Whether nothing was recorded."""
+        tables = ("episodes", "steps", "calls")
+        return not any(self._db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
+
+    def _taken_back(self) -> dict[str, Any]:
+        """Leave no directory behind."""
+        for name in directory.FILES:
+            if name != LOCK:
+                (self.out / name).unlink(missing_ok=True)
+        self._lock.release()
+        if self._made and not any(self.out.iterdir()):
+            self.out.rmdir()
         return self.manifest
+
+    def _require_all(self) -> None:
+        """Raise `RunDamaged` where a run that is to be finished lacks episodes; that none is there twice, keys show."""
+        config = self.manifest["config"]
+        due, found = (
+            config["runs"] * config["episodes"],
+            self._db.execute("SELECT count(*) FROM episodes").fetchone()[0],
+        )
+        if found != due:
+            raise RunDamaged(f"{str(self.out)!r}: the log holds {found} episodes of {due}")
+
+    def _ended(self, status: str, error: str, totals: dict[str, Any]) -> dict[str, Any]:
+        """Say in the manifest how the run ended, and let others write."""
+        decisions, invalid = self._before
+        decisions += sum(recorder.decisions for recorder in self._recorders)
+        invalid += sum(recorder.invalid for recorder in self._recorders)
+        if invalid:
+            totals |= {"decisions": decisions, "invalid": invalid}
+        wall_s = self.manifest.get("totals", {}).get("wall_s", 0.0) + totals.pop("wall_s", 0.0)
+        self.manifest.pop("process", None)
+        self.manifest = {**self.manifest, "status": status, "totals": {"wall_s": wall_s, **totals}}
+        if error:
+            self.manifest["error"] = error
+        try:
+            directory.write_manifest(self.out, self.manifest)
+        finally:
+            self._lock.release()
+        return self.manifest
+
+
+def _committed(out: Path, warn: Callable[[str], None] | None) -> int:
+    """How many transactions the log holds; raises `RunDamaged` where it is damaged, or holds fewer than there were."""
+    mark, path = read_mark(out), out / "run.sqlite"
+    if not path.exists() or not path.stat().st_size:
+        if mark is not None and not mark[0]:
+            return 0  # killed before anything was recorded
+        raise RunDamaged(f"{str(path)!r} is {'empty' if path.exists() else 'gone'}: its log is lost; begin a new run")
+    db = sqlite3.connect(path)
+    try:
+        found = db.execute("PRAGMA quick_check").fetchone()[0]
+        if found != "ok":
+            raise RunDamaged(f"{str(path)!r} is damaged: {found}")
+        names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        row = db.execute("SELECT n FROM commits").fetchone() if "commits" in names else None
+    finally:
+        db.close()
+    commits = int(row[0]) if row else 0
+    if mark is not None and mark[0] > commits:
+        lost = f"{str(path)!r} holds {commits} of the {mark[0]} transactions that were committed"
+        if mark[1]:
+            raise RunDamaged(f"{lost}: put the run.sqlite-wal that belongs to it back, or begin a new run")
+        if warn:
+            warn(f"{lost}, as after a power cut: what is missing is run again")
+    return commits

@@ -2,13 +2,20 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from parley.serving.engine import TOP, Answer, Engine, Sampling, Token
+from parley.serving.engine import TOP, Abandoned, Answer, Engine, Sampling, Token
 from parley.serving.language import texts_of
 
 MOST_ANSWERS = 128
+MOST_PROMPTS = 1024
+MOST_TOKENS = 1 << 14  # generated for one request
+MOST_STOPS, LONGEST_STOP = 16, 1000
+
+
+Gone = Callable[[], bool]  # whether nobody waits for the answer any more
 
 
 class Problem(Exception):
@@ -35,7 +42,7 @@ FIELDS = {
     "temperature": Field((int, float), 1.0, 0, 2),
     "top_p": Field((int, float), 1.0, 0, 1),
     "n": Field(int, 1, 1, MOST_ANSWERS),
-    "seed": Field(int, None),
+    "seed": Field(int, None, -(2**63), 2**64),
     "echo": Field(bool, False),
     "stream": Field(bool, False),
     "stop": Field((str, list), None),
@@ -53,15 +60,28 @@ def fields_of(body: Any) -> dict[str, Any]:
             found[name] = of.default
             continue
         if not isinstance(value, of.kind) or (isinstance(value, bool) and of.kind is not bool):
-            raise Problem(400, f"{name}={value!r} has the wrong type")
+            raise Problem(400, f"{name} has the wrong type: {type(value).__name__}")
         if isinstance(value, int | float) and not of.low <= value <= of.high:
-            raise Problem(400, f"{name}={value!r}: expected {of.low:g} to {of.high:g}")
+            raise Problem(400, f"{name}={str(value)[:40]}: expected {of.low:g} to {of.high:g}")
         found[name] = value
-    stop = found["stop"]
-    found["stop"] = tuple(filter(None, [stop] if isinstance(stop, str) else stop or []))
-    if not all(isinstance(one, str) for one in found["stop"]):
-        raise Problem(400, f"stop={stop!r}: expected a string or a list of strings")
+    found["stop"] = _stops(found["stop"])
     return found
+
+
+def _stops(stop: Any) -> tuple[str, ...]:
+    listed = [stop] if isinstance(stop, str) else stop or []
+    if len(listed) > MOST_STOPS or not all(isinstance(one, str) and len(one) <= LONGEST_STOP for one in listed):
+        raise Problem(400, f"stop: expected at most {MOST_STOPS} strings of at most {LONGEST_STOP} characters")
+    return tuple(one for one in listed if one)
+
+
+def _unicode(text: str, what: str) -> str:
+    """A text, unless it holds halves of characters, which no tokenizer takes and no answer could repeat."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Problem(400, f"{what}: it is no valid Unicode") from None
+    return text
 
 
 class Api:
@@ -75,24 +95,32 @@ class Api:
         entry = {"id": self.name, "object": "model", "owned_by": "parley", "max_model_len": self.engine.positions}
         return {"object": "list", "data": [entry]}
 
-    def completions(self, body: Any) -> dict[str, Any]:
+    def model(self, name: str) -> dict[str, Any]:
+        """`GET /v1/models/NAME`."""
+        self._same_model({"model": name})
+        (entry,) = self.models()["data"]
+        return dict(entry)
+
+    def completions(self, body: Any, gone: Gone = lambda: False) -> dict[str, Any]:
         """`POST /v1/completions`: prompts go on, or are echoed with the log-probabilities of their own tokens."""
         asked = fields_of(body)
         self._same_model(body)
-        prompts = [self._prompt(prompt) for prompt in _listed(body.get("prompt"))]
         top = self._top(body.get("logprobs"))
+        shown = asked["echo"] and top is not None
+        prompts = [self._prompt(prompt, shown, gone) for prompt in _listed(body.get("prompt"))]
         how = self._sampling(asked, body, 16)
+        self._few_enough(len(prompts) * asked["n"], how)
         usage, choices = _Usage(), list[dict[str, Any]]()
         read: list[list[Token]] = [[] for _ in prompts]
         if asked["echo"]:
-            read, cached = self.engine.read([tokens for _, tokens, _ in prompts])
+            read, cached = self.engine.read([tokens for _, tokens, _ in prompts], gone)
             for (_, tokens, _), seen in zip(prompts, cached, strict=True):
                 usage.read(len(tokens), seen)
         for (text, tokens, offsets), before in zip(prompts, read, strict=True):
             for index in range(asked["n"]):
                 answer, cached_tokens = Answer("", [], "length"), 0
                 if how.max_tokens:
-                    answer, cached_tokens = self.engine.generate(tokens, how, index)
+                    answer, cached_tokens = self.engine.generate(tokens, how, index, gone)
                 if not asked["echo"] and index == 0:
                     usage.read(len(tokens), cached_tokens)
                 usage.completion += len(answer.tokens)
@@ -106,7 +134,7 @@ class Api:
                 choices.append(choice)
         return self._said("text_completion", choices, usage)
 
-    def chat(self, body: Any) -> dict[str, Any]:
+    def chat(self, body: Any, gone: Gone = lambda: False) -> dict[str, Any]:
         """`POST /v1/chat/completions`."""
         asked = fields_of(body)
         self._same_model(body)
@@ -115,8 +143,9 @@ class Api:
         top = self._top(body.get("top_logprobs") or 0) if body.get("logprobs") is True else None
         usage, choices = _Usage(), list[dict[str, Any]]()
         self._fits(tokens)
+        self._few_enough(asked["n"], how)
         for index in range(asked["n"]):
-            answer, cached = self.engine.generate(tokens, how, index)
+            answer, cached = self.engine.generate(tokens, how, index, gone)
             if index == 0:
                 usage.read(len(tokens), cached)
             usage.completion += len(answer.tokens)
@@ -129,25 +158,36 @@ class Api:
         return self._said("chat.completion", choices, usage)
 
     def _same_model(self, body: dict[str, Any]) -> None:
-        if body.get("model") != self.name:
-            raise Problem(404, f"model {body.get('model')!r} is not served here, only {self.name!r}", "model_not_found")
+        if (named := body.get("model")) != self.name:
+            shown = repr(named)[:100]
+            raise Problem(404, f"model {shown} is not served here, only {self.name!r}", "model_not_found")
 
-    def _prompt(self, prompt: Any) -> tuple[str, list[int], list[int]]:
-        """Text, tokens, and where in the text each token begins."""
+    def _prompt(self, prompt: Any, shown: bool, gone: Gone) -> tuple[str, list[int], list[int]]:
+        """Text, tokens, and where in the text each token begins, where that is to be `shown`."""
         if isinstance(prompt, str):
-            tokens, offsets = self.engine.encode(prompt)
+            tokens, offsets = self.engine.encode(_unicode(prompt, "prompt"))
             text = prompt
         else:
             size = self.engine.tokenizer.get_vocab_size()
-            if not all(isinstance(t, int) and not isinstance(t, bool) and 0 <= t < size for t in prompt):
+            if not all(type(t) is int and 0 <= t < size for t in prompt):
                 raise Problem(400, f"prompt: expected texts, or token ids below {size}")
+            self._fits(prompt)
             tokens, text, offsets = list(prompt), self.engine.decode(prompt), []
-            for i in range(len(tokens)):
+            for i in range(len(tokens) if shown else 0):
+                if gone():
+                    raise Abandoned
                 offsets.append(len(self.engine.decode(tokens[:i])))
         if not tokens:
             raise Problem(400, "prompt: it is empty")
         self._fits(tokens)
         return text, tokens, offsets
+
+    def _few_enough(self, answers: int, how: Sampling) -> None:
+        tokens = answers * min(how.max_tokens, self.engine.positions)
+        if tokens > MOST_TOKENS:
+            raise Problem(
+                400, f"n, max_tokens and prompts ask for {tokens} tokens: at most {MOST_TOKENS} are generated"
+            )
 
     def _fits(self, tokens: list[int]) -> None:
         if len(tokens) > self.engine.positions:
@@ -165,9 +205,9 @@ class Api:
     def _top(self, value: Any) -> int | None:
         if value is None or value is False:
             return None
-        count = int(value)
-        if not 0 <= count <= TOP:
-            raise Problem(400, f"logprobs={value!r}: expected 0 to {TOP}")
+        count = int(value) if type(value) is bool else value
+        if type(count) is not int or not 0 <= count <= TOP:
+            raise Problem(400, f"logprobs={str(value)[:40]}: expected 0 to {TOP}")
         return count
 
     def _legacy(self, tokens: list[Token], offsets: list[int], top: int) -> dict[str, Any]:
@@ -221,6 +261,8 @@ def _listed(prompt: Any) -> list[Any]:
         raise Problem(400, "prompt: expected a text, a list of texts, or token ids")
     if all(isinstance(one, int) for one in prompt):
         return [prompt]
+    if len(prompt) > MOST_PROMPTS:
+        raise Problem(400, f"prompt: at most {MOST_PROMPTS} at once, found {len(prompt)}")
     if not all(isinstance(one, str | list) for one in prompt):
         raise Problem(400, "prompt: expected a text, a list of texts, or token ids")
     return prompt
@@ -229,7 +271,23 @@ def _listed(prompt: Any) -> list[Any]:
 def _messages(messages: Any) -> list[dict[str, Any]]:
     if not isinstance(messages, list) or not messages:
         raise Problem(400, "messages: expected a list of messages")
+    found = []
     for message in messages:
-        if not isinstance(message, dict) or not all(isinstance(message.get(k), str) for k in ("role", "content")):
+        role = message.get("role") if isinstance(message, dict) else None
+        content = _text_of(message.get("content")) if isinstance(role, str) else None
+        if content is None:
             raise Problem(400, "messages: each needs a role and a content, which are texts")
-    return messages
+        found.append({"role": _unicode(str(role), "messages"), "content": _unicode(content, "messages")})
+    return found
+
+
+def _text_of(content: Any) -> str | None:
+    """The text of a content: a text, or a list of parts that are; None where it is neither."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list) or not content:
+        return None
+    texts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else part for part in content]
+    if not all(isinstance(text, str) for text in texts):
+        raise Problem(400, "messages: of the parts of a content only those of type text are understood")
+    return "".join(map(str, texts))

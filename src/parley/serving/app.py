@@ -1,20 +1,24 @@
 """The HTTP side: the routes of the OpenAI API, its streams, and a server in a thread."""
 
+import hashlib
 import hmac
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from parley.core.errors import BadInput, MissingExtra
+from parley.core.text import inert
 from parley.serving.api import Api, Problem
-from parley.serving.engine import Engine
+from parley.serving.engine import Abandoned, Engine
+from parley.serving.waiting import Gone, Room, decoded
 
-LONGEST_BODY = 1 << 24
+LONGEST_MESSAGE = 500  # characters of an error
+Does = Callable[[Any, Callable[[], bool]], dict[str, Any]]  # from a body, and whether the client has gone
 
 
 def _events(answer: dict[str, Any]) -> Iterator[str]:
@@ -40,59 +44,64 @@ def _events(answer: dict[str, Any]) -> Iterator[str]:
     yield "data: [DONE]\n\n"
 
 
-def application(engine: Engine, name: str, key: str = "") -> Any:
+def _done(does: Does, about: dict[str, Any], content: bytes, gone: Callable[[], bool]) -> tuple[dict[str, Any], bool]:
+    """What is answered to a body (`about` the path where there is none), and whether as a stream."""
+    body = decoded(content) if content else about
+    return does(body, gone), isinstance(body, dict) and body.get("stream") is True
+
+
+def application(engine: Engine, name: str, key: str = "", room: Room | None = None) -> Any:
     """The ASGI application; where a `key` is given, it is asked for."""
     try:
         from starlette.applications import Starlette
-        from starlette.concurrency import run_in_threadpool
-        from starlette.requests import Request
+        from starlette.requests import ClientDisconnect, Request
         from starlette.responses import JSONResponse, Response, StreamingResponse
         from starlette.routing import Route
     except ImportError:
         raise MissingExtra("parley serve", "serve") from None
-    api = Api(engine, name)
+    api, room, expected = Api(engine, name), room or Room(), hashlib.sha256(key.encode()).digest()
 
     def refused(status: int, message: str, code: str = "") -> Any:
-        error = {"message": message, "type": "invalid_request_error", "code": code or None}
-        return JSONResponse({"error": error}, status)
+        error = {"message": inert(message, LONGEST_MESSAGE), "type": "invalid_request_error", "code": code or None}
+        return JSONResponse({"error": error}, status, {"Retry-After": "1"} if status == 503 else None)
 
-    def route(does: Callable[[Any], dict[str, Any]]) -> Any:
+    def knows_the_key(request: Request) -> bool:
+        """In a time that depends on nothing but the length of what was given."""
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        sent = hashlib.sha256(given.strip().encode(errors="replace") if kind.lower() == "bearer" else b"").digest()
+        return hmac.compare_digest(sent, expected)
+
+    def route(does: Does) -> Any:
         async def answer(request: Request) -> Any:
-            given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-            if key and not hmac.compare_digest(given, key.encode()):
+            if key and not knows_the_key(request):
                 return refused(401, "the key is not the one of this server", "invalid_api_key")
             try:
-                body = await _body(request) if request.method == "POST" else {}
-                said = await run_in_threadpool(does, body)
+                async with room.reading(request) as content:
+                    said, stream = await room.answer(request, partial(_done, does, dict(request.path_params), content))
             except Problem as wrong:
                 return refused(wrong.status, wrong.message, wrong.code)
-            except (BadInput, TypeError, ValueError) as wrong:
+            except (BadInput, TypeError, ValueError, OverflowError, RecursionError) as wrong:
                 return refused(400, str(wrong))
-            if body.get("stream"):
+            except (Gone, Abandoned, ClientDisconnect):
+                return refused(503, "the server ends")  # or nobody reads it
+            if stream:
                 return StreamingResponse(_events(said), media_type="text/event-stream")
             return Response(orjson.dumps(said), media_type="application/json")
 
         return answer
 
-    async def _body(request: Request) -> Any:
-        content = bytearray()
-        async for piece in request.stream():
-            content += piece
-            if len(content) > LONGEST_BODY:
-                raise Problem(413, f"the body is longer than {LONGEST_BODY} bytes")
-        try:
-            return json.loads(bytes(content))
-        except ValueError:
-            raise Problem(400, "the body is no JSON") from None
-
     async def nowhere(request: Request, wrong: Exception) -> Any:
         return refused(getattr(wrong, "status_code", 404), f"there is no {request.method} {request.url.path} here")
 
+    async def health(request: Request) -> Any:
+        return JSONResponse({"status": "ok"})
+
     routes = [
-        Route("/v1/models", route(lambda body: api.models()), methods=["GET"]),
+        Route("/v1/models", route(lambda body, gone: api.models()), methods=["GET"]),
+        Route("/v1/models/{model:path}", route(lambda body, gone: api.model(body["model"])), methods=["GET"]),
         Route("/v1/completions", route(api.completions), methods=["POST"]),
         Route("/v1/chat/completions", route(api.chat), methods=["POST"]),
-        Route("/health", lambda request: JSONResponse({"status": "ok"}), methods=["GET"]),
+        Route("/health", health, methods=["GET"]),
     ]
     return Starlette(routes=routes, exception_handlers={404: nowhere, 405: nowhere})
 
@@ -109,24 +118,25 @@ class Running:
         around: Callable[[Any], Any] = lambda app: app,
     ) -> None:
         try:
-            import uvicorn
+            from parley.serving.listening import Listening, bound
         except ImportError:
             raise MissingExtra("parley serve", "serve") from None
-        self.engine = Engine(path, sessions)
-        app = around(application(self.engine, name or path.name, key))
-        self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
-        self._thread = threading.Thread(target=self._server.run, name="parley-serve", daemon=True)
+        self.engine, self.room, at = Engine(path, sessions), Room(), bound("127.0.0.1", 0)
+        app = around(application(self.engine, name or path.name, key, self.room))
+        self.base_url = f"http://127.0.0.1:{at.getsockname()[1]}/v1"
+        ready = threading.Event()
+        self._server = Listening(app, at, ready.set, self.room)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="parley-serve", daemon=True)
         self._thread.start()
-        while not self._server.started:
+        while not ready.wait(0.1):
             if not self._thread.is_alive():
                 raise BadInput("the server did not start")
-            time.sleep(0.01)
-        self.base_url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}/v1"
 
     def close(self) -> None:
         """Stop serving."""
         self._server.should_exit = True
         self._thread.join(timeout=30)
+        self.room.close()
 
     def __enter__(self) -> "Running":
         return self

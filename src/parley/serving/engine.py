@@ -9,7 +9,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,17 @@ from jaxtyping import Float
 
 from parley.core.errors import BadInput, MissingExtra
 from parley.models.llama import Cache, Llama
+from parley.prompting import bounded
 from parley.serving.language import Trie
 
+MOST_BYTES = 1 << 30  # of all sessions
+TOKEN_BYTES = 3000  # of a token with the most probable ones at its place
 TOP = 20  # most probable tokens that are kept of each position
 SESSIONS = 256
+
+
+class Abandoned(Exception):
+    """Nobody waits for what is computed."""
 
 
 @dataclass
@@ -41,6 +48,11 @@ class _Session:
     ids: list[int] = field(default_factory=list)
     solid: int = 0  # tokens that were a prompt; those beyond were tried out
     after: Float[np.ndarray, " V"] = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def bytes(self) -> int:
+        """What it takes of memory, about: its cache, and what is kept of each token."""
+        return self.cache.bytes + TOKEN_BYTES * len(self.tokens)
 
 
 @dataclass(frozen=True)
@@ -103,21 +115,35 @@ class Engine:
             self._words[token] = self.decode([token])
         return self._words[token]
 
-    def read(self, prompts: Sequence[Sequence[int]]) -> tuple[list[list[Token]], list[int]]:
-        """Each prompt with log-probabilities, and how many of its tokens were read before."""
+    def read(
+        self, prompts: Sequence[Sequence[int]], gone: Callable[[], bool] = lambda: False
+    ) -> tuple[list[list[Token]], list[int]]:
+        """Each prompt with log-probabilities, and how many of its tokens were read before.
+
+        Raises `Abandoned` where whoever asked has `gone`.
+        """
         with self._lock:
-            solid = _shared(prompts)
-            found = [self._read(list(prompt), solid) for prompt in prompts]
+            solid, found = _shared(prompts), []
+            for prompt in prompts:
+                _require(gone)
+                found.append(self._read(list(prompt), solid))
             return [tokens for _, tokens, _ in found], [cached for _, _, cached in found]
 
-    def generate(self, prompt: Sequence[int], how: Sampling, index: int = 0) -> tuple[Answer, int]:
-        """An answer to a prompt, and how many of the prompt's tokens were read before."""
+    def generate(
+        self, prompt: Sequence[int], how: Sampling, index: int = 0, gone: Callable[[], bool] = lambda: False
+    ) -> tuple[Answer, int]:
+        """An answer to a prompt, and how many of the prompt's tokens were read before.
+
+        Raises `Abandoned` where whoever asked has `gone`.
+        """
         with self._lock:
+            _require(gone)
             session, _, cached = self._read(list(prompt), len(prompt))
             said: list[Token] = []
             draws = self._draws(prompt, how, index)
             node, text, finish = how.allowed, "", "length"
             while len(said) < min(how.max_tokens, self.positions - len(prompt)):
+                _require(gone)
                 token = self._draw(session.after, how, node, draws)
                 if token.id in self.ends or token.id < 0:
                     finish = "stop"
@@ -157,7 +183,9 @@ class Engine:
             session = _Session(old.cache.branch(shared), old.tokens[:shared], old.ids[:shared])
         self._count += 1
         self._sessions[self._count] = session
-        if len(self._sessions) > self._most:
+        while len(self._sessions) > 1 and (
+            len(self._sessions) > self._most or sum(kept.bytes for kept in self._sessions.values()) > MOST_BYTES
+        ):
             self._sessions.popitem(last=False)
         return session
 
@@ -221,17 +249,15 @@ class Engine:
 
     def chat(self, messages: Sequence[dict[str, Any]]) -> str:
         """Messages as the prompt that the checkpoint was made for."""
-        from jinja2 import TemplateError
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
         if not self.chat_template:
             raise BadInput(f"{str(self.path)!r} has no chat_template.jinja: use the completions API")
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, autoescape=False)
-        try:
-            template = environment.from_string(self.chat_template)
-            return template.render(messages=messages, add_generation_prompt=True, bos_token="", eos_token="")
-        except TemplateError as wrong:
-            raise BadInput(f"the chat template refuses these messages: {wrong}") from None
+        said = dict(messages=list(messages), add_generation_prompt=True, bos_token="", eos_token="")
+        return bounded.render("chat_template.jinja", self.chat_template, "", said)
+
+
+def _require(gone: Callable[[], bool]) -> None:
+    if gone():
+        raise Abandoned
 
 
 def _shared(several: Sequence[Sequence[int]]) -> int:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from parley.core.errors import BadInput
 
 MOST = 20_000  # texts of a language
+LONGEST = 1 << 20  # characters of all of them
 SUPPORTED = "an enum or const of strings and numbers, or an object all of whose properties are such"
 
 
@@ -41,6 +43,8 @@ def texts_of(response_format: Any) -> list[str]:
     else:
         raise BadInput(f"response_format: expected type text, json_schema or json_object, found {kind!r}")
     found = [json.dumps(value, ensure_ascii=False) for value in _values(schema)]
+    if sum(map(len, found)) > LONGEST:
+        raise BadInput(f"response_format: the texts that are allowed have more than {LONGEST} characters together")
     return list(dict.fromkeys(found))
 
 
@@ -66,6 +70,8 @@ def _values(schema: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInput("response_format: a number in it is too large")
     if not isinstance(value, str | int | float | bool | None):
         raise BadInput(f"response_format: this server supports {SUPPORTED}")
     return value

@@ -36,13 +36,12 @@ def test_models_that_cannot_but_reason_are_asked_in_their_way(tmp_path, memory):
     assert rows(tmp_path / "run", "SELECT DISTINCT proposal_source FROM steps") == [("parse: 1 answer",)]
 
 
-def test_reasoning_that_takes_all_tokens_is_no_answer_and_no_fault(tmp_path):
-    """It is asked again as often as any answer that chooses nothing, not as often as a call may fail."""
+def test_reasoning_that_takes_all_tokens_is_no_answer_and_is_asked_again_with_more(tmp_path):
     with Reasoning({"chat"}) as talker:
         run(config(talker, "parse", runs=1, episodes=1, more=",max_tokens=20,reasks=1"), tmp_path / "run")
     asked = "SELECT outcome, count(*) FROM calls WHERE purpose LIKE 'propose%' GROUP BY 1"
-    assert rows(tmp_path / "run", asked) == [("outside the menu", 6)]
-    assert rows(tmp_path / "run", "SELECT DISTINCT proposal_source FROM steps") == [("invalid",)]
+    assert rows(tmp_path / "run", asked) == [("cut off", 3), ("ok", 3)]
+    assert rows(tmp_path / "run", "SELECT DISTINCT proposal_source FROM steps") == [("parse: 1 answer",)]
 
 
 @pytest.mark.parametrize(("api", "path"), [("chat", "/v1/chat/completions"), ("completions", "/v1/completions")])

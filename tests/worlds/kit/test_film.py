@@ -2,8 +2,6 @@
 
 import base64
 import io
-import json
-import re
 import sys
 
 import numpy as np
@@ -12,11 +10,12 @@ from PIL import Image
 
 from parley.cli import main
 from parley.core.errors import BadInput, MissingExtra, RunDamaged
-from parley.report.page import report_page
+from parley.view.page import report_page
 from parley.worlds.house.picture import DRAUGHT, LOCKED, METRE, ROBOT, picture
 from parley.worlds.house.tables import Mansion
 from parley.worlds.keys.world import keys as keys_world
 from parley.worlds.kit.film import Camera, film, save_film
+from tests.view.test_page import answers_in
 from tests.worlds.toy import Line
 
 
@@ -71,14 +70,16 @@ def test_run_render_keeps_films_that_the_page_plays(tmp_path, capsys):
     assert sorted(path.name for path in (out / "films").iterdir()) == names
     (out / "films" / 'x"><script>.gif').write_bytes(b"not ours")
     page = report_page([out])
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
-    films = data[0]["films"]
-    assert set(films) == {"0:0", "0:1", "1:1"} and "not ours" not in page
-    with Image.open(io.BytesIO(base64.b64decode(films["1:1"]["data"].partition(",")[2]))) as shown:
+    answers = answers_in(page)
+    films = {key: film["data"] for key, film in answers.items() if key.startswith("film?")}
+    assert set(films) == {f"film?id={out}&name={name}" for name in names} and b"not ours" not in page
+    assert answers[f"episode?episode=1&id={out}&run=1"]["film"] == "run1-episode1.gif"
+    last = films[f"film?id={out}&name=run1-episode1.gif"]
+    with Image.open(io.BytesIO(base64.b64decode(last.partition(",")[2]))) as shown:
         assert shown.n_frames > 2
-    film_bytes = base64.b64decode(films["0:1"]["data"].removeprefix("data:video/mp4;base64,"))
+    film_bytes = base64.b64decode(films[f"film?id={out}&name=run0-episode1.mp4"].removeprefix("data:video/mp4;base64,"))
     assert film_bytes[4:8] == b"ftyp"
-    assert "media-src data:" in page
+    assert b"media-src data:" in page
 
 
 @pytest.mark.parametrize(

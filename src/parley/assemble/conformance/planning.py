@@ -137,7 +137,7 @@ class Tried:
         again = self.play(NUM_RUNS, log=log)
         rest = [record for record in first.steps if record.episode >= NUM_EPISODES // 2]
         said = "its state is no function of what it heard: after hearing a log again it goes on otherwise"
-        return _differ(rest, again.steps, what, slice(None), ALIKE, said)
+        return _differ(rest, again.steps, what, slice(None), 0.0, said)
 
     def _continues(self, first: Played, what: str) -> list[str]:
         if not first.states:
@@ -145,7 +145,7 @@ class Tried:
         half = NUM_EPISODES // 2
         again = self.play(NUM_RUNS, log=FromSnapshot(half, list(first.states[half - 1])))
         rest = [record for record in first.steps if record.episode >= half]
-        return _differ(rest, again.steps, what, slice(None), ALIKE, "from its snapshot it goes on otherwise")
+        return _differ(rest, again.steps, what, slice(None), 0.0, "from its snapshot it goes on otherwise")
 
 
 @dataclass

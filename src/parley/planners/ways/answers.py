@@ -1,17 +1,18 @@
 """The two ways that sample answers in words: free and parsed, or held to the menu by a JSON schema."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from parley.core.calls import OK, OUTSIDE, Place
+from parley.core.calls import Place
 from parley.models.endpoint import Request
 from parley.models.failures import Unusable
-from parley.planners.ways.asking import Asks, Question
+from parley.planners.ways.asking import PROBING, REASONING, Asks, Question, outcome_of
 from parley.prompting.answers import parse
+from parley.prompting.reasoning import Said
 from parley.prompting.template import Turn
 
 PROBE = ("zq-17", "vx-42")  # what no model says of itself
@@ -41,24 +42,55 @@ class Answers(Asks):
         return votes / votes.sum() if votes.any() else None
 
     def _one(self, question: Question, seed: int) -> int | None:
-        turns, menu, again = question.turns, question.menu, ""
-        more = {"temperature": self.asking.temperature, "seed": seed, **self._constraint(menu)}
+        turns, menu, again, tokens = question.turns, question.menu, "", self.tokens
+        more = {"temperature": self.asking.temperature, "seed": seed}
         for _ in range(self.asking.reasks + 1):
-            purpose = f"propose by {self.name}{again}"
-            request = self.request(turns, question.place, purpose, self.tokens, **more)
             try:
-                said = self.endpoint.ask(
-                    request, self.said, lambda said: OK if parse(said, menu) is not None else OUTSIDE
-                )
+                said = self._answer(turns, question, f"propose by {self.name}{again}", tokens, more)
             except Unusable:
                 return None
-            chosen = parse(said, menu)
+            chosen = choice_of(said, menu)
             if chosen is not None:
                 return chosen
-            turns, again = question.prompter.again(turns, said, menu), ", asked again"
+            turns, again = question.prompter.again(turns, said.text, menu), ", asked again"
             if not turns:
                 return None  # there is no room left to ask again in
+            if said.unfinished:  # it reasons longer than we had thought
+                tokens = self._more(tokens, turns, question)
         return None
+
+    def _more(self, tokens: int, turns: list[Turn], question: Question) -> int:
+        """More tokens for an answer than it had, as many as fit beside the prompt."""
+        budget, size = question.prompter.budget, question.prompter.size(turns)
+        room = max(budget - size, 0) if budget else REASONING + tokens
+        return min(tokens + REASONING, self.tokens + room)
+
+    def _answer(
+        self, turns: list[Turn], question: Question, purpose: str, tokens: int, more: dict[str, Any], **how: Any
+    ) -> Said:
+        menu = question.menu
+        kept = self.ask(
+            lambda: self.request(turns, question.place, purpose, tokens, **more, **self._constraint(menu)),
+            self.said,
+            lambda kept: outcome_of(Said.of(kept), choice_of(Said.of(kept), menu) is not None),
+            **how,
+        )
+        return Said.of(kept)
+
+    def rehearse(self, question: Question) -> str:
+        """Empty where a question can be asked as in a run, else why not; how the server wants it asked is learnt.
+
+        Where an answer is cut off before it says anything, all others get as many tokens as models that reason need.
+        """
+        more = {"temperature": self.asking.temperature, "seed": 0}
+        for _ in range(2):
+            said = self._answer(question.turns, question, f"probe {self.name}", self.tokens, more, **PROBING)
+            if not said.unfinished or choice_of(said, question.menu) is not None or self.tokens >= REASONING:
+                break
+            if self.asking.max_tokens:
+                break
+            self.api = replace(self.api, tokens=REASONING)
+        return ""
 
     def _constraint(self, menu: Sequence[str]) -> dict[str, Any]:
         return {} if self.chat else {"stop": ["\n"]}
@@ -86,10 +118,15 @@ class Constrained(Answers):
 
     def found(self, answer: Any) -> str:
         try:
-            held = any(word in self.said(answer) for word in PROBE)
+            held = any(word in Said.of(self.said(answer)).text for word in PROBE)
         except (Unusable, KeyError, IndexError, TypeError, AttributeError):
             held = False
         return "" if held else "the server ignores response_format"
+
+
+def choice_of(said: Said, menu: Sequence[str]) -> int | None:
+    """The entry that an answer chooses, None where that is not exactly one."""
+    return None if said.refused else parse(said.whole, menu, said.cut)
 
 
 def _schema(menu: Sequence[str]) -> dict[str, Any]:

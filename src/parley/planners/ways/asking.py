@@ -1,24 +1,30 @@
 """How a model is asked to choose: the options, the question, and what all ways of asking share."""
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
-from parley.core.calls import Place
+from parley.core.calls import CUT, DECLINED, OK, OUTSIDE, SILENT, Place
 from parley.core.errors import BadInput
 from parley.models.endpoint import Endpoint, Request
-from parley.models.failures import Empty
+from parley.models.failures import Failure, Refused
 from parley.models.scoring import NORMALISE
+from parley.planners.ways.api import Api
+from parley.prompting.likeness import seen
 from parley.prompting.prompter import Prompter
+from parley.prompting.reasoning import Said
 from parley.prompting.template import Turn, as_messages, as_text
 
 WAYS = ("echo", "letters", "constrained", "parse")
 APIS = ("auto", "chat", "completions")
-REASONING = 2048  # tokens of an answer for models that cannot but reason first
+LINE, THINKING = 32, 512  # tokens of an answer: one line, or reasoning in the open first
+PROBING: dict[str, Any] = {"attempts": 5, "probing": True}  # how a probe calls
+REASONING = 2048  # for models that cannot but reason first
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Asking:
     way: str = "auto"
     answers: int = 1
     temperature: float = 1.0
-    max_tokens: int = 0  # of an answer; 0: 32, or 512 with reasoning
+    max_tokens: int = 0  # of an answer; 0: as the way and the model need
     reasks: int = 2
     think: bool = False
     normalise: str = "none"
@@ -51,22 +57,6 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Api:
-    """Which of the two APIs a server is asked by, and what it calls the most tokens of an answer.
-
-    OpenAI's reasoning models take `max_completion_tokens` only, and what they reason counts.
-    """
-
-    chat: bool = True
-    limit: str = "max_tokens"
-
-    @property
-    def path(self) -> str:
-        """The route, below the base URL."""
-        return "chat/completions" if self.chat else "completions"
-
-
-@dataclass(frozen=True)
 class Question:
     """What is asked of a model for one decision: the prompt, the menu, whose decision, and seeds for its answers."""
 
@@ -84,6 +74,7 @@ class Way(Protocol):
     answer: str  # the form in which the prompt asks for an answer
     source: str
     num_answers: int  # sampled for a proposal, 0 where none is
+    api: Api  # how the server wants to be asked; it changes as the server refuses
 
     @property
     def chat(self) -> bool:
@@ -96,19 +87,23 @@ class Way(Protocol):
     def probs(self, question: Question) -> Float[np.ndarray, " M"] | None:
         """A distribution over the menu, None where no usable answer came."""
 
+    def rehearse(self, question: Question) -> str:
+        """Empty where a question can be asked as in a run, else why not; how the server wants it asked is learnt."""
+
     def say(self, turns: list[Turn], place: Place, purpose: str, tokens: int, seed: int) -> str:
-        """Free text in answer to a prompt."""
+        """Free text in answer to a prompt, empty where there is none."""
 
 
 @dataclass
 class Asks:
-    """What all ways share: the server, the options, and its API."""
+    """What all ways share: the server, the options, and how the server wants to be asked, which it may change."""
 
     endpoint: Endpoint
     asking: Asking
     api: Api = field(default_factory=Api)
     source: str = ""
     num_answers: int = 0
+    _learning: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def chat(self) -> bool:
@@ -116,29 +111,59 @@ class Asks:
 
     @property
     def tokens(self) -> int:
-        least = 512 if self.asking.think else 32
-        return self.asking.max_tokens or (REASONING if self.api.limit == "max_completion_tokens" else least)
+        least = THINKING if self.asking.think else LINE
+        return self.asking.max_tokens or self.api.tokens or (REASONING if self.api.limit != Api.limit else least)
 
     def request(self, turns: list[Turn], place: Place, purpose: str, tokens: int, **more: Any) -> Request:
         """A request for an answer of at most so many `tokens` to a prompt, by chat or completion."""
         body: dict[str, Any] = {"model": self.endpoint.server.model, self.api.limit: tokens}
         if self.api.chat:
-            messages = as_messages(turns)
+            messages = as_messages(turns, self.api.system)
             prompt = json.dumps(messages, ensure_ascii=False)
             body["messages"] = messages
         else:
             prompt = as_text(turns)
             body["prompt"] = prompt
-        return Request(self.api.path, {**body, **more}, prompt, purpose, place)
+        return self.api.shaped(Request(self.api.path, {**body, **more}, prompt, purpose, place))
 
-    def said(self, answer: Any) -> str:
-        """The text of an answer; empty where reasoning took all its tokens. Raises `Empty` where there is nothing."""
-        choice = answer["choices"][0]
-        text = (choice["message"].get("content") if self.api.chat else choice["text"]) or ""
-        if not str(text).strip() and choice.get("finish_reason") != "length":
-            raise Empty(json.dumps(answer)[:2000])
-        return str(text)
+    def ask(
+        self,
+        made: Callable[[], Request],
+        read: Callable[[Any], Any],
+        judge: Callable[[Any], str] = lambda answer: OK,
+        **how: Any,
+    ) -> Any:
+        """What `read` makes of the answer to a request; one that the server refuses is `made` anew, as it wants it."""
+        while True:
+            api, request = self.api, made()
+            try:
+                return self.endpoint.ask(request, read, judge, **how)
+            except (Refused, Failure) as refused:
+                learnt = api.after(refused, request.body or {})
+                if learnt is None:
+                    raise
+            with self._learning:
+                self.api = self.api.and_also(learnt)
+
+    def said(self, answer: Any) -> str | dict[str, Any]:
+        """What an answer says, as the log keeps it (`prompting.reasoning.Said`)."""
+        return Said.in_choice(answer["choices"][0], self.api.chat).kept
 
     def say(self, turns: list[Turn], place: Place, purpose: str, tokens: int, seed: int) -> str:
         more = {"temperature": self.asking.temperature, "seed": seed}
-        return str(self.endpoint.ask(self.request(turns, place, purpose, tokens, **more), self.said))
+        kept = self.ask(
+            lambda: self.request(turns, place, purpose, tokens, **more),
+            self.said,
+            lambda kept: outcome_of(Said.of(kept)),
+        )
+        said = Said.of(kept)
+        return "" if said.refused else said.text
+
+
+def outcome_of(said: Said, fits: bool = True) -> str:
+    """What the log calls an answer: `fits` says whether it is one of those that were asked for."""
+    if said.refused:
+        return DECLINED
+    if fits and seen(said.text):
+        return OK
+    return CUT if said.unfinished else OUTSIDE if seen(said.text) else SILENT

@@ -8,6 +8,7 @@ import numpy as np
 
 from parley.core.draws import sample_rows
 from parley.core.errors import BadInput, MissingExtra
+from parley.core.spec import is_count
 from parley.core.tables import Tables
 from parley.worlds.kit.learned_reporter import FORMAT, LearnedReporter, Views, sentence_features, state_features
 from parley.worlds.kit.tabular.reported import reporter_error, visits
@@ -35,7 +36,7 @@ def reporter_of(spec: str, tables: Tables, views: Views, view: str) -> LearnedRe
     kind, _, rest = spec.partition(":")
     if kind != "learned" or not rest:
         raise BadInput(f"reporter={spec!r}: expected learned:PATH, learned:PAIRS or noisy:SHARE")
-    if rest.isdigit():
+    if is_count(rest):
         return pretrain_reporter(tables, tables.name, ReporterRecipe(view=view, pairs=int(rest)), views)
     return LearnedReporter.load(Path(rest))
 

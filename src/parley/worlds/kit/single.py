@@ -10,6 +10,7 @@ import numpy as np
 from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.errors import BadInput
 from parley.core.roles import TextEnvs, World
+from parley.core.spec import is_count
 from parley.worlds.kit.script import SentenceSpace
 
 
@@ -85,7 +86,7 @@ def latent_index(world: World, latent: str | int) -> int:
     """The index of a latent given by name or by index; raises `BadInput` with a suggestion."""
     if isinstance(latent, str) and latent in world.latents:
         return world.latents.index(latent)
-    if str(latent).isdecimal() and int(latent) < len(world.latents):
+    if is_count(str(latent)) and int(latent) < len(world.latents):
         return int(latent)
     near = get_close_matches(str(latent), world.latents, 1) or world.latents[:1]
     raise BadInput(

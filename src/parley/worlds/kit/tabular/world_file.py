@@ -12,6 +12,9 @@ from parley.core.tables import Tables
 
 FORMAT = "parley-world/1"
 TOLERANCE = 1e-6
+LARGEST = 32 * 2**20  # bytes of a file
+MOST_ENTRIES = 2**24  # of a table: 128 MiB
+LONGEST_HORIZON, LONGEST_NAME = 1_000, 100_000  # steps; characters
 NAMES = ("states", "observations", "subgoals", "latents", "instructions")
 ARRAYS = ("prior", "initial", "transition", "emission", "reward")
 FIELDS = ("format", "name", "horizon", *NAMES, *ARRAYS, "preference")
@@ -42,7 +45,11 @@ def dump_world(tables: Tables) -> str:
 def load_world(path: str | Path) -> Tables:
     """Read and validate a world file; raises `BadInput` naming the field, the indices and the value."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with open(path, "rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise BadInput(f"world file {str(path)!r} is larger than {LARGEST >> 20} MiB, the most that is read")
+        text = content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except OSError as wrong:
         raise BadInput(f"world file {str(path)!r} cannot be read: {wrong.strerror}") from None
     except UnicodeDecodeError as wrong:
@@ -57,11 +64,12 @@ def parse_world(text: str, where: str = "world") -> Tables:
         raise BadInput(f"{where}: {what}")
 
     def twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
                 refuse(f"field {_short(key)} is given twice")
-        return dict(pairs)
+            found[key] = value
+        return found
 
     try:
         entries = json.loads(text, object_pairs_hook=twice)
@@ -87,9 +95,14 @@ def parse_world(text: str, where: str = "world") -> Tables:
     horizon = entries["horizon"]
     if isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1:
         refuse(f"horizon is {_short(horizon)}: expected a whole number of at least 1")
+    if horizon > LONGEST_HORIZON:
+        refuse(f"horizon is {_short(horizon)}: at most {LONGEST_HORIZON:,} steps can be valued")
     for name in NAMES:
         _check_names(name, entries[name], refuse)
     s, o, g, z, w = (len(entries[name]) for name in NAMES)
+    if z * s * g * s > MOST_ENTRIES or z * s * o > MOST_ENTRIES:
+        sizes = f"{z:,} latents, {s:,} states, {g:,} subgoals and {o:,} observations"
+        refuse(f"{sizes} make tables of more than {MOST_ENTRIES:,} entries, the most that are read")
     nested = isinstance(entries["emission"], list) and entries["emission"] and isinstance(entries["emission"][0], list)
     shared = nested and not (entries["emission"][0] and isinstance(entries["emission"][0][0], list))
     shapes = dict(prior=(z,), initial=(z, s), transition=(z, s, g, s), emission=(s, o) if shared else (z, s, o))
@@ -141,6 +154,8 @@ def _check_names(field: str, names: Any, refuse: Any) -> None:
 def _check_text(where: str, text: Any, refuse: Any) -> None:
     if not isinstance(text, str):
         refuse(f"{where} is {_short(text)}: expected a string")
+    if len(text) > LONGEST_NAME:
+        refuse(f"{where} has {len(text):,} characters: at most {LONGEST_NAME:,} are read")
     if any("\ud800" <= c <= "\udfff" for c in text):
         refuse(f"{where} is {_short(text)}: half a surrogate pair is no text")
 

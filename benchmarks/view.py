@@ -1,0 +1,110 @@
+"""How fast the viewer answers on a large log: 64 runs of 10,000 episodes with their steps, about 1.5 GB."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import numpy as np
+
+from parley.core.said import EpisodeRecord, Menu, Proposal, StepRecord
+from parley.execute import RunConfig, machine
+from parley.runs.store import RunStore
+from parley.worlds.household.world import household
+
+
+def large_log(out: Path, episodes: int, runs: int, status: str = "finished", seed: int = 0) -> None:
+    """A log as a run in `household` writes it, by the recorder of runs; what was said is drawn at random."""
+    tables = household().tables
+    rng, horizon = np.random.default_rng(seed), 2 * tables.horizon  # two of its episodes in one
+    config = RunConfig("household", "exact", "epsilon-greedy:epsilon=0.1", episodes, runs, seed, record="steps")
+    names = [tables.latents[z] for z in rng.integers(tables.num_latents, size=runs)]
+    entries = dict(config={**asdict(config), "cohort": runs}, latents=names, horizon=horizon, machine=machine())
+    store = RunStore.create(out, **entries, menus=[list(menu) for menu in tables.menus], inputs={})
+    recorder, menu = store.recorder(0, 0, runs), Menu.shared(tables.menus[0])
+    words, sentences = np.array(tables.menus[0], dtype=object), np.array(tables.observations, dtype=object)
+    asked, active = np.array(tables.instructions, dtype=object), np.ones(runs, dtype=bool)
+    for t in range(episodes):
+        explored, total = rng.random(runs) < 0.1 + 0.3 * (t < 50), np.zeros(runs)
+        for h in range(1, horizon + 1):
+            probs = rng.dirichlet(np.full(len(words), 0.2), size=runs)
+            chosen = probs.argmax(axis=1)
+            reward = (rng.random(runs) < 0.3) * (h == horizon)
+            total += reward
+            said, heard = sentences[rng.integers(len(sentences), size=(2, runs))]
+            record = StepRecord(
+                t, h, said, words[chosen][:, None], explored, [Proposal(probs)], [probs], heard, reward, active, [menu]
+            )
+            recorder.step(record)
+        regret = rng.random(runs) / (1 + t / 50)
+        instructions = asked[np.full(runs, t % len(asked))]
+        recorder.episode(EpisodeRecord(t, instructions, explored, total, np.ones(runs), regret, 0.02))
+    store.close(status, wall_s=1.0)
+
+
+def asked(viewer: str, question: str, **parameters: object) -> tuple[float, int]:
+    """Seconds and bytes of one answer."""
+    began = time.perf_counter()
+    with urlopen(f"{viewer}api/{question}?{urlencode(parameters)}", timeout=120) as answer:
+        content = answer.read()
+    return time.perf_counter() - began, len(content)
+
+
+def memory_mb(pid: int) -> float:
+    """The largest resident memory of a process so far, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1000
+
+
+def measured(root: Path, run: str, episodes: int, runs: int) -> None:
+    """Each view of a log that no one has read yet, in a server of its own."""
+    command = [sys.executable, "-m", "parley", "view", str(root), "--port", "0", "--json"]
+    with tempfile.TemporaryDirectory() as state:
+        environment = {**os.environ, "XDG_STATE_HOME": state}
+        server = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        )
+        assert server.stdout
+        url = json.loads(server.stdout.readline())["url"]
+        show("list of runs", *asked(url, "runs"))
+        began = time.perf_counter()
+        while not json.loads(urlopen(f"{url}api/runs").read())["runs"][0]["numbers"]:
+            time.sleep(0.05)
+        show("its numbers, read meanwhile", time.perf_counter() - began, 0)
+        show("heat map, first time", *asked(url, "heat", id=run, metric="regret", columns=600))
+        show("heat map again", *asked(url, "heat", id=run, metric="return", columns=600))
+        show("list of the worst episodes", *asked(url, "episodes", id=run, sort="worst"))
+        show("curve", *asked(url, "compare", ids=json.dumps([run])))
+        for episode in (0, episodes // 2, episodes - 1):
+            show(f"episode {episode:,}", *asked(url, "episode", id=run, run=runs // 2, episode=episode))
+        show("first time that words were heard", *asked(url, "first", id=run, event="heard", text="drawer"))
+        print(f"{'memory of the server':36} {memory_mb(server.pid):8.0f} MB")
+        server.terminate()
+        server.wait()
+
+
+def show(what: str, took: float, size: int) -> None:
+    """One line."""
+    print(f"{what:36} {took:8.3f} s {size / 1000:10,.0f} kB", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--under", type=Path, help="a directory to keep the log in, for the next time")
+    parser.add_argument("--episodes", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=64)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = args.under or Path(folder)
+        if not (root / "large" / "manifest.json").exists():
+            large_log(root / "large", args.episodes, args.runs)
+        size = (root / "large" / "run.sqlite").stat().st_size / 1e9
+        print(f"{args.runs} runs of {args.episodes:,} episodes, {size:.2f} GB")
+        measured(root, "large", args.episodes, args.runs)

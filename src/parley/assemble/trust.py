@@ -1,0 +1,96 @@
+"""What a run directory would have us do besides arithmetic: asked before anything of it is carried out."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from parley.assemble.config import RunConfig
+from parley.assemble.explorers import EXPLORERS
+from parley.assemble.memories import MEMORIES
+from parley.assemble.planners import PLANNERS
+from parley.assemble.registry import REFERENCE, Named, Registry
+from parley.assemble.worlds import GENERALIST, WORLDS, find_world
+from parley.core.errors import BadInput
+from parley.runs.ownership import mine
+
+# Arguments that name a file, and those that name an address.
+PATHS = ("checkpoint", "path", "policy", "template", "demonstrations", "tokenizer", "embeddings", "cache")
+SHIPPED = {"path": (GENERALIST,), "template": ("chat", "foresee", "stated", "transcript")}
+
+
+def require_trust(out: Path, manifest: Mapping[str, Any], trust: bool) -> None:
+    """Raise `BadInput` where a run that this user did not begin would read files, ask servers or import code.
+
+    The sentence says what it would have done; nothing of it has been done.
+    """
+    if trust or mine(manifest):
+        return
+    config = RunConfig.from_manifest(manifest["config"])
+    would = list(deeds(config))
+    if would:
+        raise BadInput(
+            f"{str(out)!r} was not begun by you here, or its manifest was changed, and it would {'; '.join(would)}: "
+            "nothing was done; where you trust it, say --trust"
+        )
+
+
+def require_trusted_world(out: Path, manifest: Mapping[str, Any], trust: bool) -> None:
+    """The same for its world alone: what reports and diagnoses need."""
+    if not trust and not mine(manifest) and (would := list(_world(str(manifest["config"]["world"])))):
+        raise BadInput(f"{str(out)!r} was not begun by you here, and its world would {'; '.join(would)}: say --trust")
+
+
+def deeds(config: RunConfig) -> Iterator[str]:
+    """What the parts of a configuration would do besides arithmetic."""
+    yield from _world(config.world)
+    yield from _part(PLANNERS, config.planner)
+    yield from _part(EXPLORERS, config.explore)
+    if config.memory is not None:
+        yield from _part(MEMORIES, config.memory)
+
+
+def deeds_of_planner(spec: str) -> Iterator[str]:
+    """What a planner would do besides arithmetic."""
+    return _part(PLANNERS, spec)
+
+
+def _world(spec: str) -> Iterator[str]:
+    path = spec.partition(":")[0]
+    if path.endswith(".json"):
+        yield f"read the world file {path!r}"
+    elif REFERENCE.fullmatch(spec.strip()) and path not in WORLDS:
+        yield f"import {spec!r}"
+        return
+    for key, text in find_world(spec).arguments.items():
+        kind, _, rest = text.partition(":")
+        if key in ("reporter", "actor") and rest and not _number(rest):
+            yield f"read {rest!r} as a {kind} {key}"
+
+
+def _part(registry: Registry, spec: str) -> Iterator[str]:
+    name = spec.partition(":")[0].strip()
+    if name not in registry:
+        yield f"import {spec!r}"
+        return
+    named = registry.find(spec)
+    yield from _arguments(named)
+    if named.kind.remote or "/" in named.arguments.get("model", ""):
+        model = named.arguments.get("model", "a model")
+        where = named.arguments.get("base_url")
+        yield f"ask {model!r}{f' at {where!r}' if where else ''} with a key of yours"
+
+
+def _arguments(named: Named) -> Iterator[str]:
+    for key, text in named.arguments.items():
+        if key in PATHS and text and text not in SHIPPED.get(key, ()):
+            if key == "policy" and text in ("uniform", "designed", "cheapest"):
+                continue
+            yield f"{'write to' if key == 'cache' else 'read'} {text!r} as {key}="
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,36 @@
+"""What is left out of a prompt where even one episode does not fit: by rule, and said in its place."""
+
+from dataclasses import dataclass
+
+SHORTEST = 64  # characters to which something said is shortened at most
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How an episode is shown: `longest` characters of each thing heard (0: all), without its first `skipped` steps."""
+
+    longest: int = 0
+    skipped: int = 0
+
+    def smaller(self, said: int, steps: int) -> "Shape | None":
+        """The next smaller shape of an episode whose longest sentence has `said` characters; None where there is none.
+
+        First what was heard is shortened, by half at a time; then steps are left out, the older half at a time.
+        """
+        longest = min(self.longest or said, said) // 2
+        if longest >= SHORTEST:
+            return Shape(longest, self.skipped)
+        left = steps - self.skipped
+        return Shape(self.longest, self.skipped + (left + 1) // 2) if left > 1 else None
+
+
+def shortened(text: str, longest: int) -> str:
+    """The beginning and the end of a text, and how much stood between; `longest` characters of it are kept, 0: all.
+
+    >>> shortened("x" * 60 + "y" * 60, 30)
+    'xxxxxxxxxxxxxxxxxxxx [... 90 characters are left out ...] yyyyyyyyyy'
+    """
+    if not longest or len(text) <= longest:
+        return text
+    end = longest // 3
+    return f"{text[: longest - end]} [... {len(text) - longest} characters are left out ...] {text[len(text) - end :]}"

@@ -1,0 +1,1 @@
+"""The live viewer: runs and experiments below a directory, in a browser, while they run and afterwards."""
