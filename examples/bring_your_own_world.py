@@ -13,9 +13,7 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 
-from parley.worlds.kit.physical import PhysicalWorld
-from parley.worlds.kit.script import Script
-from parley.worlds.kit.text_env import TextEnv
+import parley
 
 LEFT, DOWN, RIGHT, UP = range(4)
 MAPS = (("SFHFG", "FHHHF", "FFFFF"), ("SFFFG", "FHHHF", "FFHFF"))  # one for each latent; H is where the ice breaks
@@ -47,26 +45,29 @@ class Voice:
         return {0: HOME, 4: CROSSED}.get(int(state), FELL)
 
 
-SCRIPT = Script(
-    subgoals=tuple(ROUTES),
-    observations=(CROSSED, FELL, HOME),
-    instructions=("cross the lake",),
-    horizon=2,
-    reward=lambda observation, instruction: 0.5 * float(observation == CROSSED),  # for each step
-)
+def frozen(shore: tuple[str, ...]) -> gymnasium.Env:
+    """The environment of one map."""
+    return gymnasium.make("FrozenLake-v1", desc=list(shore), is_slippery=False, disable_env_checker=True)
 
 
-def text_env(latent: int) -> TextEnv:
-    """The text environment of one latent."""
-    low = gymnasium.make("FrozenLake-v1", desc=list(MAPS[latent]), is_slippery=False, disable_env_checker=True)
-    return TextEnv(low, Skater(), Voice(), SCRIPT, max_actions=20)
-
-
-def lake() -> PhysicalWorld:
+def lake() -> parley.World:
     """The family: two latents, of which the first is the usual one; the expert, who knows, takes the other shore."""
-    ways, prior = tuple(ROUTES), np.array([0.7, 0.3])
-    names = ("thin ice in the north", "thin ice in the south")
-    return PhysicalWorld("lake", SCRIPT, names, prior, text_env, expert=lambda z, task, said: ways[1 - z])
+    ways = tuple(ROUTES)
+    return parley.wrap(
+        frozen,
+        name="lake",
+        variations=dict(zip(("thin ice in the north", "thin ice in the south"), MAPS, strict=True)),
+        prior=(0.7, 0.3),
+        menu=ways,
+        skills=Skater,
+        describe=Voice,
+        observations=(CROSSED, FELL, HOME),
+        instruction="cross the lake",
+        reward=lambda observation, instruction: 0.5 * float(observation == CROSSED),  # for each step
+        horizon=2,
+        max_actions=20,
+        expert=lambda z, task, said: ways[1 - z],
+    )
 
 
 if __name__ == "__main__":

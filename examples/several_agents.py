@@ -10,18 +10,16 @@ Two porters in a corridor of six cells, a crate at its end. Hidden from the plan
 """
 
 import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from parley.worlds.kit.joint_actor import JointActor
+import parley
 from parley.worlds.kit.joint_reporter import JointReporter, sentences
-from parley.worlds.kit.parallel import ParallelLow
-from parley.worlds.kit.physical import PhysicalWorld
-from parley.worlds.kit.script import Script
-from parley.worlds.kit.text_env import TextEnv
 
 STAND, LEFT, RIGHT, LIFT = range(4)
 CRATE = 5
@@ -62,19 +60,17 @@ class Corridor:
         return {a: np.array([cell, self.lifted and cell == CRATE]) for a, cell in self.cell.items()}
 
 
-class Porter:
-    """The Actor of one agent."""
+def fetch(see: Callable[[], Any]) -> Iterator[int]:
+    """A skill: to the crate, and one try to lift it."""
+    while see()[0] != CRATE:
+        yield RIGHT
+    yield LIFT
 
-    def begin(self, subgoal: str) -> None:
-        self.goal, self.tried = (CRATE if subgoal == FETCH else 0), False
 
-    def act(self, state: np.ndarray) -> int | None:
-        if state[0] != self.goal:
-            return RIGHT if state[0] < self.goal else LEFT
-        if self.goal != CRATE or self.tried:
-            return None
-        self.tried = True
-        return LIFT
+def wait(see: Callable[[], Any]) -> Iterator[int]:
+    """A skill: back to the door."""
+    while see()[0] != 0:
+        yield LEFT
 
 
 class Voice:
@@ -84,28 +80,32 @@ class Voice:
         return CARRIES if state[1] else BESIDE if state[0] == CRATE else DOOR
 
 
-def porters(mute: tuple[str, ...] = ()) -> PhysicalWorld:
+def porters(mute: tuple[str, ...] = ()) -> parley.World:
     """The family: one porter is enough, or (seven times in ten) it takes two."""
     agents = Corridor.possible_agents
     own = dict.fromkeys(agents, (CARRIES, BESIDE, DOOR))
-    script = Script(
-        subgoals=tuple(f"{one} / {other}" for one in (FETCH, WAIT) for other in (FETCH, WAIT)),
+    world = parley.wrap(
+        Corridor,
+        name="porters",
+        variations={"one can lift it": 1, "it takes two": 2},
+        prior=(0.3, 0.7),
+        skills=dict.fromkeys(agents, {FETCH: fetch, WAIT: wait}),
+        rest=dict.fromkeys(agents, STAND),
+        describe=Voice,
         observations=sentences(own, mute=mute),
-        instructions=("bring the crate, and let who is not needed rest",),
-        horizon=2,
+        instruction="bring the crate, and let who is not needed rest",
         reward=lambda said, _: (0.5 if DOOR in said else 0.4) * (CARRIES in said),  # for each step
-        parts=((FETCH, WAIT),) * len(agents),
+        horizon=2,
+        max_actions=40,
     )
-
-    def text_env(latent: int) -> TextEnv:
-        actor = JointActor({agent: Porter() for agent in agents}, dict.fromkeys(agents, STAND))
-        all_heard, limited = (JointReporter(dict.fromkeys(agents, Voice()), mute=m) for m in ((), mute))
-        return TextEnv(ParallelLow(Corridor(latent + 1)), actor, all_heard, script, limited if mute else None, 40)
-
-    return PhysicalWorld("porters", script, ("one can lift it", "it takes two"), np.array([0.3, 0.7]), text_env)
+    if not mute:
+        return world
+    # What is done is paid by all that is reported; the planner hears less.
+    heard = JointReporter(dict.fromkeys(agents, Voice()), mute=mute)
+    return replace(world, text_env=lambda z: world.text_env(z).heard_through(heard))
 
 
-def out_of_earshot() -> PhysicalWorld:
+def out_of_earshot() -> parley.World:
     """The same, and Bob is not heard."""
     return porters(mute=("bob",))
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from parley.core.told import Memory, Recalled, Told, Writer
     from parley.planners.function import FunctionPlanner
     from parley.runs.hooks import Hook
+    from parley.worlds.kit.wrap import wrap
 
     __version__: str
 
@@ -47,6 +48,7 @@ _FROM = {
     "core.told": ("Memory", "Recalled", "Told", "Writer"),
     "planners.function": ("FunctionPlanner",),
     "runs.hooks": ("Hook",),
+    "worlds.kit.wrap": ("wrap",),
 }
 _MODULE = {name: module for module, names in _FROM.items() for name in names}
 
@@ -88,6 +90,7 @@ __all__ = [
     "open",
     "run",
     "stepthrough",
+    "wrap",
 ]
 
 

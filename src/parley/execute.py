@@ -21,13 +21,14 @@ from parley.assemble.config import RunConfig
 from parley.assemble.trust import PATHS, require_trust
 from parley.core.calls import RunPaused
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, ParleyError, RunDamaged
-from parley.core.roles import Planner, World, forbidden_in
+from parley.core.errors import BadInput, NotRepeated, ParleyError, RunDamaged
+from parley.core.roles import Planner, World, forbidden_in, repeats
 from parley.core.said import EpisodeRecord
-from parley.loop import Cohort, Log, run_cohort
+from parley.loop import Cohort, run_cohort
 from parley.runs.directory import read_manifest, versions
 from parley.runs.hooks import HookedRecorder, Hooks
 from parley.runs.ledger import CallLedger, Limits
+from parley.runs.log import StepsLog
 from parley.runs.ownership import mine
 from parley.runs.recorder import Nowhere
 from parley.runs.store import RunStore
@@ -81,11 +82,14 @@ def _entries(
 ) -> dict[str, Any]:
     """What the manifest says besides how the run ended."""
     world = parts.world
-    names = [world.latents[z] for z in latents]
+    names = [world.latents[int(z)] for z in latents]
     entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
     entries["inputs"] = _inputs(parts)
     if parts.code:
         entries["code"], entries["given"] = parts.code, parts.given
+    if world.tables is None:
+        stated = {"success_at": getattr(world, "success_at", 1.0), **getattr(world, "references", {})}
+        entries["scores"] = stated
     if reached:
         entries["expert"] = reached.as_dict()
     about = getattr(cohorts[0].planner, "about", None)
@@ -131,7 +135,7 @@ def resume(
         if manifest.get("inputs", {}).get(path) != digest:
             raise RunDamaged(f"{out}: {path!r} is not what it was when the run began: put it back, or begin a new run")
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
-    if [world.latents[z] for z in latents] != manifest["latents"]:
+    if [world.latents[int(z)] for z in latents] != manifest["latents"]:
         raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
     began, now = {**manifest["machine"], **manifest["versions"]}, {**machine(), **versions()}
     changed = [f"{name} was {began.get(name)}, is {now[name]}" for name in now if began.get(name) != now[name]]
@@ -235,6 +239,7 @@ def _cohorts(
                 horizon=world.horizon,
                 meter=_meter(scene, draws, reached),
                 forbidden=forbidden_in(world),
+                repeats=repeats(world),
             )
         )
     return cohorts
@@ -271,8 +276,11 @@ def _carry_out(
                 raise _Stop
 
         cohort.on_episode = report
-        log: Log | None = store.log(number, draws.first_run, draws.num_runs) if resumed else None
-        run_cohort(cohort, log)
+        log = store.log(number, draws.first_run, draws.num_runs) if resumed else None
+        if isinstance(log, StepsLog):
+            _carry_on(store, cohort, log)
+        else:
+            run_cohort(cohort, log)
 
     began = time.perf_counter()
     status, error = "failed", ""
@@ -315,6 +323,20 @@ def _carry_out(
         manifest = store.close(status, error, wall_s=time.perf_counter() - began, **calls.spent, **failed)
         hooks.tell("end", manifest)
     return manifest
+
+
+def _carry_on(store: RunStore, cohort: Cohort, log: StepsLog) -> None:
+    """Go on from the recorded steps; where the environment cannot repeat them, from the episodes that ended."""
+    begun = log.unfinished
+    if begun is not None and cohort.repeats is not False:
+        try:
+            return run_cohort(cohort, log)
+        except NotRepeated as found:
+            begun = found.episode
+    if begun is not None:
+        store.forget(cohort.draws.first_run, cohort.draws.num_runs, begun)
+        log, cohort.anew = log.without(begun), begun
+    run_cohort(cohort, log)
 
 
 def _workers(parts: assemble.Parts, num_cohorts: int) -> int:

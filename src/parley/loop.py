@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, RunDamaged
+from parley.core.errors import BadInput, NotRepeated, RunDamaged
 from parley.core.roles import Explorer, Planner, Recorder, Snapshots, State, TextEnvs
 from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Opening, Outcome, Proposal, StepRecord
 from parley.core.tables import Sentences
 from parley.theory.regret import Meter
+
+ANEW = "this episode had not ended when the run stopped, and the environment cannot repeat it: it was begun anew"
 
 
 class LoggedEpisode(Protocol):
@@ -47,6 +49,8 @@ class Cohort:
     meter: Meter | None = None
     forbidden: tuple[tuple[str, str], ...] = ()  # sentences that may not be told to two Actors in one step
     on_episode: Callable[[EpisodeRecord], None] | None = None
+    repeats: bool | None = True  # whether the environment gives the same again; None: nobody has said so
+    anew: int = -1  # an episode that is begun anew, since it had not ended and cannot be repeated
 
     @property
     def decode(self) -> str:
@@ -81,23 +85,27 @@ def _episode(cohort: Cohort, t: int, logged: LoggedEpisode | None) -> Iterator[S
     began = time.perf_counter()
     num_runs, instructions = cohort.draws.num_runs, cohort.instructions(t)
     observations, info = cohort.envs.reset(options={"episode": t, "instructions": instructions})
+    instructions = info.get("instructions", instructions)  # an environment may bring its own
+    highest = info.get("max_scores")
     _hear(cohort, Opening(t, instructions, observations))
     returns, explored = np.zeros(num_runs), np.zeros(num_runs, dtype=bool)
     active = np.ones(num_runs, dtype=bool)
     for h in range(1, cohort.horizon + 1):
         replayed = logged.steps[h - 1] if logged is not None and h <= len(logged.steps) else None
-        menus: list[Menu] = info["menus"]
-        parts, proposals, choices = _decide(cohort, menus, Moment(t, h), active, replayed)
+        menus, parts, proposals, choices = _decide(cohort, info["menus"], Moment(t, h), active, replayed)
         heard, rewards, terminated, truncated, info = cohort.envs.step(parts)
         rewards = np.where(active, rewards, 0.0)
         explored_now = np.logical_or.reduce([choice.explored for choice in choices])
         laws = [choice.law for choice in choices]
         record = StepRecord(t, h, observations, parts, explored_now, proposals, laws, heard, rewards, active, menus)
         record.low_level = info.get("low_level")
+        if t == cohort.anew and h == 1 and record.low_level is not None:
+            record.low_level.events[:] = [ANEW] * num_runs
         if replayed is None:
             cohort.recorder.step(record)
         elif (replayed.next_observations != heard)[active].any():
-            raise RunDamaged(f"episode {t}, step {h}: the log holds another observation than the environment gives now")
+            said = f"episode {t}, step {h}: the log holds another observation than the environment gives now"
+            raise RunDamaged(said) if cohort.repeats else NotRepeated(t, said)
         _hear(cohort, Outcome(t, h, parts, heard, rewards, active))
         returns += rewards
         explored |= explored_now & active
@@ -106,34 +114,59 @@ def _episode(cohort: Cohort, t: int, logged: LoggedEpisode | None) -> Iterator[S
         yield record
         if not active.any():
             break
-    _close(cohort, t, instructions, explored, returns, time.perf_counter() - began)
+    scores = None if highest is None else returns / highest
+    _close(
+        cohort, EpisodeRecord(t, instructions, explored, returns, *_values(cohort, returns), 0.0, scores=scores), began
+    )
 
 
 def _decide(
     cohort: Cohort, menus: list[Menu], moment: Moment, active: np.ndarray, replayed: StepRecord | None
-) -> tuple[Sentences, list[Proposal], list[Choice]]:
-    """Choose the joint subgoal (B, K), one Actor's part after another, each given the earlier ones."""
+) -> tuple[list[Menu], Sentences, list[Proposal], list[Choice]]:
+    """Choose the joint subgoal (B, K), one Actor's part after another, each given the earlier ones.
+
+    Returns the menus from which it was chosen: where any words may be said, those that the planner brought.
+    """
     parts = np.empty((cohort.draws.num_runs, 0), dtype=object)
-    proposals, choices = [], []
+    proposals, choices, shown = [], [], []
     for k, whole in enumerate(menus):
-        menu = whole.given(parts, cohort.forbidden)
+        menu = _asking(whole.given(parts, cohort.forbidden), active)
         proposal = cohort.planner.propose(menu, parts) if replayed is None else replayed.proposals[k]
         if not np.isfinite(proposal.probs).all():
             raise BadInput(
                 f"episode {moment.episode}, step {moment.step}: the planner's proposal holds numbers that are none "
                 "(NaN or infinite): its weights or its arithmetic are damaged"
             )
+        if whole.free:
+            whole = _brought(proposal, replayed.menus[k] if replayed is not None else None)
+            menu = _asking(whole, active)
         choice = cohort.explorer.choose(proposal, cohort.decode, menu, Moment(moment.episode, moment.step, k))
         if cohort.meter:
             cohort.meter.charge(choice.law, choice.index, active)
         parts = np.concatenate([parts, menu.say(choice.index)[:, None]], axis=1)
         proposals.append(proposal)
         choices.append(choice)
+        shown.append(whole)
     if replayed is not None and (replayed.subgoals != parts)[active].any():
         raise RunDamaged(
             f"episode {moment.episode}, step {moment.step}: the log holds another subgoal than is chosen now"
         )
-    return parts, proposals, choices
+    return shown, parts, proposals, choices
+
+
+def _asking(menu: Menu, active: np.ndarray) -> Menu:
+    return menu if active.all() else replace(menu, asked=active)
+
+
+def _brought(proposal: Proposal, logged: Menu | None) -> Menu:
+    """The words that a proposal is over where any could be said."""
+    menu = proposal.menu if logged is None else logged
+    if menu is None:
+        raise BadInput(
+            "this world takes any words and offers no menu, and the planner brings none of its own: take one that says "
+            "what to do in its own words (endpoint with actions=free, or scripted)"
+        )
+    return menu
 
 
 def _rehear(cohort: Cohort, logged: LoggedEpisode) -> None:
@@ -158,12 +191,14 @@ def _hear(cohort: Cohort, said: Opening | Outcome) -> None:
         cohort.meter.hear(said)
 
 
-def _close(
-    cohort: Cohort, t: int, instructions: Sentences, explored: np.ndarray, returns: np.ndarray, wall_s: float
-) -> None:
+def _values(cohort: Cohort, returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Optimal value and expected regret of the episode, NaN where they are unknown."""
     unknown = np.full(len(returns), np.nan)
-    optimal, regret = (cohort.meter.optimal_value, cohort.meter.regret) if cohort.meter else (unknown, unknown)
-    record = EpisodeRecord(t, instructions, explored, returns, optimal, regret, wall_s)
+    return (cohort.meter.optimal_value, cohort.meter.regret) if cohort.meter else (unknown, unknown)
+
+
+def _close(cohort: Cohort, record: EpisodeRecord, began: float) -> None:
+    record.wall_s = time.perf_counter() - began
     kept = [part for part in (cohort.planner, cohort.explorer) if isinstance(part, Snapshots)]
     wanted = len(kept) == 2 and cohort.recorder.wants_snapshot()
     cohort.recorder.episode(record, [part.snapshot() for part in kept] if wanted else None)

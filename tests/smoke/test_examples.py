@@ -1,5 +1,6 @@
 """The examples run as their first lines say."""
 
+import ast
 import json
 import sqlite3
 import subprocess
@@ -49,6 +50,23 @@ def test_several_agents_as_a_program(capsys):
     for world in ("porters", "out_of_earshot"):
         assert main(["world", "check", f"examples.several_agents:{world}"]) == 0
         assert "conforms; 2 latents" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["text_environment", "raw_environment", "robot_simulation", "environment_server"])
+def test_other_people_s_environments_as_programs(name):
+    done = subprocess.run(
+        [sys.executable, FILE.with_name(f"{name}.py")], cwd=FILE.parents[1], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "on average" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name, function, most", [("text_environment", "coins", 10), ("raw_environment", "room", 25)])
+def test_worlds_of_ten_lines_and_of_twenty_five(name, function, most):
+    """What a reader has to write: the lines of code of the world, without imports, comments and docstrings."""
+    tree = ast.parse(FILE.with_name(f"{name}.py").read_text())
+    kept = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.Assign)]
+    docs = sum(1 for n in kept if isinstance(n, ast.FunctionDef) and ast.get_docstring(n))
+    assert sum(n.end_lineno - n.lineno + 1 for n in kept) - docs <= most
 
 
 def test_planners_that_need_tables_say_so(tmp_path, capsys):

@@ -13,7 +13,8 @@ from parley.report.summary import Curves, mean_band
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What run a has more than run b of `measure`, over all their common episodes.
+    """What run a has more than run b of `measure`, over all their common episodes: of regret in total, of scores and
+    returns on average over the episodes (the area between the learning curves).
 
     `difference` is the mean over runs of a's total less b's; `half_width` half of its 95% interval. Paired: runs with
     the same seed meet the same latents and the same luck, so run i of one is compared with run i of the other. `curve`
@@ -69,7 +70,7 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
     episodes = min(a.values.shape[1], b.values.shape[1])
     if not episodes or not len(a.values) or not len(b.values):
         raise BadInput("run_a and run_b have no finished episode in common")
-    one, other = (np.cumsum(curve.values[:, :episodes], axis=1) for curve in (a, b))
+    one, other = (curve.totals()[:, :episodes] for curve in (a, b))
     paired = _paired(a, b)
     if paired:
         runs = min(len(one), len(other))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from parley.core.errors import BadInput
-from parley.core.text import inert
+from parley.core.text import inert_lines
 from parley.report.summary import reading
 
 Subgoal = str | tuple[str, ...]  # with several Actors one sentence each
@@ -55,7 +55,7 @@ class Episode:
         for one in self.steps:
             parts = (one.choice,) if isinstance(one.choice, str) else one.choice
             lines += [one.observation, *(f"> {part}{' (exploring)' if one.explored else ''}" for part in parts)]
-        return "\n".join(inert(line) for line in [*lines, self.steps[-1].heard])
+        return "\n".join(map(inert_lines, [*lines, self.steps[-1].heard]))
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"

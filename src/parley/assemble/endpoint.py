@@ -38,6 +38,7 @@ def endpoint(
     base_url: str = "",
     decode: str = "sample",
     way: str = "auto",
+    actions: str = "menu",
     api: str = "auto",
     answers: int = 1,
     temperature: float = 1.0,
@@ -64,6 +65,9 @@ def endpoint(
 ) -> EndpointPlanner:
     """Any model behind an OpenAI-compatible server: endpoint:model=provider/model."""
     remembers = remembering(scene, memory, size=size, words=words, embeddings=embeddings)
+    if actions not in ("menu", "free") or (actions == "free" and way not in ("auto", "free")):
+        raise BadInput(f"actions={actions!r}, way={way!r}: expected actions=menu, or actions=free without a way")
+    way = "free" if actions == "free" else way
     asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise, api)
     calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
 

@@ -202,7 +202,8 @@ def _as_trained(
     known = Words.of(scene.world)
     words = rules_and_menu(known.rules, known.menus, known.horizon) if scoring.header else ""
     model = _transformers(named, loading)
-    return LanguageModelPlanner(model, decode, scoring, words, None if whole else lambda: remembers(None))
+    makes = None if whole else lambda: remembers(None)
+    return LanguageModelPlanner(model, decode, scoring, words, makes, choices=not known.fixed)
 
 
 @lru_cache(maxsize=2)

@@ -17,6 +17,7 @@ from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlann
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
 from parley.planners.forgetting import forgetting
+from parley.planners.habit import HabitPlanner
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
@@ -86,6 +87,11 @@ def with_expert(scene: Scene, actor: int, decode: str = "sample") -> KeptPlanner
 def at_random(scene: Scene, decode: str = "sample") -> KeptPlanner:
     """Proposes every legal subgoal alike."""
     return RandomPlanner(decode)
+
+
+def habit(scene: Scene, decode: str = "sample") -> KeptPlanner:
+    """Learns by a rule: does again what paid best from the same observation, else what it tried least."""
+    return HabitPlanner(decode)
 
 
 def scripted(scene: Scene, script: str, decode: str = "sample") -> KeptPlanner:
@@ -162,6 +168,7 @@ PLANNERS = Registry(
         "decentralised": Kind(decentralised),
         "with-expert": Kind(with_expert),
         "random": Kind(at_random),
+        "habit": Kind(habit),
         "scripted": Kind(scripted),
         "transformer": Kind(transformer, cohort=64),
         "endpoint": Kind(endpoint, cohort=1, first="model", remote=True),

@@ -1,12 +1,14 @@
 """Which latent and which instructions the runs of a cohort get."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Int
 
-from parley.core.draws import Draws, Purpose, sample_rows
+from parley.core.draws import Draws, Purpose
 from parley.core.errors import BadInput
+from parley.core.latents import draw_latent
 from parley.core.roles import World
 from parley.core.spec import is_count, suggestion
 from parley.core.tables import Sentences
@@ -32,11 +34,15 @@ class Schedule:
                 f"instructions={self.spec!r}: expected cyclic, random, doubling, fixed:NAME, or list:NAME|NAME|... "
                 "(a name may be the index, counted from 0)"
             )
+        if not self.instructions and self.spec != "cyclic":
+            raise BadInput(f"instructions={self.spec!r}: in this world every episode brings its own: leave it out")
         chosen = rest.split("|") if rest else range(len(self.instructions))
         order = tuple(index_of(str(name), self.instructions, "instruction") for name in chosen)
         object.__setattr__(self, "order", order)
 
     def __call__(self, episode: int) -> Sentences:
+        if not self.instructions:
+            return np.full(self.draws.num_runs, "", dtype=object)
         names = np.array(self.instructions, dtype=object)
         if self.spec == "random":
             return names[(self.draws.uniform(Purpose.INSTRUCTION, episode) * len(names)).astype(int)]
@@ -44,13 +50,14 @@ class Schedule:
         return np.full(self.draws.num_runs, names[self.order[turn % len(self.order)]], dtype=object)
 
 
-def index_of(name: str, names: tuple[str, ...], what: str) -> int:
+def index_of(name: str, names: Sequence[str], what: str) -> int:
     """The index that `name` stands for: itself one of `names`, or an index counted from 0."""
     if name in names:
         return names.index(name)
     if is_count(name) and int(name) < len(names):
         return int(name)
-    raise BadInput(f"{what} {name!r}: expected a name or an index below {len(names)}{suggestion(name, names)}")
+    near = suggestion(name, names[:1000])
+    raise BadInput(f"{what} {name!r}: expected a name or an index below {len(names)}{near}")
 
 
 def draw_latents(world: World, draws: Draws, latent: str | None) -> Int[np.ndarray, " B"]:
@@ -59,4 +66,4 @@ def draw_latents(world: World, draws: Draws, latent: str | None) -> Int[np.ndarr
         return np.arange(draws.num_runs) % len(world.latents)
     if latent is not None:
         return np.full(draws.num_runs, index_of(latent, world.latents, "latent"))
-    return sample_rows(np.tile(world.prior, (draws.num_runs, 1)), draws.uniform(Purpose.LATENT))
+    return draw_latent(world.prior, draws.uniform(Purpose.LATENT))

@@ -16,6 +16,7 @@ from parley.worlds.kit.tabular.env import TabularWorld
 from parley.worlds.kit.tabular.world_file import load_world
 
 ROOMS = "parley.worlds"
+OPEN = f"{ROOMS}.open."  # where adapters of other people's environments are: what they take must be named
 GENERALIST = "generated"  # its checkpoint is for no world alone
 WORLDS = Registry(
     "world",
@@ -34,6 +35,14 @@ WORLDS = Registry(
         "team": Kind(f"{ROOMS}.tabular.team:team"),
         "weather": Kind(f"{ROOMS}.tabular.weather:weather"),
         "traps": Kind(f"{ROOMS}.tabular.traps:traps"),
+        "textworld": Kind(f"{ROOMS}.open.textworld:textworld", first="challenge"),
+        "scienceworld": Kind(f"{ROOMS}.open.scienceworld:scienceworld", first="task"),
+        "babyai": Kind(f"{ROOMS}.open.babyai:babyai", first="level"),
+        "gym": Kind(f"{ROOMS}.open.gym:gym", first="id"),
+        "textworldexpress": Kind(f"{ROOMS}.open.textworldexpress:textworldexpress", first="game"),
+        "jericho": Kind(f"{ROOMS}.open.jericho:jericho", first="path"),
+        "textarena": Kind(f"{ROOMS}.open.textarena:textarena", first="game"),
+        "openenv": Kind(f"{ROOMS}.open.openenv:openenv", first="url"),
     },
 )
 PARTS = ("name", "latents", "prior", "instructions", "horizon", "num_actors", "tables", "make")

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-OUT, ERR = Console(), Console(stderr=True)
+OUT, ERR = Console(emoji=False), Console(stderr=True, emoji=False)  # text of worlds holds `:words:`
 
 
 class AddCommand(Protocol):

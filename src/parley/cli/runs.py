@@ -20,6 +20,7 @@ from parley.report.tables import (
     proposal_lines,
     runs_table,
     summary_table,
+    whole,
 )
 
 PARTS = {
@@ -95,11 +96,12 @@ def _show_episode(args: argparse.Namespace) -> Any:
         raise BadInput(f"{args.run[0]}: no steps are recorded of run {args.of_run}, episode {args.episode}")
     if not args.json:
         for step in steps:
-            OUT.print(f"[dim]{step['step']}[/] {plain(step['observation'])}")
-            OUT.print(f"  [bold]> {plain(step['subgoal'])}[/]{' (exploring)' if step['explored'] else ''}")
+            OUT.print(f"[dim]{step['step']}[/] {whole(step['observation'])}", highlight=False)
+            paid = f" [dim](paid {step['reward']:g})[/]" if step["reward"] else ""
+            OUT.print(f"  [bold]> {plain(step['subgoal'])}[/]{' (exploring)' if step['explored'] else ''}{paid}")
             for line in proposal_lines(step):
                 OUT.print(f"    [dim]{line}[/]", highlight=False)
-        OUT.print(f"[dim]end[/] {plain(steps[-1]['next_observation'])}")
+        OUT.print(f"[dim]end[/] {whole(steps[-1]['next_observation'])}", highlight=False)
     return steps
 
 

@@ -15,6 +15,10 @@ def check_proposal(proposal: Any, menu: Menu, num_runs: int, who: str) -> None:
     """Raise `BadInput` where a proposal is no distribution over the menu for each run; `who` made it."""
     if not isinstance(proposal, Proposal):
         raise BadInput(f"{who} proposed a {type(proposal).__name__}: expected a Proposal")
+    if menu.free:
+        if not isinstance(proposal.menu, Menu) or not proposal.menu.legal.any(axis=1).all():
+            raise BadInput(f"{who} brought no menu: this world takes any words, and a proposal says what it is over")
+        menu = proposal.menu
     _distribution(proposal.probs, menu, num_runs, f"{who} proposed")
     for name in ("valid", "left_out"):
         array = getattr(proposal, name)

@@ -40,3 +40,11 @@ class RunDamaged(BadInput):
 
 class EnvironmentFailed(ParleyError):
     """A low-level environment raised, died or gave numbers that are none, and repeating its episode did not help."""
+
+
+class NotRepeated(RunDamaged):
+    """An environment did not give again what the log holds of an episode that had not ended."""
+
+    def __init__(self, episode: int, message: str) -> None:
+        super().__init__(message)
+        self.episode = episode

@@ -105,7 +105,11 @@ class TextEnvs(Protocol):
     num_envs: int
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Sentences, dict[str, Any]]:
-        """Begin `options["episode"]` under `options["instructions"]` (B,); info["menus"]: one `Menu` an Actor."""
+        """Begin `options["episode"]` under `options["instructions"]` (B,).
+
+        info["menus"]: one `Menu` an Actor; info["instructions"] (B,) where the episodes bring their own;
+        info["max_scores"] (B,) where the highest return is known, NaN where it is not.
+        """
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
         """Carry out the subgoals (B, K); rows whose episode has ended are left alone and pay 0."""
@@ -120,13 +124,14 @@ class World(Protocol):
     def name(self) -> str: ...
 
     @property
-    def latents(self) -> tuple[str, ...]: ...
+    def latents(self) -> Sequence[str]: ...
 
     @property
     def prior(self) -> np.ndarray: ...
 
     @property
-    def instructions(self) -> tuple[str, ...]: ...
+    def instructions(self) -> tuple[str, ...]:
+        """Empty where every episode brings its own (`info["instructions"]` of `TextEnvs.reset`)."""
 
     @property
     def horizon(self) -> int: ...
@@ -139,6 +144,12 @@ class World(Protocol):
 
     def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
         """The vectorised text environment of the runs of `draws`, run i in the world of latent `latents[i]`."""
+
+
+def repeats(world: World) -> bool | None:
+    """Whether a world gives the same again for the same seed and subgoals; None: nobody has said so."""
+    found: bool | None = getattr(world, "deterministic", True)
+    return found
 
 
 def forbidden_in(world: World) -> tuple[tuple[str, str], ...]:

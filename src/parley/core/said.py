@@ -1,6 +1,7 @@
 """What is said in a run, batch-first: openings, outcomes, menus, proposals and choices of B runs in lockstep."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -39,18 +40,45 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Menu:
-    """What one Actor may be told at one step. Leading dimension 1 where all runs share the menu, else B (padded)."""
+    """What one Actor may be told at one step. Leading dimension 1 where all runs share the menu, else B (padded).
+
+    `asked` is False for runs whose episode is over: what is proposed and chosen there is not looked at. A `free` menu
+    has no entries: any words may be said, and the proposal brings those that it is over (`Proposal.menu`).
+    """
 
     sentences: Sentences  # (1 or B, M)
     legal: Bool[np.ndarray, "rows M"]  # False on padding and on forbidden entries
+    asked: Bool[np.ndarray, " B"] | None = None  # None: all runs are
+    free: bool = False
 
     @classmethod
     def shared(cls, sentences: tuple[str, ...]) -> "Menu":
         """The menu that all runs see at all steps."""
         return cls(np.array([sentences], dtype=object), np.ones((1, len(sentences)), dtype=bool))
 
+    @classmethod
+    def of_each(cls, menus: Sequence[Sequence[str]]) -> "Menu":
+        """A menu for each run, padded to the longest; one for all of them where they are equal."""
+        if all(menu is menus[0] or menu == menus[0] for menu in menus):
+            return cls.shared(tuple(menus[0]))
+        longest = max(map(len, menus))
+        sentences = np.array([[*menu, *[""] * (longest - len(menu))] for menu in menus], dtype=object)
+        return cls(sentences, np.arange(longest) < np.array([len(menu) for menu in menus])[:, None])
+
+    @classmethod
+    def anything(cls) -> "Menu":
+        """Any words may be said."""
+        return cls(np.empty((1, 0), dtype=object), np.zeros((1, 0), dtype=bool), free=True)
+
+    def row(self, run: int) -> tuple[str, ...]:
+        """The entries of one run that are legal."""
+        said, legal = (rows[run if len(rows) > 1 else 0] for rows in (self.sentences, self.legal))
+        return tuple(said[legal].tolist())
+
     def given(self, parts: Sentences, forbidden: tuple[tuple[str, str], ...]) -> "Menu":
         """The same menu without what is forbidden beside the parts (B, k) that Actors before have been told."""
+        if self.free:
+            return self
         legal = self.legal
         for pair in forbidden:
             for one, other in {pair, pair[::-1]}:
@@ -59,7 +87,7 @@ class Menu:
             raise BadInput(
                 "menu: what earlier Actors are told forbids all that this one could be told: mend `forbidden`"
             )
-        return self if legal is self.legal else Menu(self.sentences, legal)
+        return self if legal is self.legal else replace(self, legal=legal)
 
     def say(self, index: Int[np.ndarray, " B"]) -> Sentences:
         """The sentences at `index`, one a run."""
@@ -84,12 +112,14 @@ class Proposal:
     `source` is empty where the backend gave a distribution; otherwise it says what it gave instead (for instance
     "parsed from one answer") and the log holds no distribution. `valid` is False where no usable answer came.
     `left_out` says how many earlier episodes the prompt does not show as they were, cut by rule or by its memory.
+    `menu` is what it is a distribution over where any words could be said: those that were sampled.
     """
 
     probs: Float[np.ndarray, "B M"]
     source: str = ""
     valid: Bool[np.ndarray, " B"] | None = None
     left_out: Int[np.ndarray, " B"] | None = None
+    menu: Menu | None = None
 
 
 @dataclass(frozen=True)
@@ -159,3 +189,4 @@ class EpisodeRecord:
     expected_regret: Float[np.ndarray, " B"]
     wall_s: float
     extra: dict[str, object] = field(default_factory=dict)
+    scores: Float[np.ndarray, " B"] | None = None  # return / highest return where that is known, else NaN

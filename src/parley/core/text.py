@@ -18,6 +18,21 @@ def inert(text: str, longest: int = 500) -> str:
     return shown if len(text) <= longest else f"{shown[:longest]}..."
 
 
+def inert_lines(text: str) -> str:
+    """The same, with line breaks left as they are, and nothing cut off."""
+    return "\n".join(inert(line, len(line)) for line in text.splitlines())
+
+
+def block(text: str) -> str:
+    """Several lines, as a map has them, each indented: no line of a text can pretend to be what others said.
+
+    >>> block("one line"), block("###\\n#@#")
+    ('one line', '  ###\\n  #@#')
+    """
+    lines = text.splitlines()
+    return "\n".join(f"  {line}" for line in lines) if len(lines) > 1 else text.rstrip("\r\n")
+
+
 def one_line(sentence: str) -> str:
     """A line break inside a sentence would let it pretend to be another line."""
     return " ".join(sentence.splitlines()) if len(sentence.splitlines()) > 1 else sentence.rstrip("\r\n")

@@ -20,6 +20,7 @@ from parley.experiments.claims import (
     pretraining_error,
     prior_coverage,
     prompts,
+    real_worlds,
     reporter_error,
     search_budget,
     traps_measured,
@@ -57,5 +58,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         multi_agent,
         unseen_worlds,
         calibration,
+        real_worlds,
     )
 }

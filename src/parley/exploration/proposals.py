@@ -38,15 +38,16 @@ class ProposalsExplorer:
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
         self.draws, self.num_episodes = draws, num_episodes
         self.rows = np.arange(draws.num_runs)
-        self._words, self._decisions, self._actors = Codes(), Codes(), 1
-        shape = (draws.num_runs, 0, 0)  # B, decision, subgoal
-        self.odds: Float[np.ndarray, "B D S"] = np.zeros(shape)  # at the last visit; NaN before the first
-        self.pace: Float[np.ndarray, "B D S"] = np.zeros(shape)  # nats that the odds moved a visit, lately
-        self.told: Float[np.ndarray, "B D S"] = np.zeros(shape)  # nats that trials of the subgoal moved them, in all
-        self.trials: Float[np.ndarray, "B D S"] = np.zeros(shape)  # so many
-        self.futile: Bool[np.ndarray, "B D S"] = np.zeros(shape, dtype=bool)  # tried, and told nothing
-        self.visits: Float[np.ndarray, "B D"] = np.zeros(shape[:2])
-        self.tried: Int[np.ndarray, "B D"] = np.zeros(shape[:2], dtype=int)  # at the last visit: the subgoal, or -1
+        self._words, self._decisions, self._menus, self._actors = Codes(), Codes(), Codes(), 1
+        self._last_menu: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        # One row for each decision that a run has met (D), one column for each entry of its menu (M).
+        self.odds: Float[np.ndarray, "D M"] = np.zeros((0, 0))  # at the last visit; NaN before the first
+        self.pace: Float[np.ndarray, "D M"] = np.zeros((0, 0))  # nats that the odds moved a visit, lately
+        self.told: Float[np.ndarray, "D M"] = np.zeros((0, 0))  # nats that trials of the subgoal moved them, in all
+        self.trials: Float[np.ndarray, "D M"] = np.zeros((0, 0))  # so many
+        self.futile: Bool[np.ndarray, "D M"] = np.zeros((0, 0), dtype=bool)  # tried, and told nothing
+        self.visits: Float[np.ndarray, " D"] = np.zeros(0)
+        self.tried: Int[np.ndarray, " D"] = np.zeros(0, dtype=int)  # at the last visit: the entry, or -1
 
     def hear(self, said: Opening | Outcome) -> None:
         seen = self._words.of(said.observations)
@@ -59,7 +60,7 @@ class ProposalsExplorer:
             self._trial: Float[np.ndarray, " B"] = np.full(len(seen), np.nan)  # odds of what is tried; NaN: no trial
             self._next = self._trial  # for the next step
             self._explored = np.zeros(len(seen), dtype=bool)
-            self._before: list[tuple[np.ndarray, tuple[np.ndarray, ...], dict[str, np.ndarray]]] = []
+            self._before: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
         else:
             self._take_back(~said.active)
             self._trial, self._actors = self._next, said.subgoals.shape[1]
@@ -69,14 +70,15 @@ class ProposalsExplorer:
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
         probs = np.clip(proposal.probs, 0.0, 1.0)
-        where = np.concatenate([self._where, *(part[:, None] for part in self._parts)], axis=1)
+        number, place = self._listed(menu)
+        listed, place = np.broadcast_to(number, len(probs)), np.broadcast_to(place, probs.shape)
+        where = np.stack([self.rows, listed, *self._where.T, *self._parts], axis=1)
         here = self._decisions.of((moment.step, moment.actor, *key) for key in where.tolist())
-        column = np.array([self._words.of(row) for row in menu.sentences])
-        self._grow()
-        at = (self.rows[:, None], here[:, None], np.broadcast_to(column, probs.shape))
+        self._grow(probs.shape[1])
+        at = (here[:, None], place)
         state = {name: getattr(self, name) for name in KEPT}
-        noted = {name: array[at] if array.ndim == 3 else array[self.rows, here] for name, array in state.items()}
-        self._before.append((here, at, noted))
+        noted = {name: array[here] for name, array in state.items()}
+        self._before.append((here, noted))
         worth = self._worth(probs, log_odds(probs), here, at, moment.episode)
         law = decode(np.where(menu.legal, probs, 0.0), "greedy")
         trying = ~np.isnan(self._trial)
@@ -88,11 +90,11 @@ class ProposalsExplorer:
         law = np.where(begins[:, None], fresh / np.where(begins, fresh.sum(axis=1), 1.0)[:, None], law)
         u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
         index = sample_rows(law, u)
-        self._parts.append(at[2][self.rows, index])
+        self._parts.append(self._words.of(menu.say(index)))
         self._share = so_far[self.rows, index]
         departs = probs[self.rows, index] < probs.max(axis=1) - TIE
         self._note_trial(begins, seeking, log_odds(self._share), departs)
-        self.tried[self.rows, here] = np.where(begins, at[2][self.rows, index], -1)
+        self.tried[here] = np.where(begins, place[self.rows, index], -1)
         self._explored = begins | trying
         return Choice(index, self._explored, law)
 
@@ -104,13 +106,13 @@ class ProposalsExplorer:
 
     def _take_back(self, over: Bool[np.ndarray, " B"]) -> None:
         """Runs that were over made no visit: only now is it known; that they were asked is due to the others."""
-        for here, at, noted in reversed(self._before):
+        for here, noted in reversed(self._before):
             for name, old in noted.items():
-                array = getattr(self, name)
-                if array.ndim == 3:
-                    array[at] = np.where(over[:, None], old, array[at])
+                array = getattr(self, name)  # which may have grown since
+                if array.ndim == 2:
+                    array[here[over], : old.shape[1]] = old[over]
                 else:
-                    array[self.rows, here] = np.where(over, old, array[self.rows, here])
+                    array[here[over]] = old[over]
         self._before = []
 
     def _worth(
@@ -119,13 +121,13 @@ class ProposalsExplorer:
         """Trials that each subgoal is worth; takes note of this visit."""
         moved = np.abs(odds - self.odds[at])  # NaN at the first visit
         pace = np.where(np.isnan(self.pace[at]), moved, (moved + self.pace[at]) / 2)
-        last = self.tried[self.rows, here][:, None] == at[2]
+        last = self.tried[here][:, None] == at[1]
         self.futile[at] = np.where(last, moved < STILL, self.futile[at] & ~(moved > 10 * STILL))
         self.told[at] += np.where(last, moved, 0.0)
         self.trials[at] += last
         self.pace[at], self.odds[at] = pace, odds
-        self.visits[self.rows, here] += 1
-        to_come = (self.num_episodes - episode) * self.visits[self.rows, here] / (episode + 1)
+        self.visits[here] += 1
+        to_come = (self.num_episodes - episode) * self.visits[here] / (episode + 1)
         nats = np.maximum(-odds, 0.0) + 1  # until the planner would have learnt it
         with np.errstate(divide="ignore", over="ignore"):
             alone = np.where(np.isnan(pace), 0.0, np.minimum(nats / pace, to_come[:, None]))  # visits, by itself
@@ -153,28 +155,40 @@ class ProposalsExplorer:
         self._trial = np.where(alive | self._departed, self._trial, np.nan)
         return np.where(alive[:, None], follow, law)
 
-    def _grow(self) -> None:
-        """Room for new decisions and new words."""
-        num, old = (len(self._decisions), len(self._words)), self.odds.shape[1:]
-        if num[0] > old[0] or num[1] > old[1]:
-            more = [(0, 0), (0, max(0, num[0] - old[0])), (0, max(0, num[1] - old[1]))]
+    def _listed(self, menu: Menu) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, "rows M"]]:
+        """The number of each row's menu, and the place of its entries in the alphabet; the last one is remembered."""
+        if self._last_menu is None or self._last_menu[0] is not menu.sentences:
+            rows = menu.sentences.tolist()
+            place = np.argsort(np.array([sorted(range(len(row)), key=row.__getitem__) for row in rows]), axis=1)
+            self._last_menu = menu.sentences, self._menus.of(tuple(sorted(row)) for row in rows), place
+        return self._last_menu[1:]
+
+    def _grow(self, entries: int) -> None:
+        """Room for new decisions, twice as many as there were, and for longer menus."""
+        room, width = self.odds.shape
+        num = max(2 * room, len(self._decisions)) if len(self._decisions) > room else room
+        if num > room or entries > width:
+            more = [(0, num - room), (0, max(0, entries - width))]
             self.odds = np.pad(self.odds, more, constant_values=np.nan)
             self.pace = np.pad(self.pace, more, constant_values=np.nan)
             self.told = np.pad(self.told, more)
             self.trials = np.pad(self.trials, more)
             self.futile = np.pad(self.futile, more)
-            self.visits = np.pad(self.visits, more[:2])
-            self.tried = np.pad(self.tried, more[:2], constant_values=-1)
+            self.visits = np.pad(self.visits, more[0])
+            self.tried = np.pad(self.tried, more[0], constant_values=-1)
 
     def snapshot(self) -> State:
-        kept = {name: getattr(self, name) for name in KEPT}
-        return {**kept, **self._words.snapshot("words"), **self._decisions.snapshot("decisions")}
+        kept = {name: getattr(self, name)[: len(self._decisions)] for name in KEPT}
+        codes = {"words": self._words, "decisions": self._decisions, "menus": self._menus}
+        return {**kept, **{key: value for name, of in codes.items() for key, value in of.snapshot(name).items()}}
 
     def restore(self, state: State) -> None:
         for name in KEPT:
             setattr(self, name, state[name].copy())
         self._words.restore(state, "words")
         self._decisions.restore(state, "decisions")
+        self._menus.restore(state, "menus")
+        self._last_menu = None
 
 
 def log_odds(probs: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

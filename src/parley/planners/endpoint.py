@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -19,11 +19,16 @@ from parley.models.endpoint import Endpoint
 from parley.models.failures import Overflow, Refused, Unusable
 from parley.planners.ways.answers import choice_of
 from parley.planners.ways.asking import Question, Way
+from parley.planners.ways.free import NOTHING, Free
+from parley.planners.ways.logprobs import MOST_LETTERS
+from parley.planners.ways.staged import staged
 from parley.prompting.likeness import require_distinct
 from parley.prompting.prompter import Prompter, Prompting, Words
 from parley.prompting.reasoning import Said
 from parley.prompting.template import Turn
 
+Answer = TypeVar("Answer")
+MENU_SHARE = 1 / 3  # of the budget, that a menu may take which changes from step to step
 MAX_MENU = 20_000  # subgoals; more do not fit any prompt
 MADE_UP = ("go on", "wait")  # a menu, where a world has none that is fixed
 SHORTER = 8  # times a note is asked for with less of the episode
@@ -87,6 +92,8 @@ class EndpointPlanner:
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         if not menu.legal.any(axis=1).all():
+            if menu.free:
+                return self._in_own_words(menu)
             raise BadInput("menu: at least one subgoal must be legal in every run")
         shape = (len(self.runs), menu.sentences.shape[1])
         if shape[1] > MAX_MENU:
@@ -94,6 +101,8 @@ class EndpointPlanner:
         sentences, legal = np.broadcast_to(menu.sentences, shape), np.broadcast_to(menu.legal, shape)
         probs, valid = legal / legal.sum(axis=1, keepdims=True), np.ones(len(self.runs), dtype=bool)
         for i in range(len(self.runs)):
+            if menu.asked is not None and not menu.asked[i]:
+                continue
             listed = tuple(map(str, sentences[i, legal[i]]))
             require_distinct(listed)
             found = self._ask(i, listed, tuple(parts[i]))
@@ -107,14 +116,29 @@ class EndpointPlanner:
     def _ask(self, run: int, menu: tuple[str, ...], parts: tuple[str, ...]) -> Float[np.ndarray, " M"] | None:
         if len(menu) == 1:
             return np.ones(1)  # there is nothing to ask
+        if self.way.name == "free":
+            return self._asked(run, parts, menu, (), self.way.probs)
+        long = not parts and self._long(menu)
+        most = MOST_LETTERS if long or (self.way.name == "letters" and not parts) else len(menu)
+        return staged(lambda some: self._asked(run, parts, some, some, self.way.probs), menu, most)
+
+    def _asked(
+        self,
+        run: int,
+        parts: tuple[str, ...],
+        menu: tuple[str, ...],
+        shown: tuple[str, ...],
+        ask: Callable[[Question], Answer | None],
+    ) -> Answer | None:
+        """What `ask` makes of a question, shorter where it does not fit; None where nothing usable comes."""
         prompter, place = self.runs[run], self.place(run)
         seeds = [self.seed(run, len(parts), draw) for draw in range(self.way.num_answers)]
         while True:
-            turns = prompter.turns(parts, menu)
+            turns = prompter.turns(parts, shown)
             try:
-                return self.way.probs(Question(prompter, turns, menu, place, seeds))
+                return ask(Question(prompter, turns, menu, place, seeds))
             except Overflow as overflow:
-                least, said = prompter.least(parts, menu), str(overflow)
+                least, said = prompter.least(parts, shown), str(overflow)
                 self.narrow(run, overflow, prompter.size(turns), least, said)
             except Refused as refused:
                 if not refused.outcome.startswith("filtered"):
@@ -137,6 +161,30 @@ class EndpointPlanner:
     def _narrowed(self, run: int) -> Callable[[int, int], list[int]]:
         """The budgets to which a run came down before, by episode and step."""
         return lambda episode, step: self.endpoint.ledger.budgets(Place(self.draws.first_run + run, episode, step))
+
+    def _long(self, menu: tuple[str, ...]) -> bool:
+        """Whether a menu that changes takes more than its part of the budget, and must be chosen from in stages."""
+        how = self.prompting
+        return not how.words.fixed and bool(how.budget) and how.count("\n".join(menu)) > how.budget * MENU_SHARE
+
+    def _in_own_words(self, menu: Menu) -> Proposal:
+        """What the model says to do, where the environment makes sense of any words: a proposal over what it said."""
+        if not isinstance(self.way, Free):
+            raise BadInput("this world takes any words and offers no menu: ask with actions=free")
+        menus, probs, valid = [], [], np.ones(len(self.runs), dtype=bool)
+        for i in range(len(self.runs)):
+            asked = menu.asked is None or bool(menu.asked[i])
+            told = self._asked(i, (), (), (), self.way.words) if asked else None
+            valid[i] = told is not None or not asked
+            said, shares = told or ((NOTHING,), np.ones(1))
+            menus.append(said)
+            probs.append(shares)
+        brought = Menu.of_each(menus)
+        whole = np.zeros((len(menus), brought.sentences.shape[1]))
+        for row, shares in zip(whole, probs, strict=True):
+            row[: len(shares)] = shares
+        left_out = np.array([prompter.left_out for prompter in self.runs])
+        return Proposal(whole, self.way.source, None if valid.all() else valid, left_out, brought)
 
     def place(self, run: int) -> Place:
         """The decision that a run stands before."""

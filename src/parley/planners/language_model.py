@@ -19,7 +19,7 @@ from parley.prompting.likeness import require_distinct
 from parley.prompting.prompter import Prompter, Prompting, Words
 from parley.prompting.shortening import SHORTEST, shortened
 from parley.prompting.template import PromptTemplate, as_text
-from parley.prompting.transcript import observation_line, subgoal_line, task_line
+from parley.prompting.transcript import choices_line, observation_line, subgoal_line, task_line
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class LanguageModelPlanner:
     The prompt is cut by rule: where it would leave less than an eighth of the positions for continuations, the oldest
     half of the episodes is dropped and the rest is read again. With a `memory` (made for each run) the prompt is what
     the template `transcript` makes of it, read again where it does not go on. `words` are what a header says of the
-    world.
+    world. With `choices` each step's menu stands before its choice, for worlds whose menus change; then half of the
+    positions are kept for it.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class LanguageModelPlanner:
         scoring: Scoring | None = None,
         words: str = "",
         memory: Callable[[], Memory] | None = None,
+        choices: bool = False,
     ) -> None:
         self.model, self.decode, self.options, self.words = model, decode, scoring or Scoring(), words
+        self._choices = choices
         self._memory = memory
         self.positions = min(self.options.context or model.positions, model.positions)
-        self.room = self.positions // 8
+        self.room = self.positions // (2 if choices else 8)
         budget = max(1, self.positions - self.room - len(model.text.encode(words)))
         count = lru_cache(maxsize=1 << 14)(lambda text: len(model.text.plain(text)))
         self._how = Prompting(PromptTemplate("transcript"), Words((), 0), budget=budget, count=count)
@@ -123,11 +126,18 @@ class LanguageModelPlanner:
         legal = np.broadcast_to(menu.legal, sentences.shape)
         probs = np.zeros(sentences.shape)
         for i, run in enumerate(self._runs):
+            if menu.asked is not None and not menu.asked[i]:
+                probs[i] = legal[i] / legal[i].sum()
+                continue
             listed = sentences[i, legal[i]]
             require_distinct(listed)
-            probs[i, legal[i]] = self._probs(run.prompt, "".join(map(subgoal_line, parts[i])), listed)
+            probs[i, legal[i]] = self._probs(run.prompt, self._before(parts[i], menu.row(i)), listed)
         shown = [run.prompter.left_out if run.prompter else self._episode + 1 - len(run.episodes) for run in self._runs]
         return Proposal(probs, left_out=np.array(shown))
+
+    def _before(self, parts: Sentences, menu: tuple[str, ...]) -> str:
+        """What stands between what was heard and the line that is scored."""
+        return (choices_line(menu) if self._choices else "") + "".join(map(subgoal_line, parts))
 
     def _probs(self, prompt: Prompt, said: str, sentences: Sentences) -> Float[np.ndarray, " M"]:
         """Softmax over lines that follow the prompt and the parts already `said`, which all share."""

@@ -22,6 +22,8 @@ class RandomPlanner:
         pass
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
+        if menu.free:
+            raise BadInput("this world takes any words and offers no menu: there is nothing to choose from at random")
         legal = np.broadcast_to(menu.legal, (self.num_runs, menu.legal.shape[1]))
         return Proposal(legal / legal.sum(axis=1, keepdims=True))
 
@@ -50,11 +52,16 @@ class ScriptedPlanner(RandomPlanner):
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         told = self.script[min(self.said, len(self.script) - 1)].split(" / ")
         sentence = told[min(parts.shape[1], len(told) - 1)]
-        match = (menu.sentences == sentence) & menu.legal
+        if menu.free:
+            menu = Menu.shared((sentence,))
+        match = np.broadcast_to((menu.sentences == sentence) & menu.legal, (self.num_runs, menu.legal.shape[1]))
+        if menu.asked is not None:  # where nobody is asked, anything will do
+            match = np.where(menu.asked[:, None], match, menu.legal)
         if not match.any(axis=1).all():
-            if (menu.sentences == sentence).any():
-                said = " / ".join(parts[0])
+            run = int(np.argmin(match.any(axis=1)))
+            if (menu.sentences[run if len(menu.sentences) > 1 else 0] == sentence).any():
+                said = " / ".join(parts[run])
                 raise BadInput(f"script says {sentence!r}, which is forbidden beside {said!r}: tell that Actor another")
-            raise BadInput(f"script says {sentence!r}, which is not in the menu: {', '.join(menu.sentences[0])}")
-        probs = np.broadcast_to(match / match.sum(axis=1, keepdims=True), (self.num_runs, match.shape[1]))
-        return Proposal(probs, source="scripted")
+            raise BadInput(f"script says {sentence!r}, which is not in the menu: {', '.join(menu.row(run))}")
+        probs = match / match.sum(axis=1, keepdims=True)
+        return Proposal(probs, source="scripted", menu=menu)

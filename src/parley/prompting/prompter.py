@@ -24,13 +24,15 @@ class Words:
     menus: tuple[tuple[str, ...], ...]
     horizon: int
     rules: str = ""
+    fixed: bool = True  # False: the menu changes from step to step
 
     @classmethod
     def of(cls, world: World) -> "Words":
         """What is fixed of a world's words; a world whose menus change from step to step has none."""
         tables, script = world.tables, getattr(world, "script", None)  # physical worlds have a script
         menus = tables.menus if tables else script.menus if script else ()
-        return cls(tuple(map(tuple, menus)), world.horizon, tables.rules if tables else "")
+        known = tuple(map(tuple, menus))
+        return cls(known, world.horizon, tables.rules if tables else "", bool(tables or known))
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class Prompter:
 
     def _opening(self, recalled: Recalled) -> list[Turn]:
         shots, words = self.how.shots, self.how.words
-        menus = [entries(menu) for menu in words.menus]
+        menus = [entries(menu) for menu in words.menus if self.how.answer != "free"]
         about = {"rules": words.rules, "menus": menus, "horizon": words.horizon, "answer": self.how.answer}
         system = self._render("system", **about, shots=len(shots))
         turns = [Turn("system", system), *(turn for told in shots for turn in self._episode(told, -1))]
@@ -213,11 +215,11 @@ class Prompter:
         menu = self.how.words.menus[0] if self.how.words.menus else ()
         if shape.skipped:
             turns.append(Turn("user", f"[{shape.skipped} step{'s' if shape.skipped > 1 else ''} left out]\n"))
-        steps = list(zip(told.subgoals, said[2:], strict=True))
-        for step, (parts, observation) in list(enumerate(steps, 1))[shape.skipped :]:
+        steps = list(zip(told.subgoals, said[2:], told.rewards, strict=True))
+        for step, (parts, observation, reward) in list(enumerate(steps, 1))[shape.skipped :]:
             thought = self.thought(number, step) if self.thought and number >= 0 else ""
             turns.append(Turn("assistant", self._said(parts, menu, thought)))
-            turns.append(Turn("user", self._render("observation", observation=observation)))
+            turns.append(Turn("user", self._render("observation", observation=observation, reward=reward)))
         return turns
 
     def _said(self, parts: Sequence[str], menu: Sequence[str], thought: str = "") -> str:

@@ -1,7 +1,8 @@
 """Prompt templates: Jinja files of blocks, in a sandbox, in which what was said is data and never template.
 
 A template has the blocks `system`, `memory`, `opening`, `subgoal`, `observation`, `ask`, `again` and `note`; a file of
-one's own may begin with `{% extends "chat" %}` and say only what differs. `| line` keeps a sentence on its line.
+one's own may begin with `{% extends "chat" %}` and say only what differs. `| line` keeps a sentence on its line,
+`| block` indents the lines of a text that has several, as a map.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from parley.core.errors import BadInput
+from parley.core.text import block as indented
 from parley.core.text import one_line
 from parley.prompting import bounded
 
@@ -116,7 +118,7 @@ def _environment(**more: Any) -> Environment:
 def _layers(name: str, source: str) -> list[Template]:
     """A template, and those that it extends."""
     environment, layers = _environment(loader=_Loader(), undefined=StrictUndefined, keep_trailing_newline=True), []
-    environment.filters["line"] = one_line
+    environment.filters["line"], environment.filters["block"] = one_line, indented
     try:
         while source:
             layers.append(environment.from_string(source))

@@ -14,14 +14,19 @@ is not one that the model knows, two lines come first:
 
 from collections.abc import Sequence
 
-from parley.core.text import one_line
+from parley.core.text import block, one_line
 
 
 def header(rules: str, menus: Sequence[Sequence[str]], horizon: int) -> str:
     """What a newcomer is told about a world: its rules, how long an episode is, and each Actor's menu."""
     told = f"{one_line(rules)}; " if rules else ""
     lines = [f"rules: {told}{horizon} choices\n"]
-    return "".join([*lines, *(f"choices: {' | '.join(map(one_line, menu))}\n" for menu in menus)])
+    return "".join([*lines, *map(choices_line, menus)])
+
+
+def choices_line(menu: Sequence[str]) -> str:
+    """What can be told at a step, where that changes from step to step."""
+    return f"choices: {' | '.join(map(one_line, menu))}\n"
 
 
 def task_line(instruction: str) -> str:
@@ -30,8 +35,8 @@ def task_line(instruction: str) -> str:
 
 
 def observation_line(observation: str) -> str:
-    """The line of what the Reporter said."""
-    return f"{one_line(observation)}\n"
+    """The line of what the Reporter said; of several lines each is indented."""
+    return f"{block(observation)}\n"
 
 
 def subgoal_line(subgoal: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from parley.core.errors import BadInput
 from parley.planners.world_model import WorldModelPlanner
 from parley.report.signatures import HEALTHY, INVALID, UNUSABLE, Diagnosis, Evidence
-from parley.report.summary import readable_manifest
+from parley.report.summary import readable_manifest, reading
 from parley.report.with_tables import predictions, with_tables
 from parley.report.without_tables import without_tables
 from parley.runs.directory import agreeing, storage
@@ -43,13 +43,24 @@ def diagnose(
         return unusable
     how = "greedy" if "decode=greedy" in manifest["config"]["planner"] else "sample"
     if beliefs is None or not tables_too:
-        return without_tables(told, num, how, manifest["config"]["latent"] in (None, "each"))
+        unit = _unit(out) if beliefs is None and "expert" not in manifest else 1.0
+        return without_tables(told, num, how, manifest["config"]["latent"] in (None, "each"), unit)
     if again is not None:
         found = predictions(told, num, beliefs, again)
         if found.signature != HEALTHY:
             return found
     truth = np.array([beliefs.tables.latents.index(name) for name in manifest["latents"]])
     return with_tables(told, beliefs, truth, how, again is not None)
+
+
+def _unit(out: Path) -> float:
+    """The highest return, by which returns are divided; where nobody knows it, how far those of the run are apart."""
+    with reading(out) as reader:
+        returns, scores = reader.columns("return", "score")
+    known = np.isfinite(scores) & (scores != 0)
+    if known.any():
+        return float((returns[known] / scores[known]).max())
+    return float(np.ptp(returns)) or 1.0
 
 
 def _episodes(log: StepsLog) -> Iterator[LoggedEpisode]:

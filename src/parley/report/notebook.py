@@ -20,4 +20,8 @@ def summaries_html(rows: Sequence[tuple[str, Summary]]) -> str:
 
 def _cells(path: str, one: Summary) -> tuple[object, ...]:
     shares = f"{one.mean_return:.3f}", f"{one.explored:.1%}"
-    return (path, one.label, one.status, one.runs, one.episodes, one.regret_text, *shares)
+    return (path, one.label, one.status, one.runs, one.episodes, _text(one), *shares)
+
+
+def _text(one: Summary) -> str:
+    return f"unknown; {one.measure} {one.scores.text}" if one.scores else one.regret_text

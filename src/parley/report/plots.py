@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from parley.core.text import inert
 from parley.report.signatures import Evidence
-from parley.report.summary import Curves, mean_band
+from parley.report.summary import OWN, Curves, mean_band
 from parley.runs.directory import write_whole
 
 LONGEST_LABEL = 72  # characters: longer ones leave no room for the curves
@@ -118,7 +118,15 @@ def reliability_figure(panels: Sequence[tuple[str, Sequence[tuple[str, Float[np.
 
 def _panel(ax: Axes, title: str, curves: Sequence[Curves]) -> None:
     measure = curves[0].measure if curves else "regret"
-    _draw(ax, title, "episode", f"cumulative {measure}", [(curve.label, *curve.band()) for curve in curves])
+    said = f"{measure} of an episode, mean so far" if measure in OWN else f"cumulative {measure}"
+    _draw(ax, title, "episode", said, [(curve.label, *curve.band()) for curve in curves])
+    if measure in OWN:
+        stated = {name: x for c in curves for name, x in c.manifest.get("scores", {}).items() if name != "success_at"}
+        for name, value in stated.items():
+            ax.axhline(value, ls=":", color="#515a5a", lw=1)
+            ax.text(1, value, _literal(name), fontsize=7, va="bottom")
+        least = min((float((mean - half).min()) for mean, half in (c.band() for c in curves) if len(mean)), default=0.0)
+        ax.set_ylim(bottom=min(0.0, least))
 
 
 def _draw(ax: Axes, title: str, x: str, y: str, curves: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> None:

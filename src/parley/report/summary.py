@@ -15,6 +15,7 @@ from parley.runs.log import RunReader
 from parley.theory.curves import loglog_slope
 
 Z95 = 1.96
+OWN = ("score", "return")  # measures of a world without an optimal value
 SLOPE_POINTS = 64  # of the last half of a curve, for its slope
 
 
@@ -51,7 +52,8 @@ CONFIG: dict[str, Any] = {  # what tables and pages take from a configuration
 class Summary:
     """Numbers of one run directory; `regret` is a run's total: expected regret, where the world has exact tables.
 
-    Elsewhere it is what an optimal planner, or the world's expert, reaches, less the return.
+    Elsewhere it is what an optimal planner, or the world's expert, reaches, less the return. Where neither is known,
+    `scores` say how well the run did by the world's own measure.
     """
 
     label: str
@@ -60,17 +62,18 @@ class Summary:
     episodes: int
     regret: float
     regret_half_width: float | None  # 95%, over runs; None where there is one run
-    measure: str  # "expected regret", "regret", or "return" where there is no optimal value
+    measure: str  # "expected regret", "regret", or where there is no optimal value "score", or else "return"
     mean_return: float
     explored: float  # share of episodes
     slope: float | None  # of log regret against log t over the last half
     slope_low: float | None
     slope_high: float | None
+    scores: "Scores | None" = None
 
     @property
     def regret_text(self) -> str:
         """The regret with its interval, as tables show it."""
-        if self.measure == "return":
+        if self.measure in OWN:
             return "unknown"
         return f"{self.regret:.2f}" + ("" if self.regret_half_width is None else f" ± {self.regret_half_width:.2f}")
 
@@ -87,8 +90,71 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """How well a run did by its world's own measure: the score of an episode, or its return where no highest is known.
+
+    `mean`, over all episodes, is the area under the learning curve; `first` and `last` are means over the first and the
+    last quarter of the episodes. `success` is the share of episodes that reach the world's `success_at`, and
+    `episodes_to_success` how many it takes half of the runs to succeed once; None where they never do. `references` are
+    what others reach.
+    """
+
+    mean: float
+    half_width: float | None  # 95%, over runs
+    first: float
+    last: float
+    gain: float  # last less first
+    gain_half_width: float | None
+    success: float | None
+    episodes_to_success: float | None
+    references: dict[str, float]
+
+    @classmethod
+    def of(cls, values: Float[np.ndarray, "R T"], stated: dict[str, float], scored: bool) -> "Scores":
+        """The numbers of scores (`scored`) or returns by run and episode."""
+        quarter = max(1, values.shape[1] // 4)
+        by_run = values.mean(axis=1, keepdims=True)
+        gains = (values[:, -quarter:].mean(axis=1) - values[:, :quarter].mean(axis=1))[:, None]
+        (mean, half), (gain, gain_half) = ((float(m[0]), float(h[0])) for m, h in (mean_band(by_run), mean_band(gains)))
+        stated = dict(stated)
+        won = values >= stated.pop("success_at", 1.0) - 1e-9
+        begin = np.where(won.any(axis=1), won.argmax(axis=1) + 1.0, np.inf)
+        median = float(np.sort(begin)[(len(begin) - 1) // 2])
+        several = len(values) > 1
+        return cls(
+            mean, half if several else None, float(values[:, :quarter].mean()), float(values[:, -quarter:].mean()),
+            gain, gain_half if several else None, float(won.mean()) if scored else None,
+            median if scored and np.isfinite(median) else None, stated,
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        shares = f"success {self.success_text} of the episodes, half of the runs by episode {self.speed_text}"
+        return f"{self.text} on average; {self.gain_text} from the first quarter to the last; {shares}"
+
+    @property
+    def text(self) -> str:
+        """The mean with its interval."""
+        return f"{self.mean:.3f}" + ("" if self.half_width is None else f" ± {self.half_width:.3f}")
+
+    @property
+    def gain_text(self) -> str:
+        """What was learnt: the last quarter less the first."""
+        return f"{self.gain:+.3f}" + ("" if self.gain_half_width is None else f" ± {self.gain_half_width:.3f}")
+
+    @property
+    def success_text(self) -> str:
+        """The share of episodes that succeed."""
+        return "-" if self.success is None else f"{self.success:.1%}"
+
+    @property
+    def speed_text(self) -> str:
+        """How many episodes it takes half of the runs to succeed."""
+        return "-" if self.episodes_to_success is None else f"{self.episodes_to_success:.0f}"
+
+
+@dataclass(frozen=True)
 class Curves:
-    """A run directory as curves: `values` per run and episode."""
+    """A run directory as curves: `values` per run and episode, of `measure`."""
 
     label: str
     manifest: dict[str, Any]
@@ -108,24 +174,37 @@ class Curves:
             if not _known(values):
                 measure, values = "regret", reader.episodes("regret")
             if not _known(values):
+                measure, values = "score", reader.episodes("score")
+            if not _known(values):
                 measure, values = "return", returns
             doubt = expert_doubt(manifest, reader.episodes("instruction")) if "expert" in manifest else 0.0
         label = label or f"{manifest['config']['planner']}, {manifest['config']['explore']}"
         return cls(label, manifest, measure, values, returns, explored, doubt)
 
     def band(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean cumulative curve and half the width of its pointwise 95% interval over runs."""
-        mean, half = mean_band(np.cumsum(self.values, axis=1))
+        """Mean curve over runs, and half the width of its pointwise 95% interval: of regret, the total so far.
+
+        Of scores and returns it is the mean so far.
+        """
+        mean, half = mean_band(self.totals())
         return mean, np.hypot(half, Z95 * self.doubt)
+
+    def totals(self) -> Float[np.ndarray, "R T"]:
+        """Regret so far, or the mean score or return so far."""
+        total = np.cumsum(self.values, axis=1)
+        return total / np.arange(1, total.shape[1] + 1) if self.measure in OWN else total
 
     def summary(self) -> Summary:
         runs, episodes = self.values.shape
         mean, half = self.band() if episodes else (np.zeros(1), np.zeros(1))
-        slope = late_slope(self.values) if self.measure != "return" else (None, None, None)
+        slope, low, high = late_slope(self.values) if self.measure not in OWN else (None, None, None)
+        stated = self.manifest.get("scores", {})
+        scores = Scores.of(self.values, stated, self.measure == "score") if self.measure in OWN and episodes else None
         return Summary(
             self.label, self.manifest["status"], runs, episodes, float(mean[-1]),
             float(half[-1]) if runs > 1 else None, self.measure,
-            float(self.returns.mean()) if episodes else 0.0, float(self.explored.mean()) if episodes else 0.0, *slope,
+            float(self.returns.mean()) if episodes else 0.0, float(self.explored.mean()) if episodes else 0.0, slope,
+            low, high, scores,
         )  # fmt: skip
 
 

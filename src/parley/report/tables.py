@@ -8,7 +8,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from parley.core.text import inert
+from parley.core.text import inert, inert_lines
 from parley.report.folding import Folding
 from parley.report.signatures import Diagnosis
 from parley.report.summary import Summary
@@ -21,8 +21,15 @@ def plain(text: str) -> str:
     return escape(inert(text))
 
 
+def whole(text: str) -> str:
+    """The same of all lines of a text, however long; further lines are indented."""
+    return escape(inert_lines(text).replace("\n", "\n    "))
+
+
 def summary_table(summaries: Sequence[Summary], title: str) -> Table:
-    """One row a run directory: regret with its interval, return, exploration, growth."""
+    """One row a run directory: regret with its interval, return, exploration, growth; or the world's scores."""
+    if summaries and all(s.scores is not None for s in summaries):
+        return _scores_table(summaries, title)
     table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("planner, explorer")
     for name in ("runs", "regret of a run", "return", "explored", "growth"):
@@ -37,6 +44,28 @@ def summary_table(summaries: Sequence[Summary], title: str) -> Table:
             f"{s.explored:.1%}",
             plain(s.slope_text),
         )
+    return table
+
+
+def _scores_table(summaries: Sequence[Summary], title: str) -> Table:
+    table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("planner, explorer")
+    measure = summaries[0].measure if len({s.measure for s in summaries}) == 1 else "score or return"
+    for name in ("runs", measure, "learnt", "success", "until", "explored"):
+        table.add_column(name, justify="right", no_wrap=True)
+    lines = ["95% intervals over runs; learnt: the last quarter of the episodes less the first"]
+    lines.append("until: episodes that half of the runs take to succeed once")
+    references = {name: value for s in summaries if s.scores for name, value in s.scores.references.items()}
+    if references:
+        lines.append(
+            "others reach: " + ", ".join(f"{inert(name, 40)} {value:.3g}" for name, value in references.items())
+        )
+    table.caption = escape("\n".join(lines))
+    table.caption_justify = "left"
+    for s in summaries:
+        if s.scores is not None:
+            numbers = s.scores.text, s.scores.gain_text, s.scores.success_text, s.scores.speed_text
+            table.add_row(Folding(s.label), f"{s.runs} x {s.episodes}", *numbers, f"{s.explored:.1%}")
     return table
 
 

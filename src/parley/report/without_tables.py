@@ -24,15 +24,15 @@ from parley.runs.log import LoggedEpisode
 _Seen = dict[tuple[str, str, str], list[float]]  # returns by instruction, first observation and first subgoal
 
 
-def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool) -> Diagnosis:
-    """What a run's own returns show, by instruction, first observation and first subgoal.
+def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool, unit: float = 1.0) -> Diagnosis:
+    """What a run's own returns, in units of the highest one, show by instruction, first observation and first subgoal.
 
     A run *ignores* where late, unexplored episodes give up more than `PAYS` each against another first subgoal, as its
     own log has it. It is *in doubt* where late proposals keep `DOUBT` for a first subgoal tried once at most: the
     planner itself thinks that it may be better, and nobody finds out. A belief that feeds on itself leaves no doubt:
     `_unfounded` sees it where each run has a secret of its own (`secrets`).
     """
-    seen, late = _decisions(told, num, how)
+    seen, late = _decisions(told, num, how, unit)
     judged = [_own(*one) for one in zip(seen, late, strict=True)]
     ignored, doubt, kept = np.array([rows.mean(axis=0) if len(rows) else np.zeros(3) for rows in judged]).T
     ignores, doubts = ignored > PAYS, doubt > 0.5
@@ -76,23 +76,24 @@ class _Decision:
     law: Float[np.ndarray, " M"]
 
 
-def _decisions(told: list[LoggedEpisode], num: int, how: str) -> tuple[list[_Seen], list[list[_Decision]]]:
+def _decisions(told: list[LoggedEpisode], num: int, how: str, unit: float) -> tuple[list[_Seen], list[list[_Decision]]]:
     """Of every run: the returns that it saw, and its late, unexplored first decisions."""
     first = int(len(told) * (1 - LATE))
     seen: list[_Seen] = [{} for _ in range(num)]
     late: list[list[_Decision]] = [[] for _ in range(num)]
     for t, episode in enumerate(told):
         explored = np.any([step.explored for step in episode.steps], axis=0)
-        returns = np.sum([np.where(step.active, step.rewards, 0.0) for step in episode.steps], axis=0)
+        returns = np.sum([np.where(step.active, step.rewards, 0.0) for step in episode.steps], axis=0) / unit
         opening = episode.steps[0]
-        menu = np.broadcast_to(opening.menus[0].sentences, (num, opening.menus[0].sentences.shape[1]))
         probs = opening.proposals[0].probs
         law = decode(probs, how)
         for run in range(num):
             place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
             seen[run].setdefault((*place, str(opening.subgoals[run, 0])), []).append(float(returns[run]))
             if t >= first and not explored[run]:
-                late[run].append(_Decision(t, place, tuple(map(str, menu[run])), probs[run], law[run]))
+                menu = opening.menus[0].row(run)  # without what pads it
+                size = len(menu)
+                late[run].append(_Decision(t, place, menu, probs[run, :size], law[run, :size]))
     return seen, late
 
 
@@ -151,11 +152,13 @@ def _unfounded(told: list[LoggedEpisode], num: int) -> _Moved:
             runs.add(run)
     by_episode, fewest = np.zeros((num, len(told))), np.full(num, num)
     for run in range(num):
-        last: dict[tuple[str, str], np.ndarray] = {}  # proposals since which nothing was told, by place
-        moved: dict[tuple[str, str], np.ndarray] = {}
+        last: dict[tuple[str, ...], np.ndarray] = {}  # proposals since which nothing was told, by place and menu
+        moved: dict[tuple[str, ...], np.ndarray] = {}
         for t, episode in enumerate(told):
-            place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
-            probs = episode.steps[0].proposals[0].probs[run]
+            first = episode.steps[0]
+            menu = first.menus[0].row(run)
+            place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]), *menu)
+            probs = first.proposals[0].probs[run, : len(menu)]
             moved[place] = moved.get(place, np.zeros_like(probs)) + probs - last.get(place, probs)
             last[place] = probs
             by_episode[run, t] = max(0.5 * float(np.abs(m).sum()) for m in moved.values())

@@ -34,7 +34,7 @@ CELLS: dict[str, Check] = {
     **dict.fromkeys(("observation", "subgoal", "instruction", "next_observation", "menu"), _text),
     **dict.fromkeys(("proposal", "proposal_source", "answers", "law"), _or_nothing(_text)),
     **dict.fromkeys(("reward", "return", "wall_s"), _number),
-    **dict.fromkeys(("optimal_value", "regret", "expected_regret"), _or_nothing(_number)),
+    **dict.fromkeys(("optimal_value", "regret", "expected_regret", "score"), _or_nothing(_number)),
 }
 
 

@@ -44,7 +44,10 @@ def schemas(pa: Any) -> dict[str, Any]:
     return {
         "episodes": pa.schema(
             [*place, ("instruction", text), ("explored", pa.bool_())]
-            + [(name, pa.float64()) for name in ("return", "optimal_value", "regret", "expected_regret", "wall_s")]
+            + [
+                (name, pa.float64())
+                for name in ("return", "optimal_value", "regret", "expected_regret", "wall_s", "score")
+            ]
         ),
         "steps": pa.schema(
             [*place, step, ("observation", text), ("subgoal", pa.list_(text)), ("explored", pa.bool_())]
@@ -69,7 +72,8 @@ def _batches(pa: Any, out: Path, table: str, schema: Any, source: str | None) ->
             readers = _readers(table, menus)
             if table == "calls":
                 readers["prompt"] = Reader(db).read
-            cursor = db.execute(_query(table, schema.names))
+            known = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+            cursor = db.execute(_query(table, schema.names, known))
             while rows := cursor.fetchmany(ROWS):
                 for name, values in zip(schema.names, zip(*rows, strict=True), strict=True):
                     check_column(name, values)
@@ -85,9 +89,9 @@ def _batches(pa: Any, out: Path, table: str, schema: Any, source: str | None) ->
             db.close()
 
 
-def _query(table: str, names: Sequence[str]) -> str:
+def _query(table: str, names: Sequence[str], known: set[str]) -> str:
     if table != "calls":
-        own = ", ".join(f'"{name}"' for name in names)
+        own = ", ".join(f'"{name}"' if name in known else "NULL" for name in names)
         return f"SELECT {own} FROM {table} ORDER BY rowid"
     own = ", ".join(f"c.{name}" for name in names if name not in ("prompt", "answer"))
     return f"SELECT {own}, c.prompt, a.text FROM calls c LEFT JOIN texts a ON a.hash = c.answer ORDER BY c.rowid"

@@ -27,7 +27,7 @@ STEPS = (
     "run, episode, step, observation, subgoal, explored, proposal, proposal_source, answers, law, menu, "
     "next_observation, reward"
 )
-EPISODES = "run, episode, instruction, explored, return, optimal_value, regret, expected_regret, wall_s"
+EPISODES = "run, episode, instruction, explored, return, optimal_value, regret, expected_regret, wall_s, score"
 EPISODE, STEP = 1, 2  # where these stand among them
 NAMES = tuple(STEPS.split(", "))
 
@@ -100,6 +100,7 @@ class StepsLog:
 
     def __init__(self, path: Path, first_run: int, num_runs: int) -> None:
         self._db, self._first, self._num, self._out = connect(path), first_run, num_runs, path.parent
+        self._path, self._end = path, 2**62
         between = (first_run, first_run + num_runs - 1)
         self._instructions: dict[int, Sentences] = {}
         query = "SELECT episode, run, instruction FROM episodes WHERE run BETWEEN ? AND ? ORDER BY episode, run"
@@ -112,8 +113,17 @@ class StepsLog:
         query = f"SELECT {STEPS} FROM steps WHERE run BETWEEN ? AND ? ORDER BY episode, step, run"
         self._steps = groupby(self._db.execute(query, between), key=itemgetter(EPISODE))
         self._next: tuple[int, Iterator[Any]] | None = next(self._steps, None)
+        last = self._db.execute("SELECT MAX(episode) FROM steps WHERE run BETWEEN ? AND ?", between).fetchone()[0]
+        # The episode that has begun and not ended; None where there is none.
+        self.unfinished: int | None = None if last is None or last in self._instructions else int(last)
         if self._next is None:
             self._db.close()
+
+    def without(self, episode: int) -> "StepsLog":
+        """The same from the beginning, as if nothing were recorded of `episode` and what follows it."""
+        again = StepsLog(self._path, self._first, self._num)
+        again._end = episode
+        return again
 
     def episode(self, episode: int) -> LoggedEpisode | None:
         """What was recorded of `episode`, None where nothing was."""
@@ -121,7 +131,7 @@ class StepsLog:
             return self._episode(episode)
 
     def _episode(self, episode: int) -> LoggedEpisode | None:
-        if self._next is None or self._next[0] != episode:
+        if self._next is None or self._next[0] != episode or episode >= self._end:
             self._seals.require(episode, [])
             return None
         records = [self._record(list(rows)) for _, rows in groupby(self._next[1], key=itemgetter(STEP))]
@@ -168,7 +178,10 @@ class StepsLog:
             shown.append(_menu(listed, index, self._num))
             probs = np.zeros((self._num, shown[k].sentences.shape[1]))
             probs[:, 0] = 1.0
-            probs[index] = [row[k] if actors > 1 else row for row in told]
+            for i, row in zip(index.tolist(), told, strict=True):
+                given = row[k] if actors > 1 else row
+                probs[i] = 0.0
+                probs[i, : len(given)] = given
             proposals.append(Proposal(probs, source, valid))
         rewards = np.zeros(self._num)
         rewards[index] = [row[11] for row in rows]
@@ -184,9 +197,12 @@ def _menu(listed: list[list[str | None]], index: np.ndarray, num: int) -> Menu:
     words = [[sentence or "" for sentence in menu] for menu in listed]
     if all(menu == listed[0] for menu in listed):
         return Menu(np.array(words[:1], dtype=object), np.array(legal[:1]))
-    sentences = np.full((num, len(words[0])), "", dtype=object)
-    allowed = np.zeros((num, len(words[0])), dtype=bool)
-    sentences[index], allowed[index] = np.array(words, dtype=object), legal
+    longest = max(map(len, words))
+    sentences = np.full((num, longest), "", dtype=object)
+    allowed = np.zeros((num, longest), dtype=bool)
+    allowed[:, 0] = True  # of runs that have ended something must be
+    for i, row, ok in zip(index.tolist(), words, legal, strict=True):
+        sentences[i, : len(row)], allowed[i, : len(row)] = row, ok
     return Menu(sentences, allowed)
 
 
@@ -235,7 +251,7 @@ class RunReader:
         if not known:
             raise RunDamaged("run.sqlite holds no table of episodes: it is no log of a run")
         for name in names:
-            if name not in known:
+            if name not in known and name != "score":
                 raise BadInput(f"column {name!r}: expected one of {', '.join(sorted(known))}")
         finished = dict(self._db.execute("SELECT run, COUNT(*) FROM episodes GROUP BY run ORDER BY run"))
         if not finished:
@@ -244,7 +260,7 @@ class RunReader:
         types = [object if name == "instruction" else float for name in names]
         found = [np.empty((len(finished), shortest), dtype=kind) for kind in types]
         # In the order of the file: a sort, or a look-up of each row by key, takes many times as long.
-        wanted = ", ".join(f'"{name}"' for name in names)
+        wanted = ", ".join(f'"{name}"' if name in known else "NULL" for name in names)  # no scores in earlier versions
         rows = self._db.execute(f"SELECT run, episode, {wanted} FROM episodes WHERE episode < ?", (shortest,))
         count = 0
         while some := rows.fetchmany(ROWS):

@@ -13,7 +13,10 @@ from parley.core.roles import State
 from parley.core.said import INVALID, EpisodeRecord, Menu, Proposal, StepRecord
 from parley.runs.seals import Row, digest, menu_key
 
-EPISODE = "INSERT INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+EPISODE = (
+    "INSERT INTO episodes(run, episode, instruction, explored, return, optimal_value, regret, expected_regret, wall_s, "
+    "score) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 STEP = "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOW_LEVEL = "INSERT INTO low_level VALUES (?, ?, ?, ?, ?)"
 CUT = "INSERT INTO cuts VALUES (?, ?, ?, ?)"
@@ -21,6 +24,7 @@ MENU = "INSERT OR IGNORE INTO menus VALUES (?, ?)"
 SEAL = "INSERT INTO seals VALUES (?, ?, ?, ?, ?)"
 SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
 SNAPSHOT_S = 20.0  # how often the state of planner and explorer is kept where steps are not
+MOST_MENUS = 100_000  # whose keys are remembered
 COMMIT_S = 0.5  # how long finished episodes may wait for their transaction where steps are not kept
 
 Statement = tuple[str, Iterable[tuple[Any, ...]]]
@@ -36,6 +40,7 @@ class CohortRecorder:
         self._runs = list(range(first_run, first_run + num_runs))
         self._waiting: list[Statement] = []
         self._menus: dict[int, tuple[list[Menu], list[str]]] = {}
+        self._keys: dict[tuple[tuple[str | None, ...], ...], str] = {}
         self._committed = self._snapshot = time.monotonic()
         self.decisions = self.invalid = 0  # and how many of them rest on no usable answer
 
@@ -50,12 +55,13 @@ class CohortRecorder:
         if not self._steps:
             return
         menus, new = self._menu_keys(record.menus)
+        wide = [_widths(menu) for menu in record.menus]
         sources = [p.source for p in record.proposals]
-        told = _per_actor([_json_rows(p.probs) for p in record.proposals])
+        told = _per_actor([_json_rows(p.probs, w) for p, w in zip(record.proposals, wide, strict=True)])
         same = np.logical_and.reduce(
             [(law == p.probs).all(axis=1) for law, p in zip(record.laws, record.proposals, strict=True)]
         )
-        laws = [None] * n if same.all() else _per_actor([_json_rows(law) for law in record.laws])
+        laws = [None] * n if same.all() else _per_actor([_json_rows(*of) for of in zip(record.laws, wide, strict=True)])
         source = json.dumps(sources) if len(sources) > 1 and any(sources) else sources[0] or None
         said_by = [source if ok else INVALID for ok in usable]
         said = record.subgoals
@@ -99,16 +105,23 @@ class CohortRecorder:
         known = self._menus.get(id(menus[0]))
         if known is not None and all(a is b for a, b in zip(known[0], menus, strict=True)):
             return known[1], []
-        texts = []
+        wide = [_widths(menu) for menu in menus]
+        keys, new = [], {}
         for i in range(max(len(menu.sentences) for menu in menus)):
-            rows = [(menu, min(i, len(menu.sentences) - 1)) for menu in menus]
-            listed = [[s if ok else None for s, ok in zip(m.sentences[r], m.legal[r], strict=True)] for m, r in rows]
-            texts.append(json.dumps(listed[0] if len(listed) == 1 else listed, ensure_ascii=False))
-        keys = [menu_key(text) for text in texts]
+            listed = tuple(_entries(menu, i, w) for menu, w in zip(menus, wide, strict=True))
+            if listed not in self._keys:
+                text = json.dumps(listed[0] if len(listed) == 1 else listed, ensure_ascii=False)
+                key = menu_key(text)
+                if len(self._keys) < MOST_MENUS:
+                    self._keys[listed] = key
+                new[key] = text
+            keys.append(self._keys.get(listed) or key)
         whole = keys * len(self._runs) if len(keys) == 1 else keys
         if len(keys) == 1:
+            if len(self._menus) >= MOST_MENUS:
+                self._menus.clear()
             self._menus[id(menus[0])] = (menus, whole)
-        return whole, [(MENU, list(dict(zip(keys, texts, strict=True)).items()))]
+        return whole, [(MENU, list(new.items()))] if new else []
 
     def episode(self, record: EpisodeRecord, snapshot: Sequence[State] | None = None) -> None:
         n = len(self._runs)
@@ -122,6 +135,7 @@ class CohortRecorder:
                 _known(record.expected_regret),
             ),
             [record.wall_s] * n,
+            [None] * n if record.scores is None else [None if s != s else s for s in record.scores.tolist()],
             strict=True,
         )
         listed = list(rows)
@@ -163,8 +177,30 @@ def _known(values: np.ndarray) -> list[float | None]:
     return [None] * len(values) if np.isnan(values).any() else (values + 0.0).tolist()
 
 
-def _json_rows(probs: np.ndarray) -> list[str]:
-    """Each row as a JSON list with full double precision, by one call."""
+def _widths(menu: Menu) -> list[int] | None:
+    """How many entries each run's menu has without the padding; None where all runs share one."""
+    if len(menu.sentences) == 1:
+        return None
+    return (menu.legal.shape[1] - menu.legal[:, ::-1].argmax(axis=1)).tolist()
+
+
+def _entries(menu: Menu, run: int, widths: list[int] | None) -> tuple[str | None, ...]:
+    """The entries of one run's menu, None where one is not legal."""
+    row = min(run, len(menu.sentences) - 1)
+    width = menu.sentences.shape[1] if widths is None else widths[row]
+    legal = menu.legal[row, :width]
+    said = menu.sentences[row, :width].tolist()
+    return tuple(said) if legal.all() else tuple(s if ok else None for s, ok in zip(said, legal.tolist(), strict=True))
+
+
+def _json_rows(probs: np.ndarray, widths: list[int] | None = None) -> list[str]:
+    """Each row as a JSON list with full double precision, by one call; of rows of other widths, one call each."""
+    if widths is not None:
+        whole = np.ascontiguousarray(probs)
+        return [
+            orjson.dumps(row[:width], option=orjson.OPT_SERIALIZE_NUMPY).decode()
+            for row, width in zip(whole, widths, strict=True)
+        ]
     text = orjson.dumps(np.ascontiguousarray(probs), option=orjson.OPT_SERIALIZE_NUMPY).decode()
     return [f"[{row}]" for row in text[2:-2].split("],[")]
 

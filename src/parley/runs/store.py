@@ -20,7 +20,7 @@ from parley.runs.seals import Mark, read_mark
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS episodes(run INTEGER, episode INTEGER, instruction TEXT, explored INTEGER, return REAL,
-    optimal_value REAL, regret REAL, expected_regret REAL, wall_s REAL);
+    optimal_value REAL, regret REAL, expected_regret REAL, wall_s REAL, score REAL);
 CREATE TABLE IF NOT EXISTS steps(run INTEGER, episode INTEGER, step INTEGER, observation TEXT, subgoal TEXT,
     explored INTEGER, proposal TEXT, proposal_source TEXT, answers TEXT, law TEXT, menu TEXT, next_observation TEXT,
     reward REAL);
@@ -69,6 +69,8 @@ class RunStore:
                 self._db.execute("ALTER TABLE calls ADD COLUMN counted INTEGER")  # a run that a version before began
             self._mark = Mark(out)
             self._mark.set(commits)
+            if "score" not in {row[1] for row in self._db.execute("PRAGMA table_info(episodes)")}:
+                self._db.execute("ALTER TABLE episodes ADD COLUMN score REAL")  # a run of an earlier version
         self._waiting: deque[list[Statement]] = deque()
         self._given = self._written = 0  # transactions so far
         self._order, self._committing = threading.Lock(), threading.Lock()
@@ -154,6 +156,14 @@ class RunStore:
             undo = "DELETE FROM episodes WHERE run BETWEEN ? AND ? AND episode >= ?"
             self.put([(undo, [(first_run, last, log.first_episode)])])
             return log
+
+    def forget(self, first_run: int, num_runs: int, episode: int) -> None:
+        """Take back what is recorded of the steps of an episode that has not ended."""
+        last = (first_run, first_run + num_runs - 1, episode)
+        tables = ("steps", "low_level", "cuts")
+        undo = [(f"DELETE FROM {name} WHERE run BETWEEN ? AND ? AND episode = ?", [last]) for name in tables]
+        seals: Statement = ("DELETE FROM seals WHERE first_run = ? AND episode = ?", [(first_run, episode)])
+        self.put([*undo, seals], wait=True)
 
     def put(self, statements: list[Statement], wait: bool = False) -> None:
         """Hand over one transaction, and where asked `wait` until it is committed.

@@ -2,11 +2,10 @@
 
 import difflib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-from parley.prompting.answers import FINAL
+from parley.prompting.reasoning import Said
 from parley.runs.texts import Reader
 from parley.view.episode import cohort_of
 from parley.view.log import Log, opened
@@ -17,7 +16,7 @@ CALLS = ("step", *CALL, "cost", "prompt", "answer")
 AGAIN = "asked again"  # in the purpose of a call that tells an unusable answer back
 MOST_CALLS = 200
 MOST_LINES = 3000  # of two prompts that are compared line by line; longer ones by their common beginning
-THOUGHTS = re.compile(r"^\s*<(think|thinking|reasoning)>(.*?)</\1>\s*(.*)$", re.DOTALL)
+FINAL = "answer:"  # what models say before their choice, where they reason in the open
 
 
 def calls_of(out: Path, manifest: dict[str, Any], run: int, episode: int, step: int) -> dict[str, Any]:
@@ -109,19 +108,21 @@ def answer_of(raw: str) -> dict[str, Any]:
         found = json.loads(raw)
     except (ValueError, RecursionError):
         found = raw
-    if isinstance(found, str):
+    if isinstance(found, str) or (isinstance(found, dict) and isinstance(found.get("whole"), str)):
         return {"raw": Prose(raw), **_thought(found)}
     return {"raw": Prose(raw), "logprobs": _letters(found) or _candidates(found)}
 
 
-def _thought(text: str) -> dict[str, Any]:
-    """What was reasoned before the answer proper, where the answer says where that begins."""
-    if tagged := THOUGHTS.match(text):
-        return {"reasoning": Prose(tagged[2].strip()), "text": Prose(tagged[3])}
-    at = text.lower().rfind(FINAL)
+def _thought(found: str | dict[str, Any]) -> dict[str, Any]:
+    """What was reasoned before the answer proper, where the server or the answer says where that begins."""
+    said = Said(found) if isinstance(found, str) else Said(found["whole"], str(found.get("thought", "")))
+    if said.text != said.whole or said.thought:
+        within = said.whole.removesuffix(said.text) if said.text != said.whole else ""
+        return {"reasoning": Prose((said.thought + within).strip()), "text": Prose(said.text)}
+    at = said.whole.lower().rfind(FINAL)
     if at > 0:
-        return {"reasoning": Prose(text[:at].strip()), "text": Prose(text[at:])}
-    return {"reasoning": "", "text": Prose(text)}
+        return {"reasoning": Prose(said.whole[:at].strip()), "text": Prose(said.whole[at:])}
+    return {"reasoning": "", "text": Prose(said.whole)}
 
 
 def _letters(found: Any) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import gymnasium
 import numpy as np
 import pytest
-from examples.several_agents import BESIDE, CARRIES, DOOR, FETCH, WAIT, Corridor, Porter, Voice, porters
+from examples.several_agents import BESIDE, CARRIES, DOOR, FETCH, WAIT, Corridor, Voice, fetch, porters, wait
 from gymnasium.utils.env_checker import check_env
 from pettingzoo import ParallelEnv
 
@@ -22,6 +22,7 @@ from parley.worlds.kit.joint_reporter import JointReporter, sentences
 from parley.worlds.kit.parallel import ParallelLow
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.single import SingleRun
+from parley.worlds.kit.skills import Skilled
 from parley.worlds.kit.text_env import TextEnv
 from parley.worlds.tabular.team import LIFT, MENU
 
@@ -215,9 +216,9 @@ def test_bad_input_below():
     with pytest.raises(EnvironmentFailed, match="agent 'bob' is not there"):
         ParallelLow(Absent(1)).reset()
     with pytest.raises(BadInput, match="expected 2 parts"):
-        JointActor({a: Porter() for a in ("ann", "bob")}, {"ann": 0, "bob": 0}).begin(FETCH)
+        JointActor({a: Skilled({FETCH: fetch, WAIT: wait}) for a in ("ann", "bob")}, {"ann": 0, "bob": 0}).begin(FETCH)
     with pytest.raises(BadInput, match="rest names"):
-        JointActor({"ann": Porter()}, {})
+        JointActor({"ann": Skilled({FETCH: fetch, WAIT: wait})}, {})
     voices = {"ann": Voice(), "bob": Voice()}
     for limits, wrong in (
         ({"late": ("carl",)}, "late names 'carl'"),

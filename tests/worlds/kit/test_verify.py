@@ -10,7 +10,6 @@ from parley.cli import main
 from parley.core.errors import BadInput
 from parley.worlds.keys.world import keys as keys_world
 from parley.worlds.kit.driver import BEGINNING, Ways
-from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.tabular.env import TabularWorld
 from parley.worlds.kit.verify import SPEECH, Cell, _verdict, limits, verify
 from parley.worlds.tabular.shortcut import shortcut
@@ -94,7 +93,7 @@ def test_wrong_tables_are_found_out():
     transition[:6, stuck, 3, stuck], transition[:6, stuck, 3, freed] = 0.6, 0.4
     emission = np.eye(t.emission.shape[2])[t.emission.argmax(axis=2)]
     wrong = replace(t, transition=transition, emission=emission)
-    found = pooled(verify(PhysicalWorld.of(wrong, world.text_env, world.abstraction), 25))
+    found = pooled(verify(replace(world, tables=wrong), 25))
     shut = found["without the right key the door stays shut"]
     assert 0.01 < shut.tv < 0.4 and "in the tables" in shut.worst
     said = next(v for v in found.values() if v.mechanism.startswith(SPEECH))

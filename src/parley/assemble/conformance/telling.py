@@ -91,7 +91,7 @@ def check_template(spec: str) -> list[str]:
         "memory": {"notes": "- a note\n"},
         "opening": {"instruction": HOSTILE, "observation": HOSTILE},
         "subgoal": {"entries": shown[:1], "subgoals": MENU[:1], "thought": "", "answer": "letter"},
-        "observation": {"observation": HOSTILE},
+        "observation": {"observation": HOSTILE, "reward": 0.0},
         "ask": {"parts": (), "menu": shown, "actors": 1},
         "again": {"menu": shown},
         "note": {"notes": "", "episode": "task\n", "words": 10},

@@ -49,10 +49,10 @@ class Answers(Asks):
                 said = self._answer(turns, question, f"propose by {self.name}{again}", tokens, more)
             except Unusable:
                 return None
-            chosen = choice_of(said, menu)
+            chosen = self.meant(said, menu)
             if chosen is not None:
                 return chosen
-            turns, again = question.prompter.again(turns, said.text, menu), ", asked again"
+            turns, again = question.prompter.again(turns, said.text, self.listed(menu)), ", asked again"
             if not turns:
                 return None  # there is no room left to ask again in
             if said.unfinished:  # it reasons longer than we had thought
@@ -72,7 +72,7 @@ class Answers(Asks):
         kept = self.ask(
             lambda: self.request(turns, question.place, purpose, tokens, **more, **self._constraint(menu)),
             self.said,
-            lambda kept: outcome_of(Said.of(kept), choice_of(Said.of(kept), menu) is not None),
+            lambda kept: outcome_of(Said.of(kept), self.meant(Said.of(kept), menu) is not None),
             **how,
         )
         return Said.of(kept)
@@ -85,12 +85,20 @@ class Answers(Asks):
         more = {"temperature": self.asking.temperature, "seed": 0}
         for _ in range(2):
             said = self._answer(question.turns, question, f"probe {self.name}", self.tokens, more, **PROBING)
-            if not said.unfinished or choice_of(said, question.menu) is not None or self.tokens >= REASONING:
+            if not said.unfinished or self.meant(said, question.menu) is not None or self.tokens >= REASONING:
                 break
             if self.asking.max_tokens:
                 break
             self.api = replace(self.api, tokens=REASONING)
         return ""
+
+    def meant(self, said: Said, menu: Sequence[str]) -> int | None:
+        """The entry that an answer chooses, None where that is not exactly one."""
+        return choice_of(said, menu)
+
+    def listed(self, menu: Sequence[str]) -> Sequence[str]:
+        """What of the menu is shown where an answer is told back."""
+        return menu
 
     def _constraint(self, menu: Sequence[str]) -> dict[str, Any]:
         return {} if self.chat else {"stop": ["\n"]}

@@ -20,7 +20,7 @@ from parley.prompting.prompter import Prompter
 from parley.prompting.reasoning import Said
 from parley.prompting.template import Turn, as_messages, as_text
 
-WAYS = ("echo", "letters", "constrained", "parse")
+WAYS = ("echo", "letters", "constrained", "parse", "free")
 APIS = ("auto", "chat", "completions")
 LINE, THINKING = 32, 512  # tokens of an answer: one line, or reasoning in the open first
 PROBING: dict[str, Any] = {"attempts": 5, "probing": True}  # how a probe calls

@@ -13,11 +13,13 @@ from parley.planners.ways.answers import Answers, Constrained
 from parley.planners.ways.api import Api
 from parley.planners.ways.asking import PROBING, Asking, Asks, Question, Way
 from parley.planners.ways.dearness import cheaper
+from parley.planners.ways.free import Free
 from parley.planners.ways.logprobs import MOST_LETTERS, Echo, Letters
 from parley.prompting.template import Turn
 
 REFUSES = "the server refuses"
-KINDS: dict[str, type[Any]] = {"echo": Echo, "letters": Letters, "constrained": Constrained, "parse": Answers}
+LISTED: dict[str, type[Any]] = {"echo": Echo, "letters": Letters, "constrained": Constrained, "parse": Answers}
+KINDS = {**LISTED, "free": Free}
 Rehearsal = Callable[[Way], Question]  # a question as in a run, made up, for a way to be asked
 
 
@@ -41,7 +43,7 @@ def choose_way(endpoint: Endpoint, asking: Asking, task: Task = Task()) -> tuple
     """
     reached = _reach(endpoint, asking)
     found: dict[str, str] = {}
-    names = ("parse",) if asking.think else tuple(KINDS)
+    names = ("parse",) if asking.think else tuple(LISTED)
     if asking.way != "auto":
         names = (asking.way,)
     api = reached

@@ -5,20 +5,22 @@ from parley.worlds.forage.environment import ForageGrid
 from parley.worlds.forage.reporter import ForageReporter, basket
 from parley.worlds.forage.tables import BASKETS, TAKES, forage_tables, mechanism, sentence
 from parley.worlds.kit.physical import Abstraction, PhysicalWorld
-from parley.worlds.kit.script import Script
-from parley.worlds.kit.text_env import TextEnv
+from parley.worlds.kit.wrap import wrap
 
 
 def forage() -> PhysicalWorld:
     """Three foragers on a grid (extra forage): how many it takes for each kind of fruit is hidden."""
     tables = forage_tables()
-    script, at = Script.of(tables), dict(zip(tables.states, BASKETS, strict=True))
-
-    def text_env(latent: int) -> TextEnv:
-        return TextEnv(ForageGrid(TAKES[latent]), Foragers(), ForageReporter(), script, max_actions=200)
-
+    at = dict(zip(tables.states, BASKETS, strict=True))
     abstraction = Abstraction(
         state=lambda raw: sentence(basket(raw)),
         mechanism=lambda z, s, g: mechanism(TAKES[z], at[s], tuple(g.split(" / "))),
     )
-    return PhysicalWorld.of(tables, text_env, abstraction)
+    return wrap(
+        lambda latent: ForageGrid(TAKES[latent]),
+        skills=Foragers,
+        describe=ForageReporter,
+        max_actions=200,
+        tables=tables,
+        abstraction=abstraction,
+    )

@@ -1,6 +1,5 @@
 """The world `house`: its low level, Actor and Reporter put together."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from parley.worlds.house.actor import WaypointActor
@@ -10,8 +9,7 @@ from parley.worlds.house.reporter import HouseReporter, posture
 from parley.worlds.house.tables import ROOMS, Mansion, mansion_tables, postures, sentence
 from parley.worlds.kit.learned import cloned_from
 from parley.worlds.kit.physical import Abstraction, PhysicalWorld
-from parley.worlds.kit.script import Script
-from parley.worlds.kit.text_env import TextEnv
+from parley.worlds.kit.wrap import wrap
 
 
 def house(usual: float = 0.5, locks: int = 8, draughts: int = 4, horizon: int = 8, noise: float = 0.2) -> PhysicalWorld:
@@ -28,17 +26,15 @@ def house(usual: float = 0.5, locks: int = 8, draughts: int = 4, horizon: int = 
     def cloned(world: PhysicalWorld, spec: str) -> PhysicalWorld:
         """Walked by a cloned Actor, which does what the tables call impossible."""
         walk = cloned_from(spec, ClonedWalk.load, clone_walk)
-        return replace(world, text_env=_walking(mansion, walk), altered=True)
+        return replace(world, text_env=lambda z: world.text_env(z).acted_by(ClonedWalker(walk)), altered=True)
 
-    learns = {"actor": clone_walk}
-    return PhysicalWorld.of(tables, _walking(mansion, None), abstraction, offers={"actor": cloned}, learns=learns)
-
-
-def _walking(mansion: Mansion, walk: ClonedWalk | None) -> Callable[[int], TextEnv]:
-    script = Script.of(mansion_tables(mansion))
-
-    def text_env(latent: int) -> TextEnv:
-        low, actor = HouseMaze(mansion, mansion.plans[latent]), ClonedWalker(walk) if walk else WaypointActor()
-        return TextEnv(low, actor, HouseReporter(), script, max_actions=400)
-
-    return text_env
+    return wrap(
+        lambda latent: HouseMaze(mansion, mansion.plans[latent]),
+        skills=WaypointActor,
+        describe=HouseReporter,
+        max_actions=400,
+        tables=tables,
+        abstraction=abstraction,
+        offers={"actor": cloned},
+        learns={"actor": clone_walk},
+    )

@@ -1,6 +1,5 @@
 """The world `household`: arithmetic on its exact tables unless told to run on its low level."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -13,9 +12,8 @@ from parley.worlds.household.tables import House, house_tables
 from parley.worlds.kit.learned import cloned_from
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.reporter_training import reporter_of
-from parley.worlds.kit.script import Script
 from parley.worlds.kit.tabular.env import TabularWorld
-from parley.worlds.kit.text_env import TextEnv
+from parley.worlds.kit.wrap import wrap
 
 
 def household(
@@ -28,23 +26,21 @@ def household(
 
 def _low_level(house: House) -> PhysicalWorld:
     """The same in a grid of cells, with an Actor and a Reporter that may have an error."""
-    script = Script.of(house_tables(house))
-
-    def gripping(policy: ClonedPolicy | None) -> Callable[[int], TextEnv]:
-        def text_env(latent: int) -> TextEnv:
-            actor = ClonedActor(house, policy) if policy else GridActor(house)
-            return TextEnv(HouseholdGrid(house, latent), actor, HouseholdReporter(house), script)
-
-        return text_env
 
     def cloned(world: PhysicalWorld, spec: str) -> PhysicalWorld:
         policy = cloned_from(spec, ClonedPolicy.load, partial(clone, house))
-        return replace(world, text_env=gripping(policy), altered=True)
+        return replace(world, text_env=lambda z: world.text_env(z).acted_by(ClonedActor(house, policy)), altered=True)
 
     def reported(world: PhysicalWorld, spec: str) -> PhysicalWorld:
         assert world.tables is not None
         voice = LowLevelReporter(reporter_of(spec, world.tables, VIEWS, "grid"), house)
         return replace(world, text_env=lambda latent: world.text_env(latent).heard_through(voice), altered=True)
 
-    offers = {"actor": cloned, "reporter": reported}
-    return PhysicalWorld.of(house_tables(house), gripping(None), offers=offers, learns={"actor": partial(clone, house)})
+    return wrap(
+        partial(HouseholdGrid, house),
+        skills=lambda: GridActor(house),
+        describe=lambda: HouseholdReporter(house),
+        tables=house_tables(house),
+        offers={"actor": cloned, "reporter": reported},
+        learns={"actor": partial(clone, house)},
+    )

@@ -7,8 +7,10 @@ import numpy as np
 
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
+from parley.core.latents import Numbered, all_alike
 from parley.core.roles import World, forbidden_in
 from parley.core.said import Menu
+from parley.core.tables import Sentences
 
 
 def check_world(world: World, num_runs: int = 4, num_episodes: int = 2) -> list[str]:
@@ -33,18 +35,17 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
     envs = world.make(runs % len(world.latents), draws)
     said: list[list[Any]] = []
     for t in range(num_episodes):
-        instructions = np.full(num_runs, world.instructions[t % len(world.instructions)], dtype=object)
-        observations, info = envs.reset(options={"episode": t, "instructions": instructions})
+        observations, info = envs.reset(options={"episode": t, "instructions": _tasks(world, t, num_runs)})
         said.append(list(observations))
+        said.append(list(info.get("instructions", [""] * num_runs)))
         over = np.zeros(num_runs, dtype=bool)
         for h in range(1, world.horizon + 1):
             menus: list[Menu] = info["menus"]
             parts = np.empty((num_runs, 0), dtype=object)
             for whole in menus:
                 menu = whole.given(parts, forbidden_in(world))
-                turn = (np.arange(menu.sentences.shape[1]) - (runs + h)[:, None]) % menu.sentences.shape[1]
-                index = np.where(menu.legal, turn, menu.sentences.shape[1]).argmin(axis=1)  # the next one that is legal
-                parts = np.concatenate([parts, menu.say(index)[:, None]], axis=1)
+                told = [_turn(menu, i, run + h) for i, run in enumerate(runs.tolist())]
+                parts = np.concatenate([parts, np.array([*told, None], dtype=object)[:-1, None]], axis=1)
             observations, rewards, terminated, truncated, info = envs.step(parts)
             said += [list(observations), list(map(float, rewards))]
             over = np.asarray(terminated) | np.asarray(truncated)
@@ -53,9 +54,25 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
     return said
 
 
+def _tasks(world: World, episode: int, num_runs: int) -> Sentences:
+    known = world.instructions or ("",)
+    return np.full(num_runs, known[episode % len(known)], dtype=object)
+
+
+def _turn(menu: Menu, run: int, turn: int) -> str:
+    """The entry whose turn it is, the next one that is legal where it is not; of any words, always the same."""
+    if menu.free:
+        return "look"
+    said, legal = (rows[run if len(rows) > 1 else 0] for rows in (menu.sentences, menu.legal))
+    # Padding, which other runs are the reason of, does not count.
+    size = len(said) if len(menu.sentences) == 1 else int(np.flatnonzero(legal)[-1]) + 1
+    return str(said[next(m for m in (np.arange(size) + turn) % size if legal[m])])
+
+
 def _names(world: World) -> list[str]:
     wrong = []
-    for what, names in (("latents", world.latents), ("instructions", world.instructions)):
+    named = [("latents", world.latents)] if not isinstance(world.latents, Numbered) else []
+    for what, names in (*named, *([("instructions", world.instructions)] if world.instructions else [])):
         if not names or len(set(names)) < len(names) or not all(isinstance(n, str) and n for n in names):
             wrong.append(f"{what}: expected different sentences, at least one, found {list(names)}")
     if not isinstance(world.horizon, int) or world.horizon < 1:
@@ -65,6 +82,8 @@ def _names(world: World) -> list[str]:
 
 def _prior(world: World) -> list[str]:
     prior = np.asarray(world.prior, dtype=float)
+    if all_alike(prior) and len(prior) == len(world.latents):
+        return []
     if prior.shape != (len(world.latents),) or not (prior >= 0).all() or abs(prior.sum() - 1) > 1e-6:
         return [f"prior is {prior.tolist()}: expected {len(world.latents)} probabilities that sum to 1"]
     return []
@@ -102,13 +121,13 @@ def _sentences(world: World, num_runs: int, num_episodes: int) -> list[str]:
     heard = {o for row in said for o in row if not isinstance(o, float | bool)}
     if strange := [o for o in heard if not isinstance(o, str)]:
         wrong.append(f"an observation is {strange[0]!r:.100}: expected a sentence")
-    if told := [
-        z for z in world.latents if len(world.latents) > 1 and any(z in o for o in heard if isinstance(o, str))
-    ]:
+    names = [] if isinstance(world.latents, Numbered) or len(world.latents) == 1 else world.latents
+    if told := [z for z in names if any(z in o for o in heard if isinstance(o, str))]:
         wrong.append(f"a report names the latent {told[0]!r}")
     if world.tables is not None and (unknown := heard - set(world.tables.observations)):
         wrong.append(f"the tables do not know the observation {min(map(str, unknown))!r}")
-    if paid := [r for row in said for r in row if isinstance(r, float) and not 0 <= r <= 1]:
+    paid = [r for row in said for r in row if isinstance(r, float) and not 0 <= r <= 1]
+    if paid and (world.tables is not None or not np.isfinite(paid).all()):
         wrong.append(f"a reward is {paid[0]}: expected a number in [0, 1]")
     if not all(row[-1] for row in said if isinstance(row[-1], bool)):
         wrong.append(f"an episode is not over after its horizon of {world.horizon} steps")
@@ -117,8 +136,10 @@ def _sentences(world: World, num_runs: int, num_episodes: int) -> list[str]:
 
 def _menu_is_closed(world: World) -> list[str]:
     envs = world.make(np.zeros(1, dtype=int), Draws(0, 1))
-    instructions = np.array([world.instructions[0]], dtype=object)
-    _, info = envs.reset(options={"episode": 0, "instructions": instructions})
+    _, info = envs.reset(options={"episode": 0, "instructions": _tasks(world, 0, 1)})
+    if info["menus"][0].free:
+        envs.close()
+        return []
     nonsense = np.full((1, len(info["menus"])), "a subgoal that nobody knows", dtype=object)
     try:
         envs.step(nonsense)

@@ -33,7 +33,7 @@ class ExpertValues:
         """For the manifest: [value, standard error] by latent and instruction."""
         known = np.flatnonzero(~np.isnan(self.value).any(axis=1))
         pairs = np.stack([self.value, self.error], axis=2).tolist()
-        values = {self.world.latents[z]: dict(zip(self.world.instructions, pairs[z], strict=True)) for z in known}
+        values = {self.world.latents[int(z)]: dict(zip(self.world.instructions, pairs[z], strict=True)) for z in known}
         return {"episodes": self.world.expert_episodes, "values": values}
 
 

@@ -19,8 +19,8 @@ class GuardedEnv:
     where the fresh one raises too, or says something else than was said before.
     """
 
-    def __init__(self, make: Callable[[], TextEnv], where: str) -> None:
-        self._make, self._where = make, where
+    def __init__(self, make: Callable[[], TextEnv], where: str, repeats: bool = True) -> None:
+        self._make, self._where, self._repeats = make, where, repeats
         self.env = make()
         self.script = self.env.script
         self.action_space, self.observation_space = self.env.action_space, self.env.observation_space
@@ -33,6 +33,18 @@ class GuardedEnv:
     @property
     def num_actions(self) -> int:
         return self.env.num_actions
+
+    @property
+    def menu(self) -> tuple[str, ...] | None:
+        return self.env.menu
+
+    @property
+    def instruction(self) -> str:
+        return self.env.instruction
+
+    @property
+    def max_score(self) -> float:
+        return self.env.max_score
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """As `TextEnv.reset`."""
@@ -54,9 +66,16 @@ class GuardedEnv:
             answer = does()
             self.event = self.env.event
             return answer
+        except EnvironmentFailed as wrong:
+            raise EnvironmentFailed(f"{self._where}: {wrong}") from None
         except (ParleyError, ResetNeeded):
             raise
         except Exception as first:
+            if not self._repeats:
+                raise EnvironmentFailed(
+                    f"{self._where}: the environment raised {_short(first)}, and cannot repeat its episode: what was "
+                    "finished is saved; resume, and the episode is begun anew"
+                ) from first
             try:
                 self._repeat()
                 answer = does()

@@ -1,6 +1,6 @@
 """Any low-level Gymnasium environment with an Actor, a Reporter and a menu as a world; tables are optional."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
+from parley.core.latents import all_alike
 from parley.core.roles import TextEnvs, World
 from parley.core.tables import Tables
 from parley.worlds.kit.guarded import GuardedEnv
@@ -47,11 +48,13 @@ class PhysicalWorld:
     there is one, reaches in `expert_episodes` episodes for each latent of the runs and each instruction. `offers` has
     what else may act or speak in it: `actor` and `reporter`, made from the text behind `actor=` and `reporter=`.
     `learns` trains such parts: the function's arguments are its options, `progress` the last.
+    `deterministic` False says that the same seed and subgoals may lead elsewhere, None that nobody knows. A score from
+    `success_at` on is a success; `references` are scores that others reach on average.
     """
 
     name: str
     script: Script
-    latents: tuple[str, ...]
+    latents: Sequence[str]
     prior: Float[np.ndarray, " Z"]
     text_env: Callable[[int], TextEnv]
     tables: Tables | None = None
@@ -61,9 +64,14 @@ class PhysicalWorld:
     expert_episodes: int = 50
     offers: Mapping[str, Callable[["PhysicalWorld", str], World]] = field(default_factory=dict)
     learns: Mapping[str, Callable[..., Learned]] = field(default_factory=dict)
+    deterministic: bool | None = True
+    success_at: float = 1.0
+    references: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.latents) != len(self.prior) or abs(float(np.sum(self.prior)) - 1) > 1e-6 or min(self.prior) < 0:
+        if not all_alike(self.prior) and (
+            len(self.latents) != len(self.prior) or abs(float(np.sum(self.prior)) - 1) > 1e-6 or min(self.prior) < 0
+        ):
             raise BadInput(
                 f"world {self.name!r}: expected a prior of {len(self.latents)} probabilities that sum to 1, "
                 f"one for each latent, found {np.asarray(self.prior).tolist()}"
@@ -71,24 +79,13 @@ class PhysicalWorld:
         if self.expert_episodes < 2:
             raise BadInput(f"world {self.name!r}: expert_episodes={self.expert_episodes}: expected at least 2")
 
-    @classmethod
-    def of(
-        cls,
-        tables: Tables,
-        text_env: Callable[[int], TextEnv],
-        abstraction: Abstraction | None = None,
-        **more: Any,
-    ) -> "PhysicalWorld":
-        """A world whose words are those of its tables; `more` are further fields."""
-        return cls(tables.name, Script.of(tables), tables.latents, tables.prior, text_env, tables, abstraction, **more)
-
     @property
     def instructions(self) -> tuple[str, ...]:
         return self.script.instructions
 
     @property
     def num_actors(self) -> int:
-        return len(self.script.menus)
+        return self.script.num_actors
 
     @property
     def forbidden(self) -> tuple[tuple[str, str], ...]:
@@ -103,5 +100,5 @@ class PhysicalWorld:
         envs = []
         for run, latent in enumerate(latents, start=draws.first_run):
             where = f"world {self.name!r}, run {run}"
-            envs.append(GuardedEnv(partial(self.text_env, int(latent)), where))
+            envs.append(GuardedEnv(partial(self.text_env, int(latent)), where, self.deterministic is not False))
         return TextVectorEnv(envs, draws)

@@ -1,6 +1,7 @@
 """What can be said in a world with a low level, and what it pays; and Gymnasium's space of such sentences."""
 
-from collections.abc import Callable, Sequence
+import string
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,26 +33,61 @@ class SentenceSpace(gym.spaces.Text):
         return f"SentenceSpace({len(self.sentences)} sentences)"
 
 
+class AnyText(gym.spaces.Text):
+    """A `Text` space of all texts."""
+
+    def __init__(self) -> None:
+        super().__init__(10**6, charset=string.printable)
+
+    def contains(self, x: Any) -> bool:
+        return isinstance(x, str)
+
+
+Info = Mapping[str, Any]
+FREE = "free"  # instead of a menu: any words may be said, the environment makes sense of them
+
+
+@dataclass(frozen=True)
+class Own:
+    """What an environment says of itself, from its raw state and its `info`.
+
+    `menu` gives what can be told at a step (None: the script's subgoals; `FREE`: anything), `instruction` an episode's
+    task (None: one of the script's), `max_score` its highest return, where that is known. With `says_reward` a reward
+    that is not 0, and the last one, is told after the report.
+    """
+
+    menu: Callable[[Any, Info], Sequence[str]] | str | None = None
+    instruction: Callable[[Any, Info], str] | None = None
+    max_score: Callable[[Info], float | None] = lambda info: None
+    says_reward: bool = False
+
+
 @dataclass(frozen=True)
 class Script:
-    """What can be said in a world, and what it pays: `reward(observation, instruction)`.
+    """What can be said in a world, and what it pays: `reward(observation, instruction)`, None: what the low level pays.
 
-    With several Actors `subgoals` are joint ones, their parts joined by " / ", and `parts` what each can be told;
-    `forbidden` holds pairs of sentences that may not be told to two Actors in one step.
+    Without `observations` the Reporter may say anything; without `subgoals` and `instructions` they are the
+    environment's `own`. With several Actors `subgoals` are joint ones, their parts joined by " / ", and `parts` what
+    each can be told; `forbidden` holds pairs of sentences that may not be told to two Actors in one step.
     """
 
     subgoals: tuple[str, ...]
     observations: tuple[str, ...]
     instructions: tuple[str, ...]
     horizon: int
-    reward: Callable[[str, str], float]
+    reward: Callable[[str, str], float] | None
     parts: tuple[tuple[str, ...], ...] = ()
     forbidden: tuple[tuple[str, str], ...] = ()
+    own: Own = Own()
 
     @property
     def menus(self) -> tuple[tuple[str, ...], ...]:
-        """What each Actor can be told."""
-        return self.parts or (self.subgoals,)
+        """What each Actor can be told, where that is fixed; empty where it is not."""
+        return () if self.own.menu is not None else self.parts or (self.subgoals,)
+
+    @property
+    def num_actors(self) -> int:
+        return len(self.parts) or 1
 
     @classmethod
     def of(cls, tables: Tables) -> "Script":

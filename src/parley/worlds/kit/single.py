@@ -7,8 +7,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from parley.core.draws import Draws, Purpose, sample_rows
+from parley.core.draws import Draws, Purpose
 from parley.core.errors import BadInput
+from parley.core.latents import draw_latent
 from parley.core.roles import TextEnvs, World
 from parley.core.spec import is_count
 from parley.worlds.kit.script import SentenceSpace
@@ -74,7 +75,7 @@ class SingleRun(gym.Env[str, str]):
     def _begin_run(self, seed: int) -> None:
         self.close()
         draws = Draws(seed, 1)
-        drawn = sample_rows(self.world.prior[None], draws.uniform(Purpose.LATENT))
+        drawn = draw_latent(self.world.prior, draws.uniform(Purpose.LATENT))
         self._envs = self.world.make(drawn if self._latent is None else np.array([self._latent]), draws)
         self._episode = -1
 
@@ -88,7 +89,7 @@ def latent_index(world: World, latent: str | int) -> int:
         return world.latents.index(latent)
     if is_count(str(latent)) and int(latent) < len(world.latents):
         return int(latent)
-    near = get_close_matches(str(latent), world.latents, 1) or world.latents[:1]
+    near = get_close_matches(str(latent), world.latents[:1000], 1) or world.latents[:1]
     raise BadInput(
         f"latent={latent!r}: world {world.name!r} has no such latent; give a name, for instance {near[0]!r}, "
         f"or an index from 0 to {len(world.latents) - 1}"

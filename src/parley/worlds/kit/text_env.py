@@ -8,8 +8,11 @@ import numpy as np
 
 from parley.core.errors import BadInput, EnvironmentFailed
 from parley.core.roles import Actor, Reporter
-from parley.worlds.kit.script import Script, SentenceSpace
+from parley.core.text import inert
+from parley.worlds.kit.given import begun, entries, number, shared, stepped, text
+from parley.worlds.kit.script import FREE, AnyText, Info, Script, SentenceSpace
 
+NOTHING: Info = {}  # where the Actor did nothing there is no info
 MOST_KEPT = 100_000  # numbers of the raw states of one subgoal
 
 
@@ -36,7 +39,8 @@ class TextEnv(gym.Env[str, str]):
     and the latent stay inside: `info` holds the menu and the instruction, nothing else. `num_actions` is how many
     low-level actions the last subgoal took, `event` what went wrong in it (for the log; no planner is told). An Actor
     that has not ended after `max_actions` is stopped. Where there is a `voice`, a Reporter with an error, the planner
-    hears it instead; what is done is paid by what `reporter` says.
+    hears it instead; what is done is paid by what `reporter` says, or by the low level itself, as the script has it.
+    With `low_seed` every episode of the low level has that seed: then it belongs to what is hidden.
     """
 
     def __init__(
@@ -47,24 +51,27 @@ class TextEnv(gym.Env[str, str]):
         script: Script,
         voice: Reporter | None = None,
         max_actions: int = 1000,
+        low_seed: int | None = None,
     ) -> None:
         self.low, self.actor, self.reporter, self.script, self.voice = low, actor, reporter, script, voice
-        self.max_actions = max_actions
-        self.action_space = SentenceSpace(tuple(filter(script.allows, script.subgoals)))
-        self.observation_space = SentenceSpace(script.observations)
-        self.instruction = script.instructions[0]
+        self.max_actions, self._low_seed = max_actions, low_seed
+        fixed, known = script.own.menu is None, bool(script.observations)
+        self.action_space = SentenceSpace(tuple(filter(script.allows, script.subgoals))) if fixed else AnyText()
+        self.observation_space = SentenceSpace(script.observations) if known else AnyText()
+        self.instruction = script.instructions[0] if script.instructions else ""
         self.num_actions, self.event = 0, ""
         self.raw: Any = None  # the low level's state, for whoever holds tables against it
+        self.menu: tuple[str, ...] | None = script.subgoals if fixed else None  # None: anything can be said
+        self.max_score = np.nan
+        self._does: dict[str, Any] = {}  # what an entry of the environment's own menu stands for
         self._left = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-        """Begin an episode under `options["instruction"]` (the first one unless told)."""
+        """Begin an episode under `options["instruction"]` (the first one unless told, or the environment's own)."""
         super().reset(seed=seed)
-        self.instruction = (options or {}).get("instruction", self.script.instructions[0])
-        if self.instruction not in self.script.instructions:
-            raise BadInput(f"instruction {self.instruction!r}: expected one of {', '.join(self.script.instructions)}")
         self._left, self.num_actions, self.event = self.script.horizon, 0, ""
-        self.raw, _ = self.low.reset(seed=int(self.np_random.integers(2**31)))
+        drawn = int(self.np_random.integers(2**31))
+        self.raw, info = begun(self.low.reset(seed=drawn if self._low_seed is None else self._low_seed))
         if not finite(self.raw):
             raise _not_finite("an observation", 0, "reset")
         if isinstance(self.actor, RandomActor):
@@ -72,18 +79,36 @@ class TextEnv(gym.Env[str, str]):
         for speaks in (self.reporter, self.voice):
             if isinstance(speaks, EpisodicReporter):
                 speaks.begin()
-        return self._heard(self.reporter.report(self.raw, self.np_random)), self._info()
+        self.instruction = self._task((options or {}).get("instruction"), info)
+        highest = self.script.own.max_score(info)
+        self.max_score = np.nan if highest is None else number(highest)
+        said = self._heard(self._report())
+        self._offer(info)
+        return said, self._info()
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Carry out one subgoal; `truncated` at the horizon, `terminated` where the low level has ended."""
         if not self._left:
             raise gym.error.ResetNeeded("this episode has reached its horizon: call reset() to begin another one")
-        if action not in self.action_space:
+        if self.script.own.menu is None and action not in self.action_space:
             self._refuse(action)
         self._left, self.num_actions, self.event = self._left - 1, 0, ""
-        ended = self._carry_out(action)
-        said = self.reporter.report(self.raw, self.np_random)
-        return self._heard(said), self.script.reward(said, self.instruction), ended, not self._left, self._info()
+        paid, ended, cut, info = self._carry_out(action)
+        said = self._report()
+        reward = paid if self.script.reward is None else self.script.reward(said, self.instruction)
+        over = ended or cut or not self._left
+        if not over:
+            self._offer(info)
+        said = self._heard(said)
+        if self.script.own.says_reward and (reward or over):
+            said = with_reward(said, reward)
+        self._left = 0 if over else self._left
+        return said, reward, ended, over and not ended, self._info()
+
+    def acted_by(self, actor: Actor) -> "TextEnv":
+        """The same with another Actor."""
+        self.actor = actor
+        return self
 
     def heard_through(self, voice: Reporter) -> "TextEnv":
         """The same, whose planner hears another Reporter; what is done is paid as before."""
@@ -93,31 +118,67 @@ class TextEnv(gym.Env[str, str]):
     def close(self) -> None:
         self.low.close()
 
-    def _carry_out(self, subgoal: str) -> bool:
-        """Let the Actor act to its end; whether the low level's episode is over."""
-        self.actor.begin(subgoal)
+    def _task(self, asked: str | None, info: Info) -> str:
+        """The episode's instruction: the environment's own, or the one that was asked for."""
+        if self.script.own.instruction is not None:
+            return text(self.script.own.instruction(self.raw, info))
+        known = self.script.instructions
+        if asked is not None and asked not in known:
+            raise BadInput(f"instruction {asked!r}: expected one of {', '.join(known)}")
+        return known[0] if asked is None else asked
+
+    def _offer(self, info: Info) -> None:
+        """Take up the environment's own menu, where it has one."""
+        source = self.script.own.menu
+        if source is None or source == FREE:
+            return
+        assert not isinstance(source, str)
+        self._does = entries(source(self.raw, info))
+        self.menu = tuple(self._does)
+
+    def _report(self) -> str:
+        said = self.reporter.report(self.raw, self.np_random)
+        return said if self.script.observations else text(said)
+
+    def _carry_out(self, subgoal: str) -> tuple[float, bool, bool, Info]:
+        """Let the Actor act to its end: what was paid, whether the episode below is over or cut, its last info."""
+        told = subgoal
+        if self.script.own.menu is not None and self.menu is not None:
+            if subgoal not in self._does:
+                self._refuse(subgoal)
+            told = self._does[subgoal]
+        self.actor.begin(told)
         # Local and written out, since a call after a step of physics takes a microsecond, a fiftieth of a step.
         act, step, raw, taken, kept = self.actor.act, self.low.step, self.raw, 0, self._kept()
+        total, info = 0.0, NOTHING
         try:
             for taken in range(self.max_actions):
                 if (move := act(raw)) is None:
-                    return False
-                raw, paid, terminated, truncated, _ = step(move)
+                    return total, False, False, info
+                answer = step(move)
+                if type(answer) is not tuple or len(answer) != 5:
+                    answer = stepped(answer)
+                raw, paid, terminated, truncated, info = answer
                 if kept is not None:
                     kept[taken] = raw
-                elif not finite(raw):
+                elif type(raw) is not str and not finite(raw):
                     raise _not_finite("an observation", taken + 1, subgoal)
-                if paid != 0.0 and not finite(paid):
-                    raise _not_finite("a reward", taken + 1, subgoal)
+                if type(paid) is not float or not isfinite(paid):
+                    if isinstance(paid, float) and not isfinite(paid):
+                        raise _not_finite("a reward", taken + 1, subgoal)
+                    paid = number(paid)
+                total += paid
                 if terminated or truncated:
                     taken += 1
-                    return True
+                    return total, bool(terminated), bool(truncated), info
             taken = self.max_actions
             if act(raw) is not None:
                 self.event = f"the Actor had not ended {subgoal!r} after {taken} actions and was stopped"
-            return False
+            return total, False, False, info
         finally:
             self.raw, self.num_actions = raw, taken
+            if info is not NOTHING and isinstance(info.get("event"), str):
+                self.event = inert(info["event"], 200)
             # Also where something raised: it may be what a number that is not finite led to.
             if kept is not None and not (sound := np.isfinite(kept[:taken]).all(axis=1)).all():
                 raise _not_finite("an observation", int(sound.argmin()) + 1, subgoal)
@@ -130,15 +191,26 @@ class TextEnv(gym.Env[str, str]):
         return None
 
     def _refuse(self, subgoal: str) -> NoReturn:
-        if subgoal in self.script.subgoals:
+        if self.script.own.menu is None and subgoal in self.script.subgoals:
             raise BadInput(f"subgoal {subgoal!r}: two of its parts are forbidden together; tell one Actor another")
-        raise BadInput(f"subgoal {subgoal!r} is not on the menu: expected one of {', '.join(self.script.subgoals)}")
+        raise BadInput(f"subgoal {subgoal!r} is not on the menu: expected one of {shared(self.menu or ())}")
 
     def _heard(self, said: str) -> str:
         return said if self.voice is None else self.voice.report(self.raw, self.np_random)
 
     def _info(self) -> dict[str, Any]:
-        return {"menu": self.script.subgoals, "instruction": self.instruction}
+        return {"menu": self.menu, "instruction": self.instruction}
+
+
+def with_reward(said: str, reward: float) -> str:
+    """A report and what is paid: in a line of its own where the report has several.
+
+    >>> with_reward("You win!", 1), with_reward("state 9", -0.5)
+    ('You win! Reward: 1.', 'state 9. Reward: -0.5.')
+    """
+    if "\n" in said:
+        return f"{said}\nReward: {reward:g}."
+    return f"{said}{'' if said.endswith(('.', '!', '?')) else '.'} Reward: {reward:g}."
 
 
 def finite(value: Any) -> bool:
@@ -155,6 +227,8 @@ def finite(value: Any) -> bool:
         return all(map(finite, value.values()))
     if isinstance(value, list | tuple):
         return all(map(finite, value))
+    if isinstance(value, str | bytes | int | None):
+        return True
     array = np.asarray(value)
     return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 

@@ -24,20 +24,28 @@ class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         self.envs, self.draws, self.num_envs = list(envs), draws, len(envs)
         self.metadata = {"autoreset_mode": AutoresetMode.DISABLED}
         self.single_action_space, self.single_observation_space = envs[0].action_space, envs[0].observation_space
-        self._menus = [Menu.shared(menu) for menu in envs[0].script.menus]
+        script = envs[0].script
+        self._fixed = [Menu.shared(menu) for menu in script.menus]
+        self._brings_task = script.own.instruction is not None
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Sentences, dict[str, Any]]:
         """Begin episode `options["episode"]` under `options["instructions"]` (B,)."""
         options = options or {}
         if seed is not None:
             self.draws = Draws(int(seed), self.num_envs, self.draws.first_run)
-        first = np.full(self.num_envs, self.envs[0].script.instructions[0], dtype=object)
+        first = np.full(self.num_envs, self.envs[0].instruction, dtype=object)
         self._said = np.empty(self.num_envs, dtype=object)
         seeds = self.draws.seeds(int(options.get("episode", 0)))
         for i, (env, instruction) in enumerate(zip(self.envs, options.get("instructions", first), strict=True)):
             self._said[i], _ = env.reset(seed=seeds[i], options={"instruction": instruction})
         self._terminated, self._truncated = np.zeros((2, self.num_envs), dtype=bool)
-        return self._said.copy(), {"menus": self._menus}
+        info: dict[str, Any] = {"menus": self._menus()}
+        if self._brings_task:
+            info["instructions"] = np.array([env.instruction for env in self.envs], dtype=object)
+        highest = np.array([env.max_score for env in self.envs])
+        if not np.isnan(highest).all():
+            info["max_scores"] = highest
+        return self._said.copy(), info
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
         """Carry out the subgoals (B, K); a row that has ended repeats its last sentence and pays 0."""
@@ -46,8 +54,15 @@ class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         for i in np.flatnonzero(~(self._terminated | self._truncated)):
             said, rewards[i], self._terminated[i], self._truncated[i], _ = self.envs[i].step(" / ".join(actions[i]))
             self._said[i], actions_taken[i], events[i] = said, self.envs[i].num_actions, self.envs[i].event
-        info = {"menus": self._menus, "low_level": LowLevel(actions_taken, events)}
+        info = {"menus": self._menus(), "low_level": LowLevel(actions_taken, events)}
         return self._said.copy(), rewards, self._terminated.copy(), self._truncated.copy(), info
+
+    def _menus(self) -> list[Menu]:
+        """One menu an Actor; a row that has ended keeps its last one."""
+        if self._fixed:
+            return self._fixed
+        menus = [env.menu for env in self.envs]
+        return [Menu.anything() if menus[0] is None else Menu.of_each([menu or () for menu in menus])]
 
     def close_extras(self, **kwargs: Any) -> None:
         for env in self.envs:

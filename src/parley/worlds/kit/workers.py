@@ -7,7 +7,7 @@ repeats the episode of its runs from their seeds; the log says so.
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from jaxtyping import Int
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, EnvironmentFailed, ParleyError
 from parley.core.roles import TextEnvs, World, forbidden_in
-from parley.core.said import LowLevel
+from parley.core.said import LowLevel, Menu
 from parley.core.tables import Sentences, Tables
 from parley.worlds.kit.physical import PhysicalWorld
 
@@ -44,12 +44,21 @@ class WorkersWorld:
         return self.world.name
 
     @property
-    def latents(self) -> tuple[str, ...]:
+    def latents(self) -> Sequence[str]:
         return self.world.latents
 
     @property
     def prior(self) -> np.ndarray:
         return self.world.prior
+
+    @property
+    def script(self) -> Any:
+        return getattr(self.world, "script", None)
+
+    @property
+    def deterministic(self) -> bool | None:
+        found: bool | None = getattr(self.world, "deterministic", True)
+        return found
 
     @property
     def instructions(self) -> tuple[str, ...]:
@@ -173,25 +182,53 @@ class WorkersVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
             mine = options if instructions is None else {**options, "instructions": instructions[rows]}
             worker.send(("reset", (seed, mine)))
         answers = [worker.receive()[0] for worker in self.workers]
-        return np.concatenate([said for said, _ in answers]), answers[0][1]
+        info: dict[str, Any] = {"menus": self._menus([info["menus"] for _, info in answers])}
+        told = [info for _, info in answers]
+        if "instructions" in told[0]:
+            info["instructions"] = np.concatenate([one["instructions"] for one in told])
+        if any("max_scores" in one for one in told):
+            unknown = [np.full(rows.stop - rows.start, np.nan) for rows in self._rows]
+            info["max_scores"] = np.concatenate(
+                [one.get("max_scores", none) for one, none in zip(told, unknown, strict=True)]
+            )
+        return np.concatenate([said for said, _ in answers]), info
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
         """Carry out the subgoals (B, K), those of different workers at the same time."""
         for worker, rows in zip(self.workers, self._rows, strict=True):
             worker.send(("step", actions[rows]))
-        answers, events, counts = [], [], []
+        answers, events, counts, menus = [], [], [], []
         for worker in self.workers:
             (*answer, info), event = worker.receive()
             answers.append(answer)
+            menus.append(info["menus"])
             events += [event or told for told in info["low_level"].events]
             counts.append(info["low_level"].actions)
         said, rewards, terminated, truncated = (np.concatenate(parts) for parts in zip(*answers, strict=True))
-        told = {"menus": info["menus"], "low_level": LowLevel(np.concatenate(counts), events)}
+        told = {"menus": self._menus(menus), "low_level": LowLevel(np.concatenate(counts), events)}
         return said, rewards, terminated, truncated, told
+
+    def _menus(self, told: list[list[Menu]]) -> list[Menu]:
+        """The menus of all runs from those that each worker tells; one for all where they are the same."""
+        if told[0][0].free or all(_same(menus, told[0]) for menus in told):
+            return told[0]
+        sizes = [rows.stop - rows.start for rows in self._rows]
+        return [
+            Menu.of_each([menus[k].row(i) for menus, size in zip(told, sizes, strict=True) for i in range(size)])
+            for k in range(len(told[0]))
+        ]
 
     def close_extras(self, **kwargs: Any) -> None:
         for worker in self.workers:
             worker.close()
+
+
+def _same(menus: list[Menu], others: list[Menu]) -> bool:
+    """Whether two workers tell one menu for all of their runs, and it is the same."""
+    return all(
+        len(one.sentences) == len(other.sentences) == 1 and np.array_equal(one.sentences, other.sentences)
+        for one, other in zip(menus, others, strict=True)
+    )
 
 
 def serve(pipe: Any, factory: Callable[[], World], latents: np.ndarray, draws: Draws) -> None:

@@ -1,0 +1,95 @@
+"""What somebody else's environment gives, made sure of: the right thing, or one sentence on what is wrong with it."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from parley.core.errors import EnvironmentFailed
+
+MOST_ENTRIES = 20_000  # of a menu
+LONGEST = 10_000_000  # characters of a report
+SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which no file can hold
+
+Step = tuple[Any, Any, Any, Any, Mapping[str, Any]]
+
+
+def begun(answer: Any) -> tuple[Any, Mapping[str, Any]]:
+    """Raw state and info of a `reset`; raises where it gave something else than Gymnasium's pair."""
+    if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], Mapping):
+        raise EnvironmentFailed(
+            f"`reset` gave {_kind(answer)}: expected (observation, info), info being a dictionary, as in Gymnasium"
+        )
+    return answer
+
+
+def stepped(answer: Any) -> Step:
+    """The five things that a `step` gives; the four of the old Gym are understood."""
+    if not isinstance(answer, tuple) or len(answer) not in (4, 5) or not isinstance(answer[-1], Mapping):
+        raise EnvironmentFailed(
+            f"`step` gave {_kind(answer)}: expected (observation, reward, terminated, truncated, info) as in "
+            "Gymnasium, or (observation, reward, done, info) as in the old Gym"
+        )
+    if len(answer) == 5:
+        return answer
+    raw, paid, done, info = answer
+    cut = bool(info.get("TimeLimit.truncated", False))
+    return raw, paid, bool(done) and not cut, bool(done) and cut, info
+
+
+def number(paid: Any) -> float:
+    """A reward as a finite number."""
+    if isinstance(paid, float | int | np.number | np.bool_) or (isinstance(paid, np.ndarray) and paid.size == 1):
+        value = float(paid if not isinstance(paid, np.ndarray) else paid.item())
+        if isfinite(value):
+            return value
+    raise EnvironmentFailed(f"the environment gave a reward of {paid!r:.80}: expected a finite number")
+
+
+def text(said: Any) -> str:
+    """A report as text that a file can hold; bytes are read as UTF-8."""
+    if isinstance(said, bytes):
+        said = said.decode("utf-8", errors="replace")
+    if not isinstance(said, str):
+        raise EnvironmentFailed(
+            f"the environment said {_kind(said)}, which is no text: give `describe=`, a function from it to words"
+        )
+    if len(said) > LONGEST:
+        raise EnvironmentFailed(f"the environment said {len(said):,} characters at once: expected {LONGEST:,} at most")
+    return SURROGATES.sub("\ufffd", said)
+
+
+def entries(menu: Any) -> dict[str, Any]:
+    """A menu as what is told by what is done: in the order of the alphabet, which says nothing; each entry once.
+
+    A mapping tells its keys and does its values; of a list each text is both.
+    """
+    if isinstance(menu, str | bytes) or not isinstance(menu, Iterable):
+        raise EnvironmentFailed(f"the menu is {_kind(menu)}: expected a list of texts")
+    listed = list(menu)
+    for i, entry in enumerate(listed):
+        if not isinstance(entry, str) or not entry.strip():
+            raise EnvironmentFailed(f"entry {i} of the menu is {entry!r:.80}: expected a text of something to do")
+    if not listed:
+        raise EnvironmentFailed(
+            "the menu is empty though the episode is not over: the environment offers nothing to do"
+        )
+    if len(listed) > MOST_ENTRIES:
+        raise EnvironmentFailed(f"the menu has {len(listed):,} entries: expected {MOST_ENTRIES:,} at most")
+    meant = menu if isinstance(menu, Mapping) else {}
+    if SURROGATES.search("".join(listed)) is None:
+        return {entry: meant.get(entry, entry) for entry in sorted(listed)}
+    return {SURROGATES.sub("\ufffd", entry): meant.get(entry, entry) for entry in sorted(listed)}
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"{value!r:.80} ({type(value).__name__})"
+
+
+def shared(menu: Sequence[str]) -> str:
+    """A menu in one line of an error."""
+    return ", ".join(menu[:20]) + (f", and {len(menu) - 20} more" if len(menu) > 20 else "")

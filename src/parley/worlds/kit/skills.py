@@ -1,0 +1,56 @@
+"""Actors made from what a user has: named generators, policies, lists of actions, single actions; and commands."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from parley.core.errors import BadInput
+
+See = Callable[[], Any]  # the newest raw state
+
+
+class Typist:
+    """Does what it is told, once: for environments whose actions are the subgoals themselves."""
+
+    def begin(self, subgoal: Any) -> None:
+        """Take up a command."""
+        self._command: Any | None = subgoal
+
+    def act(self, state: Any) -> Any | None:
+        """The command, then None."""
+        command, self._command = self._command, None
+        return command
+
+
+class Skilled:
+    """Runs the named skill to its end. A skill is one of
+
+    - a generator function `def ahead(see): ...` that yields actions, where `see()` is the newest raw state;
+    - a policy, a function of the raw state to an action, or to None at its end;
+    - a list of actions;
+    - anything else: a single action.
+    """
+
+    def __init__(self, skills: Mapping[str, Any]) -> None:
+        if not skills:
+            raise BadInput("skills is empty: expected at least one skill, a name and what it does")
+        self.skills = dict(skills)
+
+    def begin(self, subgoal: str) -> None:
+        """Take up a skill by its name."""
+        if subgoal not in self.skills:
+            raise BadInput(f"there is no skill {subgoal!r}: expected one of {', '.join(self.skills)}")
+        skill = self.skills[subgoal]
+        if inspect.isgeneratorfunction(skill):
+            actions: Iterator[Any] = skill(lambda: self._state)
+            self._next: Callable[[Any], Any | None] = lambda state: next(actions, None)
+        elif callable(skill):
+            self._next = skill
+        else:
+            listed = iter(skill if isinstance(skill, list) else [skill])
+            self._next = lambda state: next(listed, None)
+
+    def act(self, state: Any) -> Any | None:
+        """The next action, or None when the skill is at its end."""
+        self._state = state
+        return self._next(state)

@@ -1,0 +1,272 @@
+"""`parley.wrap`: the one way to make a world with a low level, from any environment in Gymnasium's words."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from parley.core.errors import BadInput, ParleyError
+from parley.core.latents import Numbered, alike
+from parley.core.roles import Actor, Reporter
+from parley.core.tables import Tables
+from parley.core.text import inert
+from parley.worlds.kit.describe import Described, in_words
+from parley.worlds.kit.joint_actor import JointActor
+from parley.worlds.kit.joint_reporter import JointReporter
+from parley.worlds.kit.parallel import ParallelLow
+from parley.worlds.kit.physical import PhysicalWorld
+from parley.worlds.kit.script import FREE, Info, Own, Script
+from parley.worlds.kit.skills import Skilled, Typist
+from parley.worlds.kit.text_env import TextEnv
+
+SEEDS = range(2**31)  # of low-level environments
+TASK = "collect as much reward as you can"  # where neither the user nor the environment names one
+HORIZON = 100  # where neither of them says how long an episode is
+ONLY = ("the only one",)
+
+Menu = Sequence[str] | Callable[[Any, Info], Any] | str
+Describe = Callable[[Any], str] | Reporter | Mapping[str, Any]
+Words = str | Sequence[str] | Callable[[Any, Info], str]
+
+
+def wrap(
+    make_env: Callable[..., Any],
+    *,
+    variations: Sequence[Any] | Mapping[str, Any] | None = None,
+    horizon: int | None = None,
+    menu: Menu | None = None,
+    skills: Mapping[str, Any] | Callable[[], Actor] | None = None,
+    describe: Describe | Callable[[], Reporter] | None = None,
+    instruction: Words | None = None,
+    max_score: float | Callable[[Info], float | None] | None = None,
+    says_reward: bool | None = None,
+    reward: Callable[[str, str], float] | None = None,
+    observations: Sequence[str] = (),
+    seeded_by: str = "episode",
+    rest: Mapping[str, Any] | None = None,
+    max_actions: int = 1000,
+    tables: Tables | None = None,
+    prior: Sequence[float] | None = None,
+    deterministic: bool | None = None,
+    name: str = "",
+    **more: Any,
+) -> PhysicalWorld:
+    """A world from any environment whose `reset` and `step` are Gymnasium's (or the old Gym's, or PettingZoo's).
+
+    Args:
+        make_env: makes the environment of a variation, `make_env(variation)`; `make_env()` where there are none.
+        variations: what is hidden: a range, a sequence, or a mapping from names. Each run has one, drawn by `prior`.
+        horizon: the most subgoals of an episode. None: the environment's own limit where it has one, else 100.
+        menu: what can be told at a step: a list, a function of (observation, info), or "free": any words. None:
+            `info["admissible_commands"]`, or the names of `skills`.
+        skills: what the subgoals do: a mapping from names to generators, policies, lists of actions or actions
+            (`kit.skills`), or what makes an `Actor`. None: the subgoal itself is the action. For several agents a
+            mapping from agents to such mappings.
+        describe: a function of the raw state to words, a `Reporter`, or what makes one. None: texts as they are,
+            numbers and dictionaries of them plainly, MiniGrid's view as a list of what is seen.
+        instruction: the task, or a function of (observation, info) to that of an episode; or several tasks. None:
+            `info["goal"]`, `info["instruction"]` or the observation's "mission", else "collect as much reward ...".
+        max_score: the highest return, or a function of `info` at reset. None: `info["max_score"]`, where there is one.
+        says_reward: whether a reward is told after the report. None: where the environment itself pays.
+        reward: what an observation pays under an instruction. None: what the environment pays.
+        observations: all that can be reported, where that is known.
+        seeded_by: "episode": the environment has another seed in every episode. "variation": always that of the
+            variation, which then is a seed; without `variations` each run draws one of 2**31.
+        rest: what each agent does whose own skill has ended before the others'.
+        max_actions: the most actions of one subgoal.
+        tables: the world's abstract model, where there is one: its words, latents and prior are the world's.
+        deterministic: whether the same seed and actions lead to the same again. False: an episode that was not
+            finished is begun anew on resuming. None: found out then.
+        more: further fields of `PhysicalWorld`.
+
+    Raises:
+        BadInput: an argument cannot be used. What an environment gives later that is none raises `EnvironmentFailed`.
+    """
+    if seeded_by not in ("episode", "variation"):
+        raise BadInput(f"seeded_by={seeded_by!r}: expected 'episode' or 'variation'")
+    hidden = _hidden(variations, seeded_by == "variation", tables)
+    acts = _acting(skills, rest)
+    script = (
+        Script.of(tables)
+        if tables is not None
+        else _script(make_env, hidden, acts, horizon, menu, instruction, max_score, says_reward, reward, observations)
+    )
+    speaks = _speaking(describe, acts.agents)
+
+    def text_env(latent: int) -> TextEnv:
+        low = _made(make_env, hidden, latent)
+        seed = hidden.seed(latent) if seeded_by == "variation" else None
+        return TextEnv(low, acts.make(), speaks(), script, max_actions=max_actions, low_seed=seed)
+
+    return PhysicalWorld(
+        name=name or (tables.name if tables is not None else getattr(make_env, "__name__", "wrapped")),
+        script=script,
+        latents=tables.latents if tables is not None else hidden.names,
+        prior=_prior(prior, tables, len(hidden.names)),
+        text_env=text_env,
+        tables=tables,
+        deterministic=deterministic if tables is None else True,
+        **more,
+    )
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """The variations: their names, and what `make_env` is given of each."""
+
+    names: Sequence[str]
+    values: Sequence[Any] | None  # None: `make_env` takes nothing
+    numbers: range | None = None  # where they are seeds
+
+    def seed(self, latent: int) -> int:
+        """The seed that stands for a variation."""
+        return self.numbers[latent] if self.numbers is not None else latent
+
+
+def _hidden(variations: Any, seeds: bool, tables: Tables | None) -> Hidden:
+    if variations is None and tables is not None:
+        return Hidden(tables.latents, range(len(tables.latents)))
+    if variations is None:
+        return Hidden(Numbered(SEEDS), None, SEEDS) if seeds else Hidden(ONLY, None)
+    if isinstance(variations, range):
+        if not variations:
+            raise BadInput(f"variations={variations!r} is empty: expected at least one")
+        return Hidden(Numbered(variations), variations, variations)
+    named = isinstance(variations, Mapping)
+    names = [inert(str(value), 200) for value in variations]
+    if not names or len(set(names)) < len(names) or isinstance(variations, str):
+        raise BadInput(f"variations={variations!r:.200}: expected at least one, and each of them once")
+    return Hidden(tuple(names), list(variations.values()) if named else list(variations))
+
+
+def _made(make_env: Callable[..., Any], hidden: Hidden, latent: int) -> Any:
+    """The low-level environment of a latent."""
+    given = [] if hidden.values is None else [hidden.values[latent]]
+    try:
+        env = make_env(*given)
+    except ParleyError:
+        raise
+    except Exception as wrong:
+        said = inert(f"{type(wrong).__name__}: {wrong}", 300)
+        raise BadInput(f"make_env({', '.join(map(repr, given)):.80}) raised {said}") from wrong
+    if not callable(getattr(env, "reset", None)) or not callable(getattr(env, "step", None)):
+        raise BadInput(f"make_env gave a {type(env).__name__}: expected an environment with `reset` and `step`")
+    return ParallelLow(env) if hasattr(env, "possible_agents") else env
+
+
+@dataclass(frozen=True)
+class Acting:
+    """How subgoals are carried out: what makes the Actor, the menu of each agent, and whose they are."""
+
+    make: Callable[[], Actor]
+    menus: tuple[tuple[str, ...], ...] = ()
+    agents: tuple[str, ...] = ()
+
+
+def _acting(skills: Any, rest: Mapping[str, Any] | None) -> Acting:
+    if skills is None:
+        return Acting(Typist)
+    if not isinstance(skills, Mapping):
+        if callable(skills):
+            return Acting(skills)
+        raise BadInput(f"skills={skills!r:.80}: expected a mapping from names to skills, or what makes an Actor")
+    if skills and all(isinstance(own, Mapping) for own in skills.values()):
+        agents = tuple(skills)
+        if rest is None:
+            raise BadInput("skills of several agents need `rest=`: what each does whose own skill has ended")
+        return Acting(
+            lambda: JointActor({agent: Skilled(own) for agent, own in skills.items()}, rest),
+            tuple(tuple(own) for own in skills.values()),
+            agents,
+        )
+    Skilled(skills)  # what is wrong with them is said now
+    return Acting(lambda: Skilled(skills), (tuple(skills),))
+
+
+def _speaking(describe: Any, agents: tuple[str, ...]) -> Callable[[], Reporter]:
+    """What makes the Reporter of one environment."""
+    if agents:
+        each = describe if isinstance(describe, Mapping) else dict.fromkeys(agents, describe)
+        makers = {agent: _speaking(each.get(agent), ()) for agent in agents}
+        return lambda: JointReporter({agent: make() for agent, make in makers.items()})
+    if describe is None:
+        return lambda: Described(in_words)
+    if hasattr(describe, "report"):
+        return describe if isinstance(describe, type) else lambda: describe
+    if not callable(describe):
+        raise BadInput(f"describe={describe!r:.80}: expected a function of the raw state to words, or a Reporter")
+    if isinstance(describe, type) or not inspect.signature(describe).parameters:
+        return describe
+    return lambda: Described(describe)
+
+
+def _script(
+    make_env: Callable[..., Any],
+    hidden: Hidden,
+    acts: Acting,
+    horizon: int | None,
+    menu: Menu | None,
+    instruction: Words | None,
+    max_score: Any,
+    says_reward: bool | None,
+    reward: Callable[[str, str], float] | None,
+    observations: Sequence[str],
+) -> Script:
+    """What can be said in the world, as far as it is known before anything happens."""
+    listed: tuple[str, ...] = ()
+    source: Any = None
+    if menu is None or isinstance(menu, str) or callable(menu):
+        listed = tuple(" / ".join(parts) for parts in product(*acts.menus)) if acts.menus and menu is None else ()
+        source = None if listed else menu or _admissible
+    else:
+        listed = tuple(menu)
+    if isinstance(source, str) and source != FREE:
+        raise BadInput(f"menu={menu!r}: expected a list, a function of (observation, info), or {FREE!r}")
+    if source is None and (len(set(listed)) < len(listed) or not all(isinstance(s, str) and s.strip() for s in listed)):
+        raise BadInput(f"menu={list(listed)!r:.200}: expected different texts")
+    tasks = (instruction,) if isinstance(instruction, str) else () if callable(instruction) else instruction or ()
+    own = Own(
+        menu=source,
+        instruction=None if tasks else instruction if callable(instruction) else _goal,
+        max_score=max_score if callable(max_score) else lambda info: info.get("max_score", max_score),
+        says_reward=reward is None if says_reward is None else says_reward,
+    )
+    parts = acts.menus if len(acts.menus) > 1 else ()
+    steps = _limit(make_env, hidden, acts) if horizon is None else horizon
+    if not isinstance(steps, int) or steps < 1:
+        raise BadInput(f"horizon={horizon!r}: expected a whole number of at least 1")
+    return Script(listed, tuple(observations), tuple(tasks), steps, reward, parts, own=own)
+
+
+def _limit(make_env: Callable[..., Any], hidden: Hidden, acts: Acting) -> int:
+    """The environment's own limit, where an action is a subgoal."""
+    if acts.make is not Typist:
+        return HORIZON
+    env = _made(make_env, hidden, 0)
+    spec = getattr(env, "spec", None)
+    if callable(getattr(env, "close", None)):
+        env.close()
+    return getattr(spec, "max_episode_steps", None) or HORIZON
+
+
+def _admissible(state: Any, info: Info) -> Any:
+    if "admissible_commands" not in info:
+        raise BadInput(
+            'nobody says what can be told: there is no info["admissible_commands"]; give `menu=`, a list, a function '
+            f"of (observation, info), or {FREE!r} where the environment takes any words; or `skills=`"
+        )
+    return info["admissible_commands"]
+
+
+def _goal(state: Any, info: Info) -> str:
+    told = info.get("goal") or info.get("instruction") or (state.get("mission") if isinstance(state, Mapping) else None)
+    return str(told) if told else TASK
+
+
+def _prior(prior: Any, tables: Tables | None, count: int) -> np.ndarray:
+    if tables is not None:
+        return tables.prior
+    return alike(count) if prior is None else np.asarray(prior, dtype=float)

@@ -1,0 +1,391 @@
+"""`parley.wrap`: other people's environments as worlds, and what used to break in them."""
+
+import json
+import sqlite3
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import parley
+from parley import assemble
+from parley.cli import main
+from parley.core.draws import Draws
+from parley.core.errors import BadInput, RunDamaged
+from parley.core.latents import Numbered
+from parley.core.said import Menu, Opening, Outcome
+from parley.execute import RunConfig, resume, run
+from parley.planners.scripted import ScriptedPlanner
+from parley.report.diagnosis import diagnose
+from parley.report.summary import Curves
+from parley.runs.hooks import Hook, Hooks
+from parley.runs.log import StepsLog
+from parley.worlds.kit.conformance import check_world, walk
+from parley.worlds.kit.describe import in_words
+from tests.worlds.odd import Doors, browser, doors, restless
+
+SPEC = "tests.worlds.odd:doors"
+TABLES = ("run, episode, step, observation, subgoal, explored, proposal, law, menu, next_observation, reward", "steps")
+
+
+def rows(out, columns=TABLES[0], table=TABLES[1]):
+    db = sqlite3.connect(out / "run.sqlite")
+    return db.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3").fetchall()
+
+
+class Killed(Hook):
+    """Ends the run in the midst of an episode."""
+
+    def __init__(self, episode, step):
+        self.at = (episode, step)
+
+    def step(self, record, first_run):
+        if (record.episode, record.step) == self.at:
+            raise Stop
+
+
+class Stop(BaseException):
+    pass
+
+
+def broken_off(config, out, episode=2, step=2, parts=None):
+    with pytest.raises(Stop):
+        run(config, out, parts=parts, hooks=Hooks({"kill": Killed(episode, step)}))
+
+
+def test_a_text_environment_conforms_and_a_blackjack_of_two_lines_too():
+    assert check_world(doors()) == []
+    blackjack = parley.wrap(lambda: gym.make("Blackjack-v1"), skills={"hit": 1, "stick": 0}, horizon=10)
+    assert check_world(blackjack) == []
+
+
+def test_the_reward_is_told():
+    """A win and a loss read the same otherwise: whoever plans hears nothing but the report."""
+    world = parley.wrap(lambda: gym.make("Blackjack-v1"), skills={"hit": 1, "stick": 0}, horizon=10, name="blackjack")
+    heard = [s.heard for s in parley.stepthrough(world, "random", seed=3, episodes=20)]
+    assert any("Reward: 1." in said for said in heard) and any("Reward: -1." in said for said in heard)
+    silent = parley.wrap(lambda: gym.make("Blackjack-v1"), skills={"hit": 1}, horizon=10, says_reward=False)
+    assert not any("Reward" in s.heard for s in parley.stepthrough(silent, "random", episodes=3))
+
+
+def test_templates_are_told_the_reward(tmp_path):
+    from parley.core.told import Told
+    from parley.memory.window import Window
+    from parley.prompting.prompter import Prompter, Prompting, Words
+    from parley.prompting.template import PromptTemplate, as_text
+
+    path = tmp_path / "paid.jinja"
+    path.write_text('{% extends "chat" %}{% block observation %}{{ observation }} (paid {{ reward }})\n{% endblock %}')
+    prompter = Prompter(Prompting(PromptTemplate(str(path)), Words((), 3)), Window(0))
+    prompter.retell([Told("task", ("here",)).after(("go",), "there", 0.5)])
+    assert "there (paid 0.5)" in as_text(prompter.turns((), ("go",)))
+
+
+def test_the_task_comes_from_the_environment_episode_by_episode(tmp_path):
+    run(RunConfig(SPEC, "random", episodes=3, runs=2), tmp_path / "r")
+    assert {row[0] for row in rows(tmp_path / "r", "instruction, 1, 1", "episodes")} == {"find it, in 4 steps"}
+    with pytest.raises(BadInput, match="every episode brings its own"):
+        run(RunConfig(SPEC, "random", episodes=3, runs=2, instructions="random"), tmp_path / "s")
+
+
+def test_scores_stand_in_the_log_and_regret_is_unknown(tmp_path):
+    run(RunConfig(SPEC, "random", episodes=8, runs=4), tmp_path / "r")
+    for paid, score, regret in rows(tmp_path / "r", '"return", score, regret', "episodes"):
+        assert score == paid and regret is None
+    summary = Curves.read(tmp_path / "r").summary()
+    assert summary.measure == "score" and 0 < summary.scores.success < 1
+    assert summary.scores.mean == pytest.approx(summary.mean_return)
+    assert main(["report", str(tmp_path / "r")]) == 0
+
+
+def test_menus_that_differ_in_width_are_logged_and_read_again(tmp_path):
+    run(RunConfig(SPEC, "random", episodes=8, runs=6, cohort=3), tmp_path / "r")
+    menus = [
+        json.loads(text)
+        for (text,) in sqlite3.connect(tmp_path / "r" / "run.sqlite").execute("SELECT subgoals FROM menus")
+    ]
+    assert sorted(map(len, menus)) == [3, 4] and all(None not in menu and "" not in menu for menu in menus)
+    for _, _, _, _, said, _, proposal, _, _menu, _, _ in rows(tmp_path / "r"):
+        listed = next(m for m in menus if said in m and len(m) == len(json.loads(proposal)))
+        assert said in listed
+    assert main(["report", str(tmp_path / "r")]) == 0
+    assert diagnose(tmp_path / "r", None).signature
+    episode = StepsLog(tmp_path / "r" / "run.sqlite", 0, 6).episode(0)
+    assert episode.steps[0].menus[0].sentences.shape[1] == 4
+
+
+def test_a_run_that_was_broken_off_goes_on_bit_by_bit(tmp_path):
+    config = RunConfig(SPEC, "random", "epsilon-greedy:epsilon=0.3", episodes=6, runs=5, seed=4)
+    run(config, tmp_path / "whole")
+    broken_off(config, tmp_path / "broken")
+    resume(tmp_path / "broken", trust=True)
+    assert rows(tmp_path / "whole") == rows(tmp_path / "broken")
+
+
+@pytest.mark.parametrize("spec", ["restless", "browser"])
+def test_an_environment_that_cannot_repeat_itself_goes_on_at_the_end_of_an_episode(spec, tmp_path):
+    """It used to be RunDamaged for ever. What is not known is found out; what ended before stays as it is."""
+    config = RunConfig(f"tests.worlds.odd:{spec}", "random", episodes=4, runs=3, seed=2)
+    broken_off(config, tmp_path / "r")
+    before = [row for row in rows(tmp_path / "r") if row[1] < 2]
+    assert resume(tmp_path / "r", trust=True)["status"] == "finished"
+    after = rows(tmp_path / "r")
+    assert before == [row for row in after if row[1] < 2] and len({row[:3] for row in after}) == len(after)
+    events = rows(tmp_path / "r", "episode, step, run, event", "low_level")
+    told = [row for row in events if row[3] and "begun anew" in row[3]]
+    assert {(row[0], row[1]) for row in told} == {(2, 1)} and len(told) == 3
+
+
+def test_who_says_that_it_repeats_itself_and_does_not_is_damaged(tmp_path):
+    from dataclasses import replace
+
+    world = replace(restless(), deterministic=True)
+    parts = assemble.parts_of(world, "random", "none")
+    config = RunConfig(parts.world_part.spec, "random", episodes=4, runs=2)
+    broken_off(config, tmp_path / "r", parts=parts)
+    with pytest.raises(RunDamaged, match="another observation"):
+        resume(tmp_path / "r", parts=parts)
+    assert "same seed, same run" in "; ".join(check_world(browser()))
+
+
+def test_rows_that_are_over_are_not_asked(tmp_path):
+    asked = []
+
+    def choose(history, menu):
+        asked.append(history)
+        return menu[0]
+
+    class Counting(ScriptedPlanner):
+        def propose(self, menu, parts):
+            asked.append(self.num_runs if menu.asked is None else int(menu.asked.sum()))
+            return super().propose(menu, parts)
+
+    world = doors(variations=2)
+    steps = 0
+    planner = Counting(("open the blue door",))
+    result = parley.run(world, planner, episodes=2, runs=4, latent="each", out=tmp_path / "r", progress=False)
+    steps = len(rows(result.out))
+    assert sum(asked) == steps < 2 * 4 * 4
+
+
+def test_scripted_says_which_menu_lacks_its_words():
+    planner = ScriptedPlanner(("c",))
+    planner.start(Draws(0, 2))
+    none = np.empty((2, 0), dtype=object)
+    planner.hear(Opening(0, np.array(["", ""], dtype=object), np.array(["", ""], dtype=object)))
+    menu = Menu.of_each([("a", "c"), ("b",)])
+    with pytest.raises(BadInput, match="not in the menu: b"):
+        planner.propose(menu, none)
+    over = Menu(menu.sentences, menu.legal, asked=np.array([True, False]))
+    assert planner.propose(over, none).probs.tolist() == [[0, 1], [1, 0]]
+
+
+def test_workers_tell_each_run_its_own_menu(tmp_path):
+    config = dict(planner="random", episodes=4, runs=5, seed=1)
+    run(RunConfig(SPEC, **config), tmp_path / "one")
+    run(RunConfig(f"{SPEC}:workers=2", **config), tmp_path / "two")
+    assert rows(tmp_path / "one") == rows(tmp_path / "two")
+
+
+def test_module_name_takes_arguments(tmp_path):
+    world = assemble.world(f"{SPEC}:length=2,variations=7", trust=True)
+    assert len(world.latents) == 7
+    assert (
+        main(
+            [
+                "run",
+                "--world",
+                f"{SPEC}:length=2",
+                "--planner",
+                "random",
+                "--episodes",
+                "2",
+                "--runs",
+                "2",
+                "--out",
+                str(tmp_path / "r"),
+            ]
+        )
+        == 0
+    )
+    assert max(row[2] for row in rows(tmp_path / "r")) <= 2
+
+
+def test_a_million_latents_are_a_range():
+    world = parley.wrap(lambda z: Doors(z % 3), variations=range(10**6), horizon=4)
+    assert isinstance(world.latents, Numbered) and len(world.latents) == 10**6 and world.latents[7] == "7"
+    assert world.prior.strides == (0,)  # one number, not a million
+    drawn = assemble.draw_latents(world, Draws(1, 1000), None)
+    assert len(set(drawn.tolist())) > 990 and drawn.max() < 10**6
+    assert assemble.draw_latents(world, Draws(1, 2), "123456").tolist() == [123456, 123456]
+    assert check_world(world, 2, 1) == []
+
+
+def test_seeds_are_latents_where_nobody_lists_any():
+    class Seeded(Doors):
+        def reset(self, *, seed=None, options=None):
+            self.treasure = seed % 3
+            return super().reset(seed=seed)
+
+    world = parley.wrap(lambda: Seeded(), seeded_by="variation", horizon=4)
+    latents = assemble.draw_latents(world, Draws(5, 8), None)
+    assert len(world.latents) == 2**31 and len(set(latents.tolist())) == 8
+    env = world.text_env(int(latents[0]))
+    env.reset(seed=1)
+    first = env.low.treasure
+    env.reset(seed=2)
+    assert env.low.treasure == first == int(latents[0]) % 3
+
+
+def test_rewards_may_be_any_finite_number():
+    class Costly(Doors):
+        def step(self, action):
+            said, paid, *rest = super().step(action)
+            return said, 100 * paid - 7, *rest
+
+    assert check_world(parley.wrap(lambda z: Costly(z), variations=range(2), horizon=5)) == []
+
+
+def test_skills_run_to_their_end():
+    """Generators, policies, lists and single actions, on a line of ten cells."""
+
+    class Line(gym.Env):
+        observation_space, action_space = gym.spaces.Discrete(10), gym.spaces.Discrete(2)
+
+        def reset(self, *, seed=None, options=None):
+            super().reset(seed=seed)
+            self.x = 4
+            return self.x, {}
+
+        def step(self, action):
+            self.x = min(max(self.x + 2 * action - 1, 0), 9)
+            return self.x, float(self.x == 9), False, False, {}
+
+    def ahead(see):
+        while see() < 9:
+            yield 1
+
+    skills = {"ahead": ahead, "home": lambda x: 0 if x else None, "jump": [1, 1, 1], "back": 0}
+    world = parley.wrap(Line, skills=skills, horizon=4, instruction="go to the end", max_score=1)
+    env = world.text_env(0)
+    env.reset(seed=0)
+    seen = [env.step(one)[0] for one in ("ahead", "home", "jump", "back")]
+    assert [said.partition(".")[0] for said in seen] == ["state 9", "state 0", "state 3", "state 2"]
+    assert env.num_actions == 1 and world.instructions == ("go to the end",)
+
+
+def test_several_agents_have_skills_of_their_own():
+    from examples.several_agents import CRATE, LEFT, LIFT, RIGHT, STAND, Corridor
+
+    def fetch(see):
+        while see()[0] < CRATE:
+            yield RIGHT
+        yield LIFT
+
+    def wait(see):
+        while see()[0] > 0:
+            yield LEFT
+
+    agents = Corridor.possible_agents
+    world = parley.wrap(
+        Corridor,
+        variations={"one can lift it": 1, "it takes two": 2},
+        skills=dict.fromkeys(agents, {"fetch it": fetch, "wait": wait}),
+        rest=dict.fromkeys(agents, STAND),
+        describe=lambda state: "I carry it" if state[1] else f"I am at {state[0]}",
+        horizon=3,
+    )
+    assert world.num_actors == 2 and check_world(world, 2, 1) == []
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        ({"menu": "any"}, "expected a list, a function"),
+        ({"menu": ["a", "a"]}, "expected different texts"),
+        ({"skills": {}}, "skills is empty"),
+        ({"skills": 3}, "expected a mapping from names to skills"),
+        ({"seeded_by": "luck"}, "expected 'episode' or 'variation'"),
+        ({"variations": []}, "expected at least one"),
+        ({"variations": range(0)}, "is empty"),
+        ({"variations": ["a", "a"]}, "each of them once"),
+        ({"horizon": 0}, "at least 1"),
+        ({"horizon": 2.5}, "at least 1"),
+        ({"describe": 3}, "expected a function of the raw state"),
+        ({"prior": [0.5, 0.7], "variations": range(2)}, "prior of 2 probabilities"),
+        ({"skills": {"ann": {"a": 0}, "bob": {"b": 1}}}, "need `rest=`"),
+    ],
+)
+def test_what_cannot_be_used_is_said(more, said):
+    with pytest.raises(BadInput, match=said):
+        parley.wrap(lambda *z: Doors(), **{"horizon": 4, **more})
+
+
+def test_what_make_env_does_wrong_is_said():
+    def fails(z):
+        raise OSError("no display")
+
+    world = parley.wrap(fails, variations=range(2), horizon=3)
+    with pytest.raises(BadInput, match=r"make_env\(1\) raised OSError: no display"):
+        world.text_env(1)
+    with pytest.raises(BadInput, match="make_env gave a int"):
+        parley.wrap(lambda: 3, horizon=3).text_env(0)
+    with pytest.raises(BadInput, match="nobody says what can be told"):
+        walk(parley.wrap(lambda: gym.make("FrozenLake-v1"), horizon=3), 1)
+
+
+def test_words_for_what_is_no_text():
+    assert in_words(3) == "state 3"
+    assert in_words({"a": np.arange(3), "b": ("x", True)}) == "a: 0, 1, 2; b: x, yes"
+    with pytest.raises(BadInput, match="give `describe=`"):
+        in_words(np.zeros((84, 84, 3)))
+
+
+def test_maps_keep_their_lines_and_no_line_pretends_to_be_another():
+    from parley.prompting.transcript import observation_line
+
+    assert observation_line("###\n#@#\n> lie\n") == "  ###\n  #@#\n  > lie\n"
+    assert observation_line("one line\n") == "one line\n"
+
+
+def test_show_cuts_nothing_and_leaves_colons_alone(tmp_path, capsys):
+    class Long(Doors):
+        def step(self, action):
+            return "press :unlock: " + "x" * 900 + "\n  #@#", *super().step(action)[1:]
+
+    result = parley.run(
+        parley.wrap(lambda: Long(), horizon=2), "random", episodes=1, runs=1, out=tmp_path / "r", progress=False
+    )
+    assert main(["show", str(result.out), "--episode", "0"]) == 0
+    shown = capsys.readouterr().out
+    assert ":unlock:" in shown and shown.replace("\n", "").count("x" * 900) >= 1 and "#@#" in shown
+
+
+def test_any_words_where_there_is_no_menu(tmp_path):
+    world = parley.wrap(lambda z: Doors(z), variations=range(3), menu="free", horizon=4, name="free")
+    assert check_world(world) == []
+    result = parley.run(
+        world,
+        ScriptedPlanner(("open the red door",)),
+        episodes=2,
+        runs=3,
+        latent="each",
+        out=tmp_path / "r",
+        progress=False,
+    )
+    assert {row[4] for row in rows(result.out)} == {"open the red door"}
+    with pytest.raises(BadInput, match="takes any words"):
+        parley.run(world, "random", episodes=1, runs=1, out=tmp_path / "s", progress=False)
+
+
+def test_outcomes_say_who_was_active():
+    """Runs end at different steps; what ended is not heard again."""
+    heard = []
+
+    class Hears(ScriptedPlanner):
+        def hear(self, said):
+            heard.append(said)
+            super().hear(said)
+
+    list(parley.stepthrough(doors(variations=1), Hears(("open the blue door",)), episodes=1))
+    assert [one.active.tolist() for one in heard if isinstance(one, Outcome)] == [[True]]
