@@ -18,7 +18,7 @@ from parley.models.gguf import GgufModel
 from parley.models.language_model import LanguageModel, Loading
 from parley.models.text import TextTokens
 from parley.models.tokens import AROUND
-from parley.models.weights import PUBLISHED, SHIPPED_ADAPTERS, is_gguf
+from parley.models.weights import PUBLISHED, is_gguf
 from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.local import FORMS, Hearing, LocalPlanner, TokenModel
 from parley.prompting.prompter import Prompting, Words, check_budget
@@ -69,7 +69,7 @@ def hf(
     shots: int = 0,
 ) -> KeptPlanner:
     """Any causal language model by transformers, hf:PATH, hf:HUB/ID or hf:smollm2; scores the menu."""
-    named, adapter = _named(path, adapter)
+    named = _named(path)
     asked = way or calibrate or permutations or temperature or template or think or shots or adapter or chat != "auto"
     ours = (Path(named) / OURS).is_file()
     if ours and not asked:
@@ -109,7 +109,7 @@ def gguf(
     shots: int = 0,
 ) -> KeptPlanner:
     """A GGUF file by llama.cpp, in a process of its own: gguf:PATH, gguf:smollm2 or gguf:gemma3; scores the menu."""
-    named, adapter = _named(path, adapter)
+    named = _named(path)
     if not is_gguf(named):
         raise BadInput(f"{named!r}: expected smollm2, gemma3 or a GGUF file; directories are for planner 'hf'")
     model = GgufModel(named, dtype, threads, adapter)  # one a cohort; they share the file's pages in memory
@@ -122,24 +122,17 @@ def gguf(
 
 def local_model(path: str) -> bool:
     """Whether the model of a planner's `path` is here, so that nothing is fetched for it."""
-    return path in (GENERALIST, *PUBLISHED, *SHIPPED_ADAPTERS) or Path(path).exists()
+    return path in (GENERALIST, *PUBLISHED) or Path(path).exists()
 
 
-def _named(path: str, adapter: str) -> tuple[str, str]:
-    """A model and its adapter, by short names: `generated`, and models with an adapter that ships."""
-    if path == GENERALIST and not Path(path).exists():
-        return str(shipped(path)), adapter
-    if path in SHIPPED_ADAPTERS and not Path(path).exists():
-        if adapter:
-            raise BadInput(f"adapter={adapter!r}: {path!r} is a model with an adapter already")
-        model, folder = SHIPPED_ADAPTERS[path]
-        return model, str(folder)
-    return path, adapter
+def _named(path: str) -> str:
+    """A model's directory, file or id, by its short name."""
+    return str(shipped(path)) if path == GENERALIST and not Path(path).exists() else path
 
 
 def _manner(named: str, adapter: str, text: TextTokens) -> Manner:
-    if adapter and (about := Adapter(Path(adapter)).about):
-        return Manner(**about["manner"])
+    if adapter and Adapter(Path(adapter)).about:  # one of ours was trained on transcripts for the most part
+        return BASE
     tuned = Path(named) / TUNED
     if tuned.is_file():
         kind = json.loads(tuned.read_text(encoding="utf-8"))["tuning"]["template"]

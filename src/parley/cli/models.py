@@ -6,8 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from parley.cli.console import OUT, AddCommand, AddGroup
-from parley.models.adapter import Adapter
-from parley.models.weights import PUBLISHED, SHIPPED_ADAPTERS, cache
+from parley.models.weights import PUBLISHED, cache
 from parley.report.tables import plain
 
 
@@ -28,11 +27,6 @@ def _models(args: argparse.Namespace) -> Any:
         }
         for name, weights in PUBLISHED.items()
     ]
-    tuned: list[dict[str, Any]] = [
-        {"name": name, "model": model, "installed": (folder / "adapter_config.json").is_file(), "path": str(folder)}
-        | {"about": f"{model}, tuned on generated worlds", "step": Adapter(folder).about.get("step")}
-        for name, (model, folder) in SHIPPED_ADAPTERS.items()
-    ]
     folder = cache()
     kept = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
     made = [{"path": str(path), "bytes": _size(path)} for path in kept]
@@ -42,12 +36,10 @@ def _models(args: argparse.Namespace) -> Any:
             size = f"{one['bytes'] / 1e6:.0f} MB" if one["installed"] else ""
             how = "yes" if one["installed"] else plain(str(one["install"]))
             table.add_row(one["name"], f"hf:{one['name']} gguf:{one['name']}", size, one["about"], one["licence"], how)
-        for one in tuned:
-            table.add_row(one["name"], f"hf:{one['name']} gguf:{one['name']}", "", one["about"], "", "yes")
         OUT.print(table)
         total = sum(_size(path) for path in kept)
         OUT.print(f"made of them, in {folder}: {len(kept)} ({total / 1e6:,.0f} MB)", markup=False, soft_wrap=True)
-    return {"models": found, "adapters": tuned, "cache": str(folder), "made": made}
+    return {"models": found, "cache": str(folder), "made": made}
 
 
 def _size(path: Any) -> int:

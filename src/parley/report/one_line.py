@@ -7,13 +7,10 @@ that is right to say one thing only (in a run of one latent, say) looks the same
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from parley.core.said import StepRecord
-from parley.runs.directory import read_manifest, storage
-from parley.runs.log import StepsLog
 
 SHARE = 0.9  # of the decisions, above which a line is named
 DECISIONS, REPORTS = 20, 3  # that a log must have, at least: decisions, and different things heard before them
@@ -58,13 +55,3 @@ def one_line(steps: Iterable[StepRecord]) -> OneLine | None:
         return None
     line, count = liked.most_common(1)[0]
     return OneLine(line, count / liked.total(), liked.total(), len(reports))
-
-
-def one_line_of(out: Path) -> OneLine | None:
-    """The statistic of a run directory that recorded its steps; None where it has none to count."""
-    with storage(out):
-        log, t, steps = StepsLog(out / "run.sqlite", 0, len(read_manifest(out)["latents"])), 0, list[StepRecord]()
-        while (episode := log.episode(t)) is not None:
-            steps += episode.steps
-            t += 1
-    return one_line(steps)
