@@ -174,12 +174,14 @@ def _local(
         settings |= {name: given[name] or getattr(plain, name) for name in ("calibrate", "temperature")}
     hearing = Hearing(**{**given, **settings})
     positions = min(told["context"] or model.positions, model.positions)
-    budget = check_budget(positions - positions // 8 - (hearing.max_tokens if hearing.think else 0))
+    words = Words.of(scene.world)
+    kept = positions // (8 if words.fixed else 2)  # for the menu: one that changes may be long
+    budget = check_budget(positions - kept - (hearing.max_tokens if hearing.think else 0))
     around = AROUND if chat else 0
     count = lru_cache(maxsize=1 << 14)(lambda text: len(model.text.plain(text)) + around)
     form = "think" if hearing.think else FORMS[hearing.way]
     shown = shots_of(scene, told["demonstrations"], told["shots"])
-    how = Prompting(template_of(template, scene.trust), Words.of(scene.world), form, budget, count, shown)
+    how = Prompting(template_of(template, scene.trust), words, form, budget, count, shown)
     remembers = remembering(scene, memory, size=size)
     about = {"model": model.name, "template": template, "chat": chat, "scoring": getattr(model, "scoring", "")}
     about |= {**settings, "context": positions}

@@ -131,8 +131,8 @@ class GgufModel:
         """The text of tokens, special ones left out."""
         return str(self.process.ask("said", tokens=list(tokens))["text"])
 
-    def rows(self, num_rows: int) -> "GgufRows":
-        """Empty prompts of several runs; those that were made before are gone."""
+    def rows(self, num_rows: int, apart: int = 0) -> "GgufRows":
+        """Empty prompts of several runs, each read by itself; those that were made before are gone."""
         return GgufRows(self, num_rows)
 
 
@@ -144,6 +144,10 @@ class GgufRows:
         empty: list[list[int]] = [[] for _ in range(num_rows)]
         self._held: dict[str, Any] = {"held": empty, "pieces": empty}
         model.process.ask("begin", **self._held)
+
+    def read(self, prompts: Sequence[Tokens | None]) -> None:
+        """As `Rows.read`."""
+        self._ask("read", prompts=_lists(prompts))
 
     def score(
         self, prompts: Sequence[Tokens | None], lines: Sequence[Sequence[Tokens]], among: bool = False

@@ -117,10 +117,10 @@ class LanguageModel:
         """An empty prompt."""
         return Prompt(self)
 
-    def rows(self, num_rows: int) -> Rows | SingleRows:
-        """Empty prompts of several runs."""
+    def rows(self, num_rows: int, apart: int = 0) -> Rows | SingleRows:
+        """Empty prompts of several runs; the last `apart` share nothing with the others."""
         if self.packed:
-            return Rows(self.model, self.torch, num_rows, self._narrow)
+            return Rows(self.model, self.torch, num_rows, self._narrow, apart)
         return SingleRows(self.model, self.torch, num_rows, self.scoring == "tree")
 
     def _probe_packed(self) -> tuple[bool, bool]:

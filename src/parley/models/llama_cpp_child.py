@@ -41,6 +41,9 @@ class Child:
         if do == "begin":
             self.begin(len(asked["held"]), asked["held"], asked["pieces"])
             return {}
+        if do == "read":
+            self.read_for_good(asked["prompts"])
+            return {}
         if do == "after":
             for row, prompt in enumerate(asked["prompts"]):
                 if prompt is not None:
@@ -49,6 +52,7 @@ class Child:
             return {"after": [None if values is None else values.tolist() for values in logs]}
         if do == "score":
             return {"scores": self.score(asked["prompts"], asked["lines"], asked["among"])}
+        self.back()
         return {"held": self.held, "pieces": self.pieces}
 
     def begin(
@@ -67,18 +71,39 @@ class Child:
                 self._feed(row, list(held[row][at : at + count]))
                 at += count
 
+        self.solid = [len(counts) for counts in self.pieces]
+
+    def read_for_good(self, prompts: Sequence[list[int] | None]) -> None:
+        """Have rows hold these prompts, to be gone on from."""
+        self.back()
+        self._make_room(max(len(prompt or []) for prompt in prompts))
+        for row, prompt in enumerate(prompts):
+            if prompt is not None:
+                self._keep(row, same(self.held[row], prompt))
+                self._feed(row, prompt[len(self.held[row]) :])
+        self.solid = [len(pieces) for pieces in self.pieces]
+
     def read(self, row: int, prompt: list[int]) -> None:
-        """Have a row hold a prompt; its last token is read in any case, as its logits are what is asked for."""
-        if prompt == self.held[row]:
+        """Have a row hold a prompt for now; its last token is read in any case: its logits are what is asked for."""
+        if prompt == self.held[row] and self.last[row] is not None:
             return
         self._make_room(len(prompt))
-        keep = min(same(self.held[row], prompt), len(prompt) - 1)
-        while self.pieces[row] and sum(self.pieces[row]) > keep:
+        self._keep(row, min(same(self.held[row], prompt), len(prompt) - 1))
+        self._feed(row, prompt[len(self.held[row]) :])
+
+    def back(self) -> None:
+        """Forget what was computed since something was read for good."""
+        for row, count in enumerate(self.solid):
+            self._keep(row, sum(self.pieces[row][:count]))
+
+    def _keep(self, row: int, most: int) -> None:
+        """Cut a row back to the pieces that lie whole in its first `most` tokens."""
+        while self.pieces[row] and sum(self.pieces[row]) > most:
             self.pieces[row].pop()
         keep = sum(self.pieces[row])
-        self.llama.cut(row, keep)
-        self.held[row] = self.held[row][:keep]
-        self._feed(row, prompt[keep:])
+        if keep < len(self.held[row]):
+            self.llama.cut(row, keep)
+            self.held[row], self.last[row] = self.held[row][:keep], None
 
     def _feed(self, row: int, tokens: list[int]) -> None:
         if tokens:
@@ -89,7 +114,9 @@ class Child:
 
     def _make_room(self, tokens: int) -> None:
         if tokens > self.context:
+            solid = self.solid
             self.begin(len(self.held), self.held, self.pieces, tokens)
+            self.solid = solid
 
     def score(
         self, prompts: Sequence[list[int] | None], lines: Sequence[Sequence[Sequence[int]]], among: bool

@@ -4,7 +4,8 @@ A pass takes the new tokens of all prompts and, behind each, the tree of its con
 the other as a single long row: nothing is padded, and a prompt's attention runs over its own cache alone. What prompts
 have in common is computed once and copied. Only tokens that something follows are computed.
 
-How a sum is rounded depends on the shapes of a pass, and these on all prompts in it. So each token remembers the pass
+How a sum is rounded depends on the shapes of a pass, and these on all prompts in it. So what is kept is read by `read`
+alone: it is a function of what was read. What `score` and `after` compute goes again. And each token remembers the pass
 that it was computed in: `restore` repeats those passes, with other tokens in place of what has gone, to the last bit.
 """
 
@@ -21,6 +22,7 @@ from parley.models.scoring import Logprobs, Tree
 NAME = "parley_rows"  # of the attention function, as transformers knows it
 PASS = 2048  # tokens of a pass that only reads, at most
 CHUNK = 64  # tokens that are compared at once
+NOTHING = -1  # stands for the token that a prompt is read up to
 SHARED = 8  # tokens that two prompts must have in common to be worth copying
 Tokens = Sequence[int]
 
@@ -138,11 +140,13 @@ class Pass:
 class Rows:
     """The prompts of B runs, and what they hold in a cache.
 
-    With `narrow` scores among a menu's tokens are computed from the head's weights of those alone.
+    With `narrow` scores among a menu's tokens are computed from the head's weights of those alone. The last `apart`
+    rows take nothing from the others, nor give them anything.
     """
 
-    def __init__(self, model: Any, torch: Any, num_rows: int, narrow: bool = False) -> None:
+    def __init__(self, model: Any, torch: Any, num_rows: int, narrow: bool = False, apart: int = 0) -> None:
         self.model, self.torch, self.num_rows, self.narrow = model, torch, num_rows, narrow
+        self._together = num_rows - apart
         self.clear()
 
     def clear(self) -> None:
@@ -150,7 +154,21 @@ class Rows:
         self.held: list[list[int]] = [[] for _ in range(self.num_rows)]
         self.pieces: list[list[Piece]] = [[] for _ in range(self.num_rows)]
         self._caches = [Cache() for _ in range(self.num_rows)]
+        self._solid = [0] * self.num_rows
         self._number = 0
+
+    def read(self, prompts: Sequence[Tokens | None]) -> None:
+        """Have rows hold these prompts, to be gone on from; a prompt that is None is left alone."""
+        self._back()
+        self._prepare([None if prompt is None else [*prompt, NOTHING] for prompt in prompts])
+        new = [(row, list(p)[len(self.held[row]) :]) for row, p in enumerate(prompts) if p is not None]
+        self._feed([(row, tokens) for row, tokens in new if tokens])
+        self._solid = [len(held) for held in self.held]
+
+    def _back(self) -> None:
+        """Forget what was computed since something was read."""
+        for row, end in enumerate(self._solid):
+            self._cut(row, end)
 
     def score(
         self, prompts: Sequence[Tokens | None], lines: Sequence[Sequence[Tokens]], among: bool = False
@@ -214,15 +232,18 @@ class Rows:
 
     def _lags(self, row: int, leader: int, prompts: Sequence[Tokens | None]) -> bool:
         """Whether a prompt goes on, from what it holds, as the leader's does for a while."""
+        if (row < self._together) != (leader < self._together):
+            return False
         alike = same(list(prompts[leader] or [])[:-1], list(prompts[row] or [])[:-1])
         return alike - max(len(self.held[row]), len(self.held[leader])) >= SHARED
 
     def _take(self, row: int, prompts: Sequence[Tokens | None], source: int | None = None) -> None:
         """Copy from the prompt that holds the longest beginning of this one, where that is longer than its own."""
         want, least = list(prompts[row] or [])[:-1], len(self.held[row]) + SHARED
-        others = [source] if source is not None else [other for other in range(self.num_rows) if other != row]
-        near = [other for other in others if self.held[other][least - SHARED : least] == want[least - SHARED : least]]
-        best = max(near, key=lambda other: same(self.held[other], want), default=row)
+        near = range(self._together) if row < self._together else range(self._together, self.num_rows)
+        others = [source] if source is not None else [other for other in near if other != row]
+        alike = [other for other in others if self.held[other][least - SHARED : least] == want[least - SHARED : least]]
+        best = max(alike, key=lambda other: same(self.held[other], want), default=row)
         end = same(self.held[best], want)
         if best != row and end >= least:
             self._copy(row, best, 0, end)
@@ -277,6 +298,7 @@ class Rows:
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """The tokens that are held, and the pieces in which they were computed."""
+        self._back()
         pieces = [(row, *astuple(piece)) for row in range(self.num_rows) for piece in self.pieces[row]]
         return {
             "tokens": np.array([token for held in self.held for token in held], dtype=np.int32),
@@ -295,6 +317,7 @@ class Rows:
         for number in sorted(passes):
             self._repeat(passes[number], held)
         self._number = int(state["passes"])
+        self._solid = [len(held) for held in self.held]
 
     def _repeat(self, pieces: Sequence[tuple[int, Piece]], held: Sequence[list[int]]) -> None:
         """One pass again: of each place what is still held, the longest part of it; copied to all who hold it."""

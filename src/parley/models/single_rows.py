@@ -23,8 +23,20 @@ class SingleRows:
 
         self.held: list[list[int]] = [[] for _ in range(self.num_rows)]
         self.pieces: list[list[int]] = [[] for _ in range(self.num_rows)]  # tokens of each, as they were read
+        self._solid = [0] * self.num_rows  # pieces that were read to be gone on from
         self._past: list[Any] = [DynamicCache() for _ in range(self.num_rows)]
         self._after: list[Any] = [None] * self.num_rows
+
+    def read(self, prompts: Sequence[Tokens | None]) -> None:
+        """As `Rows.read`."""
+        self._back()
+        for row, prompt in enumerate(prompts):
+            if prompt is not None:
+                self._keep(row, same(self.held[row], prompt))
+                if more := list(prompt)[len(self.held[row]) :]:
+                    self._feed(row, more)
+                self.held[row] = list(prompt)
+        self._solid = [len(pieces) for pieces in self.pieces]
 
     def score(
         self, prompts: Sequence[Tokens | None], lines: Sequence[Sequence[Tokens]], among: bool = False
@@ -50,16 +62,25 @@ class SingleRows:
 
     def _read(self, row: int, prompt: list[int]) -> None:
         """Have a row hold a prompt; its last token is read in any case, as its logits are what is asked for."""
-        if prompt == self.held[row]:
+        if prompt == self.held[row] and self._after[row] is not None:
             return
-        keep = min(same(self.held[row], prompt), len(prompt) - 1)
-        while self.pieces[row] and sum(self.pieces[row]) > keep:  # a piece is whole or not there at all
+        self._keep(row, min(same(self.held[row], prompt), len(prompt) - 1))
+        self._feed(row, prompt[len(self.held[row]) :])
+        self.held[row] = prompt
+
+    def _keep(self, row: int, most: int) -> None:
+        """Cut a row back to the pieces that lie whole in its first `most` tokens."""
+        while self.pieces[row] and sum(self.pieces[row]) > most:
             self.pieces[row].pop()
         keep = sum(self.pieces[row])
         if keep < len(self.held[row]):
             self._past[row].crop(keep - len(self.held[row]))
-        self._feed(row, prompt[keep:])
-        self.held[row] = prompt
+            self.held[row], self._after[row] = self.held[row][:keep], None
+
+    def _back(self) -> None:
+        """Forget what was computed since something was read."""
+        for row, count in enumerate(self._solid):
+            self._keep(row, sum(self.pieces[row][:count]))
 
     def _feed(self, row: int, tokens: list[int]) -> None:
         with self.torch.inference_mode():
@@ -70,6 +91,7 @@ class SingleRows:
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """The tokens that are held, and the pieces in which they were read."""
+        self._back()
         return {
             "tokens": np.array([token for held in self.held for token in held], dtype=np.int32),
             "lengths": np.array([len(held) for held in self.held], dtype=np.intp),
@@ -86,6 +108,7 @@ class SingleRows:
             for part in np.split(tokens, np.cumsum(counts)[:-1]) if len(counts) else []:
                 self._feed(row, part.tolist())
             self.held[row] = tokens.tolist()
+        self._solid = [len(pieces) for pieces in self.pieces]
 
 
 def _among(lines: Sequence[Tokens], scores: Sequence[Logprobs]) -> list[Logprobs]:

@@ -18,6 +18,7 @@ from parley.core.roles import State
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.core.told import Memory, packed, unpacked
+from parley.models.rows import same
 from parley.models.scoring import NORMALISE, Logprobs, line_scores
 from parley.models.text import TextTokens
 from parley.planners.calibration import CALIBRATIONS, blank_turns
@@ -30,11 +31,14 @@ from parley.prompting.template import Turn
 WAYS = ("sentences", "letters")
 MOST_LETTERS = 26
 FINAL = "Answer:"
+UNKNOWN = ("?",)  # a menu that no world has
 FORMS = {"sentences": "sentence", "letters": "letter"}  # of the answer that a prompt asks for
 
 
 class Scores(Protocol):
     """Growing prompts, read and scored together (`models.rows`)."""
+
+    def read(self, prompts: Sequence[Sequence[int] | None]) -> None: ...
 
     def score(
         self, prompts: Sequence[Sequence[int] | None], lines: Sequence[Sequence[Sequence[int]]], among: bool = False
@@ -54,7 +58,7 @@ class TokenModel(Protocol):
     text: TextTokens
     positions: int
 
-    def rows(self, num_rows: int) -> Scores: ...
+    def rows(self, num_rows: int, apart: int = 0) -> Scores: ...
 
     def said(self, tokens: Sequence[int]) -> str: ...
 
@@ -117,7 +121,7 @@ class LocalPlanner:
         self._active: Bool[np.ndarray, " B"] = np.ones(draws.num_runs, dtype=bool)
         self._blank = CALIBRATIONS.get(self.hearing.calibrate, ())
         self._num_rows = draws.num_runs * len(orders) + len(self._blank)
-        self._rows = self.model.rows(self._num_rows)
+        self._rows = self.model.rows(self._num_rows, len(self._blank))
         self._bases: dict[tuple[tuple[str, ...], tuple[str, ...]], list[float]] = {}
 
     def _prompting(self, p: int) -> Prompting:
@@ -139,6 +143,18 @@ class LocalPlanner:
         for i, prompters in enumerate(self.runs):
             for prompter in prompters:
                 prompter.hear(said, i)
+        if self._step <= self.prompting.words.horizon:
+            self._read()
+
+    def _read(self) -> None:
+        """Read what every question from here on begins with: a function of what was heard, whatever is asked."""
+        prompts: list[Sequence[int] | None] = [None] * self._num_rows
+        for i in np.flatnonzero(self._active):
+            for p, prompter in enumerate(self.runs[i]):
+                known = prompter.how.words.menus[0] if prompter.how.words.menus else ()
+                asked = [self.renderer.prompt(prompter.turns((), menu)).tokens for menu in (known, UNKNOWN)]
+                prompts[i * self.hearing.permutations + p] = asked[0][: min(same(*asked), len(asked[0]) - 1)]
+        self._rows.read(prompts)
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         if not menu.legal.any(axis=1).all():
