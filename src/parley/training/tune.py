@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
@@ -305,7 +306,9 @@ def _adapted(network: Any, how: Adapting) -> Any:
         task_type="CAUSAL_LM",
     )
     try:
-        return peft.get_peft_model(network, config)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # what these libraries still say to each other
+            return peft.get_peft_model(network, config)
     except ValueError as wrong:
         raise BadInput(f"modules={','.join(how.modules)}: {wrong}") from None
 
