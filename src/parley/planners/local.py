@@ -173,7 +173,9 @@ class LocalPlanner:
         self, asked: Sequence[int], menus: Sequence[tuple[str, ...]], parts: Sequence[tuple[str, ...]]
     ) -> list[Float[np.ndarray, " M"]]:
         """A law over its menu for each run that is asked: the mean over orders."""
-        laws = []
+        laws = list[Float[np.ndarray, " M"]]()
+        if not asked:
+            return laws
         for menu in set(menus):
             require_distinct(menu)
         for i, menu, said, scores in zip(asked, menus, parts, self.scores(asked, menus, parts), strict=True):
