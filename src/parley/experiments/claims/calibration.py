@@ -1,10 +1,10 @@
 """`calibration`: which way of hearing a published language model's choice is nearest to the exact planner's.
 
-At decisions of documents (`experiments.judging`) both models are asked by sentences and by letters. What is compared:
-raw scores, those less a content-free prompt's (Zhao et al. 2021), less a prompt's without history (Holtzman et al.
-2021), and the mean of two orders of the menu; each at temperature 1 and at the one that fits best in three generated
-families that are not among the worlds that are reported. Reported are the total variation to BAIL, the expected return
-that choosing the line liked best gives up, and how often the same line is liked best in both orders.
+At decisions of documents (`experiments.judging`) models are asked by sentences, chat models by letters too. What is
+compared: raw scores, those less a content-free prompt's (Zhao et al. 2021), less a prompt's without history (Holtzman
+et al. 2021), and the mean of two orders of the menu; each at temperature 1 and at the one that fits best in three
+generated families that are not among the worlds that are reported. Reported are the total variation to BAIL, the
+expected return that choosing the line liked best gives up, and how often the same line is liked best in both orders.
 
 Written before it was run: what decides is the total variation to BAIL at the fitted temperature, mean over worlds,
 of the way that has the least against raw scores of sentences, for the chat model; the interval is over worlds.
@@ -26,8 +26,9 @@ from parley.worlds.generated.world import EVALUATED
 
 NAME = "calibration"
 CLAIM = "Calibrated and averaged over orders, a chat model's law is nearer to BAIL than its raw scores of sentences"
-MODELS = {"SmolLM2": "hf:smollm2", "Gemma 3": "hf:gemma3"}
 WAYS = ("sentences", "letters")
+# A base model answers no question by a letter: it is asked by sentences alone.
+MODELS = {"SmolLM2": ("hf:smollm2", WAYS), "Gemma 3": ("hf:gemma3", WAYS[:1])}
 METHODS = ("raw", "contextual", "pmi", "orders", "contextual, orders", "pmi, orders")
 FITTED = tuple(
     f"generated:seed={EVALUATED + 500 + i},kind={kind}" for i, kind in enumerate(("find", "serve", "signals"))
@@ -46,8 +47,8 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     worlds = (*FITTED, *WORLDS[: 2 if quick else None])
     return [
         Judged(world, f"{model},way={way}", episodes=episodes, runs=documents, seed=5)
-        for model in models.values()
-        for way in WAYS
+        for model, ways in models.values()
+        for way in ways
         for world in worlds
     ]
 
@@ -107,8 +108,8 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "N
     """The way that is nearest to BAIL, against raw scores of sentences; all of them as rows."""
     of = {(c.planner, c.world): found for c, found in zip(configs, regrets, strict=True)}
     rows, distances = list[dict[str, Any]](), dict[tuple[str, str], list[float]]()
-    for title, model in MODELS.items():
-        for way in WAYS:
+    for title, (model, ways) in MODELS.items():
+        for way in ways:
             spec = f"{model},way={way}"
             worlds = [world for planner, world in of if planner == spec and world not in FITTED]
             for method in METHODS if worlds else ():
