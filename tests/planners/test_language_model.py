@@ -74,7 +74,7 @@ def test_a_proposal_is_the_softmax_of_scores_after_the_parts_chosen(model, norma
     for run, row in zip(made._runs, found, strict=True):
         prompt = model.prompt()
         prompt.read(run.prompt.text + "> open chest 3\n" * parts)
-        lines = [model.continuation(prompt.text, f"> {subgoal}\n") for subgoal in SUBGOALS]
+        lines = [model.text.continuation(prompt.text, f"> {subgoal}\n") for subgoal in SUBGOALS]
         scores = line_scores(lines, [prompt.logprobs([tokens])[0] for tokens in lines], normalise)
         expected = np.exp(scores) / np.exp(scores).sum()
         np.testing.assert_allclose(row, expected, atol=1e-5)

@@ -218,3 +218,29 @@ def test_quickstart(capsys, tmp_path, monkeypatch):
     code, said, error = call(capsys, "quickstart", "--out", tmp_path / "q", "--figure", tmp_path / "f.png")
     assert code == 0 and "exact oracle" in said and error.startswith("A pretrained transformer")
     assert (tmp_path / "f.png").stat().st_size > 10_000
+
+
+def test_models_as_files(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "parley" / "models").mkdir(parents=True)
+    (tmp_path / "parley" / "models" / "made.gguf").write_bytes(b"GGUF")
+    code, said, _ = call(capsys, "models", "--json")
+    found = json.loads(said)
+    assert code == 0 and [one["name"] for one in found["models"]] == ["smollm2", "gemma3"]
+    assert [(Path(one["path"]).name, one["bytes"]) for one in found["made"]] == [("made.gguf", 4)]
+    code, said, _ = call(capsys, "models")
+    assert code == 0 and "smollm2" in said and "Apache-2.0" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "expected either --data, chat examples, or --world generated"),
+        (("--world", "generated", "--data", "d"), "expected either --data"),
+        (("--world", "generated", "--steps", 3), "--steps: is no option of --world generated"),
+        (("--data", "d", "--page", 64), "--page: is no option of --data"),
+    ],
+)
+def test_two_ways_of_tuning_are_not_mixed(capsys, tmp_path, options, said):
+    code, _, err = call(capsys, "finetune", "--model", "smollm2", "--out", tmp_path / "out", *options)
+    assert code != 0 and said in " ".join(err.split()) and not (tmp_path / "out").exists()

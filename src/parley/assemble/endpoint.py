@@ -158,7 +158,7 @@ def _prompting(
 ) -> Prompting:
     said = Words.of(scene.world)
     counter = token_counter(tokenizer, AROUND if way.chat else 0)
-    shown = _shots(scene, demonstrations, shots)
+    shown = shots_of(scene, demonstrations, shots)
     return Prompting(template_of(template, scene.trust), said, way.answer, budget, counter, shown)
 
 
@@ -171,8 +171,8 @@ def prompt_of(world: World, episodes: Sequence[Told], answer: str, template: str
     return prompter.turns((), words.menus[0] if words.menus else ())
 
 
-def _shots(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
-    """The first episodes of the first `count` documents of pretraining data."""
+def shots_of(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
+    """The first episodes of the first `count` documents of pretraining data, to stand before a prompt's history."""
     if count < 0 or bool(count) != bool(folder):
         raise BadInput(f"shots={count}, demonstrations={folder!r}: few-shot episodes need both a number and data")
     if not count:

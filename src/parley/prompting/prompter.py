@@ -232,7 +232,8 @@ class Prompter:
     def _ask(self, parts: Sequence[str], menu: Sequence[str]) -> list[Turn]:
         known = self.how.words.menus[len(parts)] if len(parts) < len(self.how.words.menus) else ()
         shown = entries(menu) if tuple(menu) != known else []
-        return [Turn("user", self._render("ask", parts=parts, menu=shown, actors=len(self.how.words.menus)))]
+        about = {"parts": parts, "menu": shown, "actors": len(self.how.words.menus), "answer": self.how.answer}
+        return [Turn("user", self._render("ask", **about))]
 
     def size(self, turns: Sequence[Turn]) -> int:
         """Tokens of a prompt, at most."""
