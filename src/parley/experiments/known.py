@@ -6,6 +6,7 @@ from parley.experiments.claims import (
     adaptive_exploration,
     adaptive_proposals,
     bail,
+    calibration,
     continuous_control,
     delusion,
     demo_ratio,
@@ -58,6 +59,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         continuous_control,
         multi_agent,
         unseen_worlds,
+        calibration,
         real_worlds,
     )
 }
