@@ -65,7 +65,7 @@ class Wrong(RandomPlanner):
 @pytest.mark.parametrize("explorer", ["none", "epsilon-greedy:epsilon=0.5", "adaptive-proposals"])
 def test_a_proposal_of_numbers_that_are_none_stops_the_run(tmp_path, value, explorer):
     parts = assemble.parts_of("shortcut", Wrong(value), explorer)
-    with pytest.raises(BadInput, match="the planner's proposal holds numbers that are none"):
+    with pytest.raises(BadInput, match="proposed .* in row 0: no number"):
         run(RunConfig("shortcut", "given", explorer, runs=2, episodes=2), tmp_path / "run", parts=parts)
 
 
