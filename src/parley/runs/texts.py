@@ -16,6 +16,7 @@ PIECE = "INSERT OR IGNORE INTO pieces VALUES (?, ?, ?, ?)"
 LONGEST = 64  # pieces of a chain
 RECENT = 256  # texts that a reader keeps
 LEAST = 256  # characters in common that are worth a piece
+MOST = 1 << 26  # characters of a text, and bytes of a cell; more is no prompt
 
 
 def hashed(text: str) -> str:
@@ -67,6 +68,8 @@ class Reader:
             text = self._last.get(key) or self._whole(key)
             if text is not None:
                 for key, kept, more in reversed(pieces):
+                    if kept + len(more) > MOST:
+                        raise RunDamaged(f"run.sqlite: a prompt of {kept + len(more)} characters is no prompt")
                     text = self._keep(key, text[:kept] + more)
                 return text
             piece = self._piece(key)
@@ -84,7 +87,14 @@ class Reader:
             self._last.popitem(last=False)
         return text
 
+    def _bound(self, table: str, key: str) -> None:
+        """Raise `RunDamaged` where a cell is larger than any prompt; its size is known without reading it."""
+        row = self._db.execute(f"SELECT length(CAST(text AS BLOB)) FROM {table} WHERE hash = ?", (key,)).fetchone()
+        if row is not None and isinstance(row[0], int) and row[0] > 4 * MOST:
+            raise RunDamaged(f"run.sqlite: a cell of its table {table} holds {row[0]} bytes: no prompt has so many")
+
     def _whole(self, key: str) -> str | None:
+        self._bound("texts", key)
         row = self._db.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
         if row is not None and not isinstance(row[0], str):
             raise RunDamaged("run.sqlite: a cell of its table texts is no text")
@@ -94,6 +104,7 @@ class Reader:
         """Its base, how many characters of it are kept, and what follows them."""
         if not self._pieces:
             return None
+        self._bound("pieces", key)
         row = self._db.execute("SELECT base, kept, text FROM pieces WHERE hash = ?", (key,)).fetchone()
         if row is not None and not all(map(isinstance, row, (str, int, str))):
             raise RunDamaged("run.sqlite: a cell of its table pieces is not what a run writes there")
