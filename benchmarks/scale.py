@@ -1,6 +1,6 @@
 """Runs on Ray beside one process: wall time, what a unit costs besides its work, and DuckDB over many episodes.
 
-    python benchmarks/scale.py [--rows 25000000] [--json FILE]
+    python benchmarks/scale.py [--rows 25000000] [--planners exact transformer] [--json FILE]
 
 Both sides are timed in turn, in one process, after Ray's start and a first run on each of its workers.
 """
@@ -48,10 +48,11 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def compare(folder: Path, engine) -> dict[str, dict[str, float]]:
+def compare(folder: Path, engine, planners: list[str]) -> dict[str, dict[str, float]]:
     """Each planner in one process and on two workers, in turn."""
     found = {}
-    for name, config in RUNS.items():
+    for name in planners:
+        config = RUNS[name]
         here, there = [], []
         for i in range(REPEATS):
             here.append(timed(partial(run, config, folder / f"{name}-here-{i}")))
@@ -155,13 +156,14 @@ def predicted(cost: dict[str, float], unit_s: float, workers: int, units_a_worke
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=25_000_000)
+    parser.add_argument("--planners", nargs="*", default=list(RUNS), choices=list(RUNS))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="parley-scale-"))
     engine = engine_of("ray")
     start_s = timed(engine.connected)
     first_s = timed(lambda: run_on(engine, replace(RUNS["transformer"], episodes=2), folder / "first"))
-    found = {"start_s": start_s, "first_run_s": first_s, "planners": compare(folder, engine)}
+    found = {"start_s": start_s, "first_run_s": first_s, "planners": compare(folder, engine, args.planners)}
     found["costs"] = cost = unit_cost(folder, engine)
     found["account"] = account_rate()
     sizes = {"nodes": 1000, "workers": 16_000}
