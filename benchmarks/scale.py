@@ -8,6 +8,7 @@ Both sides are timed in turn, in one process, after Ray's start and a first run 
 import argparse
 import asyncio
 import json
+import os
 import sqlite3
 import statistics
 import tempfile
@@ -34,7 +35,7 @@ from parley.runs.shards import connect
 EXPLORE = "epsilon-greedy:epsilon=0.1"
 RUNS = {
     "exact": RunConfig("household", "exact", EXPLORE, episodes=600, runs=64, cohort=16, record="episodes"),
-    "transformer": RunConfig("household", "transformer", EXPLORE, episodes=60, runs=32, cohort=8, record="episodes"),
+    "transformer": RunConfig("household", "transformer", EXPLORE, episodes=24, runs=32, cohort=8, record="episodes"),
 }
 UNIT = RunConfig("shortcut", "exact", EXPLORE, episodes=1, runs=64, cohort=1)
 REPEATS = 3
@@ -160,6 +161,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="parley-scale-"))
+    os.environ["RAY_worker_niceness"] = "0"  # as this process: else other programs of the machine go before workers
     engine = engine_of("ray")
     start_s = timed(engine.connected)
     first_s = timed(lambda: run_on(engine, replace(RUNS["transformer"], episodes=2), folder / "first"))
