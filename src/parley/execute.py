@@ -148,8 +148,9 @@ def resume(
             other = _otherwise(manifest.get("planner", {}), cohorts[0].planner)
             if other and warn:
                 warn(f"resumed with another planner, whose answers may differ: {'; '.join(other)}")
-        except BaseException:
-            store.close(manifest["status"], manifest.get("error", ""))
+        except BaseException as wrong:
+            status = "interrupted" if isinstance(wrong, KeyboardInterrupt) else manifest["status"]
+            store.close(status, manifest.get("error", ""))
             raise
         return carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=True)
 

@@ -61,6 +61,8 @@ def _diagnose(args: argparse.Namespace) -> Any:
     if not args.json:
         OUT.print(diagnoses_table(found))
         for out, one in found.items():
+            if one.also:
+                OUT.print(f"{plain(str(out))}: {plain(one.also)}", soft_wrap=True, highlight=False)
             OUT.print(f"{plain(str(out))}: try next: {one.try_next}", soft_wrap=True, highlight=False)
             for run, episode in one.look_at:
                 OUT.print(f"look at: parley show {plain(str(out))} --of-run {run} --episode {episode}", soft_wrap=True)

@@ -68,7 +68,7 @@ def require_plain(out: Path) -> None:
         path = out / name
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise BadInput(
-                f"{str(path)!r} is no plain file but a link or something else: nothing is written through it"
+                f"{str(path)!r} is no plain file but a link or something else: it is neither read nor written"
             )
 
 

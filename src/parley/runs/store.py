@@ -3,8 +3,8 @@
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,12 @@ class RunStore:
             out.mkdir(parents=True, exist_ok=True)
             lock = RunLock(out)
         try:
-            store = cls(out, directory.begin(out, entries), lock)
+            manifest = directory.begin(out, entries)
         except BaseException:
             lock.release()
             raise
+        with _opening(out, manifest, lock):
+            store = cls(out, manifest, lock)
         store._made = made
         return store
 
@@ -92,12 +94,13 @@ class RunStore:
                 manifest = directory.read_manifest(out)  # as its last writer left it
                 manifest.pop("error", None)
                 commits = _committed(out, warn)
-                store = cls(out, {**manifest, "status": "started", "process": directory.process()}, lock, commits)
-                directory.write_manifest(out, store.manifest)
-                return store
             except BaseException:
                 lock.release()
                 raise
+            with _opening(out, manifest, lock):
+                store = cls(out, {**manifest, "status": "started", "process": directory.process()}, lock, commits)
+                directory.write_manifest(out, store.manifest)
+                return store
 
     def change(self, config: dict[str, Any], what: dict[str, str]) -> None:
         """Go on with another configuration, and say so in the manifest; whose run it was, theirs it is."""
@@ -153,6 +156,10 @@ class RunStore:
         self._raise_if_wrong()
 
     def _raise_if_wrong(self) -> None:
+        if isinstance(self._wrong, UnicodeEncodeError):
+            raise BadInput(
+                f"{self._wrong.object[:100]!r} cannot be written: it holds half a character (a lone surrogate)"
+            ) from self._wrong
         if self._wrong is not None:
             with directory.storage(self.out):
                 raise self._wrong
@@ -268,6 +275,19 @@ class RunStore:
         finally:
             self._lock.release()
         return self.manifest
+
+
+@contextmanager
+def _opening(out: Path, manifest: dict[str, Any], lock: RunLock) -> Iterator[None]:
+    """Where opening is broken off the lock is given back, and the manifest says if that was an interrupt."""
+    try:
+        yield
+    except BaseException as wrong:
+        if isinstance(wrong, KeyboardInterrupt):
+            with suppress(ParleyError):
+                directory.write_manifest(out, {**manifest, "status": "interrupted"})
+        lock.release()
+        raise
 
 
 def _committed(out: Path, warn: Callable[[str], None] | None) -> int:

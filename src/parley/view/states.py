@@ -9,7 +9,7 @@ from typing import Any
 
 from parley.core.errors import ParleyError
 from parley.report.summary import readable_manifest
-from parley.runs.directory import at_work
+from parley.runs.directory import at_work, require_plain
 from parley.runs.shards import files_of
 
 SILENT_S = 120.0  # after so long without a new row, a run of which nothing else is known is taken for killed
@@ -21,8 +21,9 @@ RUNNING, FINISHED, INTERRUPTED, FAILED, DAMAGED = "running", "finished", "interr
 def manifest_of(out: Path) -> dict[str, Any]:
     """The manifest of a run directory; raises `ParleyError` saying what is wrong with it."""
     path = out / "manifest.json"
-    if path.is_symlink() or path.stat().st_size > LARGEST_MANIFEST:
-        raise ParleyError(f"{str(path)!r} is a link, or too large for a manifest")
+    require_plain(out)
+    if path.stat().st_size > LARGEST_MANIFEST:
+        raise ParleyError(f"{str(path)!r} is too large for a manifest")
     try:
         return readable_manifest(out)
     except RecursionError:
