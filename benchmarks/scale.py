@@ -136,7 +136,7 @@ def scan(folder: Path, rows: int) -> dict[str, float]:
         for _ in range(rows // many):
             writer.write_table(table)
     query = f"SELECT episode % 100, avg(expected_regret), avg(CAST(explored AS INT)) FROM '{file}' GROUP BY 1"
-    count = duckdb.sql(f"SELECT count(*) FROM '{file}'").fetchone()[0]
+    count = duckdb.sql(f"SELECT count(*) FROM '{file}'").fetchall()[0][0]
     return {
         "rows": count,
         "file_mb": file.stat().st_size / 1e6,
@@ -165,15 +165,24 @@ def main() -> None:
     engine = engine_of("ray")
     start_s = timed(engine.connected)
     first_s = timed(lambda: run_on(engine, replace(RUNS["transformer"], episodes=2), folder / "first"))
-    found = {"start_s": start_s, "first_run_s": first_s, "planners": compare(folder, engine, args.planners)}
-    found["costs"] = cost = unit_cost(folder, engine)
-    found["account"] = account_rate()
+    found: dict[str, object] = {}
+
+    def keep(name: str, value: object) -> None:
+        found[name] = value
+        print(json.dumps({name: value}, indent=1), flush=True)
+
+    keep("start_s", start_s)
+    keep("first_run_s", first_s)
+    keep("planners", compare(folder, engine, args.planners))
+    cost = unit_cost(folder, engine)
+    keep("costs", cost)
+    keep("account", account_rate())
     sizes = {"nodes": 1000, "workers": 16_000}
-    found["predicted"] = [
-        {**sizes, "unit_s": s, "efficiency": predicted(cost, s, sizes["workers"])} for s in (10.0, 60.0, 600.0)
-    ]
-    found["duckdb"] = scan(folder, args.rows)
-    print(json.dumps(found, indent=1))
+    keep(
+        "predicted",
+        [{**sizes, "unit_s": s, "efficiency": predicted(cost, s, sizes["workers"])} for s in (10.0, 60.0, 600.0)],
+    )
+    keep("duckdb", scan(folder, args.rows))
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
 
