@@ -329,5 +329,5 @@ def test_eight_nodes_of_which_two_are_lost(tmp_path):
         command = [sys.executable, "-c", EIGHT, str(tmp_path / "many"), talker.base_url]
         environment = {**os.environ, **ALONE, "PYTHONPATH": ":".join([*sys.path])}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.stdout.splitlines()[-2:] == ["lost", "nodes 6"], done.stderr[-2000:]
+    assert {"lost", "nodes 6"} <= set(done.stdout.splitlines()), done.stderr[-2000:]
     assert all_of(tmp_path / "many", connect) == all_of(tmp_path / "one")
