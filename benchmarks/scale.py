@@ -1,6 +1,6 @@
 """Runs on Ray beside one process: wall time, what a unit costs besides its work, and DuckDB over many episodes.
 
-    python benchmarks/scale.py [--rows 25000000] [--json FILE]
+    python benchmarks/scale.py [--rows 25000000] [--planners exact transformer] [--json FILE]
 
 Both sides are timed in turn, in one process, after Ray's start and a first run on each of its workers.
 """
@@ -8,6 +8,7 @@ Both sides are timed in turn, in one process, after Ray's start and a first run 
 import argparse
 import asyncio
 import json
+import os
 import sqlite3
 import statistics
 import tempfile
@@ -34,7 +35,7 @@ from parley.runs.shards import connect
 EXPLORE = "epsilon-greedy:epsilon=0.1"
 RUNS = {
     "exact": RunConfig("household", "exact", EXPLORE, episodes=600, runs=64, cohort=16, record="episodes"),
-    "transformer": RunConfig("household", "transformer", EXPLORE, episodes=60, runs=32, cohort=8, record="episodes"),
+    "transformer": RunConfig("household", "transformer", EXPLORE, episodes=24, runs=32, cohort=8, record="episodes"),
 }
 UNIT = RunConfig("shortcut", "exact", EXPLORE, episodes=1, runs=64, cohort=1)
 REPEATS = 3
@@ -48,10 +49,11 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def compare(folder: Path, engine) -> dict[str, dict[str, float]]:
+def compare(folder: Path, engine, planners: list[str]) -> dict[str, dict[str, float]]:
     """Each planner in one process and on two workers, in turn."""
     found = {}
-    for name, config in RUNS.items():
+    for name in planners:
+        config = RUNS[name]
         here, there = [], []
         for i in range(REPEATS):
             here.append(timed(partial(run, config, folder / f"{name}-here-{i}")))
@@ -134,7 +136,7 @@ def scan(folder: Path, rows: int) -> dict[str, float]:
         for _ in range(rows // many):
             writer.write_table(table)
     query = f"SELECT episode % 100, avg(expected_regret), avg(CAST(explored AS INT)) FROM '{file}' GROUP BY 1"
-    count = duckdb.sql(f"SELECT count(*) FROM '{file}'").fetchone()[0]
+    count = duckdb.sql(f"SELECT count(*) FROM '{file}'").fetchall()[0][0]
     return {
         "rows": count,
         "file_mb": file.stat().st_size / 1e6,
@@ -155,21 +157,32 @@ def predicted(cost: dict[str, float], unit_s: float, workers: int, units_a_worke
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=25_000_000)
+    parser.add_argument("--planners", nargs="*", default=list(RUNS), choices=list(RUNS))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="parley-scale-"))
+    os.environ["RAY_worker_niceness"] = "0"  # as this process: else other programs of the machine go before workers
     engine = engine_of("ray")
     start_s = timed(engine.connected)
     first_s = timed(lambda: run_on(engine, replace(RUNS["transformer"], episodes=2), folder / "first"))
-    found = {"start_s": start_s, "first_run_s": first_s, "planners": compare(folder, engine)}
-    found["costs"] = cost = unit_cost(folder, engine)
-    found["account"] = account_rate()
+    found: dict[str, object] = {}
+
+    def keep(name: str, value: object) -> None:
+        found[name] = value
+        print(json.dumps({name: value}, indent=1), flush=True)
+
+    keep("start_s", start_s)
+    keep("first_run_s", first_s)
+    keep("planners", compare(folder, engine, args.planners))
+    cost = unit_cost(folder, engine)
+    keep("costs", cost)
+    keep("account", account_rate())
     sizes = {"nodes": 1000, "workers": 16_000}
-    found["predicted"] = [
-        {**sizes, "unit_s": s, "efficiency": predicted(cost, s, sizes["workers"])} for s in (10.0, 60.0, 600.0)
-    ]
-    found["duckdb"] = scan(folder, args.rows)
-    print(json.dumps(found, indent=1))
+    keep(
+        "predicted",
+        [{**sizes, "unit_s": s, "efficiency": predicted(cost, s, sizes["workers"])} for s in (10.0, 60.0, 600.0)],
+    )
+    keep("duckdb", scan(folder, args.rows))
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -27,7 +27,7 @@ SIGNATURES = {
     "Run.plot": "(self)",
     "Run.diagnose": "(self, tables=True)",
     "Run.resume": "(self, *, world=None, planner=None, explorer=None, memory=None, token_limit=0, cost_limit=0.0, "
-    "prices=None, hooks=(), trust=False)",
+    "prices=None, hooks=(), trust=False, on=None)",
 }
 HEAVY = ("matplotlib", "gymnasium", "jinja2", "torch", "transformers", "pyarrow", "scipy", "httpx2", "rich")
 

@@ -17,6 +17,7 @@ import parley
 from parley.cli import main
 from parley.cluster import shelf
 from parley.cluster.driver import Options, resume_on, run_on
+from parley.cluster.engines import Lost
 from parley.core.errors import BadInput, RunDamaged
 from parley.execute import RunConfig, resume, run
 from parley.report.summary import Curves, readable_manifest
@@ -163,6 +164,21 @@ def test_an_interrupted_run_goes_on_at_its_driver_or_merged_in_one_process(tmp_p
     resume_on(Serial(), many, Options(progress=done.append))
     assert len(done) == 2, "the unit that had finished is not carried out again"
     assert all_of(many, connect) == all_of(tmp_path / "merged") == all_of(one)
+
+
+def test_a_cluster_that_is_gone_leaves_a_run_that_goes_on(tmp_path):
+    class Gone(Serial):
+        def carry_out(self, *arguments):
+            yield next(super().carry_out(*arguments))
+            raise Lost("the cluster is gone")
+
+    with pytest.raises(Lost, match="the cluster is gone; what was finished is saved: `parley resume"):
+        run_on(Gone(), RUNS["exact"], tmp_path / "r")
+    assert read_manifest(tmp_path / "r")["status"] == "interrupted"
+    assert resume_on(Serial(), tmp_path / "r")["status"] == "finished"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="is a file"):
+        run_on(Serial(), RUNS["exact"], tmp_path / "file")
 
 
 def test_what_goes_wrong_in_a_unit_is_said_with_its_shard(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from parley import assemble
 from parley.assemble.config import RunConfig
 from parley.cluster.account import Account
-from parley.cluster.engines import Engine, Task, engine_of
+from parley.cluster.engines import Engine, Lost, Task, engine_of
 from parley.cluster.shelf import shelf
 from parley.cluster.units import FINISHED, PAUSED, STOPPED, WRONG, carry_out_unit, shard_name
 from parley.core.calls import RunPaused
@@ -18,7 +18,7 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
 from parley.execute import Interrupted, checked, cohorts_of, entries_of, machine
 from parley.models.endpoint import Calling
-from parley.runs.directory import at_work, begin, process, read_manifest, versions, write_manifest
+from parley.runs.directory import at_work, begin, process, read_manifest, storage, versions, write_manifest
 from parley.runs.ledger import CallLedger, Limits
 from parley.runs.lock import NETWORK, RunLock, file_system
 from parley.runs.shards import FOLDER, is_sharded, shards_of
@@ -113,7 +113,10 @@ def engine_for(out: Path, on: str | None) -> Engine | None:
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """One driver a run: by a lock on a local disk; elsewhere by what the manifest says of a process on this machine."""
-    out.mkdir(parents=True, exist_ok=True)
+    with storage(out):
+        if out.is_file():
+            raise BadInput(f"out={str(out)!r} is a file: name a directory that is new or empty")
+        out.mkdir(parents=True, exist_ok=True)
     if file_system(out) not in NETWORK:
         lock = RunLock(out)
         try:
@@ -147,6 +150,9 @@ def _driven(
     except RunPaused as paused:
         status, error = "interrupted", f"paused: {paused}"
         raise RunPaused(f"{error}; what was finished is saved: `parley resume {out}` goes on") from paused
+    except Lost as lost:
+        status, error = "interrupted", str(lost)
+        raise Lost(f"{lost}; what was finished is saved: `parley resume {out}` goes on") from None
     except KeyboardInterrupt as interrupt:
         status = "interrupted"
         raise Interrupted from interrupt
@@ -156,7 +162,9 @@ def _driven(
     finally:
         wall_s = manifest.get("totals", {}).get("wall_s", 0.0) + time.perf_counter() - began
         manifest.pop("process", None)
-        manifest |= {"status": status, "totals": {"wall_s": wall_s, **_totals(out)}}
+        manifest |= {"status": status, "totals": {"wall_s": wall_s}}
+        with suppress(ParleyError):  # where a shard is damaged, that is what is said
+            manifest["totals"] |= _totals(out)
         if error:
             manifest["error"] = error
         write_manifest(out, manifest)

@@ -13,7 +13,7 @@ EXPECTED = "expected ray, ray://HOST:PORT, or slurm:partition=...,time=..."
 
 
 class Lost(ParleyError):
-    """A task whose worker died again and again, or could not be started; what it committed stands."""
+    """A cluster that is gone, or a task whose worker died again and again; what was committed stands."""
 
 
 class Engine(Protocol):

@@ -2,6 +2,8 @@
 
 import os
 import re
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from parley.cluster.account import Account
 from parley.cluster.engines import Lost, Task, call
 from parley.core.calls import RunPaused
-from parley.core.errors import BadInput, MissingExtra
+from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.core.spec import parse_spec
 
 RETRIES = 20  # of a task whose worker or node died
@@ -70,6 +72,7 @@ class RayEngine:
             if ray.is_initialized():
                 break
             quiet = {"logging_level": "ERROR", "log_to_driver": False}
+            heard = signal.getsignal(signal.SIGTERM)
             try:
                 if own:
                     ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
@@ -78,7 +81,10 @@ class RayEngine:
             except Exception as wrong:  # of many kinds, also plain ones
                 ray.shutdown()
                 if not left:
-                    raise BadInput(f"on={self.name!r}: Ray cannot be reached: {_first_line(wrong)}") from None
+                    raise BadInput(f"on={self.name!r}: Ray cannot be reached: {_brief(wrong)}") from None
+            finally:
+                if threading.current_thread() is threading.main_thread():
+                    signal.signal(signal.SIGTERM, heard)  # Ray's own would end us before what is finished is said
         return ray
 
     def _result(self, reference: Any) -> Any:
@@ -96,7 +102,14 @@ class RayEngine:
                 "what it committed stands"
             ) from None
         except errors.RayTaskError as wrong:
-            raise Lost(f"a task on {self.name} raised: {_first_line(wrong.cause or wrong)}") from None
+            raise ParleyError(f"a task on {self.name} raised: {_first_line(wrong.cause or wrong)}") from None
+        except errors.RayError as lost:
+            raise Lost(f"{self.name} is gone: {_first_line(lost)}") from None
+
+
+def _brief(wrong: object) -> str:
+    """What Ray says, on one line: its reason may stand on any."""
+    return " ".join(str(wrong).split())[:500] or type(wrong).__name__
 
 
 def _first_line(wrong: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from parley.cluster.account import Account
 from parley.cluster.engines import Lost, Task, call
-from parley.core.errors import BadInput, MissingExtra
+from parley.core.errors import BadInput, MissingExtra, ParleyError
 
 RETRIES = 3  # of a task whose job was lost
 POLL_S = 1.0  # how often it is looked whether a job has ended
@@ -56,7 +56,7 @@ class SlurmEngine:
                     try:
                         answer = job.result()
                     except self._submitit.core.utils.FailedJobError as wrong:
-                        raise Lost(f"job {job.job_id} on {self.name} raised: {_last_line(wrong)}") from None
+                        raise ParleyError(f"job {job.job_id} on {self.name} raised: {_last_line(wrong)}") from None
                     except self._submitit.core.utils.UncompletedJobError as wrong:
                         lost[number] += 1
                         if lost[number] > RETRIES:
