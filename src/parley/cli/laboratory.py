@@ -21,11 +21,11 @@ from parley.runs.directory import storage, write_whole
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("theory", _theory)
-    c.add_argument("world")
+    c.add_argument("world", help="a world with tables, as for --world of parley run")
     c.add_argument(
         "--episodes", type=int, default=1000, metavar="T", help="the T of epsilon, bound, escapes (default 1000)"
     )
-    c.add_argument("--seed", type=int, default=0)
+    c.add_argument("--seed", type=int, default=0, help="of the simulated runs")
     c.add_argument(
         "--pretraining-error",
         type=float,

@@ -93,7 +93,8 @@ def _section(name: str, finding: Mapping[str, Any], page: Path) -> str:
     option = " --quick" if finding["quick"] else ""
     text = f"# {name}\n\n{_cell(finding['claim'])}.\n\n"
     text += f"**{finding['verdict']}**: {_cell(finding['quantity'])} {_say(finding['estimate'])} "
-    text += f"[{_say(low)}, {_say(high)}].\n\n    parley experiment run {name}{option}\n\n{len(cells):,} cells; {said}.\n\n"
+    text += f"[{_say(low)}, {_say(high)}].\n\n    parley experiment run {name}{option}\n\n"
+    text += f"{len(cells):,} cells; {said}.\n\n"
     for ending, picture in finding["pictures"].items():
         kept = page.parent / "figures" / "results" / f"{name}{ending}{picture.suffix}"
         kept.parent.mkdir(parents=True, exist_ok=True)
