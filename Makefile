@@ -32,6 +32,7 @@ check lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/python scripts/prose.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
