@@ -40,6 +40,7 @@ format: $(VENV)/.dev
 
 figures: $(VENV)/.core
 	$(BIN)/parley quickstart --figure docs/figures/quickstart.png
+	$(BIN)/python scripts/figures.py docs/figures/concepts
 
 # The front end of `parley view`; needs node 20. What it builds is committed: users need no node.
 viewer:

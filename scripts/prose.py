@@ -5,7 +5,8 @@
     python scripts/prose.py --accept     # write the counts of today to scripts/prose_known.json
 
 It reads the pages (*.md), the docstrings and the messages (exceptions, help texts). `prose_known.json` is a
-ratchet: for each file older than these rules, how many faults it may have. No count may grow, and a new file may have none.
+ratchet: for each file older than these rules, how many faults it may have. No count may grow. A new file may
+have none.
 """
 
 import argparse
