@@ -12,7 +12,12 @@ import parley
 from parley.report.plots import save_png
 from parley.report.style import COLOURS, GREY, figure, styled
 
-ROLES = (("Planner", "proposes subgoals"), ("Explorer", "chooses one"), ("Actor", "acts"), ("Reporter", "says how it is"))
+ROLES = (
+    ("Planner", "proposes subgoals"),
+    ("Explorer", "chooses one"),
+    ("Actor", "acts"),
+    ("Reporter", "says how it is"),
+)
 SHORT = {"walk on along the corridor": "corridor", "try the back door": "back door"}
 
 

@@ -72,7 +72,7 @@ def _command(parser: argparse.ArgumentParser) -> str:
         value = action.metavar or (action.dest.upper() if action.option_strings else "")
         shown = f"{name} {value}" if action.option_strings and action.nargs != 0 else name
         about = (help_of(action) or "") % {**vars(action), "prog": parser.prog}
-        choices = f" One of: {', '.join(map(str, action.choices))}." if action.choices else ""
+        choices = f"; one of {', '.join(map(str, action.choices))}" if action.choices else ""
         text += f"| `{shown}`{' (required)' if action.required else ''} | {_cell(about)}{_cell(choices)} |\n"
     return text
 
@@ -113,7 +113,7 @@ def carry_links(page: Path, text: str) -> str:
         copy = BUILT / "files" / meant.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         if meant.suffix == ".md":
-            copy.write_text(LINK.sub(lambda link: link[0].partition("](")[0] + "](#)" if "://" not in link[2] else link[0], meant.read_text()))
+            copy.write_text(re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", meant.read_text()))  # it stands alone
         else:
             shutil.copyfile(meant, copy)
         ups = len(page.relative_to(SOURCE).parts) - 1
@@ -135,6 +135,7 @@ def gather() -> None:
 
 
 def main() -> int:
+    """Gather and build; returns Zensical's exit code."""
     gather()
     return subprocess.call([Path(sys.executable).with_name("zensical"), "build", "--strict", "--clean"], cwd=ROOT)
 
