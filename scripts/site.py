@@ -1,8 +1,8 @@
 """Build the documentation site: `python scripts/site.py` (or `make docs`); the pages come to site/.
 
-The pages are those of docs/. Commands, the Python API, the README and files that pages link to are added in build/docs, in
-which links to files outside docs/ are made to point at these copies. Zensical then builds them, and refuses dead links and
-references to nothing.
+The pages are those of docs/. In build/docs the commands, the Python API and the files that pages link to are
+added, and links to files outside docs/ point to these copies. Zensical then builds the pages. It refuses dead
+links, and references to unknown names.
 """
 
 import argparse

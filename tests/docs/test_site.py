@@ -13,6 +13,7 @@ from tests.docs.pages import DOCS, ROOT
 
 LONGEST = 2_500  # words of a page
 LONGEST_RESULTS = 6_000  # words of all results
+LOADED = re.compile(r"""<(?:script|img|link rel="stylesheet")[^>]*(?:src|href)="(https?://[^"]+)""")
 BY_ITSELF = ("README.md", "CONTRIBUTING.md", "AGENTS.md", "CHANGELOG.md")
 
 
@@ -52,11 +53,7 @@ def test_nothing_on_the_site_points_to_nothing(site):
             meant = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not meant.exists():
                 dead.append(f"{path.relative_to(site)}: {target}")
-            elif (
-                parts.fragment
-                and meant in pages
-                and unquote(parts.fragment) not in {*pages[meant].places, "__tabbed_1_1"}
-            ):
+            elif parts.fragment and meant in pages and unquote(parts.fragment) not in pages[meant].places:
                 dead.append(f"{path.relative_to(site)}: {target}")
     assert dead == []
 
@@ -73,10 +70,7 @@ def test_every_public_name_and_command_is_on_the_site(site):
 
 def test_the_site_loads_nothing_from_elsewhere(site):
     for path in site.rglob("*.html"):
-        loaded = re.findall(
-            r"""<(?:script|img|link rel="stylesheet")[^>]*(?:src|href)="(https?://[^"]+)""", path.read_text()
-        )
-        assert loaded == [], path
+        assert LOADED.findall(path.read_text()) == [], path
 
 
 @pytest.mark.parametrize("name", BY_ITSELF)

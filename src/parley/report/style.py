@@ -35,7 +35,7 @@ STYLE = {
 @contextmanager
 def styled() -> Iterator[None]:
     """Everything that is made within has the style."""
-    with rc_context(STYLE):  # type: ignore[arg-type]
+    with rc_context(STYLE):
         yield
 
 
