@@ -234,3 +234,19 @@ def test_sizes():
         Recipe(**size)
     with pytest.raises(BadInput, match="did you mean|expected one of"):
         size_of("2M")
+
+
+def test_a_training_killed_after_its_checkpoint_was_written_is_finished(tables, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(unfinished.Unfinished, "finish", lambda self, out: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            pretrain(tables, "random", tmp_path / "out", TINY, watch=ALWAYS)
+    before = weights(tmp_path / "out")["model.embed_tokens.weight"].tobytes()
+    with pytest.raises(BadInput, match="another recipe"):
+        pretrain(tables, "random", tmp_path / "out", replace(TINY, seed=TINY.seed + 1), watch=ALWAYS)
+    card = pretrain(tables, "random", tmp_path / "out", TINY, watch=ALWAYS)
+    assert card == json.loads((tmp_path / "out" / "parley.json").read_text())
+    assert weights(tmp_path / "out")["model.embed_tokens.weight"].tobytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"] and (tmp_path / "out" / "metrics.jsonl").exists()
+    with pytest.raises(BadInput, match="not empty"):
+        pretrain(tables, "random", tmp_path / "out", TINY, watch=ALWAYS)

@@ -8,11 +8,13 @@ import io
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
+from parley.cli.signals import heeded
 from parley.core.errors import BadInput, ParleyError
 from parley.core.spec import suggestion
 from parley.core.text import inert
@@ -53,7 +55,10 @@ ABOUT = "LLM agents that plan in words and get better from episode to episode."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 2 on bad usage or input, 1 on failure, 130 on Ctrl-C after saving."""
+    """Run one command; returns the exit code.
+
+    0; 2 on bad usage or input; 1 on failure; 130 on Ctrl-C and 143 on SIGTERM, after what was finished is saved.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without a letter still gets its answer
@@ -61,21 +66,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complete()
     given = list(sys.argv[1:] if argv is None else argv)
     args = argparse.Namespace(json="--json" in given)  # until they are parsed
-    try:
-        named = given[0] if given and given[0] in COMMANDS else None
-        args = parser([named] if named else []).parse_args(given)
-        answer = args.command(args)
-        if args.json and answer is not None:
-            print(json.dumps(answer))
-        return 0
-    except ParleyError as wrong:
-        return _fail(args, str(wrong), wrong.exit_code, wrong.details)
-    except KeyboardInterrupt:
-        how = "`parley resume` continues a run, the same command all else"
-        return _fail(args, f"interrupted; what was finished is saved: {how}", 130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
+    with heeded() as came:
+        try:
+            named = given[0] if given and given[0] in COMMANDS else None
+            args = parser([named] if named else []).parse_args(given)
+            answer = args.command(args)
+            if args.json and answer is not None:
+                print(json.dumps(answer))
+            return 0
+        except ParleyError as wrong:
+            return _fail(args, str(wrong), wrong.exit_code, wrong.details)
+        except KeyboardInterrupt:
+            how = "`parley resume` continues a run, the same command all else"
+            return _fail(args, f"interrupted; what was finished is saved: {how}", 128 + (came or [signal.SIGINT])[0])
+        except BrokenPipeError:
+            sys.stderr.close()
+            return 1
 
 
 def _complete() -> NoReturn:

@@ -1,7 +1,10 @@
 """What an experiment is: a claim, a sweep of cells, an analysis, and a verdict from an interval, never from a point."""
 
 import hashlib
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -228,7 +231,9 @@ def _measured(experiment: Experiment, config: RunConfig, out: Path, begin: Begin
     if stored is None:
         bar = begin(f"{config.world}: {config.planner}, {config.explore}", config.episodes * config.runs)
         stored = getattr(experiment, "measure", expected_regret)(config, bar)
-        np.savez_compressed(path, config=np.array(repr(config)), regret=stored)
+        packed = io.BytesIO()
+        np.savez_compressed(packed, config=np.array(repr(config)), regret=stored)
+        write_whole(path, packed.getvalue())
     return stored
 
 
@@ -238,9 +243,9 @@ def cell_name(config: RunConfig) -> str:
 
 
 def _stored(path: Path, config: RunConfig) -> np.ndarray | None:
-    """A cell's result, if the file holds that very cell."""
+    """A cell's result, if the file holds that very cell, whole."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             return archive["regret"] if str(archive["config"]) == repr(config) else None
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
         return None

@@ -5,13 +5,26 @@ same log (`with_tables`); without, a run's own outcomes are all there is (`witho
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from parley.core.errors import BadInput
 from parley.planners.world_model import WorldModelPlanner
-from parley.report.signatures import HEALTHY, INVALID, UNUSABLE, Diagnosis, Evidence
+from parley.report.signatures import (
+    EXCESS_TRIALS,
+    HEALTHY,
+    INVALID,
+    LATE,
+    PRETRAINING,
+    UNKNOWN,
+    UNUSABLE,
+    Diagnosis,
+    Evidence,
+)
+from parley.report.statistics import Places, against_chance, left_behind, places_of, statistics
 from parley.report.summary import readable_manifest, reading
 from parley.report.with_tables import predictions, with_tables
 from parley.report.without_tables import without_tables
@@ -37,8 +50,42 @@ def diagnose(
     with storage(out), agreeing(out):
         told = list(_episodes(StepsLog(out / "run.sqlite", 0, num)))
     if len(told) < 8:
-        raise BadInput(f"{out}: {len(told)} whole episodes: a diagnosis takes 8 at least")
-    unusable = _unusable(told)
+        raise BadInput(f"{out}: {len(told)} episodes that all runs have ended: a diagnosis takes 8 at least")
+    if not all(np.isfinite(step.rewards[step.active]).all() for episode in told for step in episode.steps):
+        raise BadInput(f"{out}: rewards that are no finite numbers: nothing can be said of such a run")
+    places = places_of(told, num)
+    found = _checked(_signature(out, told, manifest, beliefs, again, tables_too), places, len(told))
+    measured = found.statistics | statistics(places, len(told))
+    return replace(found, statistics=measured, explorer=manifest["config"]["explore"])
+
+
+def _checked(found: Diagnosis, places: Places, episodes: int) -> Diagnosis:
+    """A run that nothing was found wrong with, against chance and against its own log."""
+    if found.signature not in (HEALTHY, UNKNOWN):
+        return found
+    chance = against_chance(places, episodes, LATE)
+    if chance is not None and chance.worse:
+        name = EXCESS_TRIALS if chance.explored > 0.5 else PRETRAINING
+        said = f"late episodes return {chance.late:.3g}, random first subgoals {chance.random:.3g}, by its own log"
+        return replace(found, signature=name, because=said, statistics=found.statistics | chance.as_dict)
+    left = [(run, place) for run, own in enumerate(places) for place in own.values() if left_behind(place, episodes)]
+    runs = {run for run, _ in left if places[run]}
+    if len(runs) > len(places) / 2:
+        said = f"{len(runs)} of {len(places)} runs leave the first subgoal that did best by their own log, for good"
+        look = [(run, place.episodes[-1]) for run, place in left[:5]]
+        return replace(found, signature=PRETRAINING, because=said, look_at=look)
+    return found
+
+
+def _signature(
+    out: Path,
+    told: list[LoggedEpisode],
+    manifest: dict[str, Any],
+    beliefs: Beliefs | None,
+    again: WorldModelPlanner | None,
+    tables_too: bool,
+) -> Diagnosis:
+    num, unusable = len(manifest["latents"]), _unusable(told)
     if unusable.signature != HEALTHY:
         return unusable
     how = "greedy" if "decode=greedy" in manifest["config"]["planner"] else "sample"

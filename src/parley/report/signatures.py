@@ -1,4 +1,4 @@
-"""The five failure signatures of theory.md section 8, what decides each, and what a diagnosis says."""
+"""The failure signatures of theory.md section 8 and two more, what decides each, and what a diagnosis says."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,8 @@ PRETRAINING = "pretraining error"
 BELIEF = "wrong or deluded belief"
 UNUSABLE = "unusable subgoals"
 MODEL = "world-model error"
+EXCESS_TRIALS = "too much exploration"
+UNKNOWN = "cannot tell"
 NEXT = {
     HEALTHY: "nothing: go on",
     EXPLORE: "explore: --explore adaptive (with tables), adaptive-proposals, or epsilon-greedy:epsilon=theory",
@@ -21,6 +23,12 @@ NEXT = {
     BELIEF: "check that the planner counts no subgoal of its own as evidence, and the model (parley world verify)",
     UNUSABLE: "change the prompt or the way answers are heard (parley prompt, way=...), or take another model",
     MODEL: "train the model on this world's observations (parley evaluate), or plan by imitation instead",
+    EXCESS_TRIALS: "explore less: --explore epsilon-greedy:epsilon=theory, or one that stops by itself (adaptive)",
+    UNKNOWN: "run longer, or with more runs (--episodes, --runs)",
+}
+TRIED = {  # what to say instead where the run has that explorer already
+    EXPLORE: "this explorer does not find out enough: run longer, raise its share of trials, or take another explorer",
+    EXCESS_TRIALS: "lower the explorer's share of trials, or end it: it costs more than it finds out",
 }
 PAYS = 0.03  # reward an unexplored late episode
 LATE = 0.25  # share of the episodes, the last ones, that are judged
@@ -54,10 +62,13 @@ class Diagnosis:
     statistics: dict[str, float]
     look_at: list[tuple[int, int]]
     evidence: Evidence
+    explorer: str = "none"  # of the run
 
     @property
     def try_next(self) -> str:
-        return NEXT[self.signature]
+        """What to do about it; never what the run does already."""
+        kind = self.explorer.partition(":")[0]
+        return TRIED.get(self.signature, NEXT[self.signature]) if kind in NEXT[self.signature] else NEXT[self.signature]
 
     def as_dict(self) -> dict[str, Any]:
         steps = [list(pair) for pair in self.look_at]

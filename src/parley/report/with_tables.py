@@ -19,6 +19,7 @@ from parley.report.signatures import (
     ALIKE,
     BELIEF,
     EXCESS,
+    EXCESS_TRIALS,
     EXPLORE,
     FEWEST,
     HEALTHY,
@@ -27,6 +28,7 @@ from parley.report.signatures import (
     OWN,
     PAYS,
     PRETRAINING,
+    UNKNOWN,
     Diagnosis,
     Evidence,
     judged_mean,
@@ -44,6 +46,8 @@ class _Late:
 
     own: Float[np.ndarray, "B T"]  # what the planner's law loses, NaN where not judged
     bail: Float[np.ndarray, "B T"]  # what BAIL's law loses at the same histories
+    spent: Float[np.ndarray, "B T"]  # what the subgoals that were executed lose, explored ones too
+    chance: Float[np.ndarray, "B T"]  # what choosing at random loses at the same histories
     wealth: Float[np.ndarray, "B T"]  # log, of the bets against the latent that they do least against
     laws: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]  # rows, planner's, BAIL's, experts' (n, Z, G)
 
@@ -55,13 +59,14 @@ def with_tables(told: list[LoggedEpisode], beliefs: Beliefs, truth: np.ndarray, 
     pays = own > PAYS
     statistics = {
         "paying": float(pays.mean()),
-        "late regret": float(np.nanmean(own)),
-        "of BAIL": float(np.nanmean(bail)),
+        "late regret": float(own.mean()),
+        "of BAIL": float(bail.mean()),
     }
-    shown = pays if pays.sum() >= FEWEST else np.ones_like(pays)
+    few = min(FEWEST, len(pays))
+    shown = pays if pays.sum() >= few else np.ones_like(pays)
     curves = {"the planner": over_runs(late.own, shown), "BAIL, having heard the same": over_runs(late.bail, shown)}
     losses = Evidence("expected loss of an unexplored episode", curves, PAYS)
-    if rejected.sum() >= FEWEST:
+    if rejected.sum() >= few:
         said = f"the sequential test rejects every latent in {int(rejected.sum())} of {len(rejected)} runs"
         wealth = Evidence(
             "log wealth of the bets against every latent",
@@ -71,9 +76,8 @@ def with_tables(told: list[LoggedEpisode], beliefs: Beliefs, truth: np.ndarray, 
         return Diagnosis(
             BELIEF, said, statistics | {"rejected": float(rejected.mean())}, _worst(late.own, rejected), wealth
         )
-    if pays.sum() < FEWEST:
-        said = f"{int(pays.sum())} of {len(pays)} runs still lose more than {PAYS} an unexplored episode"
-        return Diagnosis(HEALTHY, said, statistics, [], losses)
+    if pays.sum() < few:
+        return _without_fault(late, pays, statistics, losses)
     unlike, residual, weights = _beliefs_of(late, pays, beliefs.tables)
     share = float((own[pays] - bail[pays]).sum() / own[pays].sum())
     wrong = weights[np.arange(len(truth)), truth]
@@ -91,6 +95,28 @@ def with_tables(told: list[LoggedEpisode], beliefs: Beliefs, truth: np.ndarray, 
     return Diagnosis(EXPLORE, said, statistics, look, losses)
 
 
+def _without_fault(
+    late: _Late, pays: Bool[np.ndarray, " B"], statistics: dict[str, float], losses: Evidence
+) -> Diagnosis:
+    """Of a planner that loses nothing where it does not explore: whether the run as a whole does better than chance."""
+    spent, chance = judged_mean(late.spent), judged_mean(late.chance)
+    error = float((spent - chance).std(ddof=1) / np.sqrt(len(spent))) if len(spent) > 1 else 0.0
+    statistics = statistics | {
+        "late regret, explored too": float(spent.mean()),
+        "of random choice": float(chance.mean()),
+    }
+    if spent.mean() > PAYS and spent.mean() > chance.mean() - error:
+        said = f"late episodes lose {spent.mean():.3g} each, choosing at random there {chance.mean():.3g}"
+        explores = np.isnan(late.own[:, ~np.isnan(late.spent).all(axis=0)]).mean() > 0.5
+        return Diagnosis(
+            EXCESS_TRIALS if explores else PRETRAINING, said, statistics, _worst(late.spent, spent > PAYS), losses
+        )
+    if np.isnan(late.own).all() and spent.mean() > PAYS:
+        return Diagnosis(UNKNOWN, "every late episode explored: the planner alone was not seen", statistics, [], losses)
+    said = f"{int(pays.sum())} of {len(pays)} runs still lose more than {PAYS} an unexplored episode"
+    return Diagnosis(HEALTHY, said, statistics, [], losses)
+
+
 def _follow(
     told: list[LoggedEpisode], beliefs: Beliefs, truth: np.ndarray, how: str
 ) -> tuple[_Late, ExactPlanner, Bool[np.ndarray, " B"]]:
@@ -100,10 +126,11 @@ def _follow(
     planner.start(Draws(0, num))
     bets.start(num)
     nothing = np.full((num, len(told)), np.nan)
-    late = _Late(nothing, nothing.copy(), nothing.copy(), [])
+    own, bail, spent, chance, wealth = (nothing.copy() for _ in range(5))
+    late = _Late(own, bail, spent, chance, wealth, [])
     for t, episode in enumerate(told):
         explored = np.any([step.explored for step in episode.steps], axis=0)
-        losses = np.zeros((2, num))
+        losses = np.zeros((4, num))  # of the planner's law, BAIL's, what was executed, random choice
         said: Opening | Outcome = episode.opening
         for step in [*episode.steps, None]:
             before = np.zeros_like(planner.log_environment) if isinstance(said, Opening) else planner.log_environment
@@ -117,8 +144,10 @@ def _follow(
                 experts = beliefs.policy(planner.step, planner.place, planner.latent, planner.instruction)
                 laws = [step.proposals[0].probs, planner.joint_proposal()]
                 q = beliefs.optimal(meter.step, meter.place, meter.latents, meter.instruction)
-                for i, law in enumerate(laws):
-                    law = decode(law, how)
+                legal = np.broadcast_to(step.menus[0].legal, q.shape)
+                random = legal / legal.sum(axis=1, keepdims=True)
+                executed = np.eye(q.shape[1])[beliefs.tables.joint(step.subgoals)]
+                for i, law in enumerate((*(decode(law, how) for law in laws), executed, random)):
                     losses[i] += np.where(step.active, q.max(axis=1) - (law * q).sum(axis=1), 0.0)
                 rows = np.flatnonzero(step.active & ~explored)
                 late.laws.append((rows, laws[0][rows], laws[1][rows], experts[rows]))
@@ -126,6 +155,7 @@ def _follow(
         late.wealth[:, t] = bets.least
         if t >= first:
             late.own[~explored, t], late.bail[~explored, t] = losses[0, ~explored], losses[1, ~explored]
+            late.spent[:, t], late.chance[:, t] = losses[2:]
     return late, planner, bets.rejected
 
 

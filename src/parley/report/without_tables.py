@@ -15,12 +15,15 @@ from parley.report.signatures import (
     LATE,
     PAYS,
     PRETRAINING,
+    UNKNOWN,
     Diagnosis,
     Evidence,
     over_runs,
 )
+from parley.report.statistics import OFTEN
 from parley.runs.log import LoggedEpisode
 
+SEEN = 0.2  # share of late decisions at places that were met before, from which anything is said
 _Seen = dict[tuple[str, str, str], list[float]]  # returns by instruction, first observation and first subgoal
 
 
@@ -41,13 +44,16 @@ def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool,
     by_episode = np.full((2, num, len(told)), np.nan)
     for run in range(num):
         by_episode[:, run, [one.episode for one in late[run]]] = judged[run][:, :2].T
-    if ignores.sum() >= max(FEWEST, doubts.sum()):
+    if ignores.sum() >= max(min(FEWEST, num), doubts.sum()):
         share = float(kept[ignores].mean())
         name = PRETRAINING if share > 0.1 else BELIEF
         said = f"{int(ignores.sum())} of {num} runs choose what their own log shows to be worse"
         evidence = _given_up(by_episode[0], ignores)
         return Diagnosis(name, said, statistics | {"for the better one": share}, look, evidence)
-    if doubts.sum() >= FEWEST:
+    if (met := _met(seen, late)) < SEEN:
+        said = f"{1 - met:.0%} of late unexplored first decisions are at places that were hardly met before"
+        return Diagnosis(UNKNOWN, said, statistics, [], _given_up(by_episode[0], np.ones(num, dtype=bool)))
+    if doubts.sum() >= min(FEWEST, num):
         said = f"{int(doubts.sum())} of {num} runs keep thinking that something may be better, and do not try it"
         curves = {"of these runs": over_runs(by_episode[1], doubts)}
         return Diagnosis(EXPLORE, said, statistics, look, Evidence("share of runs in doubt", curves, 0.5))
@@ -95,6 +101,16 @@ def _decisions(told: list[LoggedEpisode], num: int, how: str, unit: float) -> tu
                 size = len(menu)
                 late[run].append(_Decision(t, place, menu, probs[run, :size], law[run, :size]))
     return seen, late
+
+
+def _met(seen: list[_Seen], late: list[list[_Decision]]) -> float:
+    """The share of late decisions at places that the run met `OFTEN` times at least; 0 where there is no decision."""
+    met = [
+        sum(len(returns) for (*place, _), returns in own.items() if tuple(place) == one.place) >= OFTEN
+        for own, decisions in zip(seen, late, strict=True)
+        for one in decisions
+    ]
+    return float(np.mean(met)) if met else 0.0
 
 
 def _own(seen: _Seen, late: list[_Decision]) -> Float[np.ndarray, "n 3"]:

@@ -3,6 +3,7 @@
 import io
 import json
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -52,34 +53,44 @@ def known_menu(menus: dict[str, list[Any]], key: str) -> list[Any]:
 
 
 class Seals:
-    """The checksums of a log's locksteps; a log of an earlier version has none, and nothing is checked."""
+    """The checksums of a log's locksteps, cohort by cohort; a log of an earlier version has none: nothing is checked.
 
-    def __init__(self, db: sqlite3.Connection, first_run: int) -> None:
-        self._db, self._first = db, first_run
+    `first` and `num` say of which runs, of one cohort or several.
+    """
+
+    def __init__(self, db: sqlite3.Connection, first: int, num: int) -> None:
         query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'seals'"
-        known = db.execute(query).fetchone()[0]
-        self._found: dict[tuple[int, int], tuple[int, str]] = {}
-        if known:
-            query = "SELECT episode, step, rows, digest FROM seals WHERE first_run = ?"
-            self._found = {(t, h): (rows, seal) for t, h, rows, seal in db.execute(query, (first_run,))}
+        self._found: dict[int, dict[int, dict[int, tuple[int, str]]]] = {}  # by cohort, episode, step
+        self._seen: set[tuple[int, int]] = set()  # cohort and step, of the episode that is read
+        if not db.execute(query).fetchone()[0]:
+            return
+        query = "SELECT first_run, episode, step, rows, digest FROM seals WHERE first_run BETWEEN ? AND ?"
+        for cohort, t, h, rows, seal in db.execute(query, (first, first + num - 1)):
+            self._found.setdefault(cohort, {}).setdefault(t, {})[h] = (rows, seal)
 
-    def require(self, episode: int, steps: Sequence[int]) -> None:
-        """Raise `RunDamaged` where an episode has other steps than were written."""
-        lost = sorted(h for t, h in self._found if t == episode and h > 0 and h not in steps)
-        if lost:
-            raise RunDamaged(f"runs from {self._first}, episode {episode}: step {lost[0]} was written and is gone")
+    def end(self, episode: int) -> None:
+        """Raise `RunDamaged` where an episode, read to its end, has fewer steps than were written."""
+        for cohort, sealed in self._found.items():
+            lost = sorted(h for h in sealed.get(episode, {}) if h > 0 and (cohort, h) not in self._seen)
+            if lost:
+                raise RunDamaged(f"runs from {cohort}, episode {episode}: step {lost[0]} was written and is gone")
+        self._seen.clear()
 
     def check(self, episode: int, step: int, rows: Sequence[Any]) -> None:
         """Raise `RunDamaged` where the rows of a lockstep are not those that were written."""
-        if not self._found:
+        firsts = sorted(self._found)
+        if not firsts:
             return
-        sealed = self._found.get((episode, step))
-        where = f"runs from {self._first}, episode {episode}" + (f", step {step}" if step else "")
-        if sealed is None or sealed[0] != len(rows):
-            raise RunDamaged(
-                f"{where}: the log holds {len(rows)} rows of {sealed[0] if sealed else 0} that were written"
-            )
-        if sealed[1] != digest(rows):
+        for place, own in groupby(rows, key=lambda row: bisect_right(firsts, row[0]) - 1):
+            self._check(firsts[max(place, 0)], episode, step, list(own))
+
+    def _check(self, cohort: int, episode: int, step: int, rows: list[Any]) -> None:
+        self._seen.add((cohort, step))
+        count, seal = self._found[cohort].get(episode, {}).get(step, (0, ""))
+        where = f"runs from {cohort}, episode {episode}" + (f", step {step}" if step else "")
+        if count != len(rows):
+            raise RunDamaged(f"{where}: the log holds {len(rows)} rows of {count} that were written")
+        if seal != digest(rows):
             raise RunDamaged(f"{where}: the log was altered since it was written: its checksum is another")
 
 
@@ -93,7 +104,10 @@ class LoggedEpisode:
 
 
 class StepsLog:
-    """A cohort's steps in order, to be heard again (`loop.Log`); episodes are asked for one after another."""
+    """Steps in order, of a cohort or several, to be heard again (`loop.Log`); episodes are asked for one by one.
+
+    An episode is complete where all these runs have ended it.
+    """
 
     first_episode = 0
     states: list[State] | None = None
@@ -109,7 +123,7 @@ class StepsLog:
             check_column("instruction", (row[2] for row in listed))
             self._instructions[episode] = np.array([row[2] for row in listed], dtype=object)
         self._menus = read_menus(self._db)
-        self._seals = Seals(self._db, first_run)
+        self._seals = Seals(self._db, first_run, num_runs)
         query = f"SELECT {STEPS} FROM steps WHERE run BETWEEN ? AND ? ORDER BY episode, step, run"
         self._steps = groupby(self._db.execute(query, between), key=itemgetter(EPISODE))
         self._next: tuple[int, Iterator[Any]] | None = next(self._steps, None)
@@ -132,15 +146,16 @@ class StepsLog:
 
     def _episode(self, episode: int) -> LoggedEpisode | None:
         if self._next is None or self._next[0] != episode or episode >= self._end:
-            self._seals.require(episode, [])
+            if episode < self._end:
+                self._seals.end(episode)
             return None
         records = [self._record(list(rows)) for _, rows in groupby(self._next[1], key=itemgetter(STEP))]
         self._next = next(self._steps, None)
-        self._seals.require(episode, [record.step for record in records])
+        self._seals.end(episode)
         if self._next is None:
             self._db.close()
         instructions = self._instructions.get(episode)
-        complete = instructions is not None
+        complete = instructions is not None and len(instructions) == self._num
         opening = Opening(episode, instructions if instructions is not None else np.empty(0), records[0].observations)
         return LoggedEpisode(opening, records, complete)
 

@@ -28,7 +28,7 @@ from parley.training.loop import Place, Training
 from parley.training.pages import LENGTH, PageColumns, length
 from parley.training.recipe import PRESETS, Recipe
 from parley.training.train import ABOUT, Report, save, watched
-from parley.training.unfinished import Unfinished
+from parley.training.unfinished import Unfinished, require_new
 from parley.training.watch import Watch
 from parley.worlds.generated.words import lexicon
 from parley.worlds.generated.world import EVALUATED, HELD_OUT, TRAINED, generated
@@ -91,8 +91,7 @@ def pretrain_generated(
     one, for a GPU that reads faster than one can write. Killed, the same call goes on where it was.
     """
     torch, transformers = require_torch()
-    if out.exists() and any(out.iterdir()):
-        raise BadInput(f"out={str(out)!r} is not empty: name a new directory for the checkpoint")
+    require_new(out)
     if families < 0 or recipe.batch % TOGETHER:
         raise BadInput(
             f"families={families}, batch={recipe.batch}: expected a number of families (0: always new ones) and a "
@@ -111,6 +110,8 @@ def pretrain_generated(
     training = Training(torch, model, PageColumns(), recipe, place, compiled=watch.compiled)
     config = {"world": "generated", "families": families, "plain": plain, "recipe": asdict(recipe), "start": before}
     unfinished = Unfinished(out, {**config, "processes": place.processes})
+    if (written := unfinished.written(out)) is not None:
+        return {} if place.rank else written
     unfinished.restore(training)
     batches = Batches(recipe, families, plain, length(recipe.episodes) if watch.compiled else 0)
     with ahead(batches, workers, training.steps) as source:

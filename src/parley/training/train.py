@@ -25,10 +25,9 @@ from parley.training.columns import Columns
 from parley.training.loop import NotANumber, Place, Source, Training
 from parley.training.recipe import PRESETS, Recipe
 from parley.training.tokenizer import world_tokenizer
-from parley.training.unfinished import Unfinished
+from parley.training.unfinished import ABOUT, Unfinished, require_new
 from parley.training.watch import DistanceToOracle, Watch, tensorboard
 
-ABOUT = "parley.json"
 NOTED = 200  # points of the curve on disk
 CURVES = ("loss", "observation_loss", "learning_rate", "total_variation", "tokens_s")
 Report = Callable[[dict[str, float]], None]
@@ -53,8 +52,7 @@ def pretrain(
     `unfinished`, and ends with the same weights. Under `torchrun` the first process writes, the others return {}.
     """
     torch, transformers = require_torch()
-    if out.exists() and any(out.iterdir()):
-        raise BadInput(f"out={str(out)!r} is not empty: name a new directory for the checkpoint")
+    require_new(out)
     watch, beliefs, tokenizer = watch or Watch(), Beliefs(tables), world_tokenizer(tables)
     columns, place = Columns(tables, tokenizer), Place.here(torch)
     source, drawn = _source(beliefs, recipe, data)
@@ -65,6 +63,8 @@ def pretrain(
     training = Training(torch, model, columns, recipe, place, compiled=watch.compiled)
     config = {"world": spec, "world_sha256": world_digest(tables), "recipe": asdict(recipe), "start": before, **drawn}
     unfinished = Unfinished(out, {**config, "processes": place.processes})
+    if (written := unfinished.written(out)) is not None:
+        return {} if place.rank else written
     unfinished.restore(training)
     distance = DistanceToOracle(torch, beliefs, columns, recipe, place.device) if watch.evaluate_every else None
     with ahead(source, workers, training.steps) as batches:

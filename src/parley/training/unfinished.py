@@ -19,7 +19,7 @@ from parley.training.loop import Training
 from parley.training.recipe import Recipe
 
 FORMAT = "parley-training/2"
-STATE, METRICS = "training.json", "metrics.jsonl"
+STATE, METRICS, ABOUT = "training.json", "metrics.jsonl", "parley.json"
 
 
 def _step_of(line: str) -> float:
@@ -135,4 +135,21 @@ class Unfinished:
         """The checkpoint is there: the curve joins it, the rest goes."""
         if (self.folder / METRICS).exists():
             os.replace(self.folder / METRICS, out / METRICS)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder / "draft", *self.folder.glob("state-*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)  # what says that this training was unfinished goes last
+
+    def written(self, out: Path) -> dict[str, Any] | None:
+        """What the checkpoint says of itself, where this training had written it when it was killed; else None."""
+        if not self.step or not (out / ABOUT).exists():
+            return None
+        self.finish(out)
+        about: dict[str, Any] = json.loads((out / ABOUT).read_text(encoding="utf-8"))
+        return about
+
+
+def require_new(out: Path) -> None:
+    """Raise `BadInput` where `out` holds something, unless the unfinished training beside it may have written it."""
+    ours = (out / ABOUT).exists() and (out.with_name(out.name + ".training") / STATE).exists()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not ours:
+        raise BadInput(f"out={str(out)!r} is not empty: name a new directory for the checkpoint")

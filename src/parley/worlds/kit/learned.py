@@ -1,8 +1,10 @@
 """Learned parts of a world (an Actor, a Reporter) on disk: JSON and safetensors, never pickle."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -22,10 +24,14 @@ class Learned(Protocol):
 
 
 def save(folder: Path, stem: str, about: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """`STEM.safetensors` and `STEM.json` in a directory."""
+    """`STEM.safetensors` and `STEM.json` in a directory, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / f"{stem}.safetensors")
-    (folder / f"{stem}.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    with TemporaryDirectory(prefix=f".{stem}.", dir=folder) as draft:
+        weights, said = Path(draft) / f"{stem}.safetensors", Path(draft) / f"{stem}.json"
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, weights)
+        said.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        for file in (weights, said):
+            os.replace(file, folder / file.name)
 
 
 def load(folder: Path, stem: str, what: str, wrong: Callable[[dict[str, Any], Mapping[str, Any]], str]) -> Any:
