@@ -1,7 +1,7 @@
 """Build the documentation site: `python scripts/site.py` (or `make docs`); the pages come to site/.
 
-The pages are those of docs/. In build/docs the commands, the Python API and the files that pages link to are
-added, and links to files outside docs/ point to these copies. Zensical then builds the pages. It refuses dead
+The pages are those of docs/. In build/docs it adds the commands, the Python API and the files that pages link to.
+Links to files outside docs/ then point to these copies. Zensical then builds the pages. It refuses dead
 links, and references to unknown names.
 """
 

@@ -53,7 +53,9 @@ def blocks(text: str) -> Iterator[Block]:
                 block.lines.append(line)
             continue
         if found := HOW.fullmatch(line.strip() + " "):
-            how = found[1]
+            if block is not None:
+                yield block
+            how, block = found[1], None
         elif found := FENCE.fullmatch(line.strip() + " "):
             block, fenced, how = Block(found[1], number, found[2] or "", how), True, ""
         elif line.startswith("    ") and (block is not None or (not before and not item)):
@@ -78,7 +80,11 @@ def commands(block: Block) -> Iterator[Command]:
             continue
         takes = TAKES.search(kept.partition(" #")[2])
         seconds = int(takes[1]) * (60 if takes[2] == "min" else 1) if takes else 0
-        if words := shlex.split(kept, comments=True):
+        try:
+            words = shlex.split(kept, comments=True)
+        except ValueError:  # indented text that is no command
+            words = []
+        if words:
             yield Command(number, words, seconds)
         kept = ""
 
