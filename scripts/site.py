@@ -6,10 +6,12 @@ links, and references to unknown names.
 """
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import parley
@@ -65,7 +67,7 @@ def _choices(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
 
 def _command(parser: argparse.ArgumentParser) -> str:
     help_of = parser._get_formatter()._get_help_string
-    usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
+    usage = textwrap.dedent(" " * len("usage: ") + parser.format_usage().removeprefix("usage: ")).strip()
     text = f"\n## {parser.prog}\n\n{parser.description}\n\n```text\n{usage}\n```\n\n| argument | meaning |\n|---|---|\n"
     for action in parser._actions:
         name = ", ".join(action.option_strings) or action.dest
@@ -136,6 +138,7 @@ def gather() -> None:
 
 def main() -> int:
     """Gather and build; returns Zensical's exit code."""
+    os.environ["COLUMNS"] = "90"  # of usages
     gather()
     return subprocess.call([Path(sys.executable).with_name("zensical"), "build", "--strict", "--clean"], cwd=ROOT)
 

@@ -31,7 +31,7 @@ def test_the_readme_needs_few_commands():
 
 @pytest.mark.slow
 def test_a_fresh_environment_with_the_readme_alone(tmp_path):
-    """Every line in one shell, in a copy of the checkout; the key and the server are ours, and the viewer is stopped."""
+    """Every line in one shell, in a copy of the checkout; key and server are ours, and the viewer is stopped."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "parley")], check=True)
     serve = [sys.executable, "-m", "parley", "serve", "shortcut", "--name", MODEL, "--port", "0"]
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHONPATH", "VIRTUAL_ENV"))}

@@ -33,26 +33,28 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument(
         "--world", help="a name, name:key=value,..., a world file, or module:Name (required without a run file)"
     )
-    c.add_argument("--planner", help="default: exact")
+    c.add_argument("--planner", help="who plans, see `parley list planners` (default: exact)")
     c.add_argument("--reporter", help="one with an error: learned:PATH, learned:PAIRS, noisy:SHARE (default: the true)")
     c.add_argument(
         "--actor", help="cloned:PATH or cloned:SHARE, in household:low_level=true or house (default: the world's own)"
     )
-    c.add_argument("--explore", help="default: none")
+    c.add_argument("--explore", help="who explores, see `parley list explorers` (default: none)")
     c.add_argument("--memory", help="what prompts show of earlier episodes (default: the planner's memory=)")
-    c.add_argument("--episodes", type=int, metavar="T", help="default: 100")
+    c.add_argument("--episodes", type=int, metavar="T", help="episodes of each run (default: 100)")
     c.add_argument(
         "--runs", type=int, metavar="B", help="independent runs, each with a latent of its own (default: 64)"
     )
-    c.add_argument("--seed", type=int, help="default: 0")
+    c.add_argument("--seed", type=int, help="of all random numbers (default: 0)")
     c.add_argument(
         "--out",
         type=Path,
         help="the run directory, new or empty; of a run file: where its cells are (default: what the file says)",
     )
     c.add_argument("--latent", help="NAME or INDEX for all runs, `each` in turn (default: drawn from the prior)")
-    c.add_argument("--instructions", help="cyclic (default), random, doubling, fixed:NAME, list:NAME|NAME|...")
-    c.add_argument("--record", choices=["steps", "episodes", "auto"], help="default: auto")
+    c.add_argument(
+        "--instructions", help="order of the tasks: cyclic (default), random, doubling, fixed:NAME, list:NAME|NAME|..."
+    )
+    c.add_argument("--record", choices=["steps", "episodes", "auto"], help="what the log keeps (default: auto)")
     c.add_argument(
         "--cohort",
         type=int,
@@ -113,7 +115,10 @@ def _common(c: Any) -> None:
         help="keep films of these episodes (physical worlds; 0:-1: the last; default: none)",
     )
     c.add_argument(
-        "--render-kind", default="gif", choices=["gif", "mp4"], help="default: gif; mp4 needs the extra video"
+        "--render-kind",
+        default="gif",
+        choices=["gif", "mp4"],
+        help="of films; mp4 needs the extra video (default: gif)",
     )
     c.add_argument("--render-every", type=int, default=8, metavar="N", help="low-level actions a picture (default 8)")
 
