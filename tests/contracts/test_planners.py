@@ -5,20 +5,23 @@ import pytest
 from parley import assemble
 from parley.assemble.conformance import check
 from tests.talker import Talker
-from tests.tiny import tiny_language_model
+from tests.tiny import tiny_gguf, tiny_language_model
 
 CASES = [
     *(
         (w, p)
         for w in ("shortcut", "household")
         for p in assemble.PLANNERS
-        if p not in ("scripted", "with-expert", "decentralised", "world-model", "hf", "endpoint")
+        if p not in ("scripted", "with-expert", "decentralised", "world-model", "hf", "gguf", "endpoint")
     ),
     ("shortcut", "world-model:budget=8"),
     ("household", "world-model:model=exact,budget=8"),
     ("shortcut", "hf"),
     ("shortcut", "hf:context=300"),  # cut in the midst of it
     ("random:actors=2", "hf:normalise=length"),
+    ("household", "hf:way=letters,calibrate=contextual,permutations=2"),
+    ("shortcut", "gguf"),
+    ("household", "gguf:way=letters,calibrate=pmi"),
     ("shortcut", "endpoint:way=echo"),
     ("household", "endpoint:way=letters"),
     ("shortcut", "endpoint:way=constrained,answers=2,memory=window,size=1"),
@@ -55,6 +58,8 @@ def test_a_planner_conforms(world, planner, request, tmp_path):
     kind, _, rest = planner.partition(":")
     if kind == "hf":
         planner = f"hf:{tiny_language_model(tmp_path)},{rest}"
+    if kind == "gguf":
+        planner = f"gguf:{tiny_gguf(tmp_path)},{rest}"
     if kind == "endpoint":
         planner = f"endpoint:model=vllm/m,base_url={request.getfixturevalue('talker').base_url},{rest}"
     assert check("planner", planner, world) == []

@@ -97,6 +97,20 @@ def test_sections_of_the_theory_that_the_code_cites_exist():
     assert len(cited) >= 5 and cited <= sections
 
 
+def test_the_index_of_the_log_is_made_from_its_pages():
+    from scripts.log_index import index
+
+    assert (DOCS / "log.md").read_text() == index(), "make it by `python scripts/log_index.py`"
+
+
+def test_every_extra_is_on_the_page_about_installing():
+    import tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    page = (DOCS / "how-to" / "install.md").read_text()
+    assert [extra for extra in extras if f"`{extra}`" not in page] == []
+
+
 def test_each_page_says_who_it_is_for():
     for path in [*DOCS.rglob("tutorials/*.md"), *DOCS.rglob("how-to/*.md"), *DOCS.rglob("concepts/*.md")]:
         paragraph = path.read_text().split("\n\n")[1]

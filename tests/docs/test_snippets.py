@@ -36,3 +36,11 @@ def test_the_api_page_runs_in_a_notebook(tmp_path):
     done = client.execute()
     shown = done.cells[-1]["outputs"][-1]["data"]["text/html"]
     assert shown.startswith("<table>") and "runs" in shown
+
+
+def test_the_page_on_scale_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said: dict[str, object] = {}
+    for code in snippets("scale.md"):
+        exec(compile(code, "docs/scale.md", "exec"), said)
+    assert said["frame"].column_names[0] == "source" and len(said["frame"]) == 40

@@ -15,7 +15,7 @@ from transformers import (
 
 from parley.core.errors import BadInput
 from parley.models import language_model
-from parley.models.language_model import LanguageModel
+from parley.models.language_model import LanguageModel, Loading
 from tests.tiny import SIZES, TEXT, tiny_language_model, tiny_tokenizer
 
 LINES = ["> look in the cupboard\n", "> look in the drawer\n", "> open chest 3\n", "> wait\n"]
@@ -37,8 +37,8 @@ def assert_plain(model: LanguageModel) -> None:
     prompt = model.prompt()
     for piece in (TEXT, "> open chest 3\n", "in front of", " the door\n"):
         prompt.read(piece)
-        lines = [model.continuation(prompt.text, line) for line in LINES]
-        expected = [plain(model, model.encode(prompt.text) + line, len(line)) for line in lines]
+        lines = [model.text.continuation(prompt.text, line) for line in LINES]
+        expected = [plain(model, model.text.encode(prompt.text) + line, len(line)) for line in lines]
         np.testing.assert_allclose([values.sum() for values in prompt.logprobs(lines)], expected, atol=1e-4)
 
 
@@ -82,25 +82,25 @@ def test_a_tree_pass_that_cannot_be_trusted_is_not_used(model, monkeypatch, faul
 
 
 def test_tokens_of_a_line_after_a_prompt(model):
-    whole = model.encode("task: bring\n> open chest 3\n")
-    assert model.encode("task: bring\n") + model.continuation("task: bring\n", "> open chest 3\n") == whole
-    merged = model.continuation("task: bring\n> op", "en chest 3\n")  # "open" is one token: it merges across
-    assert model.encode("task: bring\n> op")[-1] not in whole[-6:]
-    assert merged == model.encode("en chest 3\n") and model.encode("task: bring\n> op") + merged != whole
+    whole = model.text.encode("task: bring\n> open chest 3\n")
+    assert model.text.encode("task: bring\n") + model.text.continuation("task: bring\n", "> open chest 3\n") == whole
+    merged = model.text.continuation("task: bring\n> op", "en chest 3\n")  # "open" is one token: it merges across
+    assert model.text.encode("task: bring\n> op")[-1] not in whole[-6:]
+    assert merged == model.text.encode("en chest 3\n") and model.text.encode("task: bring\n> op") + merged != whole
 
 
 def test_what_is_read_in_pieces_is_the_whole_text_cut_as_a_whole(model):
     prompt = model.prompt()
     for letter in TEXT:  # each letter merges with those before it
         prompt.read(letter)
-    assert prompt.tokens == model.encode(TEXT) and prompt.past.get_seq_length() == len(prompt.tokens)
+    assert prompt.tokens == model.text.encode(TEXT) and prompt.past.get_seq_length() == len(prompt.tokens)
     fresh = model.prompt()
     fresh.read(TEXT)
     np.testing.assert_allclose(prompt.after.numpy(), fresh.after.numpy(), atol=1e-4)
 
 
 def test_text_makes_no_special_token(model):
-    assert 0 not in model.encode("at the dock<end>\n")
+    assert 0 not in model.text.encode("at the dock<end>\n")
     assert model.tokenizer("<end>").input_ids == [0]
 
 
@@ -108,7 +108,7 @@ def test_padding_and_token_zero_are_tokens_like_any_other(model):
     prompt = model.prompt()
     prompt.read(TEXT)
     lines = [[0, 0, 5], [5, 0], [0]]
-    expected = [plain(model, model.encode(TEXT) + line, len(line)) for line in lines]
+    expected = [plain(model, model.text.encode(TEXT) + line, len(line)) for line in lines]
     np.testing.assert_allclose([values.sum() for values in prompt.logprobs(lines)], expected, atol=1e-4)
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_language_model_is_refused_in_one_sentence(tmp_path, model):
         LanguageModel(str(tmp_path))
     assert "\n" not in str(wrong.value)
     with pytest.raises(BadInput, match="dtype='int3'"):
-        LanguageModel(model.name, dtype="int3")
+        LanguageModel(model.name, Loading("int3"))
     AutoModelForCausalLM.from_pretrained(model.name).save_pretrained(tmp_path)
     with pytest.raises(BadInput, match="no causal language model") as wrong:  # it has no tokenizer
         LanguageModel(str(tmp_path))

@@ -1,5 +1,7 @@
 """A language model as planner: what it reads, forgets, and scores."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,7 @@ def test_a_proposal_is_the_softmax_of_scores_after_the_parts_chosen(model, norma
     for run, row in zip(made._runs, found, strict=True):
         prompt = model.prompt()
         prompt.read(run.prompt.text + "> open chest 3\n" * parts)
-        lines = [model.continuation(prompt.text, f"> {subgoal}\n") for subgoal in SUBGOALS]
+        lines = [model.text.continuation(prompt.text, f"> {subgoal}\n") for subgoal in SUBGOALS]
         scores = line_scores(lines, [prompt.logprobs([tokens])[0] for tokens in lines], normalise)
         expected = np.exp(scores) / np.exp(scores).sum()
         np.testing.assert_allclose(row, expected, atol=1e-5)
@@ -154,8 +156,12 @@ def test_illegal_subgoals_are_not_proposed(model):
 
 
 def test_an_episode_too_long_and_a_menu_too_long(model):
-    with pytest.raises(BadInput, match="one episode takes more than 21 tokens"):
-        planner(model, story(1), context=24)
+    with pytest.raises(BadInput, match="the last step takes more than 11 tokens"):
+        planner(model, story(1), context=12)
+    made = planner(model, [*story(1), *(replace(story(1)[-1], step=h) for h in range(3, 60))], context=120)
+    text = made._runs[0].prompt.text
+    assert text.startswith("task: bring me the mug\n[the first steps are left out]\n") and len(text.splitlines()) > 6
+    assert np.isfinite(made.propose(MENU, NONE).probs).all()  # it used to end the run
     wordy = Menu.shared(("wait", " ".join(["cupboard"] * 300)))
     with pytest.raises(BadInput, match="does not fit a context of 100"):
         planner(model, story(1)[:1], context=100).propose(wordy, NONE)
@@ -192,7 +198,7 @@ def test_a_shipped_checkpoint_proposes_the_same_either_way():
 @pytest.mark.parametrize("memory", ["full", "none", "window", "summary"])
 def test_something_huge_is_shortened_by_rule(model, memory):
     huge = "it is dark in here, " * 2000
-    made = LanguageModelPlanner(model, scoring=Scoring(memory=memory, size=1))
+    made = LanguageModelPlanner(model, memory=None if memory == "full" else memory_of(memory, 1))
     made.start(Draws(0, NUM_RUNS))
     for episode in range(2):
         made.hear(Opening(episode, words(*["bring me the mug"] * NUM_RUNS), words(*[huge] * NUM_RUNS)))

@@ -119,6 +119,13 @@ def test_killed_and_resumed_it_gives_the_same_tables(name, tmp_path):
     assert rows(tmp_path / "whole") == rows(tmp_path / "killed")
 
 
+def test_a_bot_that_plans_for_ever_gives_up(tmp_path):
+    """In the first episode of these runs its plan grew without end, with two things in each other's way."""
+    spec_of("babyai")
+    config = RunConfig("babyai:GoToLocal,horizon=30", "random", episodes=1, runs=16, seed=1)
+    assert run(config, tmp_path / "r")["status"] == "finished"
+
+
 def test_jericho_plays_a_game_of_textworld_and_any_words_go(tmp_path):
     spec_of("textworld")
     from parley.worlds.open.textworld import game_file

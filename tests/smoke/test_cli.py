@@ -14,6 +14,7 @@ from parley import cli
 from parley.report.bars import Bars
 from parley.worlds.kit.tabular.world_file import dump_world
 from parley.worlds.tabular.shortcut import shortcut
+from tests.view.test_page import answers_in
 
 
 def call(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -41,9 +42,11 @@ def test_run_show_report_resume(capsys, tmp_path):
     code, said, _ = call(capsys, "show", tmp_path / "r", "--episode", 2, "--of-run", 1, "--json")
     assert code == 0 and [step["step"] for step in json.loads(said)] == [1, 2, 3]
     code, said, _ = call(capsys, "report", tmp_path / "r", "--json")
-    page = Path(json.loads(said)["page"]).read_text()
-    assert code == 0 and "<svg" in page
-    assert not re.search(r"""(src|href|action)\s*=\s*["']?(https?:)?//|url\(["']?https?:|@import""", page)
+    page = Path(json.loads(said)["page"]).read_bytes()
+    assert (
+        code == 0 and json.loads(said)["episodes"] == 27 and abs(json.loads(said)["size_mb"] - len(page) / 1e6) < 0.001
+    )
+    assert [row["world"] for row in answers_in(page)["runs?"]["runs"]] == ["shortcut"]
     assert Path(json.loads(said)["figure"]).read_bytes().startswith(b"\x89PNG")
     code, said, _ = call(capsys, "resume", tmp_path / "r", "--json")
     assert code == 0 and json.loads(said)["status"] == "finished"
@@ -53,8 +56,8 @@ def test_run_show_report_resume(capsys, tmp_path):
     code, said, _ = call(capsys, "show", tmp_path / "r", tmp_path / "s")
     assert code == 0 and said.index("shortcut") < said.index("treasure")
     code, said, _ = call(capsys, "report", tmp_path / "r", tmp_path / "s", "--json")
-    page = Path(json.loads(said)["page"]).read_text()
-    assert code == 0 and "<td>shortcut</td>" in page and "<td>treasure</td>" in page
+    rows = answers_in(Path(json.loads(said)["page"]).read_bytes())["runs?"]["runs"]
+    assert code == 0 and [row["world"] for row in rows] == ["shortcut", "treasure"]
 
 
 @pytest.mark.parametrize("what", ["worlds", "planners", "explorers"])
@@ -194,7 +197,7 @@ def test_nothing_is_cut_in_eighty_columns(capsys, tmp_path):
 
 
 def test_ctrl_c_saves_and_says_130(capsys, tmp_path, monkeypatch):
-    def press(self, label, total):
+    def press(self, label, total, done=0):
         def finished(record, runs):
             raise KeyboardInterrupt
 
@@ -215,3 +218,29 @@ def test_quickstart(capsys, tmp_path, monkeypatch):
     code, said, error = call(capsys, "quickstart", "--out", tmp_path / "q", "--figure", tmp_path / "f.png")
     assert code == 0 and "exact oracle" in said and error.startswith("A pretrained transformer")
     assert (tmp_path / "f.png").stat().st_size > 10_000
+
+
+def test_models_as_files(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "parley" / "models").mkdir(parents=True)
+    (tmp_path / "parley" / "models" / "made.gguf").write_bytes(b"GGUF")
+    code, said, _ = call(capsys, "models", "--json")
+    found = json.loads(said)
+    assert code == 0 and [one["name"] for one in found["models"]] == ["smollm2", "gemma3"]
+    assert [(Path(one["path"]).name, one["bytes"]) for one in found["made"]] == [("made.gguf", 4)]
+    code, said, _ = call(capsys, "models")
+    assert code == 0 and "smollm2" in said and "Apache-2.0" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "expected either --data, chat examples, or --world generated"),
+        (("--world", "generated", "--data", "d"), "expected either --data"),
+        (("--world", "generated", "--steps", 3), "--steps: is no option of --world generated"),
+        (("--data", "d", "--page", 64), "--page: is no option of --data"),
+    ],
+)
+def test_two_ways_of_tuning_are_not_mixed(capsys, tmp_path, options, said):
+    code, _, err = call(capsys, "finetune", "--model", "smollm2", "--out", tmp_path / "out", *options)
+    assert code != 0 and said in " ".join(err.split()) and not (tmp_path / "out").exists()

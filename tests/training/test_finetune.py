@@ -81,7 +81,7 @@ def test_what_the_world_says_makes_no_special_token(tmp_path):
     said = [i for i, learned in zip(ids, mask, strict=True) if learned]
     assert tokenizer.decode(said[:-1]) == "> say <end>\n"
     planner = LanguageModel(str(model))
-    assert ids[:-1] == planner.encode("task: a\nit says <end>\n> say <end>\n")
+    assert ids[:-1] == planner.text.encode("task: a\nit says <end>\n> say <end>\n")
 
     tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}<end>{% endfor %}"
     tokenizer.save_pretrained(model)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 PWN = "window.pwned.push(1)"
@@ -59,6 +60,8 @@ PAYLOADS = [
     "$(touch pwned) `touch pwned` | touch pwned; %n%n%s {0.__class__}",
 ]
 assert len(PAYLOADS) == 50
+CALL = "run, episode, step, model, purpose, prompt_tokens, cached_tokens, completion_tokens, latency_s, attempts"
+CALL += ", outcome, prompt, answer, key, cost"
 TEXTS = "world", "planner", "explore", "latent", "instructions", "record", "memory"
 
 
@@ -71,10 +74,18 @@ def hostile_manifests(root: Path, real: Path) -> None:
         shutil.copytree(real, out)
         config = {**manifest["config"], **dict.fromkeys(TEXTS, payload), payload: payload}
         crafted = {**manifest, "config": config, "latents": [payload + "\ud800"] * len(manifest["latents"])}
-        crafted |= {"versions": {payload: payload}, "machine": payload, "planner": {payload: [payload]}}
+        crafted |= {"versions": {payload: payload}, "machine": {payload: payload}, "planner": {payload: [payload]}}
         crafted |= {"status": "failed" if k % 2 else "interrupted", "error": payload, payload: {payload: 1e999}}
+        crafted["scores"] = {payload: 0.5}
+        if k % 2:  # of a world without an optimum, whose scores are shown
+            with closing(sqlite3.connect(out / "run.sqlite")) as db, db:
+                db.execute("UPDATE episodes SET regret = NULL, expected_regret = NULL")
         crafted["totals"] = {"wall_s": payload if k % 3 else 1e308, "calls": {payload: payload}}
         (out / "manifest.json").write_text(json.dumps(crafted), encoding="utf-8")
+        if k % 5 == 0:  # one that is refused, in a sentence that quotes it
+            shutil.copytree(real, root / f"damaged/{k}")
+            refused = json.dumps({**crafted, "machine": payload})
+            (root / f"damaged/{k}/manifest.json").write_text(refused, encoding="utf-8")
 
 
 def hostile_log(root: Path, real: Path) -> None:
@@ -103,7 +114,7 @@ def hostile_log(root: Path, real: Path) -> None:
         db.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", prompts.items())
         for prompt, answer in ((f"text{k}", f"answer{k}"), (f"chat{k}", f"letters{k}"), (f"chat{k}", f"echo{k}")):
             row = (0, k, 1, said, f"propose by {said}", 9, 0, 1, 0.1, 1, said, prompt, answer, "key", 0.1)
-            db.execute(f"INSERT INTO calls VALUES ({', '.join('?' * 15)})", row)
+            db.execute(f"INSERT INTO calls ({CALL}) VALUES ({', '.join('?' * len(row))})", row)
         assert db.execute("SELECT COUNT(*) FROM episodes WHERE episode = ?", here).fetchone()[0]
     db.commit()
     db.close()

@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import parley
 from parley import assemble
 from parley.cli import main
 from parley.execute import RunConfig, run
+from parley.planners.scripted import ScriptedPlanner
 from parley.runs.ledger import Limits, Prices
 from parley.serving.app import Running
 from tests.talker import SHARED, Talker, menu_of
+from tests.worlds.odd import Doors
 
 PLANNERS = {
     "greedy": ("transformer:decode=greedy", "none"),
@@ -46,6 +49,11 @@ def make_runs(root: Path, episodes: int = 24, runs: int = 12) -> None:
             None,
             Limits(prices=prices),
         )
+    for name, seed in (("one", 1), ("other", 1), ("third", 2)):  # scores, and no optimum
+        run(RunConfig("tests.worlds.odd:doors", "random", episodes=12, runs=6, seed=seed), root / "doors" / name)
+    world = parley.wrap(lambda z: Doors(z), variations=range(3), menu="free", horizon=4, name="free")
+    words = ScriptedPlanner(("open the red door",))
+    parley.run(world, words, episodes=4, runs=3, latent="each", out=root / "free", progress=False)
     with Talker(can={"chat"}, answer=thinking) as talker:
         planner = f"endpoint:model=vllm/m,base_url={talker.base_url},way=parse,think=true,answers=2,{SHARED}"
         run(RunConfig("shortcut", planner, "adaptive-proposals", episodes=4, runs=2, seed=4), root / "lm" / "thinking")

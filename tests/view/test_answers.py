@@ -15,6 +15,7 @@ from parley.view.answers import Answers
 from parley.view.curves import Drawn, compared
 from parley.view.found import Found
 from parley.view.grid import Grid
+from parley.view.log import opened
 from parley.view.notes import Notes
 from parley.view.prompts import answer_of, marked
 from parley.view.tasks import Beliefs, carry_out
@@ -35,7 +36,8 @@ def ask(answers, question, **asked):
 
 def test_the_table_of_runs(answers, runs):
     rows = {row["id"]: row for row in ask(answers, "runs")["runs"]}
-    names = {f"shortcut/{name}" for name in PLANNERS} | {"lm/echo", "lm/thinking", "lm/letters", "keys", "team"}
+    names = {f"shortcut/{name}" for name in PLANNERS} | {f"doors/{name}" for name in ("one", "other", "third")}
+    names |= {"free", "lm/echo", "lm/thinking", "lm/letters", "keys", "team"}
     assert names | {"search", "household/adaptive", "episodes-only"} == set(rows)
     for name in ("shortcut/adaptive", "household/adaptive", "keys"):
         row, summary = ask(answers, "run", id=name), Curves.read(runs / name).summary()
@@ -49,6 +51,41 @@ def test_the_table_of_runs(answers, runs):
         assert spent[name] == calls[name]
     assert spent["failed"] > 0 and ask(answers, "run", id="lm/echo")["numbers"]["spent"]["cost"] > 0
     assert rows["lm/echo"]["memory"] == "full" and rows["team"]["memory"] == ""
+
+
+def test_worlds_without_an_optimum_show_their_scores(answers, runs):
+    """In the table, the heat map and its order, in lists and curves: as a report has them, and no regret."""
+    row, curves = ask(answers, "run", id="doors/one"), Curves.read(runs / "doors/one")
+    numbers, summary = row["numbers"], curves.summary()
+    assert numbers["measure"] == "score" and "regret" not in numbers and numbers["slope"] is None
+    assert numbers["score"] == pytest.approx(summary.scores.mean)
+    assert numbers["scores"]["success"] == pytest.approx(summary.scores.success) and 0 < summary.scores.success < 1
+    assert row["names"]["first"] == row["names"]["metrics"][0] == "score" and "regret" not in row["names"]["metrics"]
+    heat = ask(answers, "heat", id="doors/one", metric="score", order="total", columns=12)
+    order = np.argsort(curves.values.sum(axis=1), kind="stable")
+    assert heat["runs"] == order.tolist() and heat["cells"] == curves.values[order].tolist()
+    worst = ask(answers, "episodes", id="doors/one", sort="worst")["episodes"]
+    assert [one["score"] for one in worst] == sorted(curves.values.ravel().tolist())
+    assert [one["score"] for one in ask(answers, "episodes", id="doors/one", sort="best")["episodes"]][0] == 1
+    ids = json.dumps(["doors/one", "doors/other", "doors/third"])
+    shown = ask(answers, "compare", ids=ids, metric="score")
+    mean, half = curves.band()
+    np.testing.assert_allclose(shown["curves"][0]["mean"], mean, rtol=1e-6)
+    np.testing.assert_allclose(shown["curves"][0]["half"], half, rtol=1e-5, atol=1e-6)
+    assert shown["curves"][0]["total"] == pytest.approx(summary.scores.mean)
+    same, third = shown["differences"]
+    assert same["paired"] and same["total"] == 0 and not third["paired"]
+    assert third["total"] == pytest.approx(Curves.read(runs / "doors/third").values.mean() - curves.values.mean())
+    assert not ask(answers, "compare", ids=ids)["curves"][0]["x"]  # no regret
+
+
+def test_words_that_the_planner_brought_are_the_menu_of_the_step(answers):
+    shown = ask(answers, "episode", id="free", run=0, episode=1)
+    assert shown["score"] in (0.0, 1.0) and shown["steps"]
+    for step in shown["steps"]:
+        (actor,) = step["actors"]
+        assert actor["bars"] == [{"said": "open the red door", "chosen": True, "answers": 1.0}]
+        assert actor["off_menu"] is None and actor["others"] == 0
 
 
 @pytest.mark.parametrize("columns", [24, 7, 1])
@@ -149,6 +186,8 @@ def test_calls_are_the_prompt_and_the_answer_with_what_is_new(answers, runs):
     new = [p["text"] for m in messages for p in m["pieces"] if p["new"]]
     assert new == [m["content"] for m in sent[-2:]]  # what was said to it, and what was heard then
     assert {one["said"] for one in calls[-1]["answer"]["logprobs"]} == {"A", "B"}
+    with opened(runs / "lm/letters") as log:  # kept as what each adds to the one before
+        assert log.last("pieces") > log.last("texts") / 2
     thinking = ask(answers, "calls", id="lm/thinking", run=0, episode=1, step=1)["calls"]
     assert "taught me" in thinking[0]["answer"]["reasoning"] and thinking[0]["answer"]["text"].startswith("Answer:")
     assert len(thinking) == 2 and any(p["new"] for m in thinking[1]["messages"] for p in m["pieces"])
@@ -171,6 +210,10 @@ def test_lines_that_moved_are_not_new():
         ('"<think>one\\ntwo</think>\\nB"', "one\ntwo", "B"),
         ('"Well. Answer: B"', "Well.", "Answer: B"),
         ('"B"', "", "B"),
+        ('"[THINK]one[/THINK] B"', "one", "B"),
+        ('"begun in the prompt</think>B"', "begun in the prompt", "B"),
+        ('"<think>cut off"', "cut off", ""),
+        ('{"whole": "B", "thought": "beside it"}', "beside it", "B"),
         ("no JSON", "", "no JSON"),
     ],
 )

@@ -233,7 +233,7 @@ def test_a_world_too_large_for_any_machine_ends_one_process_only(tmp_path):
 
 def test_looking_leaves_run_directories_as_they_are(runs, viewer):
     before = {path: state(path) for path in sorted(runs.glob("**/")) if (path / "manifest.json").exists()}
-    assert len(before) == 12
+    assert len(before) == 16
     for name in ("shortcut/adaptive", "lm/thinking", "keys", "search"):
         for question in ("run", "episode", "calls", "beliefs", "tree", "diagnosis", "first", "episodes", "heat"):
             get(viewer, question, id=name, run=0, episode=1, step=1, event="explored", metric="return")
@@ -378,9 +378,15 @@ def test_the_command(runs, tmp_path):
         connection = http.client.HTTPConnection(said["url"].removeprefix("http://").rstrip("/"), timeout=30)
         connection.request("GET", "/api/runs")
         assert connection.getresponse().status == 200
-        connection.close()
         assert (tmp_path / "parley" / "notes.sqlite").exists()
+        connection.close()
+        connection.request("GET", "/api/events")  # somebody goes on looking
+        listened = connection.getresponse()
+        assert listened.readline().startswith(b": the viewer listens")
     finally:
         process.send_signal(2)
         _, errors = process.communicate(timeout=30)
-    assert "Traceback" not in errors
+    assert "Traceback" not in errors and "Cancelled" not in errors
+    while line := listened.readline():
+        assert line.startswith((b"data:", b":", b"\n"))  # it ended whole
+    connection.close()

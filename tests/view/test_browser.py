@@ -23,7 +23,7 @@ from tests.view.hostile import PAYLOADS, hostile_experiments, hostile_log, hosti
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here (Debian: apt-get install chromium)")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-WAIT_MS = 30_000
+WAIT_MS = 90_000  # what a machine may need whose cores are all busy
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +66,20 @@ class Window:
         self.page.goto(self.url + link(*path, **query))
 
     def go(self, *path, **query) -> None:
-        """Go to a view without loading the page again."""
-        self.page.evaluate("to => { location.hash = to }", link(*path, **query))
+        """Go to a view without loading the page again; it is drawn, if not filled, when this comes back."""
+        self.page.evaluate(GO, link(*path, **query))
 
     def settled(self) -> None:
         """Wait until nothing is waited for."""
         self.until("document.querySelector('h1') && !document.querySelector('.waiting')")
 
     def until(self, expression: str) -> None:
-        """Wait until it is true; Playwright's own way is an `eval` in the page, which its policy forbids."""
-        limit = time.monotonic() + WAIT_MS / 1000
-        while not self.page.evaluate(f"Boolean({expression})"):
-            assert time.monotonic() < limit, f"never true: {expression}"
-            time.sleep(0.03)
+        """Wait until something changes that makes it true.
+
+        Playwright's own way is an `eval` in the page, which its policy forbids.
+        """
+        if not self.page.evaluate(UNTIL % (expression, WAIT_MS)):
+            raise AssertionError(f"never true: {expression}; the page says {self.page.inner_text('body')[:500]!r}")
 
     def fine(self) -> None:
         """Nothing went wrong, and nothing of what is shown acts."""
@@ -87,6 +88,22 @@ class Window:
 
     def close(self) -> None:
         self.context.close()
+
+
+GO = """async to => {
+    const before = location.href;
+    location.hash = to;
+    if (location.href !== before) await new Promise(done => addEventListener('hashchange', done, {once: true}));
+    for (let i = 0; i < 2; i++) await new Promise(done => requestAnimationFrame(done));
+}"""
+UNTIL = """() => new Promise(done => {
+    const end = found => (seen.disconnect(), clearTimeout(timer), done(found));
+    const look = () => (%s) && end(true);
+    const seen = new MutationObserver(look);
+    const timer = setTimeout(() => end(false), %d);
+    seen.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+    look();
+})"""
 
 
 def link(*path, **query) -> str:
@@ -116,6 +133,9 @@ VIEWS = {
     "search": (("run", "search", 0, 1, 2), {}, "Grow it again"),
     "several Actors": (("run", "team", 0, 1, 2), {}, "Actor 2"),
     "film": (("run", "keys", 1, 1, 1), {}, "low-level actions"),
+    "scores": (("run", "doors/one"), {}, "the last quarter less the first"),
+    "compared by scores": (("compare",), {"ids": '["doors/one","doors/third"]'}, "mean score so far"),
+    "a menu of one's own": (("run", "free", 0, 1, 2), {}, "open the red door"),
     "experiments": (("experiments",), {}, "linear-regret"),
     "experiment": (("experiment", "experiments/linear-regret"), {}, "supported"),
     "experiment that goes on": (("experiment", "experiments/half"), {}, "not finished"),
@@ -172,20 +192,20 @@ def test_filter_sort_group_and_compare_by_keys_alone(window):
     page = window.page
     window.open()
     page.get_by_role("link", name="shortcut/adaptive").wait_for()
-    names = page.locator("td.id .name")
     for _ in range(8):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.type") == "search":
             break
     page.keyboard.type("world:shortcut planner:transformer")
     window.until("document.querySelectorAll('td.id .name').length == 3")
+    window.until("!document.querySelector('td.regret .pending')")  # numbers come after the list, if they must
     header = page.get_by_role("button", name="Regret")
     header.focus()
     page.keyboard.press("Enter")
-    assert names.all_inner_texts()[0] == "shortcut/greedy"
+    window.until("document.querySelector('td.id .name').innerText == 'shortcut/greedy'")
     assert page.locator("th[aria-sort=descending]").inner_text().startswith("Regret")
     page.keyboard.press("Enter")
-    assert names.all_inner_texts()[-1] == "shortcut/greedy"
+    window.until("[...document.querySelectorAll('td.id .name')].at(-1).innerText == 'shortcut/greedy'")
     for name in ("shortcut/greedy", "shortcut/adaptive"):
         page.get_by_role("checkbox", name=f"Choose {name}").focus()
         page.keyboard.press("Space")
@@ -304,7 +324,7 @@ def test_a_run_that_grows_is_killed_and_is_resumed_while_the_page_is_open(browse
                     db.close()
 
             late = []
-            for _ in range(3):
+            while len(late) < 10 and min(late, default=2) >= 2:  # other tests may take the cores for a while
                 there = written()
                 began = time.monotonic()
                 while shown() < there and time.monotonic() - began < 20:
@@ -316,6 +336,7 @@ def test_a_run_that_grows_is_killed_and_is_resumed_while_the_page_is_open(browse
             said = page.locator(".pager span").inner_text
             before = said()
             window.until(f"document.querySelector('.pager span').innerText != {json.dumps(before)}")
+            process.send_signal(signal.SIGSTOP)  # it is not to finish before it is killed, however slow the window is
             window.go("run", "live", 2, 1, 1)
             page.get_by_role("heading", name="Step 1").wait_for()
             window.go()
@@ -327,7 +348,7 @@ def test_a_run_that_grows_is_killed_and_is_resumed_while_the_page_is_open(browse
                 [*COMMAND, "resume", str(tmp_path / "live"), "--json"], stdout=subprocess.DEVNULL
             )
             page.locator("td .chip.running").wait_for()
-            page.locator("td .chip.finished").wait_for(timeout=120_000)
+            page.locator("td .chip.finished").wait_for(timeout=300_000)
             assert resumed.wait(60) == 0
             shutil.rmtree(tmp_path / "live")
             page.get_by_text("There is no run below").wait_for()
@@ -381,7 +402,7 @@ def test_hostile_texts_are_shown_and_never_act(browser, hostile):
         page.get_by_role("link", name="real").wait_for()
         inert()
         rows = page.evaluate("fetch('/api/runs').then(r => r.json())")["runs"]
-        assert len(rows) == 52
+        assert len(rows) == 62
         names = [row["id"] for row in rows if row["id"].startswith("manifests/")]
         page.get_by_label("Group by").select_option("planner")
         inert()
@@ -399,6 +420,12 @@ def test_hostile_texts_are_shown_and_never_act(browser, hostile):
         for k in range(0, 50, 9):
             inert("experiment", f"experiments/e{k}")
         window.fine()
+        for row in rows:
+            if row["status"] == "damaged":
+                inert("run", row["id"])
+                page.get_by_text("which no run writes there").wait_for()
+        assert all("status of 4" in said for said in window.wrong)  # the browser's words for a question refused
+        assert page.evaluate("window.pwned") == []
         window.close()
 
 

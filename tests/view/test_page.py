@@ -63,7 +63,7 @@ def test_a_page_holds_what_the_front_end_asks(tmp_path):
     assert f"heat?columns=600&id={b}&metric=regret&order=run" in answers
     assert f"episodes?id={b}&only=explored&sort=worst" in answers and f"first?event=explored&id={b}" in answers
     assert answers[f"beliefs?episode=1&id={a}&run=0"]["latents"]
-    assert "whole episodes" in answers[f"diagnosis?id={a}"]["refused"]
+    assert "takes 8 at least" in answers[f"diagnosis?id={a}"]["refused"]
     assert report_page(outs, [[(0, 1)], None]) == report_page(outs, [[(0, 1)], None])  # the same bytes again
 
 
@@ -90,6 +90,18 @@ def test_the_trace_of_several_actors(tmp_path):
         for k, actor in enumerate(step["actors"]):
             assert [bar["said"] for bar in actor["bars"] if bar["chosen"]] == [step["subgoal"][k]]
     assert shown["steps"][-1]["next_observation"] == logged[-1]["next_observation"]
+
+
+def test_a_run_that_is_measured_by_its_scores(tmp_path):
+    """The curve that the front end asks for is held, and the worst episodes are those with the lowest scores."""
+    run(RunConfig("tests.worlds.odd:doors", "random", episodes=12, runs=4, seed=1), tmp_path / "r")
+    answers = answers_in(report_page([tmp_path / "r"]))
+    curve = answers[f'compare?ids=["{tmp_path / "r"}"]&metric=score&way=cumulative']["curves"][0]
+    assert curve["x"] == list(range(1, 13)) and 0 < curve["total"] < 1
+    grid = Grid(read_manifest(tmp_path / "r"))
+    grid.fill(tmp_path / "r")
+    kept = notable(grid, room=70)
+    assert len(kept) == 7 and all(grid.numbers["score"][cell] == 0 for cell in kept)
 
 
 def test_a_run_of_which_only_later_cohorts_finished_anything(tmp_path):

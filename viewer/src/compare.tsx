@@ -5,7 +5,7 @@ import { Chart, type Line } from "./chart";
 import { isNumber, num, percent, text, withHalf } from "./format";
 import { useLive } from "./live";
 import { go, href, type Route } from "./route";
-import type { Compared, Row } from "./types";
+import type { Compared, Metric, Row } from "./types";
 import { Choice, Panel, Problem, StatusChip, useTitle, Waiting, Words } from "./ui";
 
 export const METRICS = [
@@ -17,7 +17,6 @@ export const METRICS = [
   ["tokens", "Tokens"],
   ["cost", "Cost"],
 ] as const;
-export type Metric = (typeof METRICS)[number][0];
 type Way = "cumulative" | "episode" | "difference";
 
 const WAYS = [
@@ -37,9 +36,21 @@ export function labelsOf(rows: Row[]): Map<string, string> {
   return labels;
 }
 
+/** What a curve over episodes shows: of a score, which is a share, the mean so far. */
+export function soFar(metric: Metric, measure: string): string {
+  return metric === "score" ? "mean score so far" : `cumulative ${measure}`;
+}
+
+/** What these runs are measured by: regret, or where none of them has an optimum the score or the return. */
+function first(rows: Row[]): Metric {
+  if (has(rows, "regret") || rows.some(({ numbers }) => !numbers)) return "regret";
+  return has(rows, "score") ? "score" : "return";
+}
+
 /** Whether any of these runs has such numbers. */
 function has(rows: Row[], metric: Metric): boolean {
   return rows.some(({ numbers }) => {
+    if (metric === "regret") return numbers?.regret !== undefined;
     if (metric === "score") return isNumber(numbers?.score);
     if (metric === "faults") return Boolean(numbers?.faults);
     if (metric === "cost") return Boolean(numbers?.spent?.cost);
@@ -60,9 +71,9 @@ export function CompareView({ route }: { route: Route }) {
   const live = useLive();
   useTitle("Compare");
   const ids = listed(route.query.get("ids") ?? "[]");
-  const metric = (route.query.get("metric") ?? "regret") as Metric;
   const way = (route.query.get("way") ?? "cumulative") as Way;
   const rows = ids.map((id) => live.rows.get(id)).filter((row): row is Row => Boolean(row));
+  const metric = (route.query.get("metric") ?? first(rows)) as Metric;
   const labels = labelsOf(rows);
   const to = (changes: Record<string, string>) => go(href(["compare"], { ids: JSON.stringify(ids), metric, way, ...changes }), true);
   if (live.loaded && !rows.length) return <Problem said="None of these runs is here (any more)." />;
@@ -107,7 +118,8 @@ function Curves({ ids, labels, metric, way, version }: CurvesProps) {
       ? data.differences.flatMap((one) => (one.curve ? [{ id: one.id, label: `${named(one.id)} − ${base}`, ...one.curve, total: withHalf(one.total, one.half) }] : []))
       : data.curves.filter((curve) => curve.x.length).map((curve) => ({ ...curve, label: named(curve.id), total: withHalf(curve.total, curve.total_half) }));
   const measure = metric === "regret" ? (data.curves.find((curve) => curve.x.length)?.measure ?? "regret") : metric;
-  const y = way === "difference" ? `difference in cumulative ${measure}` : way === "cumulative" ? `cumulative ${measure}` : measure;
+  const whole = soFar(metric, measure);
+  const y = way === "difference" ? `difference in ${whole}` : way === "cumulative" ? whole : measure;
   return (
     <>
       <Panel title={<span class="cap">{y}</span>} note={`mean over runs, bands are pointwise 95% intervals${way === "difference" ? ", run by run" : ""}`}>

@@ -67,7 +67,7 @@ export function ExperimentView({ id }: { id: string }) {
   const listed = live.experiments.find((one) => one.id === id);
   const { data, error } = useAnswer<Experiment>("experiment", { id }, listed?.changed ?? 0);
   useTitle(text(data?.experiment ?? id));
-  if (error) return <Problem said={error} />;
+  if (error) return <><h1><Words said={id} /></h1><Problem said={error} /></>;
   if (!data) return <Waiting what="Reading the experiment ..." />;
   const done = data.cells.filter((cell) => cell.done).length;
   return (

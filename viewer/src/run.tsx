@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { isHeld, isReport, useAnswer } from "./api";
 import { Chart } from "./chart";
 import { count, isNumber, money, num, percent, seconds, text, withHalf } from "./format";
+import { soFar } from "./compare";
 import { HeatMap } from "./heat";
 import { useLive } from "./live";
 import { NoteEditor } from "./notes";
@@ -16,7 +17,7 @@ export function RunView({ id }: { id: string }) {
   useTitle(id);
   const version = live.versions.get(id) ?? 0;
   const { data: run, error } = useAnswer<Run>("run", { id }, version);
-  if (error) return <Problem said={error} />;
+  if (error) return <><h1><Words said={id} /></h1><Problem said={error} /></>;
   if (!run) return <Waiting what="Reading the run ..." />;
   const row = live.rows.get(id) ?? run;
   const numbers = row.numbers ?? {};
@@ -31,9 +32,12 @@ export function RunView({ id }: { id: string }) {
         <div class="tools"><Standing row={row} /><a class="button" href={href(["compare"], { ids: JSON.stringify([id]) })}>Curves</a></div>
       </div>
       <dl class="tiles">
-        {numbers.measure !== "return" && <Tile name={text(numbers.measure ?? "regret")} value={withHalf(numbers.regret, numbers.regret_half_width)} note="a whole run, 95% interval" kind="first" />}
+        {numbers.regret !== undefined && <Tile name={text(numbers.measure ?? "regret")} value={withHalf(numbers.regret, numbers.regret_half_width)} note="a whole run, 95% interval" kind="first" />}
         <Tile name="return" value={num(numbers.mean_return)} note="mean of an episode" />
-        {isNumber(numbers.score) && <Tile name="score" value={withHalf(numbers.score, numbers.score_half_width)} note="share of the largest return" />}
+        {isNumber(numbers.score) && <Tile name="score" value={withHalf(numbers.score, numbers.score_half_width)} note="share of the largest return" {...(numbers.measure === "score" ? { kind: "first" } : {})} />}
+        {numbers.scores && <Tile name="learnt" value={withHalf(numbers.scores.gain, numbers.scores.gain_half_width)} note="the last quarter less the first" />}
+        {isNumber(numbers.scores?.success) && <Tile name="success" value={percent(numbers.scores.success)} note={isNumber(numbers.scores.episodes_to_success) ? `half of the runs once by episode ${num(numbers.scores.episodes_to_success)}` : "of the episodes"} kind="good" />}
+        {numbers.scores && Object.entries(numbers.scores.references).map(([name, value]) => <Tile key={name} name={<Words said={name} />} value={num(value)} note="for comparison" />)}
         <Tile name="explored" value={percent(numbers.explored)} note="of the episodes" kind="explored" />
         {isNumber(numbers.slope) && <Tile name="growth" value={numbers.slope.toFixed(2)} note={isNumber(numbers.slope_low) ? `95%: ${numbers.slope_low.toFixed(2)} to ${num(numbers.slope_high)}` : "of log regret"} />}
         {spent && <Tile name="tokens" value={count(spent.prompt_tokens + spent.completion_tokens)} note={`${count(spent.calls)} calls, ${percent(spent.cached_tokens / Math.max(1, spent.prompt_tokens))} cached`} />}
@@ -60,11 +64,11 @@ export function RunView({ id }: { id: string }) {
 }
 
 function Curve({ run, version }: { run: Run; version: unknown }) {
-  const metric = run.names.measure === "return" ? "return" : "regret";
+  const metric = run.names.first;
   const { data } = useAnswer<Compared>("compare", { ids: JSON.stringify([run.id]), metric, way: "cumulative" }, version);
   const curve = data?.curves[0];
   if (!curve?.x.length) return null;
-  const y = `cumulative ${curve.measure}`;
+  const y = soFar(metric, curve.measure);
   return (
     <Panel title={<span class="cap">{y}</span>} note="mean over runs, 95% band">
       <Chart lines={[{ id: run.id, label: run.id, x: curve.x, mean: curve.mean, half: curve.half }]} x="episode" y={y} height={220} zero legend={false} />
@@ -83,7 +87,7 @@ function EpisodeList({ run, version }: { run: Run; version: unknown }) {
   const has = (metric: string) => run.names.metrics.includes(metric);
   const sorts = SORTS.filter(([name]) => (name !== "faults" && name !== "tokens") || has(name));
   const filters = ONLY.filter(([name]) => name !== "faults" || has("faults"));
-  const measure = run.names.measure;
+  const { measure, first } = run.names;
   return (
     <>
       <div class="tools">
@@ -98,7 +102,8 @@ function EpisodeList({ run, version }: { run: Run; version: unknown }) {
               <thead>
                 <tr>
                   <th>episode</th><th>instruction</th><th class="number">return</th>
-                  {measure !== "return" && <th class="number">regret</th>}
+                  {first === "regret" && <th class="number">regret</th>}
+                  {has("score") && <th class="number">score</th>}
                   {has("tokens") && <th class="number">tokens</th>}
                   {has("faults") && <th class="number">faults</th>}
                 </tr>
@@ -109,7 +114,8 @@ function EpisodeList({ run, version }: { run: Run; version: unknown }) {
                     <td class="place"><a class={isHeld("episode", { id: run.id, run: one.run, episode: one.episode }) ? "" : "quiet"} href={href(["run", run.id, one.run, one.episode])}>run {one.run}, {one.episode.toLocaleString("en")}</a>{one.explored ? <span class="dot explored" title="explored"><span class="unseen">explored</span></span> : null}</td>
                     <td><Words said={one.instruction} /></td>
                     <td class="number">{num(one.return)}</td>
-                    {measure !== "return" && <td class="number">{num(measure === "regret" ? one.regret : one.expected_regret)}</td>}
+                    {first === "regret" && <td class="number">{num(measure === "regret" ? one.regret : one.expected_regret)}</td>}
+                    {has("score") && <td class="number">{num(one.score)}</td>}
                     {has("tokens") && <td class="number">{count(one.tokens)}</td>}
                     {has("faults") && <td class="number">{one.faults || ""}</td>}
                   </tr>
@@ -144,7 +150,7 @@ function FirstTime({ run }: { run: Run }) {
   const said = event === "executed" || event === "heard";
   const ready = !said || sought;
   const { data, error, loading } = useAnswer<First>(ready ? "first" : null, { id: run.id, event, text: said ? sought : undefined });
-  const events = EVENTS.filter(([name]) => (name !== "no regret" || run.names.measure !== "return") && (name !== "fault" || run.names.metrics.includes("faults")) && ((name !== "executed" && name !== "heard") || (run.record === "steps" && !isReport())));
+  const events = EVENTS.filter(([name]) => (name !== "no regret" || run.names.first === "regret") && (name !== "fault" || run.names.metrics.includes("faults")) && ((name !== "executed" && name !== "heard") || (run.record === "steps" && !isReport())));
   return (
     <form class="first" onSubmit={(e) => (e.preventDefault(), seek(typed))}>
       <div class="tools">

@@ -1,11 +1,11 @@
 // The table of all runs: sort, filter, group, choose several to compare.
-import { Fragment } from "preact";
+import { type ComponentChildren, Fragment } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { ago, count, isNumber, money, num, percent, seconds, split, text, withHalf } from "./format";
 import { useLive } from "./live";
 import { Tags } from "./notes";
 import { go, href } from "./route";
-import type { Row } from "./types";
+import type { Numbers, Row } from "./types";
 import { Problem, Select, Spark, StatusChip, useTitle, useWide, Waiting, Words } from "./ui";
 
 type Key = "id" | "status" | "world" | "planner" | "explore" | "memory" | "regret" | "return" | "score" | "explored" | "slope" | "tokens" | "cost" | "changed";
@@ -41,7 +41,7 @@ const COLUMNS: Column[] = [
   { key: "planner", name: "Planner", of: (row) => text(row.planner) },
   { key: "explore", name: "Explorer", of: (row) => text(row.explore) },
   { key: "memory", name: "Memory", optional: true, of: (row) => row.memory || null },
-  { key: "regret", name: "Regret", number: true, about: "of a whole run, with its 95% interval over runs", of: (row) => (row.numbers?.measure === "return" ? null : known(row.numbers?.regret)) },
+  { key: "regret", name: "Regret", number: true, about: "of a whole run, with its 95% interval over runs", of: (row) => known(row.numbers?.regret) },
   { key: "return", name: "Return", number: true, about: "mean over episodes", of: (row) => known(row.numbers?.mean_return) },
   { key: "score", name: "Score", number: true, optional: true, about: "share of the largest return", of: (row) => known(row.numbers?.score) },
   { key: "explored", name: "Explored", number: true, about: "share of episodes", of: (row) => known(row.numbers?.explored) },
@@ -243,7 +243,7 @@ function CellOf({ column, row }: { column: Key; row: Row }) {
       return <Words said={row.memory} />;
     case "regret":
       if (numbers === null) return <span class="pending">…</span>;
-      if (numbers.measure === "return") return <span title="the world has no optimum to compare with">–</span>;
+      if (!isNumber(numbers.regret)) return <span title="the world has no optimum to compare with">–</span>;
       return (
         <span class="with-spark">
           {numbers.curve && <Spark values={numbers.curve} label={`cumulative ${text(numbers.measure)}, rising to ${num(numbers.regret)}`} />}
@@ -251,9 +251,10 @@ function CellOf({ column, row }: { column: Key; row: Row }) {
         </span>
       );
     case "return":
-      return <>{numbers === null ? "…" : num(numbers.mean_return)}</>;
+      if (numbers === null) return <span class="pending">…</span>;
+      return <Sparked numbers={numbers} measure="return">{num(numbers.mean_return)}</Sparked>;
     case "score":
-      return <>{withHalf(numbers?.score, numbers?.score_half_width)}</>;
+      return <Sparked numbers={numbers ?? {}} measure="score">{withHalf(numbers?.score, numbers?.score_half_width)}</Sparked>;
     case "explored":
       return <>{percent(numbers?.explored)}</>;
     case "slope":
@@ -270,6 +271,24 @@ function CellOf({ column, row }: { column: Key; row: Row }) {
         </>
       );
   }
+}
+
+/** The score or the return, with its curve where these are what the run is measured by. */
+function Sparked({ numbers, measure, children }: { numbers: Numbers; measure: string; children: ComponentChildren }) {
+  if (numbers.measure !== measure || !numbers.curve) return <>{children}</>;
+  return (
+    <span class="with-spark">
+      <Spark values={numbers.curve} label={`mean ${measure} so far, ${num(numbers.curve.at(-1))} at the end`} />
+      <span title={learnt(numbers)}>{children}</span>
+    </span>
+  );
+}
+
+/** What was learnt, in words. */
+export function learnt({ scores }: Numbers): string {
+  if (!scores) return "";
+  const many = isNumber(scores.episodes_to_success) ? `, half of the runs once by episode ${num(scores.episodes_to_success)}` : "";
+  return `${withHalf(scores.gain, scores.gain_half_width)} from the first quarter to the last${isNumber(scores.success) ? `; success in ${percent(scores.success)} of the episodes${many}` : ""}`;
 }
 
 /** A path that comes apart after its slashes before anywhere else. */
@@ -333,12 +352,13 @@ function Card({ row, chosen, toggle }: { row: Row; chosen: boolean; toggle: (id:
       <Standing row={row} />
       <div class="specs"><Spec spec={row.world} /><Spec spec={row.planner} /><Spec spec={row.explore} /></div>
       <dl>
-        {numbers && numbers.measure !== "return" && <><dt>regret</dt><dd>{withHalf(numbers.regret, numbers.regret_half_width)}</dd></>}
+        {isNumber(numbers?.regret) && <><dt>regret</dt><dd>{withHalf(numbers.regret, numbers.regret_half_width)}</dd></>}
+        {isNumber(numbers?.score) && <><dt>score</dt><dd>{withHalf(numbers.score, numbers.score_half_width)}</dd></>}
         <dt>return</dt><dd>{num(numbers?.mean_return)}</dd>
         <dt>explored</dt><dd>{percent(numbers?.explored)}</dd>
         {tokens(row) !== null && <><dt>tokens</dt><dd>{count(tokens(row))}</dd></>}
       </dl>
-      {numbers?.curve && <Spark values={numbers.curve} label={`cumulative ${text(numbers.measure)}`} />}
+      {numbers?.curve && <Spark values={numbers.curve} label={isNumber(numbers.regret) ? `cumulative ${text(numbers.measure)}` : `mean ${text(numbers.measure)} so far`} />}
       <Tags row={row} />
     </article>
   );

@@ -11,6 +11,16 @@ export interface Spent {
   failed: number;
 }
 
+export interface Scores {
+  mean: Num;
+  half_width: Num;
+  gain: Num; // the last quarter of the episodes less the first
+  gain_half_width: Num;
+  success: Num;
+  episodes_to_success: Num;
+  references: Record<string, Num>;
+}
+
 export interface Numbers {
   measure?: string;
   regret?: Num;
@@ -22,6 +32,7 @@ export interface Numbers {
   slope_high?: Num;
   score?: Num;
   score_half_width?: Num;
+  scores?: Scores | null; // of worlds without an optimum
   faults?: Num;
   curve?: Num[];
   spent?: Spent;
@@ -58,8 +69,11 @@ export interface Runs {
   cut: boolean;
 }
 
+export type Metric = "regret" | "return" | "score" | "explored" | "faults" | "tokens" | "cost";
+
 export interface Named {
   measure: string;
+  first: Metric; // what is asked first of a run: regret, or where there is none the score, or the return
   metrics: string[];
 }
 

@@ -89,7 +89,7 @@ export function Chip({ kind = "", title, children }: { kind?: string; title?: st
   );
 }
 
-export function Tile(props: { name: string; value: ComponentChildren; note?: ComponentChildren; kind?: string }) {
+export function Tile(props: { name: ComponentChildren; value: ComponentChildren; note?: ComponentChildren; kind?: string }) {
   return (
     <div class={`tile ${props.kind ?? ""}`}>
       <dt>{props.name}</dt>

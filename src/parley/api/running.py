@@ -10,6 +10,8 @@ from rich.console import Console
 
 from parley import assemble
 from parley.api.runs import Run
+from parley.cluster.driver import Options, run_on
+from parley.cluster.engines import engine_of
 from parley.core.errors import BadInput
 from parley.core.roles import Explorer, Planner, World
 from parley.execute import RunConfig
@@ -50,7 +52,8 @@ def run(
         memory: what prompts show of earlier episodes: a name, a spec, `"module:Name"`, or a class that makes a
             `Memory` for each run. None: what the planner's own arguments say.
         out: the run directory, new or empty. None: a temporary directory, which is told.
-        on: where to run; None: in this process.
+        on: where to run: `"ray"`, `"ray://HOST:PORT"` or `"slurm:partition=...,time=..."` (docs/scale.md); parts and
+            hooks must then have names. None: in this process.
         latent: the latent of all runs by name or index, `"each"` in turn; None: drawn from the prior.
         instructions: `cyclic`, `random`, `doubling`, `fixed:NAME`, or `list:NAME|NAME|...`.
         record: `steps`, `episodes`, or `auto` (steps up to a million of them).
@@ -68,8 +71,6 @@ def run(
         BadInput: an argument cannot be used; nothing was run, and no directory was made.
         RunPaused: a limit was reached. `parley.open(out).resume()` goes on.
     """
-    if on is not None:
-        raise BadInput(f"on={on!r}: expected None: runs are carried out in this process")
     parts = assemble.parts_of(str(world) if isinstance(world, Path) else world, planner, explorer, memory, trust=True)
     config = RunConfig(
         world=parts.world_part.spec,
@@ -87,12 +88,19 @@ def run(
     )
     limits = Limits(token_limit, cost_limit, Prices.read(Path(prices)) if prices else Prices())
     told = assemble.hooks_of(hooks, trust=True)
+    engine = None if on is None else engine_of(on)
+    if engine and (objects := [*parts.given, *(f"hook {hook!r:.80}" for hook in hooks if not isinstance(hook, str))]):
+        raise BadInput(f"on={on!r}: {objects[0]} is a Python object, which stays in this process: give it by name")
     folder = Path(tempfile.mkdtemp(prefix="parley-")) if out is None else Path(out)
     console = Console(stderr=True)
     shown = sys.stderr.isatty() if progress is None else progress
     with Bars(console) if shown else nullcontext() as bars:
-        bar = bars.begin(config.world, episodes * runs) if bars else None
-        carry_out(config, folder, bar, limits, parts, told)
+        if engine:
+            done = bars.episodes(config.world, episodes * runs) if bars else None
+            run_on(engine, config, folder, Options(limits, tuple(map(str, hooks)), done))
+        else:
+            bar = bars.begin(config.world, episodes * runs) if bars else None
+            carry_out(config, folder, bar, limits, parts, told)
     if out is None:
         console.print(f"parley: the run is kept in {folder}", markup=False, soft_wrap=True, highlight=False)
     return Run((folder,))

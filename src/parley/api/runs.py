@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from parley import assemble
 from parley.api.episodes import Episode, read_episode
+from parley.cluster.driver import Options, engine_for, resume_on
 from parley.core.errors import BadInput
 from parley.execute import RunConfig
 from parley.execute import resume as carry_on
@@ -15,6 +16,7 @@ from parley.report.summary import Curves, Summary
 from parley.runs.directory import read_manifest
 from parley.runs.hooks import Hook
 from parley.runs.ledger import Limits, Prices
+from parley.runs.shards import is_shard
 
 if TYPE_CHECKING:
     import pyarrow
@@ -100,8 +102,11 @@ class Run:
         prices: str | Path | None = None,
         hooks: Sequence[str | Hook] = (),
         trust: bool = False,
+        on: str | None = None,
     ) -> "Run":
         """Go on from where the log ends; a finished run is left as it is. Limits are on the whole run.
+
+        `on` says where a run in shards goes on (docs/scale.md); None: where it began, if that was this machine's Ray.
 
         Parts that were Python objects are given again. `trust` allows `module:Name` that the manifest names.
         """
@@ -116,6 +121,11 @@ class Run:
                 trust,
             )
         limits = Limits(token_limit, cost_limit, Prices.read(Path(prices)) if prices else Prices())
+        if engine := engine_for(self.out, on):
+            if parts is not None or not all(isinstance(hook, str) for hook in hooks):
+                raise BadInput("a run in shards goes on with parts and hooks that have names")
+            resume_on(engine, self.out, Options(limits, tuple(map(str, hooks)), trust=trust))
+            return self
         carry_on(self.out, limits=limits, parts=parts, trust=trust, hooks=assemble.hooks_of(hooks, trust))
         return self
 
@@ -136,7 +146,11 @@ def open(path: str | Path) -> Run:
     """
     text = str(path)
     folders = sorted(map(Path, glob(text, recursive=True))) if has_magic(text) else [Path(path)]
-    found = [folder for folder in folders if (folder / "manifest.json").is_file()] if has_magic(text) else folders
+    if has_magic(text):
+        folders = [folder for folder in folders if (folder / "manifest.json").is_file()]
+        within = [folder for folder in folders if is_shard(folder) and folder.parent.parent in folders]
+        folders = [folder for folder in folders if folder not in within]  # their run has them already
+    found = folders
     if not found:
         raise BadInput(f"path={text!r}: no run directory matches")
     for folder in found:

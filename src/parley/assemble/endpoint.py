@@ -1,6 +1,7 @@
 """The endpoint planner and its prompts, from a spec."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def endpoint(
     keep_thoughts: bool = False,
     normalise: str = "none",
     template: str = "",
+    observations: str = "whole",
     memory: str = "full",
     size: int = 8,
     words: int = 120,
@@ -67,13 +69,16 @@ def endpoint(
     remembers = remembering(scene, memory, size=size, words=words, embeddings=embeddings)
     if actions not in ("menu", "free") or (actions == "free" and way not in ("auto", "free")):
         raise BadInput(f"actions={actions!r}, way={way!r}: expected actions=menu, or actions=free without a way")
+    if observations not in ("whole", "changes"):
+        raise BadInput(f"observations={observations!r}: expected 'whole', or 'changes' since the step before")
     way = "free" if actions == "free" else way
     asking = Asking(way, answers, temperature, max_tokens, reasks, think, normalise, api)
     calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
 
     def prompting(of: Way, tokens: int) -> Prompting:
         told = template or ("transcript" if of.name == "echo" and memory != "note" else "chat")
-        return _prompting(scene, of, told, tokens, tokenizer, demonstrations, shots)
+        how = _prompting(scene, of, told, tokens, tokenizer, demonstrations, shots)
+        return replace(how, changes=observations == "changes")
 
     check_budget(budget)
     if "endpoint" not in scene.shared:
@@ -153,7 +158,7 @@ def _prompting(
 ) -> Prompting:
     said = Words.of(scene.world)
     counter = token_counter(tokenizer, AROUND if way.chat else 0)
-    shown = _shots(scene, demonstrations, shots)
+    shown = shots_of(scene, demonstrations, shots)
     return Prompting(template_of(template, scene.trust), said, way.answer, budget, counter, shown)
 
 
@@ -166,8 +171,8 @@ def prompt_of(world: World, episodes: Sequence[Told], answer: str, template: str
     return prompter.turns((), words.menus[0] if words.menus else ())
 
 
-def _shots(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
-    """The first episodes of the first `count` documents of pretraining data."""
+def shots_of(scene: Scene, folder: str, count: int) -> tuple[Told, ...]:
+    """The first episodes of the first `count` documents of pretraining data, to stand before a prompt's history."""
     if count < 0 or bool(count) != bool(folder):
         raise BadInput(f"shots={count}, demonstrations={folder!r}: few-shot episodes need both a number and data")
     if not count:

@@ -10,6 +10,7 @@ from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
 from parley.core.roles import Explorer, KeptExplorer
 from parley.exploration.adaptive import AdaptiveExplorer
+from parley.exploration.committing import ExploreThenCommit
 from parley.exploration.explorers import (
     EpsilonGreedy,
     NoExploration,
@@ -17,13 +18,16 @@ from parley.exploration.explorers import (
     schedule,
     uniform_policy,
 )
+from parley.exploration.information import InformationDirected
 from parley.exploration.optimal import OptimalExplorer
+from parley.exploration.persistent import PersistentExplorer
 from parley.exploration.proposals import ProposalsExplorer
 from parley.exploration.rejection import FALSE_ALARM, Believer, GuardedExplorer
 from parley.planners.exact import ExactPlanner, PosteriorSamplingPlanner
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import classes_of
 from parley.theory.optimum import Optimum
+from parley.theory.sampled import SampledTrials
 from parley.theory.trials import Trials
 
 
@@ -69,12 +73,35 @@ def adaptive(
             f"between={between!r}: expected what decides between trials: 'posterior' (greedily on the exact one) or "
             "'proposals' (the planner's own)"
         )
-    mine, obeys = scene.planner, between == "proposals"
-    shared = type(mine) is ExactPlanner and mine.beliefs is beliefs and not mine.evidence.demonstrator
-    reader = mine if shared and isinstance(mine, ExactPlanner) else ExactPlanner(beliefs)
-    classes, trials = classes_of(beliefs), trials_of(beliefs)
-    found = AdaptiveExplorer(beliefs, classes, trials, reader, prudence, caution, obeys, owns=not shared)
+    reader, owns = _reader(scene)
+    classes, trials, obeys = classes_of(beliefs), trials_of(beliefs), between == "proposals"
+    found = AdaptiveExplorer(beliefs, classes, trials, reader, prudence, caution, obeys, owns)
     return _watched(found, found, false_alarm)
+
+
+def explore_then_commit(scene: Scene, policy: str = "designed", confidence: float = 0.99) -> KeptExplorer:
+    """Explores by a policy until the exact posterior is certain, then exploits it."""
+    beliefs = scene.beliefs
+    reader, owns = _reader(scene)
+    chosen = exploration_policy(scene, policy)
+    return ExploreThenCommit(
+        beliefs, classes_of(beliefs), reader, chosen.policy, chosen.listener, confidence=confidence, owns=owns
+    )
+
+
+def information_directed(scene: Scene) -> KeptExplorer:
+    """Plays, for an episode, the mixture of policies with the least regret squared over information gain."""
+    beliefs = scene.beliefs
+    reader, owns = _reader(scene)
+    return InformationDirected(beliefs, classes_of(beliefs), trials_of(beliefs), reader, owns)
+
+
+def _reader(scene: Scene) -> tuple[ExactPlanner, bool]:
+    """What follows the exact posterior: the run's own planner where it does, else one of the explorer's (True)."""
+    mine, beliefs = scene.planner, scene.beliefs
+    if type(mine) is ExactPlanner and mine.beliefs is beliefs and not mine.evidence.demonstrator:
+        return mine, False
+    return ExactPlanner(beliefs), True
 
 
 def _watched(found: KeptExplorer, believer: object, false_alarm: float) -> KeptExplorer:
@@ -94,8 +121,11 @@ def _watched(found: KeptExplorer, believer: object, false_alarm: float) -> KeptE
 
 @lru_cache(maxsize=8)
 def trials_of(beliefs: Beliefs) -> Trials:
-    """Dear to build, and the same for every cohort."""
-    return Trials(beliefs, classes_of(beliefs))
+    """Exact where the tree of an episode can be written down, else by simulation; the same for every cohort."""
+    try:
+        return Trials(beliefs, classes_of(beliefs))
+    except BadInput:
+        return SampledTrials(beliefs, classes_of(beliefs))
 
 
 def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float = FALSE_ALARM) -> KeptExplorer:
@@ -103,6 +133,19 @@ def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float =
     if not 0 < patience < inf:
         raise BadInput(f"patience={patience}: expected a positive finite number of trials")
     return _watched(ProposalsExplorer(patience), scene.planner, false_alarm)
+
+
+def persistent_proposals(
+    scene: Scene, patience: float = 2.0, floor: float = 1.0, caution: float = 0.5, false_alarm: float = FALSE_ALARM
+) -> KeptExplorer:
+    """The same, and a floor of trials, so that no subgoal is given up for good; for any planner."""
+    if not 0 < patience < inf:
+        raise BadInput(f"patience={patience}: expected a positive finite number of trials")
+    if not 0 <= floor < inf:
+        raise BadInput(f"floor={floor}: expected trials per square root of visits, at least 0 and finite")
+    if not 0 <= caution <= 1:
+        raise BadInput(f"caution={caution}: expected a number from 0 (the shares as they are) to 1 (equal at first)")
+    return _watched(PersistentExplorer(patience, floor, caution), scene.planner, false_alarm)
 
 
 def bayes_adaptive(scene: Scene) -> KeptExplorer:
@@ -128,6 +171,9 @@ EXPLORERS = Registry(
     {
         "adaptive": Kind(adaptive),
         "adaptive-proposals": Kind(adaptive_proposals),
+        "persistent-proposals": Kind(persistent_proposals),
+        "explore-then-commit": Kind(explore_then_commit),
+        "information-directed": Kind(information_directed),
         "bayes-adaptive": Kind(bayes_adaptive),
         "posterior-sampling": Kind(own_posterior_sampling),
         "none": Kind(none),

@@ -1,13 +1,23 @@
-"""Hooks by name: those of installed packages, `module:Name`, and Python objects."""
+"""Hooks by name: ours for trackers, those of installed packages, `module:Name`, and Python objects."""
 
 from collections.abc import Iterable
 
 from parley.assemble.parts import reference_of
-from parley.assemble.registry import Registry
+from parley.assemble.registry import Kind, Registry
 from parley.core.errors import BadInput
 from parley.runs.hooks import Hook, Hooks
+from parley.runs.spans import Spans
+from parley.runs.trackers import Mlflow, Trackio, Wandb
 
-HOOKS = Registry("hook", {})
+HOOKS = Registry(
+    "hook",
+    {
+        "wandb": Kind(Wandb, first="project"),
+        "trackio": Kind(Trackio, first="project"),
+        "mlflow": Kind(Mlflow, first="uri"),
+        "otel": Kind(Spans, first="file"),
+    },
+)
 EVENTS = ("begin", "step", "episode", "call", "end")
 
 

@@ -1,32 +1,27 @@
 """The planners by name."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
 from parley.assemble.endpoint import endpoint, served_model
 from parley.assemble.foreign import foreign_planner
-from parley.assemble.memories import remembering
+from parley.assemble.local import gguf, hf, local_model
 from parley.assemble.registry import Kind, Registry
 from parley.assemble.scene import Scene, beliefs_of
-from parley.assemble.worlds import GENERALIST, checkpoint_of, shipped, shipped_names
+from parley.assemble.worlds import checkpoint_of, shipped_names
 from parley.core.errors import BadInput
 from parley.core.factored import FactoredTables
 from parley.core.roles import KeptPlanner, Planner, WorldModel
 from parley.core.spec import parse_spec, spell
-from parley.models.language_model import LanguageModel
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
 from parley.planners.forgetting import forgetting
 from parley.planners.habit import HabitPlanner
-from parley.planners.language_model import LanguageModelPlanner, Scoring
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.scripted import RandomPlanner, ScriptedPlanner
 from parley.planners.transformer import TransformerPlanner
 from parley.planners.world_model import Search, WorldModelPlanner
-from parley.prompting.prompter import Words
-from parley.prompting.transcript import header as rules_and_menu
 from parley.theory.posterior import Evidence
 from parley.worlds.kit.tabular.jumping import JumpingWorld
 
@@ -163,35 +158,6 @@ def world_model(
     return WorldModelPlanner(predicts, tables, found, decode)
 
 
-def hf(
-    scene: Scene,
-    path: str,
-    decode: str = "sample",
-    normalise: str = "none",
-    context: int = 0,
-    dtype: str = "float32",
-    header: bool = False,
-    memory: str = "full",
-    size: int = 8,
-) -> KeptPlanner:
-    """Any causal language model, hf:PATH or hf:HUB/ID; scores the menu's lines."""
-    scoring = Scoring(normalise, context, header)
-    remembers = remembering(scene, memory, size=size)
-    whole = memory == "full" and scene.memory is None  # read as it comes, without a prompter
-    named = str(shipped(path)) if path == GENERALIST and not Path(path).exists() else path
-    known = Words.of(scene.world)
-    words = rules_and_menu(known.rules, known.menus, known.horizon) if header else ""
-    model = _language_model(named, dtype)
-    makes = None if whole else lambda: remembers(None)
-    return LanguageModelPlanner(model, decode, scoring, words, makes, choices=not known.fixed)
-
-
-@lru_cache(maxsize=1)
-def _language_model(path: str, dtype: str) -> LanguageModel:
-    """Loaded once for all cohorts of a process: it does not change."""
-    return LanguageModel(path, dtype)
-
-
 PLANNERS = Registry(
     "planner",
     {
@@ -206,7 +172,8 @@ PLANNERS = Registry(
         "scripted": Kind(scripted),
         "transformer": Kind(transformer, cohort=64),
         "endpoint": Kind(endpoint, cohort=1, first="model", remote=True),
-        "hf": Kind(hf, cohort=16, first="path"),
+        "hf": Kind(hf, cohort=64, first="path"),
+        "gguf": Kind(gguf, cohort=64, first="path"),
     },
 )
 
@@ -236,7 +203,7 @@ def remote(spec: str) -> bool:
     named = PLANNERS.find(spec)
     model, path = named.arguments.get("model", ""), named.arguments.get("path", "")
     served = named.kind.remote or (named.name == "world-model" and "/" in model)
-    return served or (named.name == "hf" and path != GENERALIST and not Path(path).exists())
+    return served or (named.name == "hf" and not local_model(path))
 
 
 def planner(spec: str, scene: Scene, trust: bool = False) -> Planner:

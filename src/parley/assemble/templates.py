@@ -1,14 +1,26 @@
 """Prompt templates by name: those that ship, those of plugins, `module:Name`, and files."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from parley.assemble.registry import REFERENCE, Kind, Registry
 from parley.core.errors import BadInput
-from parley.prompting.template import SHIPPED, PromptTemplate
+from parley.prompting.template import SHIPPED, PromptTemplate, shipped
+
+
+def _that_ships(name: str) -> Callable[[], str]:
+    """What gives a template that ships; its first line, a comment, says what it is for."""
+
+    def given() -> str:
+        return shipped(name)
+
+    given.__doc__ = shipped(name).partition("\n")[0].strip("{#} ")
+    return given
+
 
 # What an entry point of this group names is the text of a template, its path, or a function that gives either.
-TEMPLATES = Registry("template", {name: Kind(lambda: "") for name in SHIPPED})
+TEMPLATES = Registry("template", {name: Kind(_that_ships(name)) for name in SHIPPED})
 
 
 def template_of(name: str, trust: bool = False) -> PromptTemplate:

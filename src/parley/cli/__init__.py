@@ -30,6 +30,8 @@ class Command(NamedTuple):
 COMMANDS = {
     "run": Command("running", "carry out runs of a planner in a world, into a new directory"),
     "resume": Command("running", "continue a run that was killed, paused or interrupted"),
+    "merge": Command("shards", "make one log of a run that was carried out in shards (--on)"),
+    "export": Command("shards", "tables of runs as Parquet, for DuckDB, polars, pandas, Spark (extra data)"),
     "list": Command("runs", "what there is: worlds, planners, explorers, or runs below a directory"),
     "show": Command("runs", "the table of one or more runs, or one episode step by step"),
     "view": Command("viewing", "look at runs and experiments in a browser, live (extra view)"),
@@ -45,7 +47,8 @@ COMMANDS = {
     "data": Command("data", "pretraining data: documents of episodes, labelled by the expert who knows the latent"),
     "pretrain": Command("pretraining", "train a transformer planner for a world (needs the extra torch)"),
     "evaluate": Command("evaluate", "measure a checkpoint's distance to the exact oracle on held-out documents"),
-    "finetune": Command("pretraining", "tune a language model on chat examples, LoRA (needs the extra finetune)"),
+    "finetune": Command("pretraining", "tune a language model, LoRA: on chat examples, or on generated worlds"),
+    "models": Command("models", "language models as files: what is installed, and what was made of it"),
     "pretrain-reporter": Command("parts", "learn a Reporter by contrast from states and sentences (extra torch)"),
     "pretrain-actor": Command("parts", "clone an Actor from demonstrations, some of them optimal"),
     "pretrain-reach": Command("parts", "train the reaching of sorter's arm with SAC and HER (extra reach)"),

@@ -2,14 +2,17 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from parley.assemble.theory import theory_summary
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
+from parley.cluster.engines import engine_of
 from parley.core.errors import BadInput, ParleyError
 from parley.core.spec import suggestion
 from parley.experiments.base import conduct
+from parley.experiments.cells import measuring
 from parley.experiments.known import EXPERIMENTS
 from parley.experiments.results import read_findings, write_results
 from parley.report.bars import Bars
@@ -39,6 +42,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c = command("run", _experiment, "carry out an experiment; interrupted, the same command goes on", trials)
     c.add_argument("name", help="of `experiment list`, or `all`")
     c.add_argument("--quick", action="store_true", help="minutes rather than hours; may honestly be undecided")
+    c.add_argument(
+        "--on", metavar="WHERE", help="where cells are measured: ray, ray://HOST:PORT, slurm:... (default: here)"
+    )
     c.add_argument("--out", type=Path, help="where cells, figure and finding are kept (default: experiments/NAME)")
     c = command("report", _results, "write the findings below a directory as a page", trials)
     c.add_argument("--under", type=Path, default=Path("experiments"), help="where to look (default: experiments)")
@@ -68,7 +74,7 @@ def _experiment(args: argparse.Namespace) -> Any:
     if args.name not in EXPERIMENTS:
         raise BadInput(f"unknown experiment {args.name!r}{suggestion(args.name, [*EXPERIMENTS, 'all'])}")
     out = args.out or _default(args)
-    finding = _carry_out(args.name, args.quick, out)
+    finding = _carry_out(args.name, args.quick, out, args.on)
     if not args.json:
         low, high = finding["interval"]
         OUT.print(f"[bold]{finding['verdict']}[/]: {plain(finding['claim'])}")
@@ -81,11 +87,12 @@ def _default(args: argparse.Namespace) -> Path:
     return Path("experiments") / (args.name + ("-quick" if args.quick else ""))
 
 
-def _carry_out(name: str, quick: bool, out: Path) -> dict[str, Any]:
+def _carry_out(name: str, quick: bool, out: Path, on: str | None = None) -> dict[str, Any]:
     """One experiment; its cells, figure and finding are kept in `out`."""
     experiment = EXPERIMENTS[name]
     with storage(out), Bars(ERR) as bars:
-        finding, figure = conduct(experiment, out, quick, bars.begin)
+        ahead = measuring(engine_of(on), partial(bars.episodes, unit="cells")) if on else None
+        finding, figure = conduct(experiment, out, quick, bars.begin, ahead)
         save_png(figure, out / "figure.png")
         kept = {"experiment": name, "quick": quick, **finding.as_dict()}
         text = json.dumps(kept, indent=1, default=float)
@@ -98,7 +105,7 @@ def _all(args: argparse.Namespace) -> Any:
     under, rows, failed = args.out or Path("experiments"), [], []
     for name in EXPERIMENTS:
         try:
-            rows.append(_carry_out(name, args.quick, under / (name + ("-quick" if args.quick else ""))))
+            rows.append(_carry_out(name, args.quick, under / (name + ("-quick" if args.quick else "")), args.on))
         except ParleyError as wrong:
             failed.append(f"{name}: {wrong}")
             ERR.print(f"[bold red]{name}:[/] {plain(str(wrong))}", soft_wrap=True)

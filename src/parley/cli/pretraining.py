@@ -13,6 +13,7 @@ from parley.training.finetune import Tuning, finetune
 from parley.training.generalist import pretrain_generated
 from parley.training.recipe import PRESETS, SIZES, Recipe, size_of
 from parley.training.train import pretrain
+from parley.training.tune import Adapting, tune
 from parley.training.watch import Watch
 
 OF_RECIPE = {
@@ -44,6 +45,16 @@ OF_TUNING = {
     "rank": "rank of the LoRA matrices",
     "max_tokens": "longest example; longer ones are refused",
     "seed": "seed of the order and the initial weights",
+}
+OF_ADAPTING = {
+    "tokens": "tokens to train on",
+    "page": "longest page, in tokens",
+    "first_layer": "layers below this one stay as they are",
+    "modules": "modules that get LoRA matrices",
+    "evaluate_every": "steps from one evaluation to the next",
+    "patience": "evaluations without a better one before it stops",
+    "held_out": "families that say when to stop",
+    "threads": "threads of torch",
 }
 
 
@@ -87,20 +98,64 @@ def add(command: AddCommand, group: AddGroup) -> None:
             option, type=type(f.default), help=f"{OF_RECIPE[f.name]} (default: the world's preset, else {f.default})"
         )
     c = command("finetune", _finetune)
-    c.add_argument("--model", required=True, help="a directory or a hub id: any causal language model")
-    c.add_argument("--data", type=Path, required=True, help="of `parley data make --chat N`, or a JSONL file")
-    c.add_argument("--out", type=Path, required=True, help="where the merged model is saved, new or empty")
-    for f in fields(Tuning):
-        option = "--" + f.name.replace("_", "-")
-        c.add_argument(option, type=type(f.default), default=f.default, help=OF_TUNING[f.name])
+    c.add_argument("--model", required=True, help="smollm2, gemma3, a GGUF file, a directory or a hub id")
+    c.add_argument(
+        "--data", type=Path, help="of `parley data make --chat N`, or a JSONL file (required without --world)"
+    )
+    c.add_argument(
+        "--world", choices=["generated"], help="instead of --data: families drawn as they are read (default: --data)"
+    )
+    c.add_argument("--out", type=Path, required=True, help="the merged model or, of --world, the adapter; new or empty")
+    c.add_argument("--keep-s", type=float, default=60.0, help="of --world: seconds from one kept state to the next")
+    c.add_argument("--workers", type=int, default=0, help="of --world: processes that draw the stream beside it")
+    for name, (kind, default, about) in _tuning_options().items():
+        option = "--" + name.replace("_", "-")
+        c.add_argument(option, type=str if kind is tuple else kind, help=f"{about} (default {default})")
+
+
+def _tuning_options() -> dict[str, tuple[type, str, str]]:
+    """The fields of both ways of tuning: of --data, of --world, or of both."""
+    found: dict[str, tuple[type, str, str]] = {}
+    data, world = ({f.name: f for f in fields(kind)} for kind in (Tuning, Adapting))
+    for name in {**data, **world}:
+        ours = [("--data", data.get(name)), ("--world", world.get(name))]
+        said = {where: f.default for where, f in ours if f is not None}
+        default = ", ".join(f"{where}: {_shown(value)}" for where, value in said.items())
+        about = OF_TUNING.get(name, OF_ADAPTING.get(name, ""))
+        found[name] = (type(next(iter(said.values()))), default, f"{about}, of {' and '.join(said)}")
+    return found
+
+
+def _shown(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _finetune(args: argparse.Namespace) -> Any:
-    tuning = Tuning(**{f.name: getattr(args, f.name) for f in fields(Tuning)})
+    if bool(args.data) == bool(args.world):
+        raise BadInput("parley finetune: expected either --data, chat examples, or --world generated")
+    kind = Tuning if args.data else Adapting
+    given = {name: getattr(args, name) for name in _tuning_options() if getattr(args, name) is not None}
+    if foreign := [name for name in given if name not in {f.name for f in fields(kind)}]:
+        option = "--" + foreign[0].replace("_", "-")
+        raise BadInput(f"{option}: is no option of {'--data' if args.data else '--world generated'}")
+    if "modules" in given:
+        given["modules"] = tuple(given["modules"].split(","))
     with Bars(ERR) as bars:
-        about = finetune(args.model, args.data, args.out, tuning, bars.training(f"tuning {args.model}"))
-    if not args.json:
-        OUT.print(f"{args.out}: loss {about['loss']:.4f} after {tuning.steps} steps", markup=False)
+        bar = bars.training(f"tuning {args.model}")
+        if args.world:
+            watch = Watch(keep_s=args.keep_s)
+            about = tune(args.model, args.out, Adapting(**given), bar, watch, args.workers)
+        else:
+            about = finetune(args.model, args.data, args.out, Tuning(**given), bar)
+    if about and not args.json:
+        if args.world:
+            nats = about["excess_nats"]
+            said = (
+                f"{nats['families']:.3f} nats a decision above BAIL on held-out families, {nats['before']:.3f} before"
+            )
+        else:
+            said = f"loss {about['loss']:.4f} after {about['tuning']['steps']} steps"
+        OUT.print(f"{args.out}: {said}", markup=False, soft_wrap=True)
     return {"out": str(args.out), **about}
 
 

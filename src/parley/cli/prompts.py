@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from parley import assemble
+from parley.assemble.trust import require_trusted_world
 from parley.cli.console import OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
 from parley.core.told import Told
@@ -15,6 +16,7 @@ from parley.report.summary import reading
 from parley.report.tables import plain
 from parley.runs.directory import read_manifest
 from parley.runs.log import RunReader
+from parley.runs.ownership import mine
 
 
 def add(command: AddCommand, group: AddGroup) -> None:
@@ -31,17 +33,20 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--memory", default="full", choices=MEMORIES, help="with --template (default: full)")
     c.add_argument("--size", type=int, default=8, help="with --template: episodes of the memory (default 8)")
     c.add_argument("--answer", default="line", choices=["line", "letter", "json", "think"], help="with --template")
+    c.add_argument("--trust", action="store_true", help="read and import what a run names that you did not begin")
 
 
 def _prompt(args: argparse.Namespace) -> Any:
-    world = read_manifest(args.run)["config"]["world"]
+    manifest = read_manifest(args.run)
     with reading(args.run) as reader:
         sent = reader.prompt(args.of_run, args.episode, args.step) if args.template is None else None
         episodes = [] if sent is not None else _told(reader, args)
     if sent is None:
         template = args.template or "transcript"
         how = (args.answer, template, args.memory, args.size)
-        turns = assemble.prompt_of(assemble.world(world), episodes, *how)
+        require_trusted_world(args.run, manifest, args.trust)
+        world = assemble.world(manifest["config"]["world"], args.trust or mine(manifest))
+        turns = assemble.prompt_of(world, episodes, *how)
         sent = as_text(turns) if template == "transcript" else json.dumps(as_messages(turns), ensure_ascii=False)
     messages = _messages(sent)
     if not args.json:

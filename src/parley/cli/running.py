@@ -12,6 +12,8 @@ from parley.api.studies import Cell, cells_of, read_study
 from parley.assemble import Parts
 from parley.assemble.estimate import Estimate, estimate
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
+from parley.cluster.driver import Options, engine_for, resume_on, run_on
+from parley.cluster.engines import engine_of
 from parley.core.errors import BadInput, ParleyError
 from parley.core.spec import parse_spec
 from parley.execute import RunConfig, resume, run
@@ -93,6 +95,11 @@ def _common(c: Any) -> None:
         help="a hook, which is told what happens: a plugin or module:Name (default: none)",
     )
     c.add_argument(
+        "--on",
+        metavar="WHERE",
+        help="ray, ray://HOST:PORT or slurm:partition=...,time=..., see docs/scale.md (default: here)",
+    )
+    c.add_argument(
         "--token-limit",
         type=int,
         default=0,
@@ -152,7 +159,7 @@ def _run(args: argparse.Namespace) -> Any:
     for cell, part in zip(cells, parts, strict=True):
         films = _to_render(args, cell.config, trust=True)
         with Bars(ERR) as bars:
-            manifest = _carried_out(cell, part, bars, args.study is not None)
+            manifest = _carried_out(cell, part, bars, args)
         args.out = cell.out
         answers.append(_closing(args, manifest, films, trust=True))
     if args.quiet and not args.json:
@@ -161,17 +168,21 @@ def _run(args: argparse.Namespace) -> Any:
     return answers if args.quiet else answers[0]
 
 
-def _carried_out(cell: Cell, parts: Parts, bars: Bars, study: bool) -> dict[str, Any]:
+def _carried_out(cell: Cell, parts: Parts, bars: Bars, args: argparse.Namespace) -> dict[str, Any]:
     """Carry out a cell; of a study, one that was begun before is taken up where its log ends."""
     config, hooks = cell.config, assemble.hooks_of(cell.hooks, trust=True)
-    begun = study and (cell.out / "manifest.json").is_file()
+    begun = args.study is not None and (cell.out / "manifest.json").is_file()
+    if begun and RunConfig.from_manifest(read_manifest(cell.out)["config"]) != config.resolved(parts):
+        raise BadInput(f"{cell.out} holds another run than the file describes: name another out, or remove it")
+    if args.on:
+        total = config.episodes * config.runs
+        options = Options(cell.limits, cell.hooks, bars.episodes(config.world, total), _warn, trust=True)
+        engine = engine_of(args.on)
+        return resume_on(engine, cell.out, options) if begun else run_on(engine, config, cell.out, options)
     done = _finished(cell.out) if begun else 0
     bar = bars.begin(config.world, config.episodes * config.runs, done)
     if not begun:
         return run(config, cell.out, bar, cell.limits, parts, hooks)
-    before = RunConfig.from_manifest(read_manifest(cell.out)["config"])
-    if before != config.resolved(parts):
-        raise BadInput(f"{cell.out} holds another run than the file describes: name another out, or remove it")
     return resume(cell.out, bar, None, cell.limits, parts, hooks=hooks)
 
 
@@ -201,16 +212,29 @@ def _limits(args: argparse.Namespace) -> Limits:
     return Limits(args.token_limit, args.cost_limit, Prices.read(args.prices) if args.prices else Prices())
 
 
+def _warn(said: str) -> None:
+    ERR.print(f"[yellow]parley:[/] {plain(said)}", soft_wrap=True)
+
+
 def _resume(args: argparse.Namespace) -> Any:
     config = RunConfig.from_manifest(read_manifest(args.run)["config"])
     films = _to_render(args, config, args.trust)
+    if engine := engine_for(args.run, args.on):
+        if args.set:
+            raise BadInput(f"--set {args.set}: a run in shards goes on as it was begun")
+        with Bars(ERR) as bars:
+            shown = bars.episodes(config.world, config.episodes * config.runs)
+            options = Options(_limits(args), tuple(args.hook), shown, _warn, args.trust)
+            manifest = resume_on(engine, args.run, options)
+        args.out, args.quiet = args.run, False
+        return _closing(args, manifest, films, args.trust)
     with Bars(ERR) as bars:
         said: list[str] = []
         bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
         hooks, (_, changes) = assemble.hooks_of(args.hook, args.trust), parse_spec(f"set:{args.set}", "--set")
         manifest = resume(args.run, bar, said.append, _limits(args), None, args.trust, hooks, changes)
     for warning in said:
-        ERR.print(f"[yellow]parley:[/] {plain(warning)}", soft_wrap=True)
+        _warn(warning)
     args.out, args.quiet = args.run, False
     return _closing(args, manifest, films, args.trust)
 

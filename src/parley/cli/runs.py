@@ -22,6 +22,7 @@ from parley.report.tables import (
     summary_table,
     whole,
 )
+from parley.runs.shards import is_shard
 
 PARTS = {
     "worlds": assemble.WORLDS,
@@ -60,6 +61,8 @@ def _diagnose(args: argparse.Namespace) -> Any:
     if not args.json:
         OUT.print(diagnoses_table(found))
         for out, one in found.items():
+            if one.also:
+                OUT.print(f"{plain(str(out))}: {plain(one.also)}", soft_wrap=True, highlight=False)
             OUT.print(f"{plain(str(out))}: try next: {one.try_next}", soft_wrap=True, highlight=False)
             for run, episode in one.look_at:
                 OUT.print(f"look at: parley show {plain(str(out))} --of-run {run} --episode {episode}", soft_wrap=True)
@@ -128,6 +131,8 @@ def _list_runs(args: argparse.Namespace) -> Any:
         raise BadInput(f"--under {str(args.under)!r}: there is no such directory")
     found = []
     for path in sorted(args.under.glob("**/manifest.json")):
+        if is_shard(path.parent):
+            continue
         try:
             manifest = readable_manifest(path.parent)
         except RunDamaged as wrong:

@@ -16,7 +16,7 @@ import numpy as np
 from parley.core.errors import BadInput, RunDamaged
 from parley.data.documents import Documents, follow
 from parley.runs.directory import read_manifest, storage
-from parley.runs.untouched import connect
+from parley.runs.shards import connect
 from parley.theory.beliefs import Beliefs
 
 

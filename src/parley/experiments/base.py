@@ -135,6 +135,7 @@ class InMemory:
 
 
 Begin = Callable[[str, int], Callable[[EpisodeRecord, int], None]]
+Ahead = Callable[[Experiment, Sequence[RunConfig], Path], None]
 
 
 Early = Callable[[Cohort, EpisodeRecord], Float[np.ndarray, " R"] | None]
@@ -197,16 +198,21 @@ def expected_regret(
     return np.array(kept.regret).T
 
 
-def conduct(experiment: Experiment, out: Path, quick: bool, begin: Begin) -> tuple[Finding, Figure]:
+def conduct(
+    experiment: Experiment, out: Path, quick: bool, begin: Begin, ahead: Ahead | None = None
+) -> tuple[Finding, Figure]:
     """Run the cells that `out` does not hold yet, then analyse; interrupted, it goes on at the next cell.
 
-    An experiment that has `further(cells, regrets)` says what else it needs, until that is nothing.
+    An experiment that has `further(cells, regrets)` says what else it needs, until that is nothing. `ahead` may measure
+    cells elsewhere, and leave their files in `out`.
     """
     cells, regrets = list(experiment.cells(quick)), list[np.ndarray]()
     out.mkdir(parents=True, exist_ok=True)
     _plan(experiment, out, quick, cells, working=True)
     more: Callable[..., Sequence[RunConfig]] = getattr(experiment, "further", lambda cells, regrets: [])
     while len(regrets) < len(cells):
+        if ahead:
+            ahead(experiment, cells[len(regrets) :], out)
         regrets += [_measured(experiment, config, out, begin) for config in cells[len(regrets) :]]
         cells += more(cells, regrets)
         _plan(experiment, out, quick, cells, working=len(regrets) < len(cells))
@@ -226,15 +232,22 @@ def _plan(experiment: Experiment, out: Path, quick: bool, cells: Sequence[RunCon
 
 def _measured(experiment: Experiment, config: RunConfig, out: Path, begin: Begin) -> np.ndarray:
     """A cell's result, from its file where there is one."""
-    path = out / cell_name(config)
-    stored = _stored(path, config)
+    stored = stored_cell(out / cell_name(config), config)
     if stored is None:
         bar = begin(f"{config.world}: {config.planner}, {config.explore}", config.episodes * config.runs)
-        stored = getattr(experiment, "measure", expected_regret)(config, bar)
-        packed = io.BytesIO()
-        np.savez_compressed(packed, config=np.array(repr(config)), regret=stored)
-        write_whole(path, packed.getvalue())
+        stored = keep_cell(experiment, config, out, bar)
     return stored
+
+
+def keep_cell(
+    experiment: Experiment, config: RunConfig, out: Path, bar: Callable[[EpisodeRecord, int], None]
+) -> np.ndarray:
+    """Measure a cell, and keep it in its file."""
+    found: np.ndarray = getattr(experiment, "measure", expected_regret)(config, bar)
+    content = io.BytesIO()
+    np.savez_compressed(content, config=np.array(repr(config)), regret=found)
+    write_whole(out / cell_name(config), content.getvalue())
+    return found
 
 
 def cell_name(config: RunConfig) -> str:
@@ -242,7 +255,7 @@ def cell_name(config: RunConfig) -> str:
     return f"cell-{hashlib.sha256(repr(config).encode()).hexdigest()[:16]}.npz"
 
 
-def _stored(path: Path, config: RunConfig) -> np.ndarray | None:
+def stored_cell(path: Path, config: RunConfig) -> np.ndarray | None:
     """A cell's result, if the file holds that very cell, whole."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:

@@ -6,6 +6,7 @@ from parley.experiments.claims import (
     adaptive_exploration,
     adaptive_proposals,
     bail,
+    calibration,
     continuous_control,
     delusion,
     demo_ratio,
@@ -16,6 +17,7 @@ from parley.experiments.claims import (
     linear_regret,
     memory,
     multi_agent,
+    paid_information,
     pretraining_error,
     prior_coverage,
     prompts,
@@ -38,6 +40,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         designed_exploration,
         adaptive_exploration,
         adaptive_proposals,
+        paid_information,
         traps_measured,
         delusion,
         wrong_model,
@@ -56,6 +59,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         continuous_control,
         multi_agent,
         unseen_worlds,
+        calibration,
         real_worlds,
     )
 }

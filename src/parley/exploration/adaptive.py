@@ -15,49 +15,26 @@ With `obeys` the planner's own proposals are executed between trials, so that pl
 the same exploration: what exploiting loses is then still reckoned for the exact posterior.
 """
 
-from typing import Protocol
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from parley.core.draws import Draws, Purpose, sample_rows
+from parley.core.draws import Draws
 from parley.core.roles import State
 from parley.core.rows import row_max
-from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, decode
-from parley.exploration.doubt import IDLE, TINY, Doubt
+from parley.core.said import Moment, Opening, Outcome, Proposal, decode
+from parley.exploration.candidates import IDLE, Candidates, Chosen
+from parley.exploration.posterior import TINY, NodeFollower, PosteriorExplorer, Reader
+from parley.exploration.worth import MOVED, moved
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
-from parley.theory.trials import Trials, greedy
+from parley.theory.trials import Trials
 
-TILTS = (1.0, 0.5)  # weight on the latent that is tried
-CANDIDATES = 4  # latents considered for a trial, those that doing without would cost most
-MOVED = 0.02  # a run is weighed again when its posterior has moved by this since it was found not worth a trial
-
-
-class Reader(Protocol):
-    """Follows every latent's filter and the posterior; an exact planner does."""
-
-    place: np.ndarray
-    instruction: np.ndarray
-    latent: np.ndarray
-    log_environment: np.ndarray  # (B, Z), of this episode
-    log_before: np.ndarray  # (B, Z), before what was heard last
-    settled: np.ndarray  # log weights (B, Z) of the episodes before it
-
-    def start(self, draws: Draws) -> None: ...
-
-    def hear(self, said: Opening | Outcome) -> None: ...
-
-    @property
-    def posterior(self) -> Float[np.ndarray, "B Z"]: ...
-
-    def snapshot(self) -> State: ...
-
-    def restore(self, state: State) -> None: ...
+KEPT = ("asked", "weighed", "often", "remaining")
+DECISIONS = 4096  # kept, so that they need not be worked out again
 
 
-class AdaptiveExplorer:
-    """Exploits the exact posterior, except in episodes in which the trial of some latent is worth its cost."""
+class AdaptiveExplorer(PosteriorExplorer):
+    """Exploits the exact posterior, except in episodes in which finding something out is worth its cost."""
 
     def __init__(
         self,
@@ -70,39 +47,38 @@ class AdaptiveExplorer:
         obeys: bool = False,
         owns: bool = True,
     ) -> None:
-        """`owns`: the reader is this explorer's; otherwise it is the run's planner, which hears before explorers do."""
-        self.owns = owns
-        self.beliefs, self.trials, self.reader, self.prudence = beliefs, trials, reader, prudence
-        self.obeys = obeys
+        super().__init__(beliefs, classes, reader, owns)
+        self.prudence, self.obeys = prudence, obeys
+        self.follower = NodeFollower(trials.tree)
         prior = classes.prior
         self.flat = np.where(prior > 0, np.maximum(prior, TINY) ** -caution, 0.0)  # C
+        start = prior * self.flat / (prior @ self.flat)
+        self.candidates = Candidates(trials, len(beliefs.tables.instructions), prudence, start)
         self.possible = np.flatnonzero(beliefs.tables.prior > 0)  # the hypotheses: Y of the Z latents
-        self.home = np.zeros((len(classes.members), beliefs.tables.num_latents))  # C Z
-        for c, group in enumerate(classes.members):
-            self.home[c, list(group)] = 1.0
 
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
-        self.draws, self.num_episodes = draws, num_episodes
-        if self.owns:
-            self.reader.start(draws)
+        super().start(draws, num_episodes, horizon)
         num_w = len(self.beliefs.tables.instructions)
-        self.asked: Float[np.ndarray, "B W"] = np.zeros((draws.num_runs, num_w))
-        self.dismissed: Float[np.ndarray, "B C"] = np.full((draws.num_runs, len(self.home)), -1.0)
-        self.tilt: Float[np.ndarray, "B Z"] = np.ones((draws.num_runs, self.beliefs.tables.num_latents))
-        self.trial: Bool[np.ndarray, " B"] = np.zeros(draws.num_runs, dtype=bool)
+        num, num_c = draws.num_runs, len(self.home)
+        self.asked: Float[np.ndarray, "B W"] = np.zeros((num, num_w))
+        # What was decided last under each instruction is a function of where things stood then.
+        self.weighed: Float[np.ndarray, "B W C"] = np.full((num, num_w, num_c), np.nan)
+        self.often: Float[np.ndarray, "B W W"] = np.zeros((num, num_w, num_w))
+        self.remaining: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
+        self._decisions: dict[bytes, Chosen | None] = {}
+        self.chosen: dict[int, Chosen] = {}
 
     def hear(self, said: Opening | Outcome) -> None:
-        if self.owns:
-            self.reader.hear(said)
-        if isinstance(said, Opening):
-            w = self.reader.instruction[:, 0]
-            self.asked[np.arange(len(w)), w] += 1
-            self.tilt[:] = 1.0
-            self.trial[:] = False
-            belief = self.belief
-            rows = np.flatnonzero(self._in_doubt(belief, self.num_episodes - said.episode))
-            if len(rows):
-                self._weigh(rows, belief[rows], w[rows], self.num_episodes - said.episode)
+        super().hear(said)
+        tables = self.beliefs.tables
+        seen = tables.observation_words.encode(said.observations)
+        if isinstance(said, Outcome):
+            self.follower.advance(said, tables.joint(said.subgoals), seen)
+            return
+        self.follower.begin(seen)
+        w = self.reader.instruction[:, 0]
+        self.asked[np.arange(len(w)), w] += 1
+        self._weigh(self.num_episodes - said.episode)
 
     def log_likelihood(self) -> Float[np.ndarray, "B Y"]:
         """log P_z(o given all before) of the observation heard last, for each latent that the prior allows."""
@@ -112,78 +88,76 @@ class AdaptiveExplorer:
 
     def _believed(self) -> Float[np.ndarray, "B Z"]:
         """The posterior from a prior nearer to the uniform one."""
-        weights = self.reader.posterior * (self.flat @ self.home)
+        return self._nearer(self.reader.posterior, self.flat @ self.home)
+
+    def _nearer(self, posterior: np.ndarray, flat: np.ndarray) -> np.ndarray:
+        weights = posterior * flat
         return weights / weights.sum(axis=1, keepdims=True)
 
-    @property
-    def belief(self) -> Float[np.ndarray, "B C"]:
-        """What it exploits: the posterior of the classes, from a prior nearer to the uniform one."""
-        return self._believed() @ self.home.T
-
     def rests(self, remaining: int) -> Bool[np.ndarray, " B"]:
-        """Runs that will not be weighed again in the episodes that remain unless their belief moves."""
-        return ~self._in_doubt(self.belief, remaining)
+        """Runs that go on exploiting in the episodes that remain unless their belief moves."""
+        belief = self.belief
+        idle = ~self._in_doubt(belief, remaining)
+        for row in np.flatnonzero(~idle).tolist():
+            settled = ~moved(self.weighed[row], belief[row])
+            idle[row] = settled.all() and all(self._decided(row, w) is None for w in range(settled.size))
+        return idle
 
     def _in_doubt(self, belief: Float[np.ndarray, "B C"], remaining: int) -> Bool[np.ndarray, " B"]:
-        """Runs in which a trial may be worth it: enough is left to gain, and the posterior has moved."""
-        left = self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon
-        return (left > IDLE) & (row_max(np.abs(belief - self.dismissed)) > MOVED)
+        """Runs in which enough is left to gain for something to be worth finding out."""
+        return self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon > IDLE
 
-    def _weigh(
-        self, rows: Int[np.ndarray, " R"], b: Float[np.ndarray, "R C"], w: Int[np.ndarray, " R"], remaining: int
-    ) -> None:
-        """Decide on a trial in these runs; not worth one, now or soon, they rest until their posterior moves."""
-        often = self.asked[rows] + 1 / self.asked.shape[1]
-        doubt = Doubt.of(self.trials, b, w, often / often.sum(axis=1, keepdims=True), remaining)
-        best, weights, waits = np.full(len(rows), IDLE), b.copy(), np.zeros(len(rows), dtype=bool)
-        without = doubt.without
-        most = self.prudence * without.sum(axis=1)  # what a trial that costs nothing could gain
-        likely = np.argsort(-without, axis=1)[:, :CANDIDATES].T
-        ways = [(c, tilt) for c in likely for tilt in TILTS]
-        together = max(1, self.trials.at_once // len(rows))
-        for first in range(0, len(ways), together):
-            some = np.flatnonzero(most > best)
-            if not len(some):
-                break
-            part = ways[first : first + together]
-            c, tilt = np.concatenate([c[some] for c, _ in part]), np.repeat([tilt for _, tilt in part], len(some))
-            told = doubt.of_rows(np.tile(some, len(part))).gain(self.trials, c, tilt, self.prudence)
-            gain, tilted, puts_off = (a.reshape(len(part), len(some), *a.shape[1:]) for a in told)
-            which, each = gain.argmax(axis=0), np.arange(len(some))
-            better = gain[which, each] > best[some]
-            waits[some] |= puts_off.any(axis=0)
-            best[some] = np.where(better, gain[which, each], best[some])
-            weights[some] = np.where(better[:, None], tilted[which, each], weights[some])
-        chosen = best > IDLE
-        self.tilt[rows] = np.where(chosen[:, None], _ratio(weights, b), 1.0) @ self.home
-        self.trial[rows] = chosen
-        self.dismissed[rows] = np.where((chosen | waits)[:, None], -1.0, b)
+    def _weigh(self, remaining: int) -> None:
+        """Decide what is tried; a decision stands until the belief has moved."""
+        belief, now = self._nearer(self.before, self.flat), self.reader.instruction[:, 0]
+        often = self.asked + 1 / self.asked.shape[1]
+        self.chosen = {}
+        for row in np.flatnonzero(self._in_doubt(belief, remaining)).tolist():
+            w = now[row]
+            decided = None if np.isnan(self.weighed[row, w, 0]) else self._decided(row, w)
+            least = MOVED * (1 - self.weighed[row, w].max()) if decided else MOVED
+            if moved(self.weighed[row, w], belief[row], least):
+                self.weighed[row, w], self.remaining[row, w] = belief[row], remaining
+                self.often[row, w] = often[row] / often[row].sum()
+                decided = self._decided(row, w)
+            if decided:
+                self.chosen[row] = decided
+        self.trial = np.isin(np.arange(len(belief)), list(self.chosen))
 
-    def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
-        if moment.actor == 0:
-            weights, r = self._believed() * self.tilt, self.reader
-            joint = greedy(self.beliefs, moment.step, r.place, r.latent, r.instruction, weights)
-            self._joint = joint.reshape(len(joint), *(len(words) for words in self.beliefs.tables.menus))
-        law = self._joint.sum(axis=tuple(range(2, self._joint.ndim)))  # of this Actor, given the parts before
-        law = law / np.maximum(law.sum(axis=1, keepdims=True), TINY)  # 0 only after a part that the planner proposed
-        if self.obeys:
-            law = np.where(self.trial[:, None], law, decode(proposal.probs, how))
-        u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
-        index = sample_rows(law, u)
-        if self._joint.ndim > 2:
-            self._joint = self._joint[np.arange(len(index)), index]
-        return Choice(index, self.trial.copy(), law)
+    def _decided(self, row: int, w: int) -> Chosen | None:
+        """What was decided last in a run under one instruction."""
+        belief, often, remaining = self.weighed[row, w], self.often[row, w], int(self.remaining[row, w])
+        key = np.concatenate([belief, often, [remaining, w]]).tobytes()
+        if key not in self._decisions:
+            while len(self._decisions) >= DECISIONS:
+                self._decisions.pop(next(iter(self._decisions)))
+            self._decisions[key] = self.candidates.best(belief, int(w), often, remaining)
+        return self._decisions[key]
+
+    def _law(self, moment: Moment) -> Float[np.ndarray, "B G"]:
+        weights, now = self._believed(), self._nearer(self.before, self.flat)
+        tilted = [(row, one.weights) for row, one in self.chosen.items() if one.weights is not None]
+        for row, wanted in tilted:
+            weights[row] *= _ratio(wanted, now[row]) @ self.home
+        law = self._greedily(moment, weights)
+        for row, one in self.chosen.items():
+            planned = one.planned(moment.step, int(self.follower.node[row]))
+            law[row] = law[row] if planned is None else planned
+        return law
+
+    def _executed(self, law: Float[np.ndarray, "B M"], proposal: Proposal, how: str) -> Float[np.ndarray, "B M"]:
+        return np.where(self.trial[:, None], law, decode(proposal.probs, how)) if self.obeys else law
 
     def snapshot(self) -> State:
-        return {**self.reader.snapshot(), "asked": self.asked, "dismissed": self.dismissed}
+        return {**self.reader.snapshot(), **{name: getattr(self, name) for name in KEPT}}
 
     def restore(self, state: State) -> None:
-        if self.owns:
-            self.reader.restore(state)
-        self.asked, self.dismissed = state["asked"].copy(), state["dismissed"].copy()
+        super().restore(state)
+        for name in KEPT:
+            setattr(self, name, state[name].copy())
 
 
-def _ratio(weights: Float[np.ndarray, "R C"], b: Float[np.ndarray, "R C"]) -> Float[np.ndarray, "R C"]:
+def _ratio(weights: Float[np.ndarray, " C"], b: Float[np.ndarray, " C"]) -> Float[np.ndarray, " C"]:
     """What turns beliefs b into a trial's; beliefs below TINY are as good as given up: the quotient would overflow."""
     alive = b > TINY
     return np.where(alive, weights / np.where(alive, b, 1.0), 0.0)

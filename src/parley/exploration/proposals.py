@@ -25,12 +25,13 @@ from parley.core.roles import State
 from parley.core.said import TIE, Choice, Menu, Moment, Opening, Outcome, Proposal, decode
 
 FLOOR = 1e-12  # shares below this are never tried
-KEPT = ("odds", "pace", "told", "trials", "futile", "visits", "tried")  # of the state, from one episode to the next
 STILL = 0.02  # nats: a trial that moves the odds of its subgoal by less has told nothing
 
 
 class ProposalsExplorer:
     """Decodes greedily, except in episodes in which a share of the proposal that no longer moves is worth a trial."""
+
+    kept: tuple[str, ...] = ("odds", "pace", "told", "trials", "futile", "visits", "tried")  # between episodes
 
     def __init__(self, patience: float = 2.0) -> None:
         self.patience = patience
@@ -59,6 +60,7 @@ class ProposalsExplorer:
             self._where = np.stack([asked, nothing, nothing, seen], axis=1)
             self._trial: Float[np.ndarray, " B"] = np.full(len(seen), np.nan)  # odds of what is tried; NaN: no trial
             self._next = self._trial  # for the next step
+            self._weight = np.ones(len(seen))  # by which what is tried counts more than its share
             self._explored = np.zeros(len(seen), dtype=bool)
             self._before: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
         else:
@@ -76,7 +78,7 @@ class ProposalsExplorer:
         here = self._decisions.of((moment.step, moment.actor, *key) for key in where.tolist())
         self._grow(probs.shape[1])
         at = (here[:, None], place)
-        state = {name: getattr(self, name) for name in KEPT}
+        state = {name: getattr(self, name) for name in self.kept}
         noted = {name: array[here] for name, array in state.items()}
         self._before.append((here, noted))
         worth = self._worth(probs, log_odds(probs), here, at, moment.episode)
@@ -85,7 +87,7 @@ class ProposalsExplorer:
         seeking, so_far = trying & ~self._departed, self._share[:, None] * probs
         law = np.where(seeking[:, None], self._go_on(so_far, law, moment), law)
         law = np.where((trying & self._departed)[:, None], probs / probs.sum(axis=1, keepdims=True), law)
-        fresh = np.where(self._stuck(probs, worth, at), probs, 0.0)
+        fresh = np.where(self._stuck(probs, worth, here, at), probs, 0.0)
         begins = ~trying & (fresh.sum(axis=1) > 0)
         law = np.where(begins[:, None], fresh / np.where(begins, fresh.sum(axis=1), 1.0)[:, None], law)
         u = self.draws.uniform(Purpose.SUBGOAL, moment.episode, moment.step, moment.actor)
@@ -93,10 +95,14 @@ class ProposalsExplorer:
         self._parts.append(self._words.of(menu.say(index)))
         self._share = so_far[self.rows, index]
         departs = probs[self.rows, index] < probs.max(axis=1) - TIE
+        self._begin(begins, index, here)
         self._note_trial(begins, seeking, log_odds(self._share), departs)
         self.tried[here] = np.where(begins, place[self.rows, index], -1)
         self._explored = begins | trying
         return Choice(index, self._explored, law)
+
+    def _begin(self, begins: Bool[np.ndarray, " B"], index: Int[np.ndarray, " B"], here: Int[np.ndarray, " B"]) -> None:
+        """Runs in which a trial of the subgoal of this index begins at this decision."""
 
     def _note_trial(self, begins: np.ndarray, seeking: np.ndarray, mine: np.ndarray, departs: np.ndarray) -> None:
         """The odds that the next step looks for are those of the part that departs, or of all parts where none does."""
@@ -134,10 +140,10 @@ class ProposalsExplorer:
         number = (self.trials[at] + 1) * nats / (self.told[at] + nats)  # trials, one more imagined that tells it all
         return probs * alone / np.maximum(number, 1.0)
 
-    def _stuck(self, probs: np.ndarray, worth: np.ndarray, at: tuple[np.ndarray, ...]) -> Bool[np.ndarray, "B M"]:
-        modal = probs >= probs.max(axis=1, keepdims=True) - TIE
-        alone = modal & (modal.sum(axis=1, keepdims=True) == 1)
-        return (worth > self.patience) & ~alone & ~self.futile[at] & (probs > FLOOR)
+    def _stuck(
+        self, probs: np.ndarray, worth: np.ndarray, here: np.ndarray, at: tuple[np.ndarray, ...]
+    ) -> Bool[np.ndarray, "B M"]:
+        return (worth > self.patience) & doubtful(probs) & ~self.futile[at]
 
     def _go_on(self, shares: np.ndarray, law: np.ndarray, moment: Moment) -> np.ndarray:
         """What the latents on trial would propose next; the trial is over where they have become too improbable."""
@@ -151,7 +157,8 @@ class ProposalsExplorer:
             departing = np.where(law > 0, 0.0, shares).sum(axis=1, keepdims=True)
             part = np.minimum(departing * (1 + np.exp(-np.nan_to_num(self._trial)))[:, None], 1.0)
             return np.asarray((1 - part) * law + part * follow)
-        alive = (shares * nearest).max(axis=1) * (self.num_episodes - moment.episode) > self.patience
+        share = (shares * nearest).max(axis=1) * self._weight
+        alive = share * (self.num_episodes - moment.episode) > self.patience
         self._trial = np.where(alive | self._departed, self._trial, np.nan)
         return np.where(alive[:, None], follow, law)
 
@@ -178,17 +185,24 @@ class ProposalsExplorer:
             self.tried = np.pad(self.tried, more[0], constant_values=-1)
 
     def snapshot(self) -> State:
-        kept = {name: getattr(self, name)[: len(self._decisions)] for name in KEPT}
+        kept = {name: getattr(self, name)[: len(self._decisions)] for name in self.kept}
         codes = {"words": self._words, "decisions": self._decisions, "menus": self._menus}
         return {**kept, **{key: value for name, of in codes.items() for key, value in of.snapshot(name).items()}}
 
     def restore(self, state: State) -> None:
-        for name in KEPT:
+        for name in self.kept:
             setattr(self, name, state[name].copy())
         self._words.restore(state, "words")
         self._decisions.restore(state, "decisions")
         self._menus.restore(state, "menus")
         self._last_menu = None
+
+
+def doubtful(probs: Float[np.ndarray, "B M"]) -> Bool[np.ndarray, "B M"]:
+    """Subgoals that are not the only mode of the proposal, and of some share."""
+    modal = probs >= probs.max(axis=1, keepdims=True) - TIE
+    alone = modal & (modal.sum(axis=1, keepdims=True) == 1)
+    return np.asarray(~alone & (probs > FLOOR))
 
 
 def log_odds(probs: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -39,9 +39,10 @@ class Checkpoint:
             tokens = {entry["content"]: entry["id"] for entry in tokenizer["added_tokens"]}
             if about["format"] != FORMAT:
                 raise BadInput(f"{str(path)!r} has format {about['format']!r}; this version reads {FORMAT!r}")
-        except (OSError, ValueError, KeyError, TypeError) as wrong:
-            if isinstance(wrong, BadInput):
-                raise
+            _require_kinds(about, tokens)
+        except BadInput:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
             raise BadInput(f"checkpoint={str(path)!r} is no checkpoint of parley's: {wrong!r}") from wrong
         return cls(path, about, tokens)
 
@@ -52,7 +53,14 @@ class Checkpoint:
             config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as wrong:
             raise BadInput(f"checkpoint={str(self.path)!r} has no readable config.json: {wrong}") from wrong
-        return Llama(self.path) if is_plain_llama(config) else HuggingFaceModel(self.path)
+        if not isinstance(config, dict):
+            raise BadInput(f"checkpoint={str(self.path)!r}: its config.json is no mapping")
+        if not is_plain_llama(config):
+            return HuggingFaceModel(self.path)
+        model = Llama(self.path)
+        if (most := max(self.token_of.values())) >= len(model.embed):
+            raise BadInput(f"{str(self.path)!r}: its tokenizer has a token {most}, the model {len(model.embed)} tokens")
+        return model
 
     def encode(self, lines: list[str]) -> np.ndarray:
         """Token ids of whole lines; a line the tokenizer does not hold means the checkpoint is of another world."""
@@ -63,6 +71,18 @@ class Checkpoint:
                 f"checkpoint {str(self.path)!r} was trained for world {self.about.get('world')!r} and does not know "
                 f"the line {unknown.args[0]!r}: use a checkpoint of this world, or train one with `parley pretrain`"
             ) from None
+
+
+def _require_kinds(about: dict[str, Any], tokens: dict[str, int]) -> None:
+    """Raise `ValueError` where an entry is not of its kind."""
+    for name, most in (("episodes", 10**6), ("horizon", 10**5)):
+        if type(about[name]) is not int or not 1 <= about[name] <= most:
+            raise ValueError(f"{name}={str(about[name])[:100]}: expected a whole number from 1 to {most}")
+    listed = [about["instructions"], *about["menus"]]
+    if not all(isinstance(one, list) and all(isinstance(said, str) for said in one) for one in listed):
+        raise ValueError("instructions, menus: expected lists of sentences")
+    if not tokens or not all(isinstance(line, str) and type(n) is int and n >= 0 for line, n in tokens.items()):
+        raise ValueError("added_tokens: expected lines, each with the number of its token")
 
 
 class LineTokens:

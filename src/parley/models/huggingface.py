@@ -23,7 +23,7 @@ class HuggingFaceModel:
         try:
             found = where(str(path), "the model of a checkpoint")
             model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **found)
-        except (OSError, ValueError, KeyError) as wrong:
+        except Exception as wrong:  # what a damaged configuration makes transformers raise is any of them
             said = f"{str(path)!r} is no causal language model that transformers can load: {why_not(wrong)}"
             raise BadInput(said) from wrong
         require_numbers(str(path), model)

@@ -20,6 +20,7 @@ from parley.core.errors import BadInput
 def _oddities(config: dict[str, Any]) -> list[str]:
     """Entries of a `config.json` by which a model is not the plain Llama computed here."""
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    rope = rope if isinstance(rope, dict) else {"rope_type": rope}
     odd = {
         "model_type": config.get("model_type") != "llama",
         "hidden_act": config.get("hidden_act") != "silu",
@@ -54,17 +55,38 @@ class Shape:
         odd = _oddities(config)
         if odd:
             raise BadInput(f"{path}: {odd[0]}={config.get(odd[0])!r} is more than the plain Llama that runs here")
-        rope = config.get("rope_parameters") or {}
-        heads = config["num_attention_heads"]
+        rope = config.get("rope_parameters") or {}  # `_oddities` has seen to it that this is a mapping
+        heads = _number(config, "num_attention_heads", 1 << 10)
         return cls(
-            layers=config["num_hidden_layers"],
+            layers=_number(config, "num_hidden_layers", 1 << 10),
             heads=heads,
-            kv_heads=config.get("num_key_value_heads") or heads,
-            head_dim=config.get("head_dim") or config["hidden_size"] // heads,
-            epsilon=config["rms_norm_eps"],
-            rope_theta=float(rope.get("rope_theta", config.get("rope_theta", 10_000.0))),
-            positions=config["max_position_embeddings"],
+            kv_heads=_number({"num_key_value_heads": heads, **_given(config)}, "num_key_value_heads", heads),
+            head_dim=_number(
+                {"head_dim": _number(config, "hidden_size", 1 << 20) // heads, **_given(config)}, "head_dim"
+            ),
+            epsilon=_positive(config, "rms_norm_eps"),
+            rope_theta=_positive({"rope_theta": config.get("rope_theta", 10_000.0), **_given(rope)}, "rope_theta"),
+            positions=_number(config, "max_position_embeddings", 1 << 22),
         )
+
+
+def _given(config: dict[str, Any]) -> dict[str, Any]:
+    """The entries that are not null: those have their defaults."""
+    return {name: value for name, value in config.items() if value is not None}
+
+
+def _number(config: dict[str, Any], name: str, most: int = 1 << 16) -> int:
+    value = config[name]
+    if type(value) is not int or not 1 <= value <= most:
+        raise ValueError(f"{name}={str(value)[:100]}: expected a whole number from 1 to {most}")
+    return value
+
+
+def _positive(config: dict[str, Any], name: str) -> float:
+    value = config[name]
+    if type(value) not in (int, float) or not 0 < value < 1e30:
+        raise ValueError(f"{name}={str(value)[:100]}: expected a positive number")
+    return float(value)
 
 
 class Llama:
@@ -82,13 +104,30 @@ class Llama:
             self.norm = w["model.norm.weight"]
             self.head = np.ascontiguousarray((self.embed if "lm_head.weight" not in w else w["lm_head.weight"]).T)
             self.blocks = [_Block.of(w, f"model.layers.{i}.") for i in range(s.layers)]
-        except (OSError, ValueError, KeyError, SafetensorError) as wrong:
-            if isinstance(wrong, BadInput):
-                raise
+            self._require_shapes()
+        except BadInput:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as wrong:
             raise BadInput(f"{str(path)!r} is no readable Llama checkpoint: {wrong!r}") from wrong
         angle = np.arange(s.positions)[:, None] / s.rope_theta ** (np.arange(0, s.head_dim, 2) / s.head_dim)
         angle = np.concatenate([angle, angle], axis=1)
         self.cos, self.sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+    def _require_shapes(self) -> None:
+        """Raise `ValueError` where weights are not of the sizes that `config.json` says."""
+        s, (tokens, width) = self.shape, self.embed.shape
+        mixed, qkv = s.heads * s.head_dim, (s.heads + 2 * s.kv_heads) * s.head_dim
+        shapes = {"norm": (self.norm.shape, (width,)), "head": (self.head.shape, (width, tokens))}
+        for i, block in enumerate(self.blocks):
+            inner = block.down.shape[0]
+            expected = {"norm": (width,), "qkv": (width, qkv), "out": (mixed, width), "norm_mlp": (width,)}
+            expected |= {"gate_up": (width, 2 * inner), "down": (inner, width)}
+            shapes |= {f"layer {i}, {name}": (getattr(block, name).shape, shape) for name, shape in expected.items()}
+        for name, (found, should) in shapes.items():
+            if found != should:
+                raise ValueError(f"{name} has the shape {found}, config.json asks for {should}")
+        if s.heads % s.kv_heads or s.head_dim % 2:
+            raise ValueError(f"{s.heads} heads, {s.kv_heads} key-value heads of {s.head_dim}: these do not go together")
 
     def cache(self, rows: int) -> "Cache":
         """An empty cache for `rows` sequences."""

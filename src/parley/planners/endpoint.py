@@ -54,7 +54,8 @@ def rehearsed(prompter: Prompter, words: Words) -> Question:
     last = tuple(each[0] for each in words.menus) or (menu[0],)
     prompter.begin("this is a rehearsal: choose anything", "it begins")
     prompter.go_on(last, "it goes on", 0.0)
-    return Question(prompter, prompter.turns((), menu), menu, Place(), [0])
+    shown = () if prompter.how.answer == "free" else menu
+    return Question(prompter, prompter.turns((), shown), menu, Place(), [0])
 
 
 class EndpointPlanner:

@@ -68,8 +68,8 @@ class LanguageModelPlanner:
         self._memory = memory
         self.positions = min(self.options.context or model.positions, model.positions)
         self.room = self.positions // (2 if choices else 8)
-        budget = max(1, self.positions - self.room - len(model.encode(words)))
-        count = lru_cache(maxsize=1 << 14)(lambda text: len(model.plain(text)))
+        budget = max(1, self.positions - self.room - len(model.text.encode(words)))
+        count = lru_cache(maxsize=1 << 14)(lambda text: len(model.text.plain(text)))
         self._how = Prompting(PromptTemplate("transcript"), Words((), 0), budget=budget, count=count)
 
     def start(self, draws: Draws) -> None:
@@ -96,27 +96,41 @@ class LanguageModelPlanner:
     def _short(self, sentence: str) -> str:
         """What was heard, shortened by half at a time where it alone takes more than a quarter of the context."""
         short, longest, most = str(sentence), len(sentence), self.positions // 4
-        while longest >= 2 * SHORTEST and len(short) > most and len(self.model.plain(short)) > most:
+        while longest >= 2 * SHORTEST and len(short) > most and len(self.model.text.plain(short)) > most:
             longest //= 2
             short = shortened(sentence, longest)
         return short
 
     def _read(self, run: "_Run", more: str) -> None:
         text, most = run.prompt.text + more, self.positions - self.room
-        if len(self.model.encode(text)) <= most:
+        if len(self.model.text.encode(text)) <= most:
             run.read(more)
             return
         episodes = run.episodes
         while len(episodes) > 1:
             episodes = episodes[-(len(episodes) // 2) :]
-            if len(self.model.encode(self.words + text[episodes[0] :])) <= most:
+            if len(self.model.text.encode(self.words + text[episodes[0] :])) <= most:
                 run.forget([start - episodes[0] + len(self.words) for start in episodes])
                 run.read(self.words + text[episodes[0] :])
                 return
+        if cut := self._cut(text[episodes[-1] :], most):
+            run.forget([len(self.words)])
+            run.read(cut)
+            return
         raise BadInput(
-            f"{self.model.name!r}: one episode takes more than {most} tokens of its context of {self.positions}, an "
+            f"{self.model.name!r}: the last step takes more than {most} tokens of its context of {self.positions}, an "
             "eighth of which is kept for the menu: take a model with more positions, or a larger context"
         )
+
+    def _cut(self, episode: str, most: int) -> str:
+        """An episode too long by itself without its first lines after the task, half at a time; "" where none fits."""
+        task, *lines = episode.splitlines(keepends=True)
+        while len(lines) > 1:
+            lines = lines[len(lines) // 2 :]
+            text = f"{self.words}{task}[the first steps are left out]\n{''.join(lines)}"
+            if len(self.model.text.encode(text)) <= most:
+                return text
+        return ""
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         if not menu.legal.any(axis=1).all():

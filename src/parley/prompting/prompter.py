@@ -11,7 +11,7 @@ from parley.core.said import Opening, Outcome
 from parley.core.told import Memory, Recalled, Told
 from parley.prompting.answers import letters
 from parley.prompting.likeness import seen
-from parley.prompting.shortening import Shape, shortened
+from parley.prompting.shortening import Shape, changes, shortened
 from parley.prompting.template import PromptTemplate, Turn
 
 WHOLE = Shape()  # nothing is left out
@@ -45,6 +45,7 @@ class Prompting:
     budget: int = 0
     count: Callable[[str], int] = len
     shots: tuple[Told, ...] = ()
+    changes: bool = False  # of what is heard, show what was not said at the step before
 
 
 @dataclass
@@ -210,7 +211,8 @@ class Prompter:
 
     def _episode(self, told: Told, number: int, shape: Shape = WHOLE) -> list[Turn]:
         """The turns of an episode; those of finished steps never change."""
-        said = [shortened(one, shape.longest) for one in (told.instruction, *told.observations)]
+        heard = changes(told.observations) if self.how.changes else told.observations
+        said = [shortened(one, shape.longest) for one in (told.instruction, *heard)]
         turns = [Turn("user", self._render("opening", instruction=said[0], observation=said[1]))]
         menu = self.how.words.menus[0] if self.how.words.menus else ()
         if shape.skipped:
@@ -230,7 +232,8 @@ class Prompter:
     def _ask(self, parts: Sequence[str], menu: Sequence[str]) -> list[Turn]:
         known = self.how.words.menus[len(parts)] if len(parts) < len(self.how.words.menus) else ()
         shown = entries(menu) if tuple(menu) != known else []
-        return [Turn("user", self._render("ask", parts=parts, menu=shown, actors=len(self.how.words.menus)))]
+        about = {"parts": parts, "menu": shown, "actors": len(self.how.words.menus), "answer": self.how.answer}
+        return [Turn("user", self._render("ask", **about))]
 
     def size(self, turns: Sequence[Turn]) -> int:
         """Tokens of a prompt, at most."""

@@ -1,5 +1,7 @@
 """What is left out of a prompt where even one episode does not fit: by rule, and said in its place."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHORTEST = 64  # characters to which something said is shortened at most
@@ -34,3 +36,27 @@ def shortened(text: str, longest: int) -> str:
         return text
     end = longest // 3
     return f"{text[: longest - end]} [... {len(text) - longest} characters are left out ...] {text[len(text) - end :]}"
+
+
+def changes(said: Sequence[str]) -> list[str]:
+    """Each text without what the one before it said already, in whole lines, or sentences where it has one line.
+
+    >>> changes(["A lamp. A door.", "A lamp. A key.", "A lamp. A key.", "Dark."])
+    ['A lamp. A door.', 'A key. [the rest is as before]', '[all is as before]', 'Dark.']
+    """
+    return [*said[:1], *(_since(before, now) for before, now in zip(said, said[1:], strict=False))]
+
+
+def _since(before: str, now: str) -> str:
+    known, pieces = set(_pieces(before)), _pieces(now)
+    new = [piece for piece in pieces if piece not in known]
+    if len(new) == len(pieces):
+        return now
+    between = "\n" if "\n" in now else " "
+    return between.join([*new, "[the rest is as before]"] if new else ["[all is as before]"])
+
+
+def _pieces(text: str) -> list[str]:
+    """The lines of a text, or its sentences where it has one line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines if len(lines) > 1 else re.split(r"(?<=[.!?])\s+", text.strip())

@@ -63,10 +63,10 @@ class _Loader(BaseLoader):
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, None]:
         if template not in SHIPPED:
             raise TemplateNotFound(template)
-        return _shipped(template), template, None
+        return shipped(template), template, None
 
 
-def _shipped(name: str) -> str:
+def shipped(name: str) -> str:
     """The text of a shipped template; empty where there is none of that name."""
     return files("parley.prompting").joinpath(f"templates/{name}.jinja").read_text("utf-8") if name in SHIPPED else ""
 
@@ -84,7 +84,7 @@ class PromptTemplate:
     @cached_property
     def _source(self) -> str:
         try:
-            return self.source or _shipped(self.name) or Path(self.name).read_text(encoding="utf-8")
+            return self.source or shipped(self.name) or Path(self.name).read_text(encoding="utf-8")
         except (OSError, ValueError) as wrong:
             raise BadInput(f"template={self.name!r}: expected {', '.join(SHIPPED)} or a file: {wrong}") from None
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from parley.core.errors import BadInput
 from parley.planners.world_model import WorldModelPlanner
+from parley.report.one_line import one_line
 from parley.report.signatures import (
     EXCESS_TRIALS,
     HEALTHY,
@@ -56,7 +57,9 @@ def diagnose(
     places = places_of(told, num)
     found = _checked(_signature(out, told, manifest, beliefs, again, tables_too), places, len(told))
     measured = found.statistics | statistics(places, len(told))
-    return replace(found, statistics=measured, explorer=manifest["config"]["explore"])
+    liked = one_line(step for episode in told for step in episode.steps)
+    also = liked.sentence() if liked and liked.named else ""
+    return replace(found, statistics=measured, explorer=manifest["config"]["explore"], also=also)
 
 
 def _checked(found: Diagnosis, places: Places, episodes: int) -> Diagnosis:

@@ -57,7 +57,10 @@ def frames_of(out: Path, world: World, run: int, episode: int, every: int) -> li
     several = world.num_actors > 1  # their parts are logged as JSON
     told = [" / ".join(json.loads(step["subgoal"])) if several else step["subgoal"] for step in steps]
     said = [(subgoal, step["next_observation"]) for subgoal, step in zip(told, steps, strict=True)]
-    env = physical.text_env(world.latents.index(manifest["latents"][run]))
+    latent = manifest["latents"][run]
+    if latent not in world.latents:
+        raise BadInput(f"{out}: world {world.name!r} has no latent {latent!r:.100} any more, so it cannot be filmed")
+    env = physical.text_env(world.latents.index(latent))
     try:
         return film(env, seed, instructions[run, episode], said, every)
     finally:

@@ -55,7 +55,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A signature, the numbers that decided it, the (run, episode)s to look at, and what to draw."""
+    """A signature, the numbers that decided it, the (run, episode)s to look at, and what to draw.
+
+    `also` says what was seen beside it (`report.one_line`), empty where there is nothing to say.
+    """
 
     signature: str
     because: str
@@ -63,6 +66,7 @@ class Diagnosis:
     look_at: list[tuple[int, int]]
     evidence: Evidence
     explorer: str = "none"  # of the run
+    also: str = ""
 
     @property
     def try_next(self) -> str:
@@ -73,6 +77,7 @@ class Diagnosis:
     def as_dict(self) -> dict[str, Any]:
         steps = [list(pair) for pair in self.look_at]
         about = {"signature": self.signature, "because": self.because, "try_next": self.try_next}
+        about |= {"also": self.also} if self.also else {}
         return {**about, "statistics": self.statistics, "look_at": steps, "evidence": self.evidence.as_dict()}
 
 

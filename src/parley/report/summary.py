@@ -37,6 +37,9 @@ def readable_manifest(out: Path) -> dict[str, Any]:
         value = manifest["config"].get(name)
         if not isinstance(value, kind) or isinstance(value, bool):
             raise RunDamaged(f"{str(out / 'manifest.json')!r} is damaged: its configuration has {name}={value!r:.80}")
+    stated = manifest.get("scores", {})
+    if not isinstance(stated, dict) or not all(isinstance(value, int | float) for value in stated.values()):
+        raise RunDamaged(f"{str(out / 'manifest.json')!r} is damaged: its scores are {stated!r:.80}")
     manifest.setdefault("menus", None)
     return manifest
 

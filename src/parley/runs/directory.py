@@ -29,8 +29,10 @@ ENTRIES: dict[str, Any] = {
     "horizon": int,
     "menus": list | None,
     "signature": str,
+    "on": str,  # where its shards were carried out
+    "shard": dict,  # which runs of a run a shard holds: first_run, num_runs
 }
-OPTIONAL = ("totals", "inputs", "code", "planner", "expert", "given", "menus", "signature", "changed")
+OPTIONAL = ("totals", "inputs", "code", "planner", "expert", "given", "menus", "signature", "changed", "on", "shard")
 LARGEST = 64 * 2**20  # bytes of a manifest
 STATUSES = ("started", "finished", "interrupted", "failed")
 PACKAGES = ("parley-rl", "numpy", "gymnasium", "safetensors")
@@ -38,6 +40,17 @@ PACKAGES = ("parley-rl", "numpy", "gymnasium", "safetensors")
 
 def begin(out: Path, entries: dict[str, Any]) -> dict[str, Any]:
     """Make `out` a run directory; refuses one that holds anything already."""
+    require_new(out)
+    about = {**entries, "versions": versions(), "process": process()}
+    manifest = {"format": FORMAT, "status": "started", **about}
+    if signed := signature(manifest):
+        manifest["signature"] = signed
+    write_manifest(out, manifest)
+    return manifest
+
+
+def require_new(out: Path) -> None:
+    """Make the directory `out`; raises `BadInput` where it is there and holds anything."""
     with storage(out):
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -47,12 +60,6 @@ def begin(out: Path, entries: dict[str, Any]) -> dict[str, Any]:
             raise BadInput(
                 f"out={str(out)!r} is not empty: name a new directory, or continue with `parley resume {out}`"
             )
-    about = {**entries, "versions": versions(), "process": process()}
-    manifest = {"format": FORMAT, "status": "started", **about}
-    if signed := signature(manifest):
-        manifest["signature"] = signed
-    write_manifest(out, manifest)
-    return manifest
 
 
 def require_plain(out: Path) -> None:
@@ -61,7 +68,7 @@ def require_plain(out: Path) -> None:
         path = out / name
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise BadInput(
-                f"{str(path)!r} is no plain file but a link or something else: nothing is written through it"
+                f"{str(path)!r} is no plain file but a link or something else: it is neither read nor written"
             )
 
 

@@ -1,6 +1,7 @@
 """Tables of run logs as Arrow: what polars, pandas and DuckDB take without copying (extra `data`)."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,14 @@ from parley.core.errors import BadInput, MissingExtra
 from parley.runs.cells import check_column, numbers_of
 from parley.runs.directory import agreeing, storage
 from parley.runs.log import known_menu, read_menus
+from parley.runs.shards import connect
 from parley.runs.texts import Reader
-from parley.runs.untouched import connect
 
 if TYPE_CHECKING:
     import pyarrow
 
 ROWS = 65_536  # of a batch
+PLACE = ("run", "episode", "step")
 Read = Callable[[Any], Any]  # from a cell of SQLite to a value of Arrow
 
 
@@ -25,14 +27,49 @@ def frame(paths: Sequence[Path], table: str) -> "pyarrow.Table":
     `episodes` and `steps` are as docs/formats.md has them, with proposals, laws and menus as lists; `calls` have their
     prompt and answer as text; `cuts` say how many episodes a prompt left out.
     """
+    schema, batches = _read(paths, table)
+    return _arrow().Table.from_batches(batches, schema)
+
+
+def export(paths: Sequence[Path], folder: Path, tables: Sequence[str]) -> dict[str, int]:
+    """Write tables as Parquet files (`episodes.parquet`, ...) into `folder`; returns their numbers of rows.
+
+    A batch at a time is in memory. A file is there whole or not at all; raises `BadInput` where one is there already.
+    """
+    _arrow()
+    from pyarrow import parquet
+
+    found: dict[str, int] = {}
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {table: folder / f"{table}.parquet" for table in tables}
+        if there := [file for file in files.values() if file.exists()]:
+            raise BadInput(f"{str(there[0])!r} is there already: name a new directory")
+        for table, file in files.items():
+            schema, batches = _read(paths, table)
+            draft = file.with_name(f".{file.name}.tmp")
+            found[table] = 0
+            try:
+                with parquet.ParquetWriter(draft, schema, compression="zstd") as writer:
+                    for batch in batches:
+                        writer.write_batch(batch)
+                        found[table] += batch.num_rows
+                os.replace(draft, file)
+            finally:
+                draft.unlink(missing_ok=True)
+    return found
+
+
+def _read(paths: Sequence[Path], table: str) -> tuple[Any, Iterator[Any]]:
+    """The schema of a table, and its rows a batch at a time."""
     pa = _arrow()
     schema = schemas(pa).get(table)
     if schema is None:
         raise BadInput(f"table={table!r}: expected {', '.join(schemas(pa))}")
     several = len(paths) > 1
     whole = pa.schema([pa.field("source", pa.string()), *schema]) if several else schema
-    batches = (batch for path in paths for batch in _batches(pa, path, table, schema, str(path) if several else None))
-    return pa.Table.from_batches(batches, whole)
+    of = ((path, str(path) if several else None) for path in paths)
+    return whole, (batch for path, source in of for batch in _batches(pa, path, table, schema, source))
 
 
 def schemas(pa: Any) -> dict[str, Any]:
@@ -76,7 +113,8 @@ def _batches(pa: Any, out: Path, table: str, schema: Any, source: str | None) ->
             cursor = db.execute(_query(table, schema.names, known))
             while rows := cursor.fetchmany(ROWS):
                 for name, values in zip(schema.names, zip(*rows, strict=True), strict=True):
-                    check_column(name, values)
+                    if table != "calls" or name not in PLACE:  # a call can belong to no decision: -1
+                        check_column(name, values)
                 columns = [
                     pa.array(map(readers[name], values) if name in readers else values, field.type)
                     for name, field, values in zip(schema.names, schema, zip(*rows, strict=True), strict=True)

@@ -40,19 +40,28 @@ class Hooks:
     def __init__(self, hooks: Mapping[str, Hook]) -> None:
         self._hooks, self._lock = dict(hooks), threading.Lock()
         self.failed: dict[str, str] = {}
+        self._early: list[tuple[str, tuple[Any, ...]]] | None = []  # until a run has begun: calls that probe a server
 
     def __bool__(self) -> bool:
         return bool(self._hooks or self.failed)
 
     def tell(self, event: str, *arguments: Any) -> None:
-        """Call a method of every hook that has not failed."""
+        """Call a method of every hook that has not failed; what comes before `begin` is told after it."""
         with self._lock:
-            for name, hook in list(self._hooks.items()):
-                try:
-                    getattr(hook, event)(*arguments)
-                except Exception as wrong:
-                    self.failed[name] = inert(f"raised in `{event}`: {type(wrong).__name__}: {wrong}", 300)
-                    del self._hooks[name]
+            if self._early is not None and event != "begin":
+                self._early.append((event, arguments))
+                return
+            early, self._early = self._early or [], None
+            for one, with_arguments in ((event, arguments), *early):
+                self._tell(one, with_arguments)
+
+    def _tell(self, event: str, arguments: tuple[Any, ...]) -> None:
+        for name, hook in list(self._hooks.items()):
+            try:
+                getattr(hook, event)(*arguments)
+            except Exception as wrong:
+                self.failed[name] = inert(f"raised in `{event}`: {type(wrong).__name__}: {wrong}", 300)
+                del self._hooks[name]
 
 
 class HookedRecorder:

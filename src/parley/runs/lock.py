@@ -14,6 +14,10 @@ NETWORK = (
 )  # fmt: skip
 
 
+class BeingWritten(BadInput):
+    """Somebody else writes this run."""
+
+
 class RunLock:
     """Held from the beginning to the end of a write. The kernel takes it back when the process dies, however it dies.
 
@@ -30,7 +34,7 @@ class RunLock:
             if not _lock(self._file):
                 owner = os.read(self._file, 20).decode("ascii", "replace").strip()
                 os.close(self._file)
-                raise BadInput(
+                raise BeingWritten(
                     f"{str(out)!r} is being written by {f'process {owner}' if owner.isdigit() else 'another process'}: "
                     "one run has one writer; wait until it has ended, or stop it"
                 )

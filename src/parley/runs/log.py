@@ -20,8 +20,8 @@ from parley.core.tables import Sentences
 from parley.runs.cells import check_column, check_row, menu_of, numbers_of, short
 from parley.runs.directory import agreeing, storage
 from parley.runs.seals import digest, menu_key
+from parley.runs.shards import connect
 from parley.runs.texts import Reader
-from parley.runs.untouched import connect
 
 # The columns of a step as they are sealed.
 STEPS = (

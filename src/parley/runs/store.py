@@ -3,8 +3,8 @@
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +16,8 @@ from parley.runs.lock import RunLock
 from parley.runs.log import EpisodesLog, StepsLog
 from parley.runs.ownership import mine, signature
 from parley.runs.recorder import CohortRecorder, Statement
+from parley.runs.schema import INDEXES, SCHEMA
 from parley.runs.seals import Mark, read_mark
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS episodes(run INTEGER, episode INTEGER, instruction TEXT, explored INTEGER, return REAL,
-    optimal_value REAL, regret REAL, expected_regret REAL, wall_s REAL, score REAL);
-CREATE TABLE IF NOT EXISTS steps(run INTEGER, episode INTEGER, step INTEGER, observation TEXT, subgoal TEXT,
-    explored INTEGER, proposal TEXT, proposal_source TEXT, answers TEXT, law TEXT, menu TEXT, next_observation TEXT,
-    reward REAL);
-CREATE TABLE IF NOT EXISTS low_level(run INTEGER, episode INTEGER, step INTEGER, actions INTEGER, event TEXT);
-CREATE TABLE IF NOT EXISTS cuts(run INTEGER, episode INTEGER, step INTEGER, left_out INTEGER);
-CREATE TABLE IF NOT EXISTS menus(menu TEXT PRIMARY KEY, subgoals TEXT);
-CREATE TABLE IF NOT EXISTS calls(run INTEGER, episode INTEGER, step INTEGER, model TEXT, purpose TEXT,
-    prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER, latency_s REAL, attempts INTEGER,
-    outcome TEXT, prompt TEXT, answer TEXT, key TEXT, cost REAL, counted INTEGER);
-CREATE TABLE IF NOT EXISTS texts(hash TEXT PRIMARY KEY, text TEXT);
-CREATE TABLE IF NOT EXISTS pieces(hash TEXT PRIMARY KEY, base TEXT, kept INTEGER, text TEXT);
-CREATE VIEW IF NOT EXISTS prompts AS
-    WITH RECURSIVE chain(hash, base, kept, text) AS (
-        SELECT hash, base, kept, text FROM pieces
-        UNION ALL
-        SELECT chain.hash, pieces.base, min(chain.kept, pieces.kept),
-            substr(pieces.text, 1, max(0, chain.kept - pieces.kept)) || chain.text
-        FROM chain JOIN pieces ON pieces.hash = chain.base)
-    SELECT hash, text FROM texts
-    UNION ALL SELECT chain.hash, substr(texts.text, 1, chain.kept) || chain.text
-        FROM chain JOIN texts ON texts.hash = chain.base;
-CREATE TABLE IF NOT EXISTS snapshots(cohort INTEGER PRIMARY KEY, episode INTEGER, state BLOB);
-CREATE TABLE IF NOT EXISTS seals(first_run INTEGER, episode INTEGER, step INTEGER, rows INTEGER, digest TEXT);
-CREATE TABLE IF NOT EXISTS commits(id INTEGER PRIMARY KEY, n INTEGER);
-"""
-INDEXES = (
-    "CREATE UNIQUE INDEX IF NOT EXISTS episodes_key ON episodes(run, episode)",
-    "CREATE UNIQUE INDEX IF NOT EXISTS steps_key ON steps(run, episode, step)",
-)
 
 LAG = 64  # transactions that may wait in memory
 
@@ -104,10 +72,12 @@ class RunStore:
             out.mkdir(parents=True, exist_ok=True)
             lock = RunLock(out)
         try:
-            store = cls(out, directory.begin(out, entries), lock)
+            manifest = directory.begin(out, entries)
         except BaseException:
             lock.release()
             raise
+        with _opening(out, manifest, lock):
+            store = cls(out, manifest, lock)
         store._made = made
         return store
 
@@ -124,12 +94,13 @@ class RunStore:
                 manifest = directory.read_manifest(out)  # as its last writer left it
                 manifest.pop("error", None)
                 commits = _committed(out, warn)
-                store = cls(out, {**manifest, "status": "started", "process": directory.process()}, lock, commits)
-                directory.write_manifest(out, store.manifest)
-                return store
             except BaseException:
                 lock.release()
                 raise
+            with _opening(out, manifest, lock):
+                store = cls(out, {**manifest, "status": "started", "process": directory.process()}, lock, commits)
+                directory.write_manifest(out, store.manifest)
+                return store
 
     def change(self, config: dict[str, Any], what: dict[str, str]) -> None:
         """Go on with another configuration, and say so in the manifest; whose run it was, theirs it is."""
@@ -185,6 +156,10 @@ class RunStore:
         self._raise_if_wrong()
 
     def _raise_if_wrong(self) -> None:
+        if isinstance(self._wrong, UnicodeEncodeError):
+            raise BadInput(
+                f"{self._wrong.object[:100]!r} cannot be written: it holds half a character (a lone surrogate)"
+            ) from self._wrong
         if self._wrong is not None:
             with directory.storage(self.out):
                 raise self._wrong
@@ -278,10 +253,8 @@ class RunStore:
     def _require_all(self) -> None:
         """Raise `RunDamaged` where a run that is to be finished lacks episodes; that none is there twice, keys show."""
         config = self.manifest["config"]
-        due, found = (
-            config["runs"] * config["episodes"],
-            self._db.execute("SELECT count(*) FROM episodes").fetchone()[0],
-        )
+        due = self.manifest.get("shard", {}).get("num_runs", config["runs"]) * config["episodes"]
+        found = self._db.execute("SELECT count(*) FROM episodes").fetchone()[0]
         if found != due:
             raise RunDamaged(f"{str(self.out)!r}: the log holds {found} episodes of {due}")
 
@@ -290,7 +263,7 @@ class RunStore:
         decisions, invalid = self._before
         decisions += sum(recorder.decisions for recorder in self._recorders)
         invalid += sum(recorder.invalid for recorder in self._recorders)
-        if invalid:
+        if invalid or "shard" in self.manifest:
             totals |= {"decisions": decisions, "invalid": invalid}
         wall_s = self.manifest.get("totals", {}).get("wall_s", 0.0) + totals.pop("wall_s", 0.0)
         self.manifest.pop("process", None)
@@ -302,6 +275,19 @@ class RunStore:
         finally:
             self._lock.release()
         return self.manifest
+
+
+@contextmanager
+def _opening(out: Path, manifest: dict[str, Any], lock: RunLock) -> Iterator[None]:
+    """Where opening is broken off the lock is given back, and the manifest says if that was an interrupt."""
+    try:
+        yield
+    except BaseException as wrong:
+        if isinstance(wrong, KeyboardInterrupt):
+            with suppress(ParleyError):
+                directory.write_manifest(out, {**manifest, "status": "interrupted"})
+        lock.release()
+        raise
 
 
 def _committed(out: Path, warn: Callable[[str], None] | None) -> int:

@@ -32,7 +32,9 @@ class Chain:
 
 
 def chain(tree: EpisodeTree, classes: Classes, how: str, instructions: tuple[int, ...]) -> Chain | None:
-    """Enumerate the chain; None where it has more than `MAX_BELIEFS` beliefs. The tree goes to the end."""
+    """Enumerate the chain; None where it has more than `MAX_BELIEFS` beliefs, or the tree does not go to the end."""
+    if not tree.whole:
+        return None
     losses = [tree.loss(w) for w in instructions]
     experts = [_experts(tree, w) for w in instructions]
     found = {_key(classes.prior): 0}

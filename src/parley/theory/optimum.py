@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from parley.core.errors import BadInput
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
+from parley.theory.plans import decisions
 from parley.theory.tree import EpisodeTree
 
 MAX_REACHABLE = 300
@@ -112,19 +113,7 @@ class Optimum:
         self, belief: Float[np.ndarray, "m C"], later: Float[np.ndarray, "m E"], w: int
     ) -> list[Float[np.ndarray, "m n G"]]:
         """Regret-to-come of every subgoal at every node, for a visit of unit mass under equal weights, by step."""
-        found: list[np.ndarray] = []
-        for nodes, loss in zip(reversed(self.tree.steps), reversed(self._loss[w]), strict=True):
-            n, g, o = np.nonzero(nodes.child >= 0)
-            flat = n * nodes.child.shape[1] + g
-            come = later[:, nodes.child[n, g, o]] * nodes.mass[n, g, o]
-            size = nodes.child.shape[0] * nodes.child.shape[1]
-            starts = np.flatnonzero(np.diff(flat, prepend=-1))
-            total = np.zeros((len(belief), size))
-            total[:, flat[starts]] = np.add.reduceat(come, starts, axis=1)
-            q = np.tensordot(belief, loss, axes=(1, 2)) + total.reshape(len(belief), *loss.shape[:2])
-            found.append(q)
-            later = q.min(axis=2)
-        return found[::-1]
+        return decisions(self.tree, self._loss[w], belief, later)
 
 
 @dataclass

@@ -37,13 +37,19 @@ class EpisodeTree:
     """All histories of an episode, step by step.
 
     `ends` are the roots after the last observation (n, C); where they are not wanted (`to_the_end`) nothing is kept of
-    that observation. Raises `BadInput` where there are more than `max_nodes` nodes at a step.
+    that observation. Raises `BadInput` where there are more than `max_nodes` nodes at a step; or else, where it may
+    stop `short`, the tree ends before that step, and `end_place` says where its ends stand.
     """
 
     ends: Float[np.ndarray, "n C"]
 
     def __init__(
-        self, beliefs: Beliefs, latents: tuple[int, ...], to_the_end: bool = False, max_nodes: int = MAX_NODES
+        self,
+        beliefs: Beliefs,
+        latents: tuple[int, ...],
+        to_the_end: bool = False,
+        max_nodes: int = MAX_NODES,
+        short: bool = False,
     ) -> None:
         if beliefs.levels[-1].prob is None:
             beliefs.refuse_unstored("the tree of its episode")
@@ -56,11 +62,21 @@ class EpisodeTree:
         for h in range(1, beliefs.tables.horizon + 1):
             self._refuse(h, len(place), max_nodes)
             if h < beliefs.tables.horizon or to_the_end:
-                place, root = self._expand(h, place, root, max_nodes)
+                try:
+                    place, root = self._expand(h, place, root, max_nodes, short)
+                except BadInput:
+                    if not short or h == 1:
+                        raise
+                    break
             else:
                 nothing = np.zeros((len(place), beliefs.tables.num_subgoals, 0))
                 self.steps.append(Nodes(place, root, nothing.astype(np.int32), nothing))
-        self.ends = root
+        self.ends, self.end_place = root, place
+
+    @property
+    def whole(self) -> bool:
+        """Whether it goes to the episode's last step."""
+        return len(self.steps) == self.beliefs.tables.horizon
 
     @property
     def num_nodes(self) -> int:
@@ -90,7 +106,9 @@ class EpisodeTree:
         first[seen] = index
         return first, mass, place, root
 
-    def _expand(self, h: int, place: np.ndarray, root: np.ndarray, max_nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    def _expand(
+        self, h: int, place: np.ndarray, root: np.ndarray, max_nodes: int, short: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Append the nodes of step h; returns those of step h + 1 (after the last step the place is 0)."""
         level = self.beliefs.levels[h - 1]
         assert level.prob is not None
@@ -112,6 +130,8 @@ class EpisodeTree:
             self._refuse(h + 1, len(new_place), max_nodes)
             self._refuse(h + 1, (offset + len(new_place)) // 50, max_nodes)  # chunks are yet to be merged
         next_place, next_root, index = _distinct(np.concatenate(places), np.concatenate(roots))
+        if short:
+            self._refuse(h + 1, len(next_place), max_nodes)
         child = np.where(child >= 0, index[np.maximum(child, 0)], -1)
         self.steps.append(Nodes(place, root, child, mass))
         return next_place, next_root
@@ -142,7 +162,7 @@ class EpisodeTree:
     def loss(self, instruction: int | None = None) -> list[Float[np.ndarray, "n G C"]]:
         """Regret under each latent of playing g at a node, for a visit of unit mass; None: mean over instructions."""
         found = []
-        for nodes, level in zip(self.steps, self.beliefs.levels, strict=True):
+        for nodes, level in zip(self.steps, self.beliefs.levels, strict=False):  # the tree may end short
             regret = level.q.max(axis=2, keepdims=True) - level.q  # belief W G
             chosen = regret.mean(axis=1) if instruction is None else regret[:, instruction]
             found.append((chosen[nodes.place] * nodes.root[:, :, None] ** 2).transpose(0, 2, 1) * len(self.latents))

@@ -15,13 +15,14 @@ from parley.core.rows import row_max
 from parley.core.said import TIE, decode
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
+from parley.theory.plans import Plan
 from parley.theory.tree import EpisodeTree, Nodes
 
 MAX_NODES = 40_000  # of one step
 CHUNK = 2**22  # numbers held at once
 
 
-# weights (M, C) and nodes (M) of visits, their step from 0 -> the law at each (M, G)
+# rows and nodes (M) of visits, their step from 0 -> the law at each (M, G)
 Law = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
@@ -51,6 +52,12 @@ class Told:
         mine, rest = (self._mixed(np.where(side, belief, 0.0)) for side in (group, ~group))
         return np.minimum(self.over_ends(np.sqrt(mine * rest)), 1.0)
 
+    def pairs(self) -> Float[np.ndarray, "R C C"]:
+        """sum over ends of sqrt(P_c P_c'), for every pair of classes."""
+        root = np.sqrt(self.ends)
+        cuts = np.searchsorted(self.row, np.arange(1, len(self.loss)))
+        return np.minimum([part.T @ part for part in np.split(root, cuts)], 1.0)
+
     def _mixed(self, weights: Float[np.ndarray, "R C"]) -> Float[np.ndarray, " E"]:
         """The law of the ends under a mixture of classes."""
         shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
@@ -72,55 +79,75 @@ class Trials:
     """Evaluates belief policies of one family; raises `BadInput` where the tree of its episode is too large."""
 
     def __init__(self, beliefs: Beliefs, classes: Classes) -> None:
-        self.latents = np.array([group[0] for group in classes.members])
-        self.tree = EpisodeTree(beliefs, tuple(self.latents.tolist()), to_the_end=True, max_nodes=MAX_NODES)
-        num_w = len(beliefs.tables.instructions)
-        self._loss = [[loss for loss in self.tree.loss(w)] for w in range(num_w)]
+        latents = tuple(group[0] for group in classes.members)
+        self._take(EpisodeTree(beliefs, latents, to_the_end=True, max_nodes=MAX_NODES))
         self._edges = [Edges.of(self.tree, h + 1) for h in range(len(self.tree.steps))]
-        self._likelihood = self.tree.ends**2 * len(self.latents)  # E C
         widest = max(max(len(nodes.place) for nodes in self.tree.steps), len(self.tree.ends))
         self.chunk = max(1, CHUNK // (widest * max(beliefs.tables.num_subgoals, len(self.latents))))
-        self.at_once = max(1, CHUNK // self._likelihood.size)  # rows of `Told` that fit into memory together
+
+    def _take(self, tree: EpisodeTree) -> None:
+        self.tree, self.latents = tree, tree.latents
+        num_w = len(tree.beliefs.tables.instructions)
+        self._loss = [[np.ascontiguousarray(loss) for loss in tree.loss(w)] for w in range(num_w)]
+        self.likelihood = tree.ends**2 * len(self.latents)  # E C
+
+    def losses(self, instruction: int) -> list[Float[np.ndarray, "n G C"]]:
+        """Regret under each class of each subgoal at each node, by step, for a visit of unit mass."""
+        return self._loss[instruction]
 
     def play(self, weights: Float[np.ndarray, "R C"], instruction: int) -> Told:
         """Play the belief policies of R rows of weights (they need not sum to one) under one instruction."""
 
-        def greedily(weights: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
-            return self._law(weights, self.tree.steps[step].root[node] ** 2, self._loss[instruction][step][node])
+        def greedily(row: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
+            likelihood = self.tree.steps[step].root[node] ** 2
+            return self._law(weights[row], likelihood, self._loss[instruction][step][node])
 
-        return self._whole(weights, instruction, greedily)
+        return self._whole(len(weights), instruction, greedily)
+
+    def beyond(self, belief: Float[np.ndarray, " C"], instruction: int) -> Float[np.ndarray, " E"]:
+        """Regret to come after each end of the tree, per unit of the end's mass: none, since the episode is over."""
+        return np.zeros(len(self.likelihood))
+
+    def follow(self, plan: Plan, belief: Float[np.ndarray, " C"], instruction: int) -> Told:
+        """Follow R plans, each with a law at every node of every step; the belief is for trees that end early."""
+
+        def planned(row: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
+            return plan[step][row, node]
+
+        return self._whole(len(plan[0]), instruction, planned)
 
     def imitate(self, belief: Float[np.ndarray, "R C"], instruction: int, how: str) -> Told:
         """The same of BAIL on R beliefs, decoded `how`: what a planner without an explorer does."""
 
-        def mixing(belief: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
+        def mixing(row: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
             nodes: Nodes = self.tree.steps[step]
-            posterior = belief * nodes.root[node] ** 2
+            posterior = belief[row] * nodes.root[node] ** 2
             total = posterior.sum(axis=1, keepdims=True)
-            posterior = np.where(total > 0, posterior / np.where(total > 0, total, 1.0), belief)
+            posterior = np.where(total > 0, posterior / np.where(total > 0, total, 1.0), belief[row])
             experts = self.tree.beliefs.levels[step].policy[nodes.place[node], instruction]  # M C G
             return decode(np.einsum("mc,mcg->mg", posterior, experts), how)
 
-        return self._whole(belief, instruction, mixing)
+        return self._whole(len(belief), instruction, mixing)
 
-    def _whole(self, weights: np.ndarray, instruction: int, law: Law) -> Told:
-        cuts = range(0, len(weights), self.chunk)
-        parts = [self._play(weights[a : a + self.chunk], instruction, law) for a in cuts]
+    def _whole(self, num: int, instruction: int, law: Law) -> Told:
+        cuts = range(0, num, self.chunk)
+        parts = [self._play(a, min(a + self.chunk, num), instruction, law) for a in cuts]
         row = np.concatenate([a + part.row for a, part in zip(cuts, parts, strict=True)])
         return Told(np.concatenate([part.loss for part in parts]), row, np.concatenate([part.ends for part in parts]))
 
-    def _play(self, weights: np.ndarray, instruction: int, law: Law) -> Told:
+    def _play(self, first: int, last: int, instruction: int, law: Law) -> Told:
         """Visit by visit, from the first observation to the ends: a belief policy comes to few of the nodes."""
-        num, start, paid = len(weights), self.tree.start(), np.zeros_like(weights)
+        num, start = last - first, self.tree.start()
+        paid = np.zeros((num, len(self.latents)))
         row, node = np.divmod(np.arange(num * len(start)), len(start))
         mass = start[node]
         for h, (loss, edges) in enumerate(zip(self._loss[instruction], self._edges, strict=True)):
-            probs = law(weights[row], node, h)
+            probs = law(first + row, node, h)
             visit, subgoal = np.nonzero(probs)
             row, node, mass = row[visit], node[visit], mass[visit] * probs[visit, subgoal]
             paid += _by_row(mass[:, None] * loss[node, subgoal], row, num)
             row, node, mass = edges.follow(row, node * probs.shape[1] + subgoal, mass, num)
-        return Told(paid, row, mass[:, None] * self._likelihood[node])
+        return Told(paid, row, mass[:, None] * self.likelihood[node])
 
     def _law(
         self, weights: Float[np.ndarray, "M C"], likelihood: Float[np.ndarray, "M C"], loss: Float[np.ndarray, "M G C"]

@@ -21,7 +21,8 @@ from jinja2 import TemplateError
 
 from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.data.dataset import MANIFEST, read_bytes, read_manifest, verify
-from parley.models.language_model import beginning, load, plain_tokens, positions_of
+from parley.models.language_model import load, positions_of
+from parley.models.text import beginning, plain_tokens
 
 TEMPLATES = ("transcript", "chat")
 KEPT = "finetuned.json"

@@ -122,7 +122,7 @@ class Training:
         self.model.to(self.place.device)
         if self.compiled:
             self.model.base_model.compile(dynamic=False)
-        parameters = list(self.model.parameters())
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.01},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},

@@ -30,6 +30,11 @@ def _step_of(line: str) -> float:
         return math.inf
 
 
+def _trained(model: Any) -> list[tuple[str, Any]]:
+    """The parameters that a training changes, by name."""
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
 class Unfinished:
     """The directory of one training; `config` is everything that its weights depend on."""
 
@@ -67,7 +72,7 @@ class Unfinished:
         try:
             weights, rest = load_file(folder / "model.safetensors"), load_file(folder / "optimiser.safetensors")
             with torch.no_grad():
-                for name, parameter in training.model.named_parameters():
+                for name, parameter in _trained(training.model):
                     parameter.copy_(weights[name])
                     if f"{name}.step" not in rest:  # an expert that no token has come to
                         continue
@@ -95,9 +100,9 @@ class Unfinished:
         try:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
-            weights = {name: p.detach().cpu().contiguous() for name, p in training.model.named_parameters()}
+            weights = {name: p.detach().cpu().contiguous() for name, p in _trained(training.model)}
             rest = {"rng": training.torch.get_rng_state()}
-            for name, parameter in training.model.named_parameters():
+            for name, parameter in _trained(training.model):
                 for key, value in training.optimiser.state[parameter].items():
                     rest[f"{name}.{key}"] = value.detach().cpu().contiguous()
             save_file(weights, draft / "model.safetensors")

@@ -16,7 +16,7 @@ from parley.view.prompts import calls_of
 from parley.view.rows import Runs
 from parley.view.states import manifest_of
 
-LIST_S = 0.5  # for reading numbers, before the list of runs is answered without the others
+LIST_S = 0.2  # for reading numbers, before the list of runs is answered without the others
 LISTED_LATENTS = 4096
 Asked = Mapping[str, str]
 Ask = Callable[..., dict[str, Any]]  # a task, a run directory, numbers: `Laboratory.ask`
@@ -91,7 +91,7 @@ class Answers:
         try:
             return named(self.runs.grid(name))
         except ParleyError:
-            return {"measure": "return", "metrics": []}  # the row says what is wrong
+            return {"measure": "return", "first": "return", "metrics": []}  # the row says what is wrong
 
     def _heat(self, asked: Asked) -> dict[str, Any]:
         grid, (first, last) = self.runs.grid(asked["id"]), _range(asked)

@@ -46,7 +46,7 @@ LONGEST_BODY = 1 << 16
 Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
-def application(answers: Answers, host: str = "127.0.0.1") -> Any:
+def application(answers: Answers, watch: Watch, host: str = "127.0.0.1") -> Any:
     """The ASGI application."""
     try:
         from starlette.applications import Starlette
@@ -56,7 +56,6 @@ def application(answers: Answers, host: str = "127.0.0.1") -> Any:
         from starlette.routing import Route
     except ImportError:
         raise MissingExtra("parley view", "view") from None
-    watch = Watch(answers)
     static = {path: files("parley.view").joinpath("static", name).read_bytes() for path, (name, _) in STATIC.items()}
 
     def said(answer: Any, status: int = 200) -> Any:
@@ -225,11 +224,20 @@ class Viewer:
             self._socket.close()
             raise
         self.answers = Answers(self.found, self.notes, self.laboratory.ask)
-        app = application(self.answers, host)
+        watch = Watch(self.answers)
+        app = application(self.answers, watch, host)
         config = uvicorn.Config(
             app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=1, lifespan="off", ws="none"
         )
-        self._server = uvicorn.Server(config)
+
+        class Server(uvicorn.Server):
+            """Ends the streams of events before it waits for open requests."""
+
+            async def shutdown(self, sockets: Any = None) -> None:
+                watch.end()
+                await super().shutdown(sockets)
+
+        self._server = Server(config)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 

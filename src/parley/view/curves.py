@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from parley.core.errors import BadInput
-from parley.report.summary import Z95, mean_band
+from parley.report.summary import OWN, Z95, mean_band
 from parley.view.grid import Grid
 
 POINTS = 600  # of a curve
@@ -17,6 +17,25 @@ MOST_CURVES = 24
 METRICS = ("regret", "return", "score", "explored", "faults", "tokens", "cost")
 WAYS = ("cumulative", "episode")
 SHARED = ("world", "seed", "runs", "latent", "instructions")  # of configurations whose runs meet the same randomness
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is drawn of runs: a metric from episode `first` to `last`, so far or by episode."""
+
+    metric: str
+    way: str
+    first: int = 0
+    last: int | None = None
+
+    def so_far(self, values: Float[np.ndarray, "R T"]) -> Float[np.ndarray, "R T"]:
+        """Totals so far; of a score, which is a share, the mean so far."""
+        total = np.cumsum(values, axis=1)
+        return total / np.arange(1, total.shape[1] + 1) if self.metric == "score" else total
+
+    def of_all(self, values: Float[np.ndarray, "R T"]) -> Float[np.ndarray, "R 1"]:
+        """The number of a whole run."""
+        return (values.mean(axis=1) if self.metric == "score" else values.sum(axis=1))[:, None]
 
 
 @dataclass
@@ -32,7 +51,7 @@ class Drawn:
         rows, width = self.grid.rows_and_width()
         if metric == "regret":
             measure, values = self.grid.measured(rows, width)
-            return measure, values if measure != "return" else values[:, :0]
+            return measure, values[:, :0] if measure in OWN else values
         return metric, cells_of(self.grid, metric, rows, width)
 
 
@@ -57,21 +76,19 @@ def compared(drawn: Sequence[Drawn], metric: str, way: str, first: int = 0, last
         raise BadInput(f"metric={metric!r}, way={way!r}: expected one of {', '.join(METRICS)}, and {' or '.join(WAYS)}")
     if not 1 <= len(drawn) <= MOST_CURVES:
         raise BadInput(f"{len(drawn)} runs: expected 1 to {MOST_CURVES} to compare")
-    curves, differences = [], []
+    curves, differences, shown = [], [], Shown(metric, way, first, last)
     for one in drawn:
         measure, values = one.values(metric)
         doubt = one.grid.curves(one.out).doubt if metric == "regret" and "expert" in one.grid.manifest else 0.0
-        curves.append({"id": one.name, "measure": measure, **_curve(values, way, first, last, doubt)})
+        curves.append({"id": one.name, "measure": measure, **_curve(values, shown, doubt)})
     base, (_, of_base) = drawn[0], drawn[0].values(metric)
     for one in drawn[1:]:
         _, values = one.values(metric)
-        differences.append({"id": one.name, **_difference(base.grid, of_base, one.grid, values, way, first, last)})
+        differences.append({"id": one.name, **_difference(base.grid, of_base, one.grid, values, shown)})
     return {"metric": metric, "way": way, "base": base.name, "curves": curves, "differences": differences}
 
 
-def _curve(
-    values: Float[np.ndarray, "R T"], way: str, first: int, last: int | None, doubt: Any = 0.0
-) -> dict[str, Any]:
+def _curve(values: Float[np.ndarray, "R T"], asked: Shown, doubt: Any = 0.0) -> dict[str, Any]:
     """Mean and half the width of the 95% band at up to `POINTS` episodes; by episode, means of as many as lie between.
 
     `doubt` is the standard error of the expert's cumulative value, where that stands in for the optimum.
@@ -79,12 +96,13 @@ def _curve(
     runs, width = values.shape
     if not runs or not width:
         return {"runs": runs, "x": [], "mean": [], "half": [], "total": None, "total_half": None}
-    total, total_half = mean_band(values.sum(axis=1)[:, None])
+    total, total_half = mean_band(asked.of_all(values))
     known = np.broadcast_to(np.asarray(doubt, dtype=float), (width,))
+    first, last = asked.first, asked.last
     begin, end = max(0, min(first, width - 1)), width if last is None else max(first + 1, min(last + 1, width))
-    if way == "cumulative":
+    if asked.way == "cumulative":
         at = np.unique(np.linspace(begin, end - 1, POINTS).astype(int))
-        mean, half = mean_band(np.cumsum(values, axis=1)[:, at])
+        mean, half = mean_band(asked.so_far(values)[:, at])
         half = np.hypot(half, Z95 * known[at])
     else:
         edges = np.unique(np.linspace(begin, end, min(POINTS, end - begin) + 1).astype(int))
@@ -96,9 +114,7 @@ def _curve(
     return {"runs": runs, **shown, "total": total[0], "total_half": whole}
 
 
-def _difference(
-    base: Grid, of_base: np.ndarray, grid: Grid, values: np.ndarray, way: str, first: int, last: int | None
-) -> dict[str, Any]:
+def _difference(base: Grid, of_base: np.ndarray, grid: Grid, values: np.ndarray, asked: Shown) -> dict[str, Any]:
     """Run by run where both met the same random numbers, else of the means; over the episodes that both have."""
     why = unpaired(base.manifest["config"], grid.manifest["config"])
     if not why and (len(of_base) != len(values)):
@@ -108,10 +124,10 @@ def _difference(
         return {"paired": not why, "why": why, "total": None, "half": None, "episodes": 0, "curve": None}
     mine, theirs = values[:, :width], of_base[:, :width]
     if not why:
-        curve = _curve(mine - theirs, way, first, last)
+        curve = _curve(mine - theirs, asked)
         total, half = curve["total"], curve["total_half"]
     else:
-        (a, half_a), (b, half_b) = (mean_band(v.sum(axis=1)[:, None]) for v in (mine, theirs))
+        (a, half_a), (b, half_b) = (mean_band(asked.of_all(v)) for v in (mine, theirs))
         curve, total, half = None, float(a[0] - b[0]), float(np.hypot(half_a[0], half_b[0]))
         half = half if min(len(mine), len(theirs)) > 1 else None
     return {"paired": not why, "why": why, "total": total, "half": half, "episodes": width, "curve": curve}

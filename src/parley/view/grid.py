@@ -179,10 +179,11 @@ class Grid:
         return rows, int(done[rows].min()) if len(rows) else 0
 
     def measured(self, rows: np.ndarray, width: int) -> tuple[str, Float[np.ndarray, "R T"]]:
-        """Expected regret where it is known of all episodes, else regret, else the return."""
-        values = self.of(self.measure, rows, width)
-        if self.measure and not np.isnan(values).any():
-            return self.measure.replace("_", " "), values
+        """Expected regret where it is known of all episodes, else regret, else the score, else the return."""
+        for name in (self.measure, "score"):
+            values = self.of(name, rows, width)
+            if values.size and not np.isnan(values).any():
+                return name.replace("_", " "), values
         return "return", self.of("return", rows, width)
 
     def of(self, name: str, rows: np.ndarray, width: int) -> Float[np.ndarray, "R T"]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from parley.core.errors import BadInput
+from parley.report.summary import OWN
 from parley.view.curves import cells_of
 from parley.view.grid import Grid
 from parley.view.log import opened
@@ -53,10 +54,11 @@ def named(grid: Grid) -> dict[str, Any]:
     """What can be drawn of this run, and what regret is measured by."""
     rows, width = grid.rows_and_width()
     measure = grid.measured(rows, width)[0] if width else grid.measure.replace("_", " ") or "return"
-    known = [m for m in METRICS if m != "regret" and values_of(grid, m, rows[:1], width).size]
+    first = measure if measure in OWN else "regret"  # what is asked first of a run
+    known = [m for m in METRICS if m not in ("regret", first) and values_of(grid, m, rows[:1], width).size]
     empty = {"faults": not grid.faults.any(), "cost": bool(grid.spent) and not grid.spent["cost"].any()}
     known = [metric for metric in known if not empty.get(metric)]
-    return {"measure": measure, "metrics": [*(["regret"] if measure != "return" else []), *known]}
+    return {"measure": measure, "first": first, "metrics": [first, *known]}
 
 
 def values_of(grid: Grid, metric: str, rows: Int[np.ndarray, " R"], width: int) -> Float[np.ndarray, "R T"]:
@@ -71,13 +73,18 @@ def _width(grid: Grid) -> int:
     return int(np.flatnonzero(grid.row.any(axis=0)).max(initial=-1)) + 1
 
 
+def _loss(grid: Grid, width: int) -> Float[np.ndarray, "R T"]:
+    """Regret, or where there is none what grows as the score or the return falls."""
+    first, rows = named(grid)["first"], np.arange(grid.num_runs)
+    return values_of(grid, first, rows, width) * (-1 if first in OWN else 1)
+
+
 def _ordered(grid: Grid, order: str, width: int) -> Int[np.ndarray, " R"]:
     rows = np.arange(grid.num_runs)
     if order == "latent":
         return np.array(sorted(rows, key=lambda row: (str(grid.manifest["latents"][row]), row)), dtype=np.intp)
     if order == "total":
-        values = values_of(grid, "regret" if grid.measure else "return", rows, width)
-        return np.argsort(-np.nansum(values, axis=1), kind="stable")
+        return np.argsort(-np.nansum(_loss(grid, width), axis=1), kind="stable")
     return rows
 
 
@@ -116,8 +123,7 @@ def _sorted(grid: Grid, sort: str, run: np.ndarray, episode: np.ndarray) -> Int[
     if sort == "episode":
         return np.lexsort((run, episode))
     if sort in ("worst", "best"):
-        value = grid.of(grid.measure or "return", np.arange(grid.num_runs), grid.row.shape[1])[run, episode]
-        value = value if grid.measure else -value
+        value = _loss(grid, grid.row.shape[1])[run, episode]
         value = -value if sort == "worst" else value
     elif sort == "faults":
         value = -grid.faults[run, episode].astype(float)

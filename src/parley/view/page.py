@@ -16,6 +16,7 @@ import numpy as np
 
 from parley.core.text import inert
 from parley.report.films import KINDS
+from parley.report.summary import OWN
 from parley.view.answers import Answers
 from parley.view.curves import METRICS, MOST_CURVES, WAYS
 from parley.view.episode import films_of
@@ -95,7 +96,7 @@ def notable(grid: Grid, room: int) -> list[tuple[int, int]]:
     if len(total) <= most:
         return [(int(run), int(episode)) for run, episode in total]
     measure, values = grid.measured(rows, width)
-    worst = np.argsort((-values if measure != "return" else values).ravel(), kind="stable")[:WORST]
+    worst = np.argsort((values if measure in OWN else -values).ravel(), kind="stable")[:WORST]
     first = [(r, int(grid.explored[r].argmax())) for r in rows.tolist() if grid.explored[r].any()]
     order = [(int(rows[i // width]), int(i % width)) for i in worst] + first
     alternate = [t for pair in zip(range(width), range(width - 1, -1, -1), strict=True) for t in pair]
@@ -128,8 +129,8 @@ def _of_run(answers: Answers, name: str, grid: Grid) -> Recorded:
             kept |= _asked(answers, "episodes", id=name, sort=sort, only=only)
     for event in EVENTS[:4]:
         kept |= _asked(answers, "first", id=name, event=event)
-    metric = "return" if about["names"]["measure"] == "return" else "regret"
-    return kept | _asked(answers, "compare", ids=_listed([name]), metric=metric, way="cumulative")
+    first = about["names"]["first"]
+    return kept | _asked(answers, "compare", ids=_listed([name]), metric=first, way="cumulative")
 
 
 def _of_episodes(answers: Answers, name: str, out: Path, cells: Iterable[tuple[int, int]]) -> Recorded:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from parley.prompting.reasoning import Said
+from parley.prompting.reasoning import MARKS, Said
 from parley.runs.texts import Reader
 from parley.view.episode import cohort_of
 from parley.view.log import Log, opened
@@ -118,7 +118,8 @@ def _thought(found: str | dict[str, Any]) -> dict[str, Any]:
     said = Said(found) if isinstance(found, str) else Said(found["whole"], str(found.get("thought", "")))
     if said.text != said.whole or said.thought:
         within = said.whole.removesuffix(said.text) if said.text != said.whole else ""
-        return {"reasoning": Prose((said.thought + within).strip()), "text": Prose(said.text)}
+        reasoned = said.thought + MARKS.sub("", within)
+        return {"reasoning": Prose(reasoned.strip()), "text": Prose(said.text.strip())}
     at = said.whole.lower().rfind(FINAL)
     if at > 0:
         return {"reasoning": Prose(said.whole[:at].strip()), "text": Prose(said.whole[at:])}

@@ -12,7 +12,8 @@ import numpy as np
 
 from parley.core.errors import ParleyError
 from parley.core.spec import parse_spec
-from parley.report.summary import mean_band
+from parley.report.summary import OWN, mean_band
+from parley.runs.shards import files_of
 from parley.view.found import Found
 from parley.view.grid import Grid
 from parley.view.states import DAMAGED, RUNNING, Pace, changed_at, manifest_of, status_of
@@ -139,9 +140,9 @@ class Runs:
 def _stamp(out: Path) -> tuple[Any, ...]:
     """What changes when a run directory does."""
     found: list[Any] = []
-    for file in ("manifest.json", "run.sqlite", "run.sqlite-wal"):
+    for file in files_of(out):
         try:
-            at = (out / file).stat()
+            at = file.stat()
             found += [at.st_mtime_ns, at.st_size, at.st_ino]
         except OSError:
             found.append(None)
@@ -181,11 +182,12 @@ def _numbers(grid: Grid, out: Path) -> dict[str, Any]:
     """What a run amounts to so far."""
     curves = grid.curves(out)
     found = curves.summary().as_dict()
-    names = ("measure", "regret", "regret_half_width", "mean_return", "explored", "slope", "slope_low", "slope_high")
-    numbers = {name: found[name] for name in names}
+    names = ("measure", "mean_return", "explored", "slope", "slope_low", "slope_high", "scores")
+    regret = () if curves.measure in OWN else ("regret", "regret_half_width")
+    numbers = {name: found[name] for name in (*names, *regret)}
     width = curves.values.shape[1]
     if width:
-        mean, _ = mean_band(np.cumsum(curves.values, axis=1))
+        mean, _ = mean_band(curves.totals())
         numbers["curve"] = mean[np.unique(np.linspace(0, width - 1, POINTS).astype(int))].astype(np.float32)
     scores = grid.numbers.get("score")
     if scores is not None and not np.isnan(scores).all():

@@ -9,7 +9,8 @@ from typing import Any
 
 from parley.core.errors import ParleyError
 from parley.report.summary import readable_manifest
-from parley.runs.directory import at_work
+from parley.runs.directory import at_work, require_plain
+from parley.runs.shards import files_of
 
 SILENT_S = 120.0  # after so long without a new row, a run of which nothing else is known is taken for killed
 WINDOW_S = 60.0  # over which the speed of a run is measured
@@ -20,8 +21,9 @@ RUNNING, FINISHED, INTERRUPTED, FAILED, DAMAGED = "running", "finished", "interr
 def manifest_of(out: Path) -> dict[str, Any]:
     """The manifest of a run directory; raises `ParleyError` saying what is wrong with it."""
     path = out / "manifest.json"
-    if path.is_symlink() or path.stat().st_size > LARGEST_MANIFEST:
-        raise ParleyError(f"{str(path)!r} is a link, or too large for a manifest")
+    require_plain(out)
+    if path.stat().st_size > LARGEST_MANIFEST:
+        raise ParleyError(f"{str(path)!r} is too large for a manifest")
     try:
         return readable_manifest(out)
     except RecursionError:
@@ -31,9 +33,9 @@ def manifest_of(out: Path) -> dict[str, Any]:
 def changed_at(out: Path) -> float:
     """When the run directory changed last, in seconds since 1970; 0 where that cannot be told."""
     found = []
-    for name in ("manifest.json", "run.sqlite", "run.sqlite-wal"):
+    for file in files_of(out):
         try:
-            found.append((out / name).stat().st_mtime)
+            found.append(file.stat().st_mtime)
         except OSError:
             pass
     return max(found, default=0.0)

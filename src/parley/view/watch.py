@@ -14,6 +14,7 @@ TICK_S = 0.8  # between two looks
 SHARE = 0.02  # of the time that may be spent on looking
 MOST_S = 1.0  # a look stops reading runs after so long, and goes on at the next one
 HEARTBEAT_S = 15.0
+END = b""  # the message after which there are none
 WAITING = 100  # messages that may wait for somebody who does not listen
 
 
@@ -38,9 +39,12 @@ class Watch:
             yield b": the viewer listens\n\n"
             while True:
                 try:
-                    yield await asyncio.wait_for(mine.get(), HEARTBEAT_S)
+                    message = await asyncio.wait_for(mine.get(), HEARTBEAT_S)
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    message = b": still here\n\n"
+                if message == END:
+                    return
+                yield message
         finally:
             self._listeners.discard(mine)
 
@@ -50,6 +54,13 @@ class Watch:
         for listener in self._listeners:
             if not listener.full():
                 listener.put_nowait(data)
+
+    def end(self) -> None:
+        """Tell every listener that nothing more comes, so that the server can close their connections in peace."""
+        for listener in self._listeners:
+            while listener.full():
+                listener.get_nowait()
+            listener.put_nowait(END)
 
     async def _watch(self) -> None:
         while self._listeners:

@@ -130,3 +130,31 @@ def test_words_that_the_environment_itself_makes_sense_of(tmp_path):
             parley.run(world, spec(talker, "actions=both"), episodes=1, runs=1, out=tmp_path / "t", progress=False)
     assert {s for (s,) in db(run).execute("SELECT subgoal FROM steps")} == {"open the blue door"}
     assert {r for (r,) in db(run).execute("SELECT reward FROM steps")} == {1.0}
+
+
+def test_only_what_changed_is_told(tmp_path):
+    """The room is described at every step; prompts hold it once."""
+
+    class Room(Doors):
+        def step(self, action):
+            said, *rest = super().step(action)
+            return f"A vaulted hall of stone. {said}", *rest
+
+    asked = []
+
+    def answer(text, seed):
+        asked.append(text)
+        return "wait"
+
+    world = parley.wrap(lambda: Room(), horizon=4, name="room")
+    told = {}
+    with Talker({"chat"}, answer=answer) as talker:
+        for kind in ("whole", "changes"):
+            asked.clear()
+            how = spec(talker, "way=parse", f"observations={kind}")
+            parley.run(world, how, episodes=1, runs=1, out=tmp_path / kind, progress=False)
+            told[kind] = asked[-1]
+        with pytest.raises(BadInput, match="expected 'whole', or 'changes'"):
+            parley.run(world, spec(talker, "observations=some"), episodes=1, runs=1, out=tmp_path / "x", progress=False)
+    assert told["whole"].count("vaulted hall") == 3 and told["changes"].count("vaulted hall") == 1
+    assert told["changes"].count("[the rest is as before]") + told["changes"].count("[all is as before]") == 2

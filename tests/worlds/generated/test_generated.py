@@ -1,5 +1,8 @@
 """Generated families: whole and different from each other; nothing of them depends on anything but kind and seed."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,21 +14,25 @@ from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import classes_of
 from parley.theory.traps import traps
 from parley.worlds.generated.family import START, Sketch, tables_of
+from parley.worlds.generated.kinds import BEGIN
+from parley.worlds.generated.pairs import PAIRS
 from parley.worlds.generated.words import Words, lexicon
-from parley.worlds.generated.world import EVALUATED, HELD_OUT, KINDS, TRAINED, generated
+from parley.worlds.generated.world import ANY, EVALUATED, HELD_OUT, KINDS, LANGUAGES, TRAINED, generated
 from parley.worlds.kit.conformance import check_world
 from parley.worlds.kit.tabular.env import TabularWorld
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_families_of_every_kind_are_whole(kind):
-    for seed in range(25):
-        t = generated(seed, kind)
+def test_families_of_every_kind_are_whole(kind, language):
+    for seed in range(12):
+        t = generated(seed, kind, language)
         for rows in (t.prior, t.initial, t.transition, t.emission):
             assert (rows >= 0).all()
             np.testing.assert_allclose(rows.sum(axis=-1), 1, atol=1e-9)
         assert ((t.reward >= 0) & (t.reward <= 1)).all() and t.reward.max() > 0
-        assert 2 <= t.num_latents <= 6 and 2 <= t.num_subgoals <= 7 and 1 <= t.horizon <= 4
+        assert 2 <= t.num_latents <= 6 and all(2 <= len(menu) <= 9 for menu in t.menus) and 1 <= t.horizon <= 6
+        assert t.num_actors == (2 if kind in PAIRS else 1)
         for names in (t.states, t.observations, t.latents, t.instructions, *t.menus):
             assert len(set(names)) == len(names) and all(name == name.strip() for name in names)
         assert Beliefs(t).value.max() <= 1 + 1e-9
@@ -33,7 +40,34 @@ def test_families_of_every_kind_are_whole(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_family_conforms(kind):
-    assert check_world(TabularWorld(generated(7, kind))) == []
+    assert check_world(TabularWorld(generated(7, kind, "varied"))) == []
+
+
+def test_families_of_todays_kinds_are_what_they_were():
+    golden = json.loads(Path("tests/golden/generated.json").read_text())
+    assert golden.pop("") == [world_digest(generated(seed)) for seed in range(12)]
+    for kind, digests in golden.items():
+        assert digests == [world_digest(generated(seed, kind)) for seed in (0, 1, 2, EVALUATED)], kind
+
+
+def test_other_words_change_nothing_but_words():
+    """Priors, rewards and what can be gained stay; phrases differ from family to family, some heard in two ways."""
+    heard, doubled = {}, 0
+    for seed in range(60):
+        plain, varied = generated(seed, ANY), generated(seed, ANY, "varied")
+        np.testing.assert_allclose(Beliefs(plain).value, Beliefs(varied).value, atol=1e-9)
+        assert plain.latents == varied.latents and plain.states == varied.states
+        doubled += len(varied.observations) > len(plain.observations)
+        start = varied.observations[int(varied.emission[0, 0].argmax())]
+        if plain.observations[int(plain.emission[0, 0].argmax())] == BEGIN:
+            heard[start] = heard.get(start, 0) + 1
+    assert len(heard) > 8 and max(heard.values()) < 15 and 3 < doubled < 30
+
+
+def test_kinds_are_drawn_alike_and_those_held_out_never():
+    drawn = [generated(seed, ANY) for seed in range(300)]
+    assert sum(t.num_actors == 2 for t in drawn) > 20 and max(t.horizon for t in drawn) == 6
+    assert not any("key" in t.rules or t.rules.endswith("knows") for t in drawn)
 
 
 @settings(deadline=None)  # how long it takes is the machine's affair
@@ -100,7 +134,10 @@ def test_states_that_are_reached_last_lead_nowhere():
     assert len(t.states) == 3 and t.transition[0, 2, 0, 2] == 1 and Beliefs(t).value[0, 0] == 1
 
 
-@pytest.mark.parametrize(("arguments", "said"), [((-1,), "seed=-1"), ((0, "finds"), "did you mean 'find'")])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [((-1,), "seed=-1"), ((0, "finds"), "did you mean 'find'"), ((0, "", "odd"), "expected plain")],
+)
 def test_bad_input(arguments, said):
     with pytest.raises(BadInput, match=said):
         generated(*arguments)

@@ -146,7 +146,7 @@ def test_a_plugin_s_world_goes_by_its_name(monkeypatch):
 
 
 class Wrong(PhysicalWorld):
-    """Says its latent, pays 2, and never the same twice."""
+    """Says its latent, and never the same twice; that it pays 2 more is right where there are no tables."""
 
     def make(self, latents, draws):
         envs = super().make(latents, draws)
@@ -164,5 +164,4 @@ class Wrong(PhysicalWorld):
 def test_the_conformance_check_finds_what_is_wrong():
     world = toy()
     found = "; ".join(check_world(Wrong("w", world.script, world.latents, world.prior, world.text_env)))
-    for said in ("same seed, same run", "a report names the latent", "expected a number in [0, 1]"):
-        assert said in found
+    assert "same seed, same run" in found and "a report names the latent" in found and "reward" not in found

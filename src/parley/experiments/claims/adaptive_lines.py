@@ -26,6 +26,8 @@ from parley.execute import RunConfig
 from parley.experiments.base import expected_regret
 from parley.exploration.adaptive import AdaptiveExplorer
 from parley.exploration.explorers import EpsilonGreedy
+from parley.exploration.persistent import PersistentExplorer
+from parley.exploration.posterior import PosteriorExplorer
 from parley.exploration.rejection import GuardedExplorer
 from parley.loop import Cohort
 from parley.planners.exact import ExactPlanner
@@ -46,7 +48,7 @@ LIMIT = ("exact", "bayes-adaptive")
 DECODED = {GREEDY: "greedy", SAMPLED: "sample", SAMPLING: DRAWN}
 JUDGED = 10_000  # episodes over which a trap is one
 EVERY = 50  # episodes between two looks whether a cell is at rest
-QUIET = 64  # episodes without a trial after which the proposals-only form, its proposals unmoved, makes none
+QUIET = 64  # episodes without a trial after which, proposals or beliefs unmoved, none is made any more
 
 
 @lru_cache(maxsize=64)
@@ -128,19 +130,21 @@ class _Watch:
         rows, rest = np.flatnonzero(~lossless), np.zeros(posterior.shape)
         if not len(rows):
             return rest[:, 0]
-        if self.config.explore == "posterior-sampling":
-            return None
+        if self.config.explore == "posterior-sampling" or isinstance(inner, PersistentExplorer):
+            return None  # the next trial may come at any time
         turns = np.bincount(np.arange(record.episode + 1, self.config.episodes) % self.num_w, minlength=self.num_w)
-        if isinstance(inner, AdaptiveExplorer):
+        long_quiet = record.episode + 1 - self.still_since >= QUIET
+        if isinstance(inner, PosteriorExplorer):
             belief = inner.belief[rows]
             told = (self.trials.play(belief, w) for w in range(self.num_w))
             found = Rest.of(told, belief, self.truth[rows])
-            quiet, lossless = inner.rests(remaining)[rows], found.harmless
+            quiet = (inner.rests(remaining) if isinstance(inner, AdaptiveExplorer) else long_quiet)[rows]
+            lossless = found.harmless & (isinstance(inner, AdaptiveExplorer) | long_quiet[rows])
         else:
             belief, how = posterior[rows], cohort.planner.decode if self.config.explore == "none" else "greedy"
             told = (self.trials.imitate(belief, w, how) for w in range(self.num_w))
             found = Rest.of(told, belief, self.truth[rows])
-            quiet = (record.episode + 1 - self.still_since >= QUIET)[rows] | (self.config.explore == "none")
+            quiet = long_quiet[rows] | (self.config.explore == "none")
             lossless = np.zeros(len(rows), dtype=bool)
         if not (lossless | (found.frozen & quiet)).all():
             return None

@@ -1,5 +1,6 @@
 """From a family as a rule of the game, `Sketch`, to its `Tables`: states are those that can be reached."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,12 +32,16 @@ class Sketch:
     step: Callable[[int, State, int], list[tuple[float, State]]]
     say: Callable[[State], str]
     pay: Callable[[str, int], float]
+    begin: tuple[tuple[float, State], ...] = ((1.0, START),)  # states in which an episode may begin
+    others: tuple[tuple[str, ...], ...] = ()  # menus of further Actors; the subgoal's index runs over the product
 
 
 def tables_of(sketch: Sketch) -> Tables:
     """The tables of a sketch."""
-    latents, subgoals = range(len(sketch.latents)), range(len(sketch.menu))
-    states, frontier = {START: 0}, [START]
+    menus = (sketch.menu, *sketch.others)
+    latents, subgoals = range(len(sketch.latents)), range(math.prod(map(len, menus)))
+    frontier = [state for _, state in sketch.begin]
+    states = {state: i for i, state in enumerate(frontier)}
     for _ in range(sketch.horizon):
         reached = [s for now in frontier for z in latents for g in subgoals for _, s in sketch.step(z, now, g)]
         frontier = [s for s in dict.fromkeys(reached) if s not in states]
@@ -54,13 +59,14 @@ def tables_of(sketch: Sketch) -> Tables:
     for state, i in states.items():
         emission[i, observations.index(said[state])] = 1
     initial = np.zeros((len(latents), len(states)))
-    initial[:, 0] = 1
+    for prob, state in sketch.begin:
+        initial[:, states[state]] = prob
     return Tables(
         name="generated",
         horizon=sketch.horizon,
         states=tuple(f"{said[state]} ({i})" for state, i in states.items()),
         observations=observations,
-        menus=(sketch.menu,),
+        menus=menus,
         latents=sketch.latents,
         instructions=sketch.instructions,
         prior=np.asarray(sketch.prior, dtype=float),

@@ -1,16 +1,19 @@
 """What every world must keep, ours or a plugin's: `parley world check module:Class`, and the contract tests."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from parley.core.answered import begun, stepped
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
 from parley.core.latents import Numbered, all_alike
 from parley.core.roles import World, forbidden_in
 from parley.core.said import Menu
 from parley.core.tables import Sentences
+from parley.core.text import inert
 
 
 def check_world(world: World, num_runs: int = 4, num_episodes: int = 2) -> list[str]:
@@ -21,11 +24,13 @@ def check_world(world: World, num_runs: int = 4, num_episodes: int = 2) -> list[
     for check in (*checks, lambda: _menu_is_closed(world)):
         try:
             wrong += check()
+        except BadInput as error:
+            wrong.append(str(error))
         except ParleyError:
             raise
         except Exception as error:
-            wrong.append(f"it raised {type(error).__name__}: {error}")
-    return wrong
+            wrong.append(inert(f"it raised {type(error).__name__}: {error}", 300))
+    return list(dict.fromkeys(wrong))
 
 
 def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2) -> list[list[Any]]:
@@ -35,23 +40,34 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
     envs = world.make(runs % len(world.latents), draws)
     said: list[list[Any]] = []
     for t in range(num_episodes):
-        observations, info = envs.reset(options={"episode": t, "instructions": _tasks(world, t, num_runs)})
+        observations, info = begun(envs, t, _tasks(world, t, num_runs))
         said.append(list(observations))
-        said.append(list(info.get("instructions", [""] * num_runs)))
+        if "instructions" in info:
+            said.append(list(info["instructions"]))
         over = np.zeros(num_runs, dtype=bool)
         for h in range(1, world.horizon + 1):
             menus: list[Menu] = info["menus"]
+            _require_different(menus)
             parts = np.empty((num_runs, 0), dtype=object)
             for whole in menus:
                 menu = whole.given(parts, forbidden_in(world))
                 told = [_turn(menu, i, run + h) for i, run in enumerate(runs.tolist())]
                 parts = np.concatenate([parts, np.array([*told, None], dtype=object)[:-1, None]], axis=1)
-            observations, rewards, terminated, truncated, info = envs.step(parts)
-            said += [list(observations), list(map(float, rewards))]
-            over = np.asarray(terminated) | np.asarray(truncated)
+            observations, rewards, terminated, truncated, info = stepped(envs, parts, ~over)
+            said += [list(observations), rewards.tolist()]
+            over = over | np.asarray(terminated) | np.asarray(truncated)
         said.append(list(map(bool, over)))
     envs.close()
     return said
+
+
+def _require_different(menus: list[Menu]) -> None:
+    """Raise `BadInput` where a menu holds the same subgoal twice: nobody could tell which is meant."""
+    for menu in menus:
+        for listed in (menu.row(run) for run in range(max(len(menu.sentences), len(menu.legal)))):
+            if len(set(listed)) < len(listed):
+                twice = next(entry for i, entry in enumerate(listed) if entry in listed[:i])
+                raise BadInput(f"a menu holds {inert(str(twice), 100)!r} twice: expected different subgoals")
 
 
 def _tasks(world: World, episode: int, num_runs: int) -> Sentences:
@@ -67,6 +83,19 @@ def _turn(menu: Menu, run: int, turn: int) -> str:
     # Padding, which other runs are the reason of, does not count.
     size = len(said) if len(menu.sentences) == 1 else int(np.flatnonzero(legal)[-1]) + 1
     return str(said[next(m for m in (np.arange(size) + turn) % size if legal[m])])
+
+
+def names_latent(report: str, latent: str) -> bool:
+    """Whether a report names a latent, in whole words, however they are spaced and written.
+
+    >>> [names_latent(said, "red") for said in ("You are tired.", "It is RED!", "an infra-red light", "in room_red")]
+    [False, True, False, True]
+    >>> [names_latent(said, "1") for said in ("10 steps, 1.5 m", "the lever is at 1.")]
+    [False, True]
+    """
+    words = r"\s+".join(map(re.escape, latent.split()))
+    apart = rf"(?<![^\W_])(?<![^\W_]-)(?<!\d\.){words}(?![^\W_])(?!-[^\W_])(?!\.\d)"
+    return bool(words) and re.search(apart, report, re.IGNORECASE) is not None
 
 
 def _names(world: World) -> list[str]:
@@ -122,7 +151,7 @@ def _sentences(world: World, num_runs: int, num_episodes: int) -> list[str]:
     if strange := [o for o in heard if not isinstance(o, str)]:
         wrong.append(f"an observation is {strange[0]!r:.100}: expected a sentence")
     names = [] if isinstance(world.latents, Numbered) or len(world.latents) == 1 else world.latents
-    if told := [z for z in names if any(z in o for o in heard if isinstance(o, str))]:
+    if told := [z for z in names if any(names_latent(o, z) for o in heard if isinstance(o, str))]:
         wrong.append(f"a report names the latent {told[0]!r}")
     if world.tables is not None and (unknown := heard - set(world.tables.observations)):
         wrong.append(f"the tables do not know the observation {min(map(str, unknown))!r}")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,15 @@ def number(paid: Any) -> float:
         if isfinite(value):
             return value
     raise EnvironmentFailed(f"the environment gave a reward of {paid!r:.80}: expected a finite number")
+
+
+def highest(score: Any) -> float:
+    """The highest return, by which returns are divided; NaN where nobody knows it, or (0) there is nothing to score."""
+    if score is None or (isinstance(score, int | float | np.number) and score == 0):
+        return nan
+    if isinstance(score, float | int | np.number) and isfinite(score) and score > 0:
+        return float(score)
+    raise EnvironmentFailed(f"the environment gave a max_score of {score!r:.80}: expected a number above 0, or None")
 
 
 def text(said: Any) -> str:

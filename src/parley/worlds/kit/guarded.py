@@ -21,7 +21,7 @@ class GuardedEnv:
 
     def __init__(self, make: Callable[[], TextEnv], where: str, repeats: bool = True) -> None:
         self._make, self._where, self._repeats = make, where, repeats
-        self.env = make()
+        self.env = self._begin()
         self.script = self.env.script
         self.action_space, self.observation_space = self.env.action_space, self.env.observation_space
         self.event = ""
@@ -60,6 +60,14 @@ class GuardedEnv:
 
     def close(self) -> None:
         self.env.close()
+
+    def _begin(self) -> TextEnv:
+        try:
+            return self._make()
+        except ParleyError:
+            raise
+        except Exception as wrong:
+            raise EnvironmentFailed(f"{self._where}: the environment cannot be made: {_short(wrong)}") from wrong
 
     def _attempt(self, does: Callable[[], T]) -> T:
         try:

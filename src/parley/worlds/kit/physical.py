@@ -76,6 +76,10 @@ class PhysicalWorld:
                 f"world {self.name!r}: expected a prior of {len(self.latents)} probabilities that sum to 1, "
                 f"one for each latent, found {np.asarray(self.prior).tolist()}"
             )
+        if self.expert is not None and not callable(self.expert):
+            raise BadInput(
+                f"world {self.name!r}: expert={self.expert!r:.80}: expected a function of (latent, instruction, said)"
+            )
         if self.expert_episodes < 2:
             raise BadInput(f"world {self.name!r}: expert_episodes={self.expert_episodes}: expected at least 2")
 

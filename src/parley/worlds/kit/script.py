@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from parley.core.errors import BadInput
 from parley.core.tables import Tables, forbids
 
 
@@ -79,6 +80,16 @@ class Script:
     parts: tuple[tuple[str, ...], ...] = ()
     forbidden: tuple[tuple[str, str], ...] = ()
     own: Own = Own()
+
+    def __post_init__(self) -> None:
+        for what, texts in (("subgoals", self.subgoals), *((f"parts of {k}", own) for k, own in enumerate(self.parts))):
+            if wrong := next((one for one in texts if not isinstance(one, str) or not one.strip()), None):
+                raise BadInput(f"{what}: {wrong!r:.80} is none: expected texts of something to do")
+            if len(set(texts)) < len(texts):
+                twice = next(one for i, one in enumerate(texts) if one in texts[:i])
+                raise BadInput(f"{what}: {twice!r:.80} stands there twice: expected different texts")
+            if self.parts and texts is not self.subgoals and (both := [one for one in texts if " / " in one]):
+                raise BadInput(f"{what}: {both[0]!r:.80} holds ' / ', which joins what several Actors are told")
 
     @property
     def menus(self) -> tuple[tuple[str, ...], ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from parley.core.errors import BadInput, EnvironmentFailed
 from parley.core.roles import Actor, Reporter
 from parley.core.text import inert
-from parley.worlds.kit.given import begun, entries, number, shared, stepped, text
+from parley.worlds.kit.given import begun, entries, highest, number, shared, stepped, text
 from parley.worlds.kit.script import FREE, AnyText, Info, Script, SentenceSpace
 
 NOTHING: Info = {}  # where the Actor did nothing there is no info
@@ -80,8 +80,7 @@ class TextEnv(gym.Env[str, str]):
             if isinstance(speaks, EpisodicReporter):
                 speaks.begin()
         self.instruction = self._task((options or {}).get("instruction"), info)
-        highest = self.script.own.max_score(info)
-        self.max_score = np.nan if highest is None else number(highest)
+        self.max_score = highest(self.script.own.max_score(info))
         said = self._heard(self._report())
         self._offer(info)
         return said, self._info()
@@ -95,7 +94,7 @@ class TextEnv(gym.Env[str, str]):
         self._left, self.num_actions, self.event = self._left - 1, 0, ""
         paid, ended, cut, info = self._carry_out(action)
         said = self._report()
-        reward = paid if self.script.reward is None else self.script.reward(said, self.instruction)
+        reward = paid if self.script.reward is None else number(self.script.reward(said, self.instruction))
         over = ended or cut or not self._left
         if not over:
             self._offer(info)
@@ -137,8 +136,7 @@ class TextEnv(gym.Env[str, str]):
         self.menu = tuple(self._does)
 
     def _report(self) -> str:
-        said = self.reporter.report(self.raw, self.np_random)
-        return said if self.script.observations else text(said)
+        return text(self.reporter.report(self.raw, self.np_random))
 
     def _carry_out(self, subgoal: str) -> tuple[float, bool, bool, Info]:
         """Let the Actor act to its end: what was paid, whether the episode below is over or cut, its last info."""
@@ -196,7 +194,7 @@ class TextEnv(gym.Env[str, str]):
         raise BadInput(f"subgoal {subgoal!r} is not on the menu: expected one of {shared(self.menu or ())}")
 
     def _heard(self, said: str) -> str:
-        return said if self.voice is None else self.voice.report(self.raw, self.np_random)
+        return said if self.voice is None else text(self.voice.report(self.raw, self.np_random))
 
     def _info(self) -> dict[str, Any]:
         return {"menu": self.menu, "instruction": self.instruction}

@@ -228,6 +228,10 @@ def _script(
     if source is None and (len(set(listed)) < len(listed) or not all(isinstance(s, str) and s.strip() for s in listed)):
         raise BadInput(f"menu={list(listed)!r:.200}: expected different texts")
     tasks = (instruction,) if isinstance(instruction, str) else () if callable(instruction) else instruction or ()
+    if isinstance(tasks, bytes) or len(set(tasks)) < len(tasks) or not all(isinstance(w, str) and w for w in tasks):
+        raise BadInput(f"instruction={instruction!r:.200}: expected a text, different texts, or a function to one")
+    if reward is not None and not callable(reward):
+        raise BadInput(f"reward={reward!r:.80}: expected a function of (observation, instruction)")
     own = Own(
         menu=source,
         instruction=None if tasks else instruction if callable(instruction) else _goal,

@@ -25,6 +25,7 @@ MOVES = {
     "open or close what is ahead": TOGGLE,
 }
 THINGS = ("key", "ball", "box")
+LONGEST_PLAN, MOST_PLANNED = 40, 2000  # of what the bot still has to do, and of all that it planned, in one subgoal
 _seeds = variations
 
 
@@ -105,6 +106,19 @@ def _menu(state: Mapping[str, Any], info: Any) -> list[str]:
     return told
 
 
+class Plan(list[Any]):
+    """The bot's stack of what to do next, which it makes longer for ever where two things stand in each other's way."""
+
+    added = 0
+
+    def append(self, one: Any) -> None:
+        """One thing more; raises `RuntimeError` where the plan no longer leads anywhere."""
+        self.added += 1
+        if len(self) >= LONGEST_PLAN or self.added > MOST_PLANNED:
+            raise RuntimeError("the bot finds no end of planning")
+        super().append(one)
+
+
 class Walker:
     """Does single moves, or what BabyAI's bot does for a subgoal of its own language."""
 
@@ -143,6 +157,8 @@ class Walker:
         mission = env.instrs
         env.instrs = self._instruction
         try:
-            return BabyAIBot(env)
+            bot = BabyAIBot(env)
+            bot.stack = Plan(bot.stack)
+            return bot
         finally:
             env.instrs = mission

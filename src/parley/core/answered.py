@@ -1,0 +1,86 @@
+"""What a world answers the loop, made sure of: ours, a plugin's, or an object that somebody gave."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from parley.core.errors import EnvironmentFailed, ParleyError
+from parley.core.roles import TextEnvs
+from parley.core.said import Menu
+from parley.core.tables import Sentences
+from parley.core.text import inert
+
+T = TypeVar("T")
+Step = tuple[Sentences, Float[np.ndarray, " B"], Any, Any, dict[str, Any]]
+
+
+def begun(envs: TextEnvs, episode: int, instructions: Sentences) -> tuple[Sentences, dict[str, Any]]:
+    """Begin an episode; raises `EnvironmentFailed` where the world raises, or answers no such thing."""
+    answer = _sentence(lambda: envs.reset(options={"episode": episode, "instructions": instructions}), "reset")
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise EnvironmentFailed(f"the world's `reset` gave {_kind(answer)}: expected (observations, info)")
+    heard, info = answer
+    return _heard(heard, len(instructions)), _menus(info)
+
+
+def stepped(envs: TextEnvs, parts: Sentences, active: Bool[np.ndarray, " B"]) -> Step:
+    """Carry out subgoals (B, K); a run whose episode is over is paid 0. Raises as `begun` does."""
+    answer = _sentence(lambda: envs.step(parts), "step")
+    if not isinstance(answer, tuple) or len(answer) != 5:
+        raise EnvironmentFailed(
+            f"the world's `step` gave {_kind(answer)}: expected (observations, rewards, terminated, truncated, info)"
+        )
+    heard, rewards, terminated, truncated, info = answer
+    for what, ended in (("terminated", terminated), ("truncated", truncated)):
+        if np.shape(ended) != active.shape:
+            raise EnvironmentFailed(f"the world gave {what} of shape {np.shape(ended)}: expected {active.shape}")
+    return _heard(heard, len(active)), _paid(rewards, active), terminated, truncated, _menus(info)
+
+
+def _sentence(does: Callable[[], T], name: str) -> T:
+    try:
+        return does()
+    except ParleyError:
+        raise
+    except Exception as wrong:
+        said = inert(f"{type(wrong).__name__}: {wrong}", 300)
+        raise EnvironmentFailed(f"the world's `{name}` raised {said}: what was finished is saved") from wrong
+
+
+def _paid(rewards: Any, active: Bool[np.ndarray, " B"]) -> Float[np.ndarray, " B"]:
+    """Rewards as finite numbers."""
+    paid = rewards if isinstance(rewards, np.ndarray) else np.array(rewards, dtype=object)
+    if paid.dtype.kind == "O" and all(isinstance(one, float | int | np.number) for one in paid.flat):
+        paid = paid.astype(float)
+    if paid.shape != active.shape or paid.dtype.kind not in "fiub" or not np.isfinite(paid[active]).all():
+        raise EnvironmentFailed(
+            f"the world gave rewards of {inert(repr(rewards), 80)}: expected {len(active)} finite numbers"
+        )
+    return np.where(active, paid, 0.0)
+
+
+def _heard(heard: Any, num_runs: int) -> Sentences:
+    """What was said, as an array of texts."""
+    said = heard if isinstance(heard, np.ndarray) and heard.dtype == object else np.array(heard, dtype=object)
+    if said.shape != (num_runs,):
+        raise EnvironmentFailed(f"the world said {_kind(heard)}: expected a sentence for each of {num_runs} runs")
+    if not {*map(type, said.tolist())} <= {str, np.str_}:
+        strange = next(one for one in said.tolist() if not isinstance(one, str))
+        raise EnvironmentFailed(f"the world said {_kind(strange)}: expected a text")
+    return said
+
+
+def _menus(info: Any) -> dict[str, Any]:
+    """`info`, which must hold a menu for each Actor."""
+    menus = info.get("menus") if isinstance(info, dict) else None
+    if not isinstance(menus, list) or not menus or not all(isinstance(menu, Menu) for menu in menus):
+        raise EnvironmentFailed(
+            f'the world\'s info["menus"] is {_kind(menus)}: expected a list, one `parley.Menu` for each Actor'
+        )
+    return info
+
+
+def _kind(value: Any) -> str:
+    return f"{inert(repr(value), 80)} ({type(value).__name__})"

@@ -1,0 +1,138 @@
+"""`calibration`: which way of hearing a published language model's choice is nearest to the exact planner's.
+
+At decisions of documents (`experiments.judging`) models are asked by sentences, chat models by letters too. What is
+compared: raw scores, those less a content-free prompt's (Zhao et al. 2021), less a prompt's without history (Holtzman
+et al. 2021), and the mean of two orders of the menu; each at temperature 1 and at the one that fits best in three
+generated families that are not among the worlds that are reported. Reported are the total variation to BAIL, the
+expected return that choosing the line liked best gives up, and how often the same line is liked best in both orders.
+
+Written before it was run: what decides is the total variation to BAIL at the fitted temperature, mean over worlds,
+of the way that has the least against raw scores of sentences, for the chat model; the interval is over worlds.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from parley.core.said import EpisodeRecord
+from parley.execute import RunConfig
+from parley.experiments.base import Finding, above
+from parley.experiments.judging import Judged, judge, parts
+from parley.report.plots import dots_figure
+from parley.worlds.generated.world import EVALUATED
+
+NAME = "calibration"
+CLAIM = "Calibrated and averaged over orders, a chat model's law is nearer to BAIL than its raw scores of sentences"
+WAYS = ("sentences", "letters")
+# A base model answers no question by a letter: it is asked by sentences alone.
+MODELS = {"SmolLM2": ("hf:smollm2", WAYS), "Gemma 3": ("hf:gemma3", WAYS[:1])}
+METHODS = ("raw", "contextual", "pmi", "orders", "contextual, orders", "pmi, orders")
+FITTED = tuple(
+    f"generated:seed={EVALUATED + 500 + i},kind={kind}" for i, kind in enumerate(("find", "serve", "signals"))
+)
+WORLDS = (
+    *("shortcut", "household", "quest:low_level=false", "keys:low_level=false", "weather"),
+    *(f"generated:seed={EVALUATED + 600 + i},kind={kind}" for i, kind in enumerate(("fetch", "lock", "ask"))),
+)
+TEMPERATURES = np.exp(np.linspace(np.log(0.25), np.log(32), 29))
+
+
+def cells(quick: bool) -> Sequence[RunConfig]:
+    """The decisions of every model, way and world; those on which temperatures are fitted too."""
+    documents, episodes = (2, 2) if quick else (3, 3)
+    models = dict(list(MODELS.items())[:1]) if quick else MODELS
+    worlds = (*FITTED, *WORLDS[: 2 if quick else None])
+    return [
+        Judged(world, f"{model},way={way}", episodes=episodes, runs=documents, seed=5)
+        for model, ways in models.values()
+        for way in ways
+        for world in worlds
+    ]
+
+
+def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "N W"]:
+    """The scores of every decision, as `judging.judge` has them."""
+    assert isinstance(config, Judged)
+    return judge(config)
+
+
+def laws(found: Float[np.ndarray, "N W"], method: str, temperature: float) -> Float[np.ndarray, "P N M"]:
+    """The law of a method in each order (alike in both, where they are averaged); 0 beyond the menu."""
+    of, (kind, _, orders) = parts(found), method.partition(", ")
+    taken = kind if kind in ("contextual", "pmi") else ""
+    told = []
+    for order in range(2):
+        scores = of[f"scores {order}"] - (of[f"{taken} {order}"] if taken else 0.0)
+        wide = np.where(np.isnan(scores), -np.inf, scores / temperature)
+        law = np.exp(wide - wide.max(axis=1, keepdims=True))
+        told.append(law / law.sum(axis=1, keepdims=True))
+    return np.array([np.mean(told, axis=0)] * 2 if "orders" in (kind, orders) else told)
+
+
+def distance(found: Float[np.ndarray, "N W"], method: str, temperature: float) -> float:
+    """Mean total variation to BAIL, of the menu's own order."""
+    exact = np.nan_to_num(parts(found)["bail"])
+    return float(0.5 * np.abs(laws(found, method, temperature)[0] - exact).sum(axis=1).mean())
+
+
+def fitted(several: Sequence[Float[np.ndarray, "N W"]], method: str) -> float:
+    """The temperature at which a method is nearest to BAIL, mean over worlds."""
+    means = [np.mean([distance(found, method, t) for found in several]) for t in TEMPERATURES]
+    return float(TEMPERATURES[int(np.argmin(means))])
+
+
+def row(found: Float[np.ndarray, "N W"], method: str, temperature: float) -> dict[str, float]:
+    """What is reported of a method in a world."""
+    told, of = laws(found, method, 1.0), parts(found)
+    best, exact = told.argmax(axis=2), np.nan_to_num(of["bail"])
+    legal = ~np.isnan(of["bail"])
+    uniform = legal / legal.sum(axis=1, keepdims=True)
+    loss = np.nan_to_num(of["loss"])
+    alone = laws(found, "raw" if method == "orders" else method.partition(",")[0], 1.0).argmax(axis=2)
+    counts = np.bincount(best[0], minlength=exact.shape[1])
+    return {
+        "tv": distance(found, method, 1.0),
+        "tv fitted": distance(found, method, temperature),
+        "tv uniform": float(0.5 * np.abs(uniform - exact).sum(axis=1).mean()),
+        "loss": float(np.take_along_axis(loss, best[0][:, None], axis=1).mean()),
+        "loss uniform": float((uniform * loss).sum(axis=1).mean()),
+        "agreement": float((alone[0] == alone[1]).mean()),
+        "one line": float(counts.max() / counts.sum()),
+    }
+
+
+def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "N W"]]) -> Finding:
+    """The way that is nearest to BAIL, against raw scores of sentences; all of them as rows."""
+    of = {(c.planner, c.world): found for c, found in zip(configs, regrets, strict=True)}
+    rows, distances = list[dict[str, Any]](), dict[tuple[str, str], list[float]]()
+    for title, (model, ways) in MODELS.items():
+        for way in ways:
+            spec = f"{model},way={way}"
+            worlds = [world for planner, world in of if planner == spec and world not in FITTED]
+            for method in METHODS if worlds else ():
+                temperature = fitted([of[spec, world] for world in FITTED], method)
+                told = {"model": title, "way": way, "method": method, "temperature": temperature}
+                each = [row(of[spec, world], method, temperature) for world in worlds]
+                mean = {name: float(np.mean([one[name] for one in each])) for name in each[0]}
+                rows.append({**told, "world": "mean", **mean})
+                rows += [{**told, "world": world, **one} for world, one in zip(worlds, each, strict=True)]
+                if title == "SmolLM2":
+                    distances[way, method] = [one["tv fitted"] for one in each]
+    raw = np.array(distances["sentences", "raw"])
+    best = min(distances, key=lambda key: float(np.mean(distances[key])))
+    gain = raw - np.array(distances[best])
+    half = 1.96 * float(gain.std(ddof=1)) / np.sqrt(len(gain))
+    low, high = float(gain.mean()) - half, float(gain.mean()) + half
+    what = f"total variation to BAIL that {best[0]}, {best[1]} saves against raw sentences"
+    return Finding(CLAIM, above(low, high, 0.0), float(gain.mean()), (low, high), what, rows)
+
+
+def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "N W"]]) -> Figure:
+    finding = analyse(configs, regrets)
+    means = [one for one in finding.rows if one["world"] == "mean"]
+    names = [f"{one['model']}, {one['way']}, {one['method']}" for one in means]
+    columns = {name: [float(one[name]) for one in means] for name in ("tv", "tv fitted", "tv uniform")}
+    return dots_figure(f"{NAME}: how far from BAIL", "total variation, mean over worlds", names, columns)

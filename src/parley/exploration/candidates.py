@@ -1,0 +1,234 @@
+"""The policies of an episode that an explorer chooses among, and which of them costs least in all.
+
+- *exploiting*: greedy on the belief;
+- *trials*: greedy on a belief tilted towards one class, where exploiting would cost much if that class were the truth;
+- *plans*: the best for an episode given what is left to lose after each way that it may end (`theory.plans`). A plan
+  may begin with a subgoal that only informs, and then do what that subgoal told.
+
+A policy costs what it loses in n episodes and what is then left to lose (`Worth`), n being the best number of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from parley.core.said import TIE
+from parley.exploration.worth import MOVED, TINY, Future, Programme, Worth
+from parley.theory.plans import Plan, best_plan
+from parley.theory.trials import Told, Trials
+
+IDLE = 1e-3  # regret: where less is left to gain, nothing is tried
+LEAST = IDLE / 10  # episodes that remain times the belief in a class: with less it is as good as given up
+TILTS = (1.0, 0.5)  # weight on the class that is tried
+TRIED = 4  # classes considered for a trial, those that exploiting would cost most
+EPISODES = 16  # of a programme that informs, at most
+MOST = 30.0  # nats that count as certainty
+SCALES = (1.0, 0.1)  # of what confusing two classes costs, for plans that inform more or less
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy of one episode, and what it costs and tells (one row)."""
+
+    told: Told
+    weights: Float[np.ndarray, " C"] | None = None
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a run plays for some episodes: greedily on `weights` of the classes, or a `plan`.
+
+    A plan lists, by step, the nodes that it comes to and the probabilities of joint subgoals there.
+
+    `score` is what it costs in all, with what is left to lose after so many episodes (`number`) of it.
+    """
+
+    score: float
+    number: int
+    weights: Float[np.ndarray, " C"] | None = None
+    plan: list[tuple[Int[np.ndarray, " m"], Float[np.ndarray, "m G"]]] | None = None
+
+    def planned(self, step: int, node: int) -> Float[np.ndarray, " G"] | None:
+        """The plan's law at a node of the tree; None where it says nothing."""
+        if self.plan is None or node < 0 or step > len(self.plan):
+            return None
+        nodes, laws = self.plan[step - 1]
+        at = int(np.searchsorted(nodes, node))
+        return laws[at] if at < len(nodes) and nodes[at] == node else None
+
+
+class Candidates:
+    """Finds what is worth its cost in one family; `start` is the belief that a run begins with.
+
+    `prudence`: as if so many times as many episodes remained; what is given up for good then costs so much more.
+    """
+
+    def __init__(self, trials: Trials, num_instructions: int, prudence: float, start: Float[np.ndarray, " C"]) -> None:
+        self.trials, self.prudence, self.num_w, self.start = trials, prudence, num_instructions, start
+        self._worth: dict[tuple[bytes, int], Worth] = {}
+
+    def best(
+        self, belief: Float[np.ndarray, " C"], w: int, often: Float[np.ndarray, " W"], remaining: int
+    ) -> Chosen | None:
+        """What is best tried under an instruction; None where it is exploiting, be it to wait for another one."""
+        remaining = int(np.ceil(self.prudence * remaining))
+        kept = np.flatnonzero(belief * remaining > LEAST)
+        asked = Asked(self, belief, remaining, kept, self.worth(often, remaining).of_classes(kept))
+        exploit = Policy(self.trials.play(belief[None], w))
+        score = asked.exploiting(exploit, w)
+        now = asked.cheapest(w, exploit, score - IDLE)
+        if now is None:
+            return None
+        paid = float(exploit.told.loss[0] @ belief)
+        for v in np.flatnonzero(often > 0).tolist():
+            waiting = now.score - IDLE - paid / often[v]
+            if v != w and waiting > 0:
+                exploiting = Policy(self.trials.play(belief[None], v))
+                if asked.cheapest(v, exploiting, waiting) is not None:
+                    return None
+        return now
+
+    def worth(self, often: Float[np.ndarray, " W"], remaining: int) -> Worth:
+        """What is left to lose where instructions come so often; with the programme that informs best at the start."""
+        key = np.round(often, 1).tobytes(), int(np.log2(max(remaining, 1)))
+        if key not in self._worth:
+            worth = Worth.of(self.trials, often)
+            each = [self._programme(w, remaining, worth) for w in range(self.num_w)]
+            price = sum(share * one.price for share, one in zip(often, each, strict=True))
+            nats = sum(share * one.nats for share, one in zip(often, each, strict=True))
+            self._worth[key] = worth.with_programme(Programme(np.asarray(price), np.asarray(nats)))
+        return self._worth[key]
+
+    def _programme(self, w: int, remaining: int, worth: Worth) -> Programme:
+        """Policies that inform, each the best for the doubts that the ones before leave."""
+        joint, tree = self.start * self.trials.likelihood, self.trials.tree
+        doubt, beyond = worth.confused(remaining), self.trials.beyond(self.start, w)
+        price, nats = np.zeros(len(doubt)), np.zeros_like(doubt)
+        number = 0
+        while number < EPISODES:
+            number += 1
+            plan = best_plan(tree, self.trials.losses(w), self.start, (apart(joint, doubt) + beyond)[None])
+            one = self.trials.follow(plan, self.start, w)
+            price, nats = price + one.loss[0], nats + _divergence(one.ends)
+            doubt = doubt * one.pairs()[0]
+            if apart(self.start[None], doubt)[0] <= self.start @ one.loss[0]:
+                break
+        return Programme(price / number, nats / number)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question: what is best tried on a belief, so many episodes before the end."""
+
+    of: Candidates
+    belief: Float[np.ndarray, " C"]
+    remaining: int
+    kept: Int[np.ndarray, " k"]  # classes that are not as good as given up
+    worth: Worth  # of these
+
+    def cheapest(self, w: int, exploit: Policy, below: float) -> Chosen | None:
+        """The policy that costs least in all under an instruction, if it costs less than `below`."""
+        seen, best = [exploit], None
+        for policy in self._others(w, exploit):
+            if any(_same(policy.told, other.told) for other in seen):
+                continue
+            seen.append(policy)
+            score, number = self.total(policy, below)
+            if score < below:
+                below = score
+                best = policy, Chosen(score, number, policy.weights)
+        if best is None:
+            return None
+        policy, chosen = best
+        if policy.plan is None:
+            return chosen
+        return Chosen(chosen.score, chosen.number, None, self._reached(policy.plan))
+
+    def exploiting(self, exploit: Policy, w: int) -> float:
+        """What exploiting costs in all.
+
+        To follow a policy until the belief has moved counts only the histories that move it. One who exploits learns
+        from the others, too: near certainty that would overstate the cost by far. So where exploiting is acting on the
+        most probable class, it costs at most what that does.
+        """
+        score, _ = self.total(exploit, np.inf, exploits=True)
+        acting = self.worth.acting(self.belief[self.kept], self.remaining)
+        if acting < score:
+            certain = np.eye(len(self.belief))[[self.belief.argmax()]] + TINY
+            if _same(exploit.told, self.of.trials.play(certain, w)):
+                return acting
+        return score
+
+    def total(self, policy: Policy, below: float, exploits: bool = False) -> tuple[float, int]:
+        """What a policy costs in all, and for how many episodes it is best followed; nothing exact above `below`."""
+        told, kept = policy.told, self.kept
+        least = MOVED if exploits else MOVED * (1 - self.belief.max())
+        future = Future(told.ends[:, kept], self.belief[kept], told.loss[0, kept], least)
+        return self.worth.total(future, self.remaining, below)
+
+    def _others(self, w: int, exploit: Policy) -> Iterator[Policy]:
+        """Trials and plans."""
+        trials, belief = self.of.trials, self.belief
+        doubt = belief * exploit.told.loss[0]
+        likely = np.argsort(-doubt)[:TRIED]
+        likely = np.unique([self._first(), *likely[doubt[likely] > 0]])
+        weights = np.array([_tilted(belief, c, tilt) for c in likely for tilt in TILTS])
+        told = trials.play(weights, w)
+        for i, one in enumerate(weights):
+            yield Policy(told.of_rows(np.array([i])), weights=one)
+        plans = self._plans(w)
+        told = trials.follow(plans, belief, w)
+        for i in range(len(SCALES)):
+            yield Policy(told.of_rows(np.array([i])), plan=[law[i : i + 1] for law in plans])
+
+    def _first(self) -> int:
+        """The class that is tried first where one is tried after another."""
+        wrong = self.worth.wrong(self.belief[self.kept][None], self.remaining)[0]
+        return int(self.kept[(wrong.sum(axis=1) - wrong.sum(axis=0)).argmin()])
+
+    def _plans(self, w: int) -> Plan:
+        """Plans by what confusing two classes would cost."""
+        trials = self.of.trials
+        later = apart(self.belief[self.kept] * trials.likelihood[:, self.kept], self.worth.confused(self.remaining))
+        values = np.outer(SCALES, later) + trials.beyond(self.belief, w)
+        return best_plan(trials.tree, trials.losses(w), self.belief, values)
+
+    def _reached(self, plan: Plan) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The nodes that a plan comes to under some class, and its laws there."""
+        tree, found = self.of.trials.tree, []
+        nodes = np.unique(tree.first[tree.first >= 0])
+        for (law,), step in zip(plan, tree.steps, strict=True):
+            found.append((nodes, law[nodes]))
+            at, g = np.nonzero(law[nodes] > 0)
+            child = step.child[nodes[at], g]
+            nodes = np.unique(child[child >= 0])
+        return found
+
+
+def apart(joint: Float[np.ndarray, "E C"], doubt: Float[np.ndarray, "C C"]) -> Float[np.ndarray, " E"]:
+    """sum over pairs of classes of doubt sqrt(b P b' P'), which bounds what confusing the two costs (Bhattacharyya)."""
+    root = np.sqrt(joint)
+    return np.asarray(((root @ doubt) * root).sum(axis=1) / 2)
+
+
+def _tilted(belief: Float[np.ndarray, " C"], c: int, tilt: float) -> Float[np.ndarray, " C"]:
+    """Weights that give class c a share `tilt`; where it is refuted within the episode, the belief."""
+    others = np.where(np.arange(len(belief)) == c, 0.0, belief)
+    mine = np.where(np.arange(len(belief)) == c, tilt, 0.0)
+    return mine + (1 - tilt) * others / max(others.sum(), TINY) + TINY * belief
+
+
+def _divergence(ends: Float[np.ndarray, "E C"]) -> Float[np.ndarray, "C C"]:
+    """Nats by which an episode tells c from c' when c is true, at most `MOST`."""
+    log = np.log(np.maximum(ends, 1e-300))
+    return np.minimum((ends * log).sum(axis=0)[:, None] - ends.T @ log, MOST)
+
+
+def _same(one: Told, other: Told) -> bool:
+    """Whether two policies do the same: they lose the same and come to the same ends."""
+    if one.ends.shape != other.ends.shape or np.abs(one.loss - other.loss).max() > TIE:
+        return False
+    return bool(np.abs(one.ends - other.ends).max() <= TIE)

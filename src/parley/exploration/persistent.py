@@ -1,0 +1,78 @@
+"""Trials from proposals alone that never give a subgoal up for good: the trials of `proposals`, and a floor of others.
+
+`ProposalsExplorer` gives up in two ways. A subgoal whose trial told nothing is not tried again, although the next trial
+may tell (a swim up the river that fails half way says nothing of the bank). And a share p is not tried where p times
+the visits to come is below a trial's cost, whatever is lost if that latent is the true one. The floor takes up both:
+
+- a share counts as p / p_1^caution, normalised, p_1 being the share at the first visit to this decision. For BAIL p is
+  a posterior share, so this is the share from a prior p_1^(1 - caution), as the `caution` of `adaptive`;
+- trials that told nothing are repeated. The n-th one imagines that one of n tells, so the worth of another falls by n.
+  Perhaps they told nothing because they went on with the wrong subgoals. So a trial of the floor draws every other
+  subgoal, on average, from the proposal.
+
+At a decision visited v times at most `floor` sqrt(v) trials are the floor's: its part of the visits falls as v^(-1/2).
+If p is the posterior of a true latent, a likelihood ratio against it exceeds x with probability 1 / x at most (Ville
+1939). So with caution 0.5 it is given up with probability `patience` / (sqrt(p_1) T) at most, which costs a constant.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from parley.core.draws import Draws
+from parley.core.said import TIE, Moment, Opening, Outcome
+from parley.exploration.proposals import FLOOR, ProposalsExplorer
+
+
+class PersistentExplorer(ProposalsExplorer):
+    """The trials of `ProposalsExplorer`, and a floor of trials of what it would give up for good."""
+
+    kept = (*ProposalsExplorer.kept, "first", "spent")
+
+    def __init__(self, patience: float = 2.0, floor: float = 1.0, caution: float = 0.5) -> None:
+        super().__init__(patience)
+        self.floor, self.caution = floor, caution
+
+    def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
+        super().start(draws, num_episodes, horizon)
+        self.first: Float[np.ndarray, "D M"] = np.zeros((0, 0))  # share at the first visit; NaN before
+        self.spent: Float[np.ndarray, " D"] = np.zeros(0)  # trials of the floor
+
+    def hear(self, said: Opening | Outcome) -> None:
+        super().hear(said)
+        if isinstance(said, Opening):
+            self._wanders: Bool[np.ndarray, " B"] = np.zeros(len(said.observations), dtype=bool)
+
+    def _stuck(
+        self, probs: np.ndarray, worth: np.ndarray, here: np.ndarray, at: tuple[np.ndarray, ...]
+    ) -> Bool[np.ndarray, "B M"]:
+        first = np.where(np.isnan(self.first[at]), probs, self.first[at])
+        self.first[at] = first
+        cautious = probs * np.maximum(first, FLOOR) ** -self.caution
+        self._ratio: Float[np.ndarray, "B M"] = (
+            cautious / cautious.sum(axis=1, keepdims=True) / np.maximum(probs, FLOOR)
+        )
+        found = super()._stuck(probs, worth, here, at)
+        modal = probs >= probs.max(axis=1, keepdims=True) - TIE  # decoded as it is
+        left_out = ~found & ~modal & (probs > FLOOR) & (worth * self._ratio > self.patience)
+        open_now = self.spent[here] < self.floor * np.sqrt(self.visits[here])
+        self._floored: Bool[np.ndarray, "B M"] = left_out & open_now[:, None]
+        return np.where(self._floored.any(axis=1, keepdims=True), self._floored, found)
+
+    def _begin(self, begins: Bool[np.ndarray, " B"], index: Int[np.ndarray, " B"], here: Int[np.ndarray, " B"]) -> None:
+        mine = begins & self._floored[self.rows, index]
+        self.spent[here] += mine
+        self._wanders |= mine
+        self._weight = np.where(begins, np.maximum(self._ratio[self.rows, index], 1.0), self._weight)
+
+    def _go_on(self, shares: np.ndarray, law: np.ndarray, moment: Moment) -> np.ndarray:
+        followed = super()._go_on(shares, law, moment)
+        total = shares.sum(axis=1, keepdims=True)
+        drawn = shares / np.where(total > 0, total, 1.0)
+        wanders = self._wanders[:, None] & (total > 0)
+        return np.asarray(np.where(wanders, (followed + drawn) / 2, followed))
+
+    def _grow(self, entries: int) -> None:
+        super()._grow(entries)
+        more = [(0, new - old) for new, old in zip(self.odds.shape, self.first.shape, strict=True)]
+        self.first = np.pad(self.first, more, constant_values=np.nan)
+        self.spent = np.pad(self.spent, more[0])

@@ -1,0 +1,50 @@
+"""The policies of an episode that `adaptive` chooses among."""
+
+import numpy as np
+
+from parley.exploration.candidates import Candidates, apart
+from parley.theory.beliefs import Beliefs
+from parley.theory.distinguishability import classes_of
+from parley.theory.trials import Trials
+from parley.worlds.tabular.clues import clues
+from parley.worlds.tabular.signs import signs
+
+
+def candidates(tables) -> Candidates:
+    beliefs = Beliefs(tables)
+    classes = classes_of(beliefs)
+    return Candidates(Trials(beliefs, classes), 1, 1.0, classes.prior)
+
+
+def test_a_sign_is_read_where_enough_episodes_remain():
+    found = candidates(signs(8))
+    belief = np.full(9, 1 / 9)
+    chosen = found.best(belief, 0, np.ones(1), 1000)
+    (node,) = found.trials.tree.first[found.trials.tree.first >= 0]
+    assert chosen is not None and chosen.planned(1, int(node)).argmax() == 1
+    assert found.best(belief, 0, np.ones(1), 1) is None, "in the last episode nothing is worth finding out"
+
+
+def test_an_informing_step_first_then_what_it_says():
+    """H = 2: the safe job is better in one episode; asking, and then doing the job that was named, in the long run."""
+    tables = clues(latents=2, clues=1, horizon=2, hit=0.65, miss=0.45, dull=1.0, safe=0.6, seed=0)
+    found = candidates(tables)
+    tree, menu = found.trials.tree, tables.menus[0]
+    chosen = found.best(np.array([0.5, 0.5]), 0, np.ones(1), 100)
+    (node,) = tree.first[tree.first >= 0]
+    assert chosen is not None and chosen.plan is not None
+    first = chosen.planned(1, int(node))
+    assert menu[first.argmax()] == "ask the smith" and first.max() == 1
+    answers = [int(n) for n in tree.steps[0].child[node, first.argmax()] if n >= 0]
+    assert len(answers) == 2
+    for child in answers:
+        right = tree.steps[1].root[child].argmax()
+        assert menu[chosen.planned(2, child).argmax()] == f"do job {found.trials.latents[right]}"
+
+
+def test_bhattacharyya_bounds_what_confusing_costs():
+    """For two classes the sum over ends of sqrt(b P b' P') is at least the least of the two errors."""
+    rng = np.random.default_rng(1)
+    joint = rng.dirichlet(np.ones(5), size=2).T * np.array([0.7, 0.3])
+    doubt = np.array([[0.0, 2.0], [2.0, 0.0]])
+    assert apart(joint, doubt).sum() >= 2 * np.minimum(joint[:, 0], joint[:, 1]).sum()
