@@ -54,7 +54,7 @@ def test_page_and_answers(viewer):
     for path in ("/app.js", "/app.css"):
         assert request(viewer, path)[0] == 200
     status, answer = get(viewer, "runs")
-    assert status == 200 and len(answer["runs"]) == 12
+    assert status == 200 and len(answer["runs"]) == 16
     assert get(viewer, "nothing")[0] == 400 and get(viewer, "run")[0] == 400
     assert request(viewer, "/film?id=keys&name=run1-episode1.gif")[1]["content-type"] == "image/gif"
     assert request(viewer, "/picture?id=experiments/linear-regret&file=figure.png")[2].startswith(b"\x89PNG")
