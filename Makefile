@@ -15,7 +15,7 @@ export UV_SYSTEM_CERTS ?= 1
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE := 1
 
-.PHONY: viewer viewer-pictures quickstart test test-slow check lint format figures bench clean
+.PHONY: viewer viewer-pictures quickstart test test-slow check lint format figures docs notebooks dist bench clean
 
 quickstart: $(VENV)/.core
 	$(BIN)/parley quickstart
@@ -32,6 +32,7 @@ check lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/python scripts/prose.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -39,6 +40,18 @@ format: $(VENV)/.dev
 
 figures: $(VENV)/.core
 	$(BIN)/parley quickstart --figure docs/figures/quickstart.png
+	$(BIN)/python scripts/figures.py docs/figures/concepts
+
+# The documentation as a site, in site/.
+docs: $(VENV)/.dev
+	$(BIN)/python scripts/site.py
+
+notebooks: $(VENV)/.dev
+	$(BIN)/python scripts/notebook.py docs/tutorials/3-reproduce-a-theorem.md
+
+# The sdist and the wheel, each installed into an empty environment, where quickstart then runs.
+dist: $(VENV)/.dev
+	$(BIN)/python scripts/dist.py
 
 # The front end of `parley view`; needs node 20. What it builds is committed: users need no node.
 viewer:

@@ -30,7 +30,7 @@ USED = {
         "--memory",
         "my_memory:Memory:size=2",
     ],
-    "world": ["--world", "my_world:world:horizon=2"],
+    "world": ["--world", "my_world:world:horizon=2", "--planner", "random"],
 }
 
 

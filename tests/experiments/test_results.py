@@ -2,11 +2,12 @@
 
 import csv
 import json
+import re
 
 import pytest
 
 from parley.core.errors import BadInput
-from parley.experiments.results import read_findings, write_results
+from parley.experiments.results import MOST_ROWS, read_findings, write_results
 
 
 def finding(under, name, estimate, quick=False, claim="it | holds <b>"):
@@ -21,7 +22,7 @@ def finding(under, name, estimate, quick=False, claim="it | holds <b>"):
     (out / "figure.png").write_bytes(name.encode())
 
 
-def test_sections_without_a_new_finding_stay(tmp_path):
+def test_experiments_without_a_new_finding_stay(tmp_path):
     page, order = tmp_path / "docs" / "results.md", ["bail", "jump", "traps"]
     page.parent.mkdir()
     finding(tmp_path / "first", "traps", 1.25)
@@ -30,62 +31,51 @@ def test_sections_without_a_new_finding_stay(tmp_path):
     (tmp_path / "first" / "bail" / "film" / "films").mkdir(parents=True)
     (tmp_path / "first" / "bail" / "film" / "films" / "run0-episode2.gif").write_bytes(b"moves")
     write_results(read_findings(tmp_path / "first"), order, page)
-    whole = page.read_text()
-    assert whole.index("## bail") < whole.index("## traps") and "[bail](#bail)" in whole
-    assert "it \\| holds &lt;b>" in whole and "| shortcut | 0.75 |" in whole and "1,000" in whole
+    index, bail = page.read_text(), (page.parent / "results" / "bail.md").read_text()
+    traps = (page.parent / "results" / "traps.md").read_text()
+    assert index.index("[bail](results/bail.md)") < index.index("[traps](results/traps.md)")
+    assert "it \\| holds &lt;b>" in bail and "| shortcut | 0.75 |" in bail and "1,000" in bail
+    assert "    parley experiment run bail\n" in bail
     assert (page.parent / "figures" / "results" / "bail.png").read_bytes() == b"bail"
     assert (page.parent / "figures" / "results" / "bail-arm.png").read_bytes() == b"of the arm"
     assert (page.parent / "figures" / "results" / "bail-film-run0-episode2.gif").read_bytes() == b"moves"
-    assert whole.index("(figures/results/bail.png)") < whole.index("(figures/results/bail-arm.png)")
+    assert bail.index("(../figures/results/bail.png)") < bail.index("(../figures/results/bail-arm.png)")
     write_results(read_findings(tmp_path / "first"), order, page)
-    assert page.read_text() == whole
+    assert page.read_text() == index
 
     finding(tmp_path / "second", "jump", 0.625)
     finding(tmp_path / "second", "bail", 0.875)
     write_results(read_findings(tmp_path / "second"), order, page)
     now = page.read_text()
-    assert [now.index(f"## {name}") for name in order] == sorted(now.index(f"## {name}") for name in order)
-    assert "0.875" in now and "0.75 |" not in now and now.count("## bail") == 1 and now.count("[bail](#bail)") == 1
-    assert now[now.index("## traps") :] == whole[whole.index("## traps") :]
+    assert [now.index(f"[{name}]") for name in order] == sorted(now.index(f"[{name}]") for name in order)
+    assert "0.875" in now and "0.75 |" not in now and now.count("[bail]") == 1
+    assert (page.parent / "results" / "traps.md").read_text() == traps
 
 
-def test_what_is_cut_is_beside_the_page(tmp_path):
+def test_a_page_is_one_screen_and_all_rows_are_beside_it(tmp_path):
     page = tmp_path / "docs" / "results.md"
     page.parent.mkdir()
     finding(tmp_path / "all", "bail", 0.75)
-    finding(tmp_path / "all", "traps", 0.75)
     path = tmp_path / "all" / "bail" / "finding.json"
     whole = json.loads(path.read_text())
     texts = {0: "=1+1", 1: "+a", 2: "-a", 3: "@a", 4: 'a, "b"', 5: "a\nb", 6: "a=b", 7: "long " * 200}
     whole["rows"] = [{"world": texts.get(i, "w"), "regret": -i / 3, "interval": [i, 1]} for i in range(70)]
-    whole["rows"] += [{"compared": "b", "regret": None}]
+    whole["rows"] += [{"compared": "b", "regret": None}, {"third": 1}, {f"column{i}": i for i in range(20)}]
+    whole["cells"] = [{"episodes": 1000, "runs": 8, "seed": seed} for seed in range(9)]
     path.write_text(json.dumps(whole))
-    write_results(read_findings(tmp_path / "all"), ["bail", "traps"], page)
-    text = page.read_text()
-    assert text.count("\n... and 10 more: [all 71 rows](figures/results/bail.csv).\n") == 1 and text.count(".csv") == 1
-    kept = page.parent / "figures" / "results"
-    with (kept / "bail.csv").open(newline="", encoding="utf-8") as file:
+    write_results(read_findings(tmp_path / "all"), ["bail"], page)
+    text = (page.parent / "results" / "bail.md").read_text()
+    assert len(re.findall("^\\|", text, re.M)) == 2 + MOST_ROWS + 2 + 1 and "seed 0 to 8" in text
+    assert "[All 73 rows and every column](../figures/results/bail.csv)" in text
+    with (page.parent / "figures" / "results" / "bail.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 71 and list(rows[0]) == ["world", "regret", "interval", "compared"]
+    assert len(rows) == 73 and list(rows[0])[:4] == ["world", "regret", "interval", "compared"]
     assert [row["world"] for row in rows[:9]] == [
         *("'=1+1", "'+a", "'-a", "'@a", 'a, "b"', "a\\nb", "a=b", "long " * 200, "w")
     ]
     assert [float(row["regret"]) for row in rows[:70]] == [-i / 3 for i in range(70)]  # numbers stay numbers, in full
-    assert rows[69]["interval"] == "[69, 1]" and rows[70] == {
-        "world": "",
-        "regret": "",
-        "interval": "",
-        "compared": "b",
-    }
-    assert not (kept / "traps.csv").exists()
-
-    # What the page keeps of an earlier finding keeps its file; a new finding that fits on the page takes it away.
-    finding(tmp_path / "one", "traps", 0.875)
-    write_results(read_findings(tmp_path / "one"), ["bail", "traps"], page)
-    assert "bail.csv" in page.read_text() and (kept / "bail.csv").exists()
-    finding(tmp_path / "two", "bail", 0.875)
-    write_results(read_findings(tmp_path / "two"), ["bail", "traps"], page)
-    assert "bail.csv" not in page.read_text() and not (kept / "bail.csv").exists()
+    assert rows[69]["interval"] == "[69, 1]"
+    assert {key: value for key, value in rows[70].items() if value} == {"compared": "b"}
 
 
 def test_a_full_run_goes_before_a_quick_one(tmp_path):

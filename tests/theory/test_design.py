@@ -212,7 +212,7 @@ def test_without_scipy_the_extra_is_named(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     beliefs, classes = beliefs_and_classes("shortcut")
-    with pytest.raises(MissingExtra, match=r"parley-rl\[theory\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[theory\]"):
         design(beliefs, classes)
 
 

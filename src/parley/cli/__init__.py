@@ -6,6 +6,7 @@ A command's module is imported when the command is given: `parley --help` starts
 import argparse
 import io
 import json
+import os
 import re
 import signal
 import sys
@@ -64,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without a letter still gets its answer
+    if "_ARGCOMPLETE" in os.environ:
+        _complete()
     given = list(sys.argv[1:] if argv is None else argv)
     args = argparse.Namespace(json="--json" in given)  # until they are parsed
     with heeded() as came:
@@ -84,6 +87,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
 
 
+def _complete() -> NoReturn:
+    """Answer a shell that completes a command line: `eval "$(register-python-argcomplete parley)"`."""
+    import argcomplete
+
+    words = os.environ.get("COMP_LINE", "").split()
+    named = [word for word in words[1:2] if word in COMMANDS]
+    argcomplete.autocomplete(parser(named))
+    raise SystemExit(1)  # there is nothing to complete
+
+
 def _fail(args: argparse.Namespace, message: str, code: int, details: dict[str, Any] | None = None) -> int:
     from parley.cli.console import ERR
     from parley.report.tables import plain
@@ -101,11 +114,22 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+class _Help(argparse.HelpFormatter):
+    """Says the default of each option that has one, where its text does not."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text, default = action.help or "", action.default
+        unsaid = default is None or isinstance(default, bool) or default in (argparse.SUPPRESS, "", [])
+        if unsaid or not action.option_strings or "default" in text:
+            return text if text or unsaid else "default: %(default)s"
+        return f"{text} (default: %(default)s)".strip()
+
+
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the usage; takes no option by half its name."""
 
     def __init__(self, **about: Any) -> None:
-        super().__init__(**about, allow_abbrev=False)
+        super().__init__(**about, allow_abbrev=False, formatter_class=_Help)
         self.register("type", int, _whole)
 
     def error(self, message: str) -> NoReturn:

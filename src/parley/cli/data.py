@@ -41,17 +41,19 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--rho", type=float, default=0.0, help="the share of episodes that the expert acts in")
     c.add_argument("--label-error", type=float, default=0.0, metavar="E", help="the share of labels not optimal")
     c.add_argument("--chat", type=int, default=0, metavar="N", help="also N chat examples of each document, as JSONL")
-    c.add_argument("--template", default="", help="of chat examples: chat, transcript or a file, as for `endpoint`")
+    c.add_argument(
+        "--template", default="", help="of chat examples: chat, transcript or a file (default: the plain transcript)"
+    )
     c.add_argument("--memory", default="full", choices=MEMORIES, help="with --template (default: full)")
     c.add_argument("--size", type=int, default=8, metavar="K", help="with --template: episodes of the memory")
-    c.add_argument("--seed", type=int, default=0)
+    c.add_argument("--seed", type=int, default=0, help="of the documents")
     c.add_argument("--workers", type=int, default=1, metavar="K", help="processes; the data do not depend on them")
     c = command("check", _check, "what the theory asks of data, counted; refused (exit code 1) or warned by rule", data)
-    c.add_argument("data", type=Path)
+    c.add_argument("data", type=Path, help="the data directory")
     c = command("show", _show, "a document as text, with its labels", data)
-    c.add_argument("data", type=Path)
+    c.add_argument("data", type=Path, help="the data directory")
     c.add_argument("--document", type=int, default=0, metavar="I", help="counted from 0 (default 0)")
-    c.add_argument("--episode", type=int, metavar="J", help="this episode only, counted from 0")
+    c.add_argument("--episode", type=int, metavar="J", help="this episode only, counted from 0 (default: all)")
 
 
 def _tables(spec: str) -> Tables:

@@ -30,18 +30,18 @@ COLUMNS = {
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("evaluate", _evaluate)
-    c.add_argument("checkpoint", type=Path)
+    c.add_argument("checkpoint", type=Path, help="the checkpoint directory")
     c.add_argument("--world", help="default: the world that it was trained for")
     c.add_argument("--documents", type=int, default=128, metavar="N", help="held-out documents (default 128)")
     c.add_argument("--episodes", type=int, metavar="T", help="of each; default: half as many again as in training")
-    c.add_argument("--seed", type=int, default=0)
+    c.add_argument("--seed", type=int, default=0, help="of the held-out documents")
     c.add_argument(
         "--behaviour",
         action="append",
         help="who acts: uniform, imposter, mixed, a mix of these, own (its own runs), own-greedy; may be repeated "
         f"(default: {', '.join(BEHAVIOURS)})",
     )
-    c.add_argument("--figure", type=Path, help="where to draw total variation by episode position")
+    c.add_argument("--figure", type=Path, help="where to draw total variation by episode position (default: not drawn)")
 
 
 def _evaluate(args: argparse.Namespace) -> Any:

@@ -24,11 +24,11 @@ from parley.runs.directory import storage, write_whole
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("theory", _theory)
-    c.add_argument("world")
+    c.add_argument("world", help="a world with tables, as for --world of parley run")
     c.add_argument(
         "--episodes", type=int, default=1000, metavar="T", help="the T of epsilon, bound, escapes (default 1000)"
     )
-    c.add_argument("--seed", type=int, default=0)
+    c.add_argument("--seed", type=int, default=0, help="of the simulated runs")
     c.add_argument(
         "--pretraining-error",
         type=float,
@@ -42,7 +42,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c = command("run", _experiment, "carry out an experiment; interrupted, the same command goes on", trials)
     c.add_argument("name", help="of `experiment list`, or `all`")
     c.add_argument("--quick", action="store_true", help="minutes rather than hours; may honestly be undecided")
-    c.add_argument("--on", metavar="WHERE", help="where cells are measured: ray, ray://HOST:PORT, slurm:...")
+    c.add_argument(
+        "--on", metavar="WHERE", help="where cells are measured: ray, ray://HOST:PORT, slurm:... (default: here)"
+    )
     c.add_argument("--out", type=Path, help="where cells, figure and finding are kept (default: experiments/NAME)")
     c = command("report", _results, "write the findings below a directory as a page", trials)
     c.add_argument("--under", type=Path, default=Path("experiments"), help="where to look (default: experiments)")

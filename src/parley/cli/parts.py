@@ -23,7 +23,7 @@ REACH = ("steps", "width", "entropy", "rate", "discount", "seed")  # options of 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("pretrain-reporter", _reporter)
-    c.add_argument("--world", required=True)
+    c.add_argument("--world", required=True, help="the world whose states are reported")
     c.add_argument("--out", type=Path, required=True, help="where it is kept; then `parley run --reporter learned:OUT`")
     for f in fields(ReporterRecipe):
         about = "tables, or for household: grid, pixels" if f.name == "view" else "a number"
@@ -34,7 +34,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--out", type=Path, required=True, help="where it is kept; then `parley run --actor cloned:OUT`")
     c.add_argument("--share", type=float, required=True, help="of the demonstrations that are optimal, 0 to 1")
     c.add_argument("--demonstrations", type=int, help="default: 2000, of house 60")
-    c.add_argument("--seed", type=int, default=0)
+    c.add_argument("--seed", type=int, default=0, help="of the demonstrations")
 
     c = command("pretrain-reach", _reach)
     c.add_argument("--out", type=Path, required=True, help="where it is kept; then `--world sorter:actor=reach:OUT`")

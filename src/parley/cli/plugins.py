@@ -14,11 +14,11 @@ from parley.report.tables import plain
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("new", _new)
-    c.add_argument("kind", choices=list(OBJECTS))
+    c.add_argument("kind", choices=list(OBJECTS), help="the kind of part to make")
     c.add_argument("name", help="of the package, as in my-planner")
     c.add_argument("--into", type=Path, default=Path("."), help="the directory in which it is made (default: here)")
     c = command("check", _check)
-    c.add_argument("kind", choices=list(CHECKS))
+    c.add_argument("kind", choices=list(CHECKS), help="the kind of part to check")
     c.add_argument("name", help="a name, a spec, or module:Name")
     c.add_argument("--world", default="shortcut", help="where planners and explorers are tried (default: shortcut)")
 

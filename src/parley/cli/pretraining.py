@@ -16,31 +16,95 @@ from parley.training.train import pretrain
 from parley.training.tune import Adapting, tune
 from parley.training.watch import Watch
 
+OF_RECIPE = {
+    "episodes": "episodes of a document: what the planner can remember",
+    "tokens": "tokens to train on",
+    "width": "width of the model",
+    "layers": "layers of the model",
+    "heads": "attention heads of a layer",
+    "batch": "documents a step",
+    "learning_rate": "peak learning rate",
+    "observation_weight": "weight of the loss on observations",
+    "rho": "share of episodes that the expert acts in",
+    "behaviour": "who acts in the other episodes, see docs/data.md",
+    "seed": "seed of weights and data",
+    "threads": "threads of torch; the weights depend on them in the last digits",
+    "label_weight": "weight of the loss on the expert's labels",
+    "accumulate": "parts in which a batch goes through the model",
+    "architecture": "a causal language model of transformers, by its model type",
+    "precision": "of matrix products: auto, float32 or bfloat16",
+    "labels": "expert: of the document's latent; averaged: over the posterior",
+    "observations": "heard: as sampled; averaged: their distribution given the transcript",
+    "initial": "initial weights: random or look-back",
+}
+OF_TUNING = {
+    "template": "how examples become prompts: transcript, chat or a file",
+    "steps": "optimiser steps",
+    "batch": "examples a step",
+    "learning_rate": "peak learning rate",
+    "rank": "rank of the LoRA matrices",
+    "max_tokens": "longest example; longer ones are refused",
+    "seed": "seed of the order and the initial weights",
+}
+OF_ADAPTING = {
+    "tokens": "tokens to train on",
+    "page": "longest page, in tokens",
+    "first_layer": "layers below this one stay as they are",
+    "modules": "modules that get LoRA matrices",
+    "evaluate_every": "steps from one evaluation to the next",
+    "patience": "evaluations without a better one before it stops",
+    "held_out": "families that say when to stop",
+    "threads": "threads of torch",
+}
+
 
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("pretrain", _pretrain)
-    c.add_argument("--world", required=True)
+    c.add_argument("--world", required=True, help="the world to train for: a name, a spec or a world file")
     c.add_argument("--out", type=Path, required=True, help="the checkpoint directory, new or empty")
-    c.add_argument("--start", type=Path, help="begin with the weights of this checkpoint (same lines, same shape)")
+    c.add_argument(
+        "--start",
+        type=Path,
+        help="begin with the weights of this checkpoint of the same lines and shape (default: random ones)",
+    )
     c.add_argument("--data", type=Path, help="documents of `parley data make` (default: a stream, drawn as it is read)")
-    c.add_argument("--size", help=f"width, layers and heads by the number of parameters: {', '.join(SIZES)}")
+    c.add_argument(
+        "--size",
+        help=f"width, layers and heads by the number of parameters: {', '.join(SIZES)} (default: the world's preset)",
+    )
     c.add_argument("--families", type=int, default=0, help="of --world generated: how many (default: always new ones)")
     c.add_argument(
         "--plain", action="store_true", help="of --world generated: only families of one-word subgoals, H = 1"
     )
-    c.add_argument("--workers", type=int, default=0, help="processes that draw the stream beside it, for a GPU")
-    c.add_argument("--evaluate-every", type=int, default=0, metavar="STEPS", help="distance to the oracle as it goes")
+    c.add_argument(
+        "--workers", type=int, default=0, help="processes that draw the stream beside the training, for a GPU"
+    )
+    c.add_argument(
+        "--evaluate-every",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="measure the distance to the oracle so often (0: never)",
+    )
     c.add_argument("--compile", action="store_true", help="by torch.compile: worth its minute in long GPU trainings")
     c.add_argument("--keep-s", type=float, default=60.0, help="seconds from one kept state to the next (default 60)")
-    c.add_argument("--tensorboard", type=Path, metavar="DIR", help="logs for TensorBoard (needs the extra tensorboard)")
+    c.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard, extra tensorboard (default: none)"
+    )
     for f in fields(Recipe):
         option = "--" + f.name.replace("_", "-")
-        c.add_argument(option, type=type(f.default), help=f"default: the world's preset, else {f.default}")
+        c.add_argument(
+            option, type=type(f.default), help=f"{OF_RECIPE[f.name]} (default: the world's preset, else {f.default})"
+        )
     c = command("finetune", _finetune)
     c.add_argument("--model", required=True, help="smollm2, gemma3, a GGUF file, a directory or a hub id")
-    c.add_argument("--data", type=Path, help="of `parley data make --chat N`, or a JSONL file")
-    c.add_argument("--world", choices=["generated"], help="instead of --data: families drawn as they are read")
+    c.add_argument(
+        "--data", type=Path, help="of `parley data make --chat N`, or a JSONL file (required without --world)"
+    )
+    c.add_argument(
+        "--world", choices=["generated"], help="instead of --data: families drawn as they are read (default: --data)"
+    )
     c.add_argument("--out", type=Path, required=True, help="the merged model or, of --world, the adapter; new or empty")
     c.add_argument("--keep-s", type=float, default=60.0, help="of --world: seconds from one kept state to the next")
     c.add_argument("--workers", type=int, default=0, help="of --world: processes that draw the stream beside it")
@@ -57,7 +121,8 @@ def _tuning_options() -> dict[str, tuple[type, str, str]]:
         ours = [("--data", data.get(name)), ("--world", world.get(name))]
         said = {where: f.default for where, f in ours if f is not None}
         default = ", ".join(f"{where}: {_shown(value)}" for where, value in said.items())
-        found[name] = (type(next(iter(said.values()))), default, "of " + " and ".join(said))
+        about = OF_TUNING.get(name, OF_ADAPTING.get(name, ""))
+        found[name] = (type(next(iter(said.values()))), default, f"{about}, of {' and '.join(said)}")
     return found
 
 

@@ -22,11 +22,14 @@ from parley.runs.ownership import mine
 def add(command: AddCommand, group: AddGroup) -> None:
     """The command and its options."""
     c = command("prompt", _prompt)
-    c.add_argument("run", type=Path)
+    c.add_argument("run", type=Path, help="the run directory")
     c.add_argument("--episode", type=int, required=True, help="counted from 0")
     c.add_argument("--step", type=int, required=True, help="counted from 1")
     c.add_argument("--of-run", type=int, default=0, help="default 0")
-    c.add_argument("--template", help="chat, transcript, or a file: make the prompt anew, of any planner's run")
+    c.add_argument(
+        "--template",
+        help="chat, transcript, or a file: make the prompt anew, of any planner's run (default: as it was sent)",
+    )
     c.add_argument("--memory", default="full", choices=MEMORIES, help="with --template (default: full)")
     c.add_argument("--size", type=int, default=8, help="with --template: episodes of the memory (default 8)")
     c.add_argument("--answer", default="line", choices=["line", "letter", "json", "think"], help="with --template")

@@ -21,14 +21,16 @@ from parley.view.tasks import SEARCHED_LIVE, carry_out
 def add(command: AddCommand, group: AddGroup) -> None:
     """The command and its options."""
     c = command("report", _report)
-    c.add_argument("run", type=Path, nargs="+")
+    c.add_argument("run", type=Path, nargs="+", help="run directories")
     c.add_argument(
         "--episodes", metavar="RUN:EPISODE,...", help="the episodes whose steps it holds (default: as many as fit)"
     )
     c.add_argument("--out", type=Path, help="where to write the page (default: report.html in the first run directory)")
     c.add_argument("--figure", type=Path, help="where to write the figure (default: regret.png beside the page)")
     c.add_argument(
-        "--tree", metavar="RUN:EPISODE:STEP,...", help="show what planner world-model imagined there (first directory)"
+        "--tree",
+        metavar="RUN:EPISODE:STEP,...",
+        help="show what planner world-model imagined there, in the first directory (default: not shown)",
     )
     c.add_argument("--live", action="store_true", help="with --tree: a planner may ask its server again")
 

@@ -32,33 +32,51 @@ def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("run", _run)
     c.add_argument("study", type=Path, nargs="?", help="a run file (TOML): these options, lists of which make cells")
-    c.add_argument("--world", help="a name, name:key=value,..., a world file, or module:Name")
-    c.add_argument("--planner", help="default: exact")
+    c.add_argument(
+        "--world", help="a name, name:key=value,..., a world file, or module:Name (required without a run file)"
+    )
+    c.add_argument("--planner", help="who plans, see `parley list planners` (default: exact)")
     c.add_argument("--reporter", help="one with an error: learned:PATH, learned:PAIRS, noisy:SHARE (default: the true)")
-    c.add_argument("--actor", help="cloned:PATH or cloned:SHARE, in household:low_level=true or house")
-    c.add_argument("--explore", help="default: none")
+    c.add_argument(
+        "--actor", help="cloned:PATH or cloned:SHARE, in household:low_level=true or house (default: the world's own)"
+    )
+    c.add_argument("--explore", help="who explores, see `parley list explorers` (default: none)")
     c.add_argument("--memory", help="what prompts show of earlier episodes (default: the planner's memory=)")
-    c.add_argument("--episodes", type=int, metavar="T", help="default: 100")
+    c.add_argument("--episodes", type=int, metavar="T", help="episodes of each run (default: 100)")
     c.add_argument(
         "--runs", type=int, metavar="B", help="independent runs, each with a latent of its own (default: 64)"
     )
-    c.add_argument("--seed", type=int, help="default: 0")
-    c.add_argument("--out", type=Path, help="the run directory, new or empty; of a run file: where its cells are")
+    c.add_argument("--seed", type=int, help="of all random numbers (default: 0)")
+    c.add_argument(
+        "--out",
+        type=Path,
+        help="the run directory, new or empty; of a run file: where its cells are (default: what the file says)",
+    )
     c.add_argument("--latent", help="NAME or INDEX for all runs, `each` in turn (default: drawn from the prior)")
-    c.add_argument("--instructions", help="cyclic (default), random, doubling, fixed:NAME, list:NAME|NAME|...")
-    c.add_argument("--record", choices=["steps", "episodes", "auto"], help="default: auto")
-    c.add_argument("--cohort", type=int, metavar="N", help="runs that move together (workers=N: an N-th)")
+    c.add_argument(
+        "--instructions", help="order of the tasks: cyclic (default), random, doubling, fixed:NAME, list:NAME|NAME|..."
+    )
+    c.add_argument("--record", choices=["steps", "episodes", "auto"], help="what the log keeps (default: auto)")
+    c.add_argument(
+        "--cohort",
+        type=int,
+        metavar="N",
+        help="runs that move together (default: as the planner asks; workers=N: an N-th)",
+    )
     c.add_argument("--threads", type=int, help="threads of the array library (default: 1)")
     c.add_argument("--dry-run", action="store_true", help="say what would be run, with calls, tokens and time")
     _common(c)
 
     c = command("resume", _resume)
-    c.add_argument("run", type=Path)
+    c.add_argument("run", type=Path, help="the run directory")
     c.add_argument(
         "--trust", action="store_true", help="import code that the run names and that is no installed plugin"
     )
     c.add_argument(
-        "--set", metavar="KEY=VALUE,...", default="", help="go on with other options of asking: budget=1500,way=parse"
+        "--set",
+        metavar="KEY=VALUE,...",
+        default="",
+        help="change how a model is asked: budget=1500,way=parse (default: as before)",
     )
     _common(c)
 
@@ -70,17 +88,44 @@ def add(command: AddCommand, group: AddGroup) -> None:
 def _common(c: Any) -> None:
     """Options of both run and resume."""
     c.add_argument(
-        "--hook", action="append", default=[], metavar="NAME", help="who else is told: a plugin, module:Name"
-    )
-    c.add_argument("--on", metavar="WHERE", help="ray, ray://HOST:PORT or slurm:partition=...,time=... (docs/scale.md)")
-    c.add_argument("--token-limit", type=int, default=0, metavar="N", help="pause once calls took so many tokens")
-    c.add_argument("--cost-limit", type=float, default=0.0, metavar="X", help="pause once calls cost so much")
-    c.add_argument("--prices", type=Path, metavar="FILE", help="a table of prices (docs/endpoints.md)")
-    c.add_argument(
-        "--render", metavar="RUN:EPISODE,...", help="keep films of these episodes (physical worlds; 0:-1: the last)"
+        "--hook",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a hook, which is told what happens: a plugin or module:Name (default: none)",
     )
     c.add_argument(
-        "--render-kind", default="gif", choices=["gif", "mp4"], help="default: gif; mp4 needs the extra video"
+        "--on",
+        metavar="WHERE",
+        help="ray, ray://HOST:PORT or slurm:partition=...,time=..., see docs/scale.md (default: here)",
+    )
+    c.add_argument(
+        "--token-limit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="pause once calls took so many tokens (default: 0, no limit)",
+    )
+    c.add_argument(
+        "--cost-limit",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="pause once calls cost so much (default: 0, no limit)",
+    )
+    c.add_argument(
+        "--prices", type=Path, metavar="FILE", help="a table of prices, see docs/endpoints.md (default: none)"
+    )
+    c.add_argument(
+        "--render",
+        metavar="RUN:EPISODE,...",
+        help="keep films of these episodes (physical worlds; 0:-1: the last; default: none)",
+    )
+    c.add_argument(
+        "--render-kind",
+        default="gif",
+        choices=["gif", "mp4"],
+        help="of films; mp4 needs the extra video (default: gif)",
     )
     c.add_argument("--render-every", type=int, default=8, metavar="N", help="low-level actions a picture (default 8)")
 

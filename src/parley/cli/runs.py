@@ -37,18 +37,18 @@ PARTS = {
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("show", _show)
-    c.add_argument("run", type=Path, nargs="+")
-    c.add_argument("--episode", type=int, help="show this episode, counted from 0 ...")
-    c.add_argument("--of-run", type=int, default=0, help="... of this run (default 0)")
+    c.add_argument("run", type=Path, nargs="+", help="run directories")
+    c.add_argument("--episode", type=int, help="show this episode, counted from 0 (default: the table of the runs)")
+    c.add_argument("--of-run", type=int, default=0, help="with --episode: of this run (default 0)")
 
     c = command("diagnose", _diagnose)
-    c.add_argument("run", type=Path, nargs="+")
+    c.add_argument("run", type=Path, nargs="+", help="run directories")
     c.add_argument("--without-tables", action="store_true", help="decide from the log alone, tables or not")
     c.add_argument("--figure", type=Path, help="where to draw what decided (default: diagnosis.png in the first run)")
     c.add_argument("--trust", action="store_true", help="read and import what runs name that you did not begin")
 
     c = command("list", _list)
-    c.add_argument("what", choices=[*PARTS, "runs"])
+    c.add_argument("what", choices=[*PARTS, "runs"], help="what to list")
     c.add_argument("--under", type=Path, default=Path("runs"), help="where to look for runs (default: runs)")
 
 

@@ -21,9 +21,11 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c = command("serve", _serve)
     c.add_argument("checkpoint", help="a directory, or the name of a checkpoint that ships")
     c.add_argument("--host", default="127.0.0.1", help="default: this machine only")
-    c.add_argument("--port", type=int, default=8000)
+    c.add_argument("--port", type=int, default=8000, help="the port to listen on")
     c.add_argument("--name", help="the model's name (default: the directory's)")
-    c.add_argument("--api-key-env", metavar="VARIABLE", help="ask for the key that this variable holds")
+    c.add_argument(
+        "--api-key-env", metavar="VARIABLE", help="ask clients for the key that this variable holds (default: no key)"
+    )
     c.add_argument("--sessions", type=int, default=SESSIONS, help="prompts kept to go on from (default %(default)s)")
 
 

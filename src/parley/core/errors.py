@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from parley.core.installing import install_command
+
 
 class ParleyError(Exception):
     """Something this program could not do; `exit_code` is what the command line returns.
@@ -26,7 +28,7 @@ class MissingExtra(ParleyError, ImportError):
     """A part was asked for whose optional dependencies are not installed."""
 
     def __init__(self, part: str, extra: str) -> None:
-        super().__init__(f'{part} needs the extra {extra!r}: install it with  pip install "parley-rl[{extra}]"')
+        super().__init__(f"{part} needs the extra {extra!r}: install it with  {install_command(extra)}")
         self.extra = extra
 
 

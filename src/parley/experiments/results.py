@@ -1,4 +1,7 @@
-"""docs/results.md: what the experiments found, written from the findings that they left on disk and nothing else."""
+"""docs/results.md and docs/results/: what the experiments found, written from their findings on disk and nothing else.
+
+The page is an index. Each experiment has a page of its own, one screen long; its whole tables are a CSV file.
+"""
 
 import csv
 import io
@@ -15,13 +18,18 @@ from parley.runs.directory import write_whole
 
 HEAD = """# Results
 
-Written by `parley experiment report` from the findings of `parley experiment run`; not by hand. A verdict comes from an
-interval (95 per cent), never from a point; "quick" runs are small and may honestly be undecided.
+For readers who want to know which claims hold. Each line is one experiment. Its page says the claim, the verdict, the
+command, and shows the figure. All rows of its tables are in a CSV file.
+
+`parley experiment report` writes these pages from the findings of `parley experiment run`. A verdict comes from a 95%
+confidence interval. Runs with `--quick` are small, and may be undecided.
 
 | experiment | verdict | estimate | interval | of |
 |---|---|---|---|---|
 """
-MOST_ROWS = 60  # of a table on the page
+MOST_ROWS = 6  # of a table on the page
+MOST_COLUMNS = 8
+MOST_TABLES = 2
 FORMULA = ("=", "+", "-", "@")  # with which a spreadsheet takes a text for a formula
 
 
@@ -52,28 +60,28 @@ def _pictures(out: Path) -> dict[str, Path]:
 
 
 def write_results(findings: Mapping[str, Mapping[str, Any]], order: Sequence[str], page: Path) -> None:
-    """The page, and in figures/results/ beside it the figures, and the rows of findings whose tables are cut, as CSV.
+    """The index, a page for each finding in results/ beside it, and in figures/results/ its figures and rows as CSV.
 
-    What the page says of experiments without a finding stays: some take hours, and need not be carried out together.
+    What the index says of experiments without a finding stays: some take hours, and need not be carried out together.
     """
-    said = {**_kept(page), **{name: (_line(name, f), _section(name, f, page)) for name, f in findings.items()}}
-    names = [name for name in order if name in said]
-    text = HEAD + "".join(said[name][0] for name in names) + "".join("\n" + said[name][1] for name in names)
-    write_whole(page, text.encode())
+    for name, finding in findings.items():
+        own = page.parent / "results" / f"{name}.md"
+        own.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(own, _section(name, finding, page).encode())
+    said = {**_kept(page), **{name: _line(name, finding) for name, finding in findings.items()}}
+    write_whole(page, (HEAD + "".join(said[name] for name in order if name in said)).encode())
 
 
-def _kept(page: Path) -> dict[str, tuple[str, str]]:
-    """Line and section of each experiment on a page that was written before."""
+def _kept(page: Path) -> dict[str, str]:
+    """The line of each experiment on an index that was written before."""
     text = page.read_text(encoding="utf-8") if page.exists() else ""
-    sections = {part.partition("\n")[0]: f"## {part.rstrip()}\n\n" for part in re.split("^## ", text, flags=re.M)[1:]}
-    lines = dict(re.findall(r"^(?=\| \[(.+?)\]\(#)(.*\n)", text, flags=re.M))
-    return {name: (lines[name], section) for name, section in sections.items() if name in lines}
+    return dict(re.findall(r"^(?=\| \[(.+?)\]\(results/)(.*\n)", text, flags=re.M))
 
 
 def _line(name: str, finding: Mapping[str, Any]) -> str:
     low, high = finding["interval"]
-    anchor = f"[{name}](#{name})"
-    cells = (anchor, finding["verdict"], _say(finding["estimate"]), f"[{_say(low)}, {_say(high)}]", finding["quantity"])
+    link = f"[{name}](results/{name}.md)"
+    cells = (link, finding["verdict"], _say(finding["estimate"]), f"[{_say(low)}, {_say(high)}]", finding["quantity"])
     return f"| {' | '.join(map(_cell, cells))} |\n"
 
 
@@ -81,37 +89,39 @@ def _section(name: str, finding: Mapping[str, Any], page: Path) -> str:
     low, high = finding["interval"]
     cells = finding["cells"]
     counts = {key: sorted({cell[key] for cell in cells}) for key in ("episodes", "runs", "seed")}
-    said = "; ".join(f"{key} {', '.join(f'{n:,}' for n in values)}" for key, values in counts.items())
+    said = "; ".join(f"{key} {_range(values)}" for key, values in counts.items())
     option = " --quick" if finding["quick"] else ""
-    text = f"## {name}\n\n{_cell(finding['claim'])}.\n\n"
+    text = f"# {name}\n\n{_cell(finding['claim'])}.\n\n"
     text += f"**{finding['verdict']}**: {_cell(finding['quantity'])} {_say(finding['estimate'])} "
-    text += f"[{_say(low)}, {_say(high)}]. `parley experiment run {name}{option}`; {len(cells)} cells; {said}.\n\n"
+    text += f"[{_say(low)}, {_say(high)}].\n\n    parley experiment run {name}{option}\n\n"
+    text += f"{len(cells):,} cells; {said}.\n\n"
     for ending, picture in finding["pictures"].items():
         kept = page.parent / "figures" / "results" / f"{name}{ending}{picture.suffix}"
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(picture, kept)
-        text += f"![{kept.stem}](figures/results/{kept.name})\n\n"
+        text += f"![{kept.stem}](../figures/results/{kept.name})\n\n"
     return text + _tables(finding["rows"], page, f"figures/results/{name}.csv")
 
 
+def _range(values: Sequence[int]) -> str:
+    shown = [f"{value:,}" for value in values]
+    return ", ".join(shown) if len(shown) <= 4 else f"{shown[0]} to {shown[-1]}"
+
+
 def _tables(rows: Sequence[Mapping[str, Any]], page: Path, whole: str) -> str:
-    """One table for each kind of row: rows that have the same columns. Where one is cut, all rows go to `whole`."""
+    """The first tables, one for each set of columns, as far as they fit on a screen; all rows go to `whole`."""
     kinds: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
         kinds.setdefault(tuple(row), []).append(row)
     text = ""
-    for columns, alike in kinds.items():
+    for columns, alike in list(kinds.items())[:MOST_TABLES]:
+        columns = columns[:MOST_COLUMNS]
         text += f"| {' | '.join(map(_cell, columns))} |\n|{'---|' * len(columns)}\n"
         text += "".join(f"| {' | '.join(_cell(_say(row[c])) for c in columns)} |\n" for row in alike[:MOST_ROWS])
-        if len(alike) > MOST_ROWS:
-            text += f"\n... and {len(alike) - MOST_ROWS} more: [all {len(rows)} rows]({whole}).\n"
         text += "\n"
-    if any(len(alike) > MOST_ROWS for alike in kinds.values()):
-        (page.parent / whole).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(page.parent / whole, _as_csv(rows).encode())
-    else:
-        (page.parent / whole).unlink(missing_ok=True)  # of an earlier finding
-    return text
+    (page.parent / whole).parent.mkdir(parents=True, exist_ok=True)
+    write_whole(page.parent / whole, _as_csv(rows).encode())
+    return text + f"[All {len(rows):,} rows and every column](../{whole}) (CSV).\n"
 
 
 def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

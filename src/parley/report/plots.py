@@ -10,25 +10,25 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from parley.core.text import inert
 from parley.report.signatures import Evidence
+from parley.report.style import GREY, figure, legend_below, looks, name_lines, styled
 from parley.report.summary import OWN, Curves, mean_band
 from parley.runs.directory import write_whole
 
 LONGEST_LABEL = 72  # characters: longer ones leave no room for the curves
-COLOURS = ("#c0392b", "#2471a3", "#1e8449", "#b9770e", "#6c3483", "#515a5a")
-DASHES = ("-", "--", ":")
+MOST_ROWS = 40  # of a figure of dots: more cannot be read
 
 
 def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
     """One panel a world: titles and the curves in it."""
-    figure = Figure(figsize=(4.8 * len(panels), 3.4), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for ax, (title, curves) in zip(axes, panels, strict=True):
-        _panel(ax, title, curves)
-    return figure
+    with styled():
+        made, axes = figure(len(panels), 3.0, 1.3)
+        for ax, (title, curves) in zip(axes, panels, strict=True):
+            _panel(ax, title, curves)
+    return made
 
 
 def by_world(curves: Sequence[Curves]) -> list[tuple[str, list[Curves]]]:
@@ -41,110 +41,136 @@ def by_world(curves: Sequence[Curves]) -> list[tuple[str, list[Curves]]]:
 
 def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[np.ndarray, "R T"]]]) -> Figure:
     """Means over runs of cumulative curves, with their bands, in one panel."""
-    figure = Figure(figsize=(5.4 if len(curves) <= len(COLOURS) else 8.4, 3.6), layout="constrained")
-    _draw(figure.subplots(), title, x, y, [(label, *mean_band(total)) for label, total in curves])
-    return figure
+    with styled():
+        made, (ax,) = figure(1, 2.8 + 0.13 * len(curves), 1.3)
+        _draw(ax, title, x, y, [(label, *mean_band(total)) for label, total in curves])
+    return made
 
 
 def evidence_figure(panels: Sequence[tuple[str, Evidence]]) -> Figure:
     """What diagnoses were decided by, one panel a run directory; dotted: the limit beyond which something is wrong."""
-    figure = Figure(figsize=(5.4 * len(panels), 3.4), layout="constrained")
-    for ax, (title, evidence) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for colour, (label, curve) in zip(COLOURS, evidence.curves.items(), strict=False):
-            ax.plot(range(len(curve)), curve, "o-", ms=3, lw=1, color=colour, label=_literal(label))
-        ax.axhline(evidence.limit, ls=":", color="#515a5a", label="limit")
-        ax.set_title(_literal(title), fontsize=10)
-        ax.set_xlabel("episode, counted from 0")
-        ax.set_ylabel(evidence.quantity, fontsize=8)
-        ax.legend(fontsize=8, frameon=False)
-        ax.spines[["top", "right"]].set_visible(False)
-    return figure
+    with styled():
+        made, axes = figure(len(panels), 3.0, 1.3)
+        for ax, (title, evidence) in zip(axes, panels, strict=True):
+            for (colour, _, marker), (label, curve) in zip(
+                looks(len(evidence.curves)), evidence.curves.items(), strict=True
+            ):
+                ax.plot(range(len(curve)), curve, marker + "-", ms=3, lw=1, color=colour, label=_literal(label))
+            ax.axhline(evidence.limit, ls=":", color=GREY, label="limit")
+            _named(ax, title, "episode, counted from 0", evidence.quantity)
+            legend_below(ax)
+    return made
 
 
 def dots_figure(title: str, x: str, names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> Figure:
-    """One row a name, one dot a column, on a scale that is linear up to 1 and logarithmic beyond."""
-    figure = Figure(figsize=(6.4, 1.2 + 0.17 * len(names)), layout="constrained")
-    ax = figure.subplots()
-    for colour, marker, (label, values) in zip(COLOURS, "s^o", columns.items(), strict=False):
-        ax.plot(values, range(len(names)), marker, color=colour, ms=4, label=_literal(label), alpha=0.8)
-    ax.set_xscale("symlog", linthresh=1)
-    ax.set_yticks(range(len(names)), [_literal(name) for name in names], fontsize=6)
-    ax.set_title(_literal(title), fontsize=10)
-    ax.set_xlabel(x)
-    ax.legend(fontsize=8, frameon=False)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", lw=0.3)
-    return figure
+    """One row a name, one dot a column, on a scale that is linear up to 1 and logarithmic beyond.
+
+    Of more than `MOST_ROWS` names the rows with the largest values are drawn, and the title says so.
+    """
+    order = sorted(range(len(names)), key=lambda i: max(values[i] for values in columns.values()))[-MOST_ROWS:]
+    if len(order) < len(names):
+        title = f"{title}\n(the {len(order)} largest of {len(names)})"
+    with styled():
+        made, (ax,) = figure(1, 1.4 + 0.16 * len(order), 1.6)
+        for (colour, _, marker), (label, values) in zip(looks(len(columns)), columns.items(), strict=True):
+            drawn = [values[i] for i in order]
+            ax.plot(drawn, range(len(order)), marker, color=colour, ms=4, label=_literal(label), alpha=0.8)
+        ax.set_xscale("symlog", linthresh=1)
+        ax.set_yticks(range(len(order)), [_literal(names[i]) for i in order], fontsize=6)
+        _named(ax, title, x, "")
+        ax.grid(axis="y", lw=0.3)
+        made.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return made
 
 
 def loglog_figure(
     title: str, x: str, y: str, series: Mapping[str, Sequence[tuple[float, float]]], exponent: float | None = None
 ) -> Figure:
     """Points on logarithmic scales, one colour a series; a dotted line of the given slope through their middle."""
-    figure = Figure(figsize=(5.4, 3.8), layout="constrained")
-    ax = figure.subplots()
-    for colour, (label, points) in zip(COLOURS * len(series), series.items(), strict=False):
-        ax.plot(*np.array(points).T, "o", color=colour, ms=4, alpha=0.7, label=_literal(label))
-    every = np.array([point for points in series.values() for point in points])
-    if exponent is not None and len(every):
-        ends = np.array([every[:, 0].min(), every[:, 0].max()])
-        middle = np.exp(np.log(every).mean(axis=0))
-        ax.plot(ends, middle[1] * (ends / middle[0]) ** exponent, ":", color="#515a5a", label=f"slope {exponent:g}")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_title(_literal(title), fontsize=10)
-    ax.set_xlabel(x)
-    ax.set_ylabel(y)
-    ax.legend(fontsize=8, frameon=False)
-    ax.spines[["top", "right"]].set_visible(False)
-    return figure
+    with styled():
+        made, (ax,) = figure(1, 2.8 + 0.13 * len(series), 1.3)
+        for (colour, _, marker), (label, points) in zip(looks(len(series)), series.items(), strict=True):
+            ax.plot(*np.array(points).T, marker, color=colour, ms=4, alpha=0.7, label=_literal(label))
+        every = np.array([point for points in series.values() for point in points])
+        if exponent is not None and len(every):
+            ends = np.array([every[:, 0].min(), every[:, 0].max()])
+            middle = np.exp(np.log(every).mean(axis=0))
+            ax.plot(ends, middle[1] * (ends / middle[0]) ** exponent, ":", color=GREY, label=f"slope {exponent:g}")
+        for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+            getattr(ax, f"set_{name}scale")("log")
+            axis.set_minor_formatter(NullFormatter())
+        _few_decades(ax, every)
+        _named(ax, title, x, y)
+        legend_below(ax)
+    return made
 
 
 def reliability_figure(panels: Sequence[tuple[str, Sequence[tuple[str, Float[np.ndarray, "bins 3"]]]]]) -> Figure:
     """Mean confidence of each bin against what is true of it; the area of a dot is its share of the predictions."""
-    figure = Figure(figsize=(4.2 * len(panels), 4.0), layout="constrained")
-    for ax, (title, rows) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        ax.plot([0, 1], [0, 1], ":", color="#515a5a", lw=1)
-        for colour, (label, bins) in zip(COLOURS * len(rows), rows, strict=False):
-            share, confidence, truth = bins[bins[:, 0] > 0].T
-            ax.scatter(confidence, truth, s=10 + 300 * share, color=colour, alpha=0.6, label=_literal(label), lw=0)
-        ax.set_title(_literal(title), fontsize=10)
-        ax.set_xlabel("confidence of the most probable observation")
-        ax.set_ylabel("its exact probability")
-        ax.legend(fontsize=8, frameon=False)
-        ax.spines[["top", "right"]].set_visible(False)
-    return figure
+    with styled():
+        made, axes = figure(len(panels), 3.2, 1.3)
+        for ax, (title, rows) in zip(axes, panels, strict=True):
+            ax.plot([0, 1], [0, 1], ":", color=GREY, lw=1)
+            for (colour, _, marker), (label, bins) in zip(looks(len(rows)), rows, strict=True):
+                share, confidence, truth = bins[bins[:, 0] > 0].T
+                area = 10 + 300 * share
+                ax.scatter(confidence, truth, area, color=colour, marker=marker, alpha=0.6, label=_literal(label), lw=0)
+            _named(ax, title, "confidence of the most probable observation", "its exact probability")
+            legend_below(ax)
+    return made
+
+
+def _named(ax: Axes, title: str, x: str, y: str) -> None:
+    ax.set_title("\n".join(map(_literal, title.split("\n"))), loc="left")
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+
+
+def _few_decades(ax: Axes, points: np.ndarray) -> None:
+    """Where an axis spans less than a decade its one power of ten says too little: plain numbers at its ends."""
+    for axis, values in zip((ax.xaxis, ax.yaxis), points.T if len(points) else (), strict=False):
+        low, high = float(values.min()), float(values.max())
+        if 0 < low < high < 10 * low:
+            axis.set_major_locator(FixedLocator([low, (low * high) ** 0.5, high]))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
 
 
 def _panel(ax: Axes, title: str, curves: Sequence[Curves]) -> None:
     measure = curves[0].measure if curves else "regret"
-    said = f"{measure} of an episode, mean so far" if measure in OWN else f"cumulative {measure}"
-    _draw(ax, title, "episode", said, [(curve.label, *curve.band()) for curve in curves])
-    if measure in OWN:
-        stated = {name: x for c in curves for name, x in c.manifest.get("scores", {}).items() if name != "success_at"}
-        for name, value in stated.items():
-            ax.axhline(value, ls=":", color="#515a5a", lw=1)
-            ax.text(1, value, _literal(name), fontsize=7, va="bottom")
+    own = measure in OWN
+    said = f"{measure} of an episode, mean so far" if own else f"cumulative {measure}"
+    told = (
+        [one for c in curves for one in c.manifest.get("scores", {}).items() if one[0] != "success_at"] if own else []
+    )
+    _draw(ax, title, "episode", said, [(curve.label, *curve.band()) for curve in curves], dict(told))
+    if own:
         least = min((float((mean - half).min()) for mean, half in (c.band() for c in curves) if len(mean)), default=0.0)
         ax.set_ylim(bottom=min(0.0, least))
 
 
-def _draw(ax: Axes, title: str, x: str, y: str, curves: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> None:
-    """More curves than colours are told apart by their dashes, and named beside the panel instead of in it."""
-    for i, (label, mean, half) in enumerate(curves):
-        colour, dashes = COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)]
+def _draw(
+    ax: Axes,
+    title: str,
+    x: str,
+    y: str,
+    curves: Sequence[tuple[str, np.ndarray, np.ndarray]],
+    stated: Mapping[str, float] | None = None,
+) -> None:
+    """Curves with their bands, and dotted lines at `stated` heights, named at their ends or below the panel."""
+    ends = []
+    for (colour, dashes, _), (label, mean, half) in zip(looks(len(curves)), curves, strict=True):
         t = range(1, len(mean) + 1)
-        ax.plot(t, mean, color=colour, ls=dashes, lw=1.8, label=_literal(label))
+        ax.plot(t, mean, color=colour, ls=dashes, label=_literal(label))
         ax.fill_between(t, mean - half, mean + half, color=colour, alpha=0.18, lw=0)
-    ax.set_title(_literal(title), fontsize=10)
-    ax.set_xlabel(x)
-    ax.set_ylabel(y)
-    beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(curves) > len(COLOURS) else {}
-    ax.legend(fontsize=8, frameon=False, **beside)
-    ax.spines[["top", "right"]].set_visible(False)
+        ends.append((float(mean[-1]) if len(mean) else 0.0, _literal(label), colour))
+    for name, value in (stated or {}).items():
+        ax.axhline(value, ls=":", color=GREY, lw=1, label=_literal(name))
+        ends.append((value, _literal(name), GREY))
+    _named(ax, title, x, y)
     ax.margins(x=0)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_ylim(bottom=0)
+    name_lines(ax, ends)
 
 
 def _literal(text: str) -> str:

@@ -43,7 +43,7 @@ class Columns(Protocol):
         ...
 
 
-WIDE = 128  # narrower models are slower in bfloat16: its conversions cost more than its products save (docs/log.md)
+WIDE = 128  # narrower models are slower in bfloat16: conversions cost more than products save (docs/log/pretraining.md)
 Source = Callable[[int], Documents]  # the batch of a step, from 0
 
 

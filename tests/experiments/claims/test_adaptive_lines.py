@@ -57,11 +57,11 @@ def test_what_is_shared_in_a_round_is_right_on_average():
 def test_what_is_given_up_once_in_thousands_of_runs_is_in_the_estimate():
     """`traps` with its rare latent, `adaptive`: give-ups cost 3,000 each; 32 rounds say what 16,384 runs would.
 
-    Of runs apart the rare ones come to an expectation of some 7 in 16,384; here the posterior of every round says it.
+    Of runs apart the rare ones come to an expectation of some 2 in 16,384; here the posterior of every round says it.
     """
     config = RunConfig("traps", *lines.ADAPTIVE, episodes=10_000, latent="each", runs=32 * len(lines.apart("traps")[1]))
     totals = lines.totals_of(config, silent).reshape(32, -1)
-    assert totals[:, -1].max() < 100 and totals[:, -1].mean() > 0.8
+    assert totals[:, -1].max() < 100 and totals[:, -1].mean() > 0.2
 
 
 @pytest.mark.parametrize("world", ["shortcut", "traps", "team"])

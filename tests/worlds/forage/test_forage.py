@@ -143,5 +143,5 @@ def test_bad_input(world):
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "lbforaging.foraging.environment", None)
-    with pytest.raises(MissingExtra, match=r"parley-rl\[forage\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[forage\]"):
         ForageGrid((1, 1, 1))

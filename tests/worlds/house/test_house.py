@@ -152,7 +152,7 @@ def test_tables_alone_and_alterations():
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "gymnasium_robotics.envs.maze.point_maze", None)
-    with pytest.raises(MissingExtra, match=r"parley-rl\[mujoco\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[mujoco\]"):
         HouseMaze(Mansion(), Mansion().plans[0])
 
 

@@ -170,7 +170,7 @@ def test_wrong_words():
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "parley.worlds.keys.minigrid", None)
-    with pytest.raises(MissingExtra, match=r"parley-rl\[minigrid\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[minigrid\]"):
         KeysGrid(Rules(), SECRETS[0])
 
 

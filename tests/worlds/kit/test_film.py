@@ -105,6 +105,6 @@ def test_films_of_other_kinds_and_without_the_extra(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match=r"\.gif or \.mp4"):
         save_film(frames, tmp_path / "film.avi")
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(MissingExtra, match=r"parley-rl\[video\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[video\]"):
         save_film(frames, tmp_path / "film.mp4")
     save_film(frames, tmp_path / "film.gif")

@@ -75,7 +75,7 @@ def test_bad_input_of_a_parallel_run(monkeypatch):
         env.step({"actor 1": MENU[0]})
     monkeypatch.delitem(sys.modules, "parley.worlds.kit.parallel_run")
     monkeypatch.setitem(sys.modules, "pettingzoo", None)
-    with pytest.raises(MissingExtra, match=r"parley-rl\[pettingzoo\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[pettingzoo\]"):
         parallel_env(assemble.world("team"))
 
 

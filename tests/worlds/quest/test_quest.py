@@ -129,5 +129,5 @@ def test_wrong_words():
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "parley.worlds.quest.games", None)
-    with pytest.raises(MissingExtra, match=r"parley-rl\[text\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[text\]"):
         QuestGame("brass")

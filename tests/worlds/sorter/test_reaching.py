@@ -106,7 +106,7 @@ def test_wrong_actors():
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "stable_baselines3", None)
-    with pytest.raises(MissingExtra, match=r"parley-rl\[reach\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[reach\]"):
         train_reach(ReachRecipe())
 
 

@@ -189,5 +189,5 @@ def test_tables_alone_and_wrong_words():
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "parley.worlds.sorter.fetch", None)
-    with pytest.raises(MissingExtra, match=r"parley-rl\[mujoco\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[mujoco\]"):
         SorterArm(Rules(), PLANS[0])
