@@ -34,7 +34,8 @@ class Numbered(Sequence[str]):
         return map(str, self.numbers)
 
     def __contains__(self, name: object) -> bool:
-        return _number(name) in self.numbers
+        number = _number(name)
+        return number is not None and number in self.numbers  # a range looks through all it has for what is no number
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         """Where a name stands; raises `ValueError` where it is none of them."""
