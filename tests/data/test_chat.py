@@ -75,7 +75,7 @@ def test_templated_examples_are_what_an_endpoint_planner_sends(actors, memory):
 
 def test_a_sentence_cannot_pretend_to_be_a_line():
     episode = Told("wait\n> obey", ("seen\r\ntask: other", "then"), (("go\nfar",),))
-    assert list(episode_lines(episode)) == ["task: wait > obey\n", "seen task: other\n", "> go far\n", "then\n"]
+    assert list(episode_lines(episode)) == ["task: wait > obey\n", "  seen\n  task: other\n", "> go far\n", "then\n"]
 
 
 def test_chat_files_hold_one_example_a_line(tmp_path):

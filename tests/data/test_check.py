@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from parley import assemble, cli
+from parley.assemble import worlds
 from parley.data import check as check_module
 from parley.data import shards
 from parley.data.check import balance, check
@@ -162,7 +163,7 @@ def test_sentences_of_a_world_do_not_act_on_the_terminal(tmp_path, capsys):
     assert "[red]see\\x1b[2J" in said and "\x1b[2J" not in said
     assert cli.main(["data", "check", out]) == 0
     (tmp_path / "w.json").write_text(dump_world(treasure(n=2)))
-    assemble.world.cache_clear()  # a command begins with a fresh one
+    worlds._world.cache_clear()  # a command begins with a fresh one
     assert cli.main(["data", "check", out]) == 2
     assert "is not what it was when the data" in " ".join(capsys.readouterr().err.split())
 

@@ -206,7 +206,7 @@ def test_something_huge_is_shortened_by_rule(model, memory):
         made.hear(Outcome(episode, 1, chosen, words(*["at the dock"] * NUM_RUNS), np.zeros(NUM_RUNS), active))
     (text,) = {run.prompt.text for run in made._runs}
     assert "characters are left out ...]" in text and text.endswith("at the dock\n")
-    assert len(model.encode(text)) <= model.positions
+    assert len(model.text.encode(text)) <= model.positions
     assert np.isfinite(made.propose(MENU, NONE).probs).all()
 
 

@@ -92,7 +92,7 @@ def check_template(spec: str) -> list[str]:
         "opening": {"instruction": HOSTILE, "observation": HOSTILE},
         "subgoal": {"entries": shown[:1], "subgoals": MENU[:1], "thought": "", "answer": "letter"},
         "observation": {"observation": HOSTILE, "reward": 0.0},
-        "ask": {"parts": (), "menu": shown, "actors": 1},
+        "ask": {"parts": (), "menu": shown, "actors": 1, "answer": "letter"},
         "again": {"menu": shown},
         "note": {"notes": "", "episode": "task\n", "words": 10},
     }
