@@ -140,7 +140,7 @@ def test_what_is_handed_over_last_is_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(store.RunStore, "_commit", slow)
     began = store.RunStore.create(tmp_path / "r", config={"record": "episodes"})
-    row = (0, 0, "go", False, 1.0, 1.0, 0.0, 0.0, 0.1)
+    row = (0, 0, "go", False, 1.0, 1.0, 0.0, 0.0, 0.1, None)
     began.put([(recorder.EPISODE, [row])])
     assert arrived.wait(10)
     began.put([(recorder.EPISODE, [(0, 1, *row[2:])])])
@@ -262,8 +262,8 @@ def test_a_full_disk_is_one_sentence_and_what_was_committed_stands(tmp_path, mon
     config = RunConfig("shortcut", "exact", episodes=300, runs=16, record="steps")
     begin = store.RunStore.__init__
 
-    def small(self, out, manifest):
-        begin(self, out, manifest)
+    def small(self, *given):
+        begin(self, *given)
         self._db.execute("PRAGMA max_page_count=60")
 
     monkeypatch.setattr(store.RunStore, "__init__", small)
