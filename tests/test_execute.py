@@ -139,7 +139,7 @@ def test_what_is_handed_over_last_is_written(tmp_path, monkeypatch):
         commit(self, statements)
 
     monkeypatch.setattr(store.RunStore, "_commit", slow)
-    began = store.RunStore.create(tmp_path / "r", config={"record": "episodes"})
+    began = store.RunStore.create(tmp_path / "r", config={"record": "episodes", "runs": 1, "episodes": 2})
     row = (0, 0, "go", False, 1.0, 1.0, 0.0, 0.0, 0.1, None)
     began.put([(recorder.EPISODE, [row])])
     assert arrived.wait(10)

@@ -63,7 +63,7 @@ def hang_up(one: socket.socket) -> None:
 @contextmanager
 def served(*more: str, env=None):
     """The command in a process of its own, and its base URL, once it says that it serves."""
-    command = [sys.executable, "-m", "parley.cli", "serve", "shortcut", "--port", "0", *more]
+    command = [sys.executable, "-m", "parley", "serve", "shortcut", "--port", "0", *more]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "300", **(env or {})}
     )
