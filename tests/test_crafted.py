@@ -20,6 +20,8 @@ from parley.execute import RunConfig, run
 from parley.worlds.kit.tabular.world_file import dump_world
 from parley.worlds.tabular.shortcut import shortcut
 
+# Weights that were changed may be huge; what comes of them is refused, or a proposal.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 SECONDS, MEMORY = 10.0, 1 << 30
 ODD = [
     None,
