@@ -95,7 +95,7 @@ def test_nothing_that_is_said_gets_out_of_its_place(tmp_path, monkeypatch, capsy
         ("model=vllm/m,way=magic", "way='magic'"),
         ("model=vllm/m,way=letters,think=true", "think=true"),
         ("model=vllm/m,answers=0", "answers=0"),
-        ("model=vllm/m,memory=elephant", "memory='elephant'"),
+        ("model=vllm/m,memory=elephant", "unknown memory 'elephant'"),
         ("model=vllm/m,shots=2", "shots=2"),
         ("model=vllm/m,budget=-1", "budget=-1"),
         ("model=vllm/m,budget=20,way=parse", "budget"),
