@@ -79,7 +79,8 @@ def test_every_cell_can_be_assembled(name, quick):
             continue  # what is trained or served on the spot has tests of its own
         seen.add(key)
         world = assemble.world(config.world)
-        scene = assemble.Scene(config.world, world, np.arange(len(world.latents)), config.episodes)
+        latents = np.arange(min(len(world.latents), 1000))  # those of an environment of seeds are billions
+        scene = assemble.Scene(config.world, world, latents, config.episodes)
         try:
             assert assemble.planner(config.planner, scene) and assemble.explorer(config.explore, scene)
         except BadInput:
