@@ -1,5 +1,6 @@
 """Hooks for experiment trackers: wandb, trackio (which speaks as wandb does) and MLflow."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from parley.core.text import inert
 from parley.runs.hooks import Hook
 
 
-class Curves(Hook):
+class Curves(Hook, ABC):
     """Tells a tracker the mean over runs of every episode, once all runs of the log have ended it.
 
     `begun(out, manifest)`, `tracked(numbers, episode)` and `ended(status, numbers)` are the tracker's. An episode of
@@ -59,14 +60,17 @@ class Curves(Hook):
         numbers = {"wall_s": manifest["totals"]["wall_s"], **{f"total_{name}": value for name, value in calls.items()}}
         self.ended(str(manifest["status"]), numbers)
 
+    @abstractmethod
     def begun(self, out: Path, manifest: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        """Tell the tracker that the run begins."""
 
+    @abstractmethod
     def tracked(self, numbers: Mapping[str, float], episode: int) -> None:
-        raise NotImplementedError
+        """Tell it the means of an episode."""
 
+    @abstractmethod
     def ended(self, status: str, numbers: Mapping[str, float]) -> None:
-        raise NotImplementedError
+        """Tell it how the run ended."""
 
 
 class Wandb(Curves):
