@@ -49,7 +49,7 @@ def scores(spec: str, way: str) -> list[np.ndarray]:
     return found
 
 
-@pytest.mark.parametrize("way", ["sentences", "letters"])
+@pytest.mark.parametrize("way", [pytest.param("sentences", marks=pytest.mark.slow), "letters"])
 def test_transformers_and_llama_cpp_give_the_same_scores(way):
     ours, theirs = scores("hf:smollm2", way), scores("gguf:smollm2", way)
     assert len(ours) == 2 * 2 * 4
@@ -57,7 +57,7 @@ def test_transformers_and_llama_cpp_give_the_same_scores(way):
     assert [one.argmax() for one in ours] == [other.argmax() for other in theirs]
 
 
-@pytest.mark.parametrize("planner", ["hf:smollm2", "gguf:smollm2,way=letters"])
+@pytest.mark.parametrize("planner", ["hf:smollm2", pytest.param("gguf:smollm2,way=letters", marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_bit_for_bit(planner, tmp_path):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.run([sys.executable, "-c", KILLED.format(planner=planner), str(killed)], timeout=300)
