@@ -54,9 +54,12 @@ async def _whole(receive: Any) -> bytes:
 async def _answer(app: Any, scope: dict, content: bytes) -> tuple[int, bytes]:
     """Status and body of what the application says."""
     events: list[dict] = []
+    told = iter([{"type": "http.request", "body": content}])
 
     async def receive() -> dict:
-        return {"type": "http.request", "body": content}
+        for event in told:
+            return event
+        return await asyncio.get_running_loop().create_future()  # the client stays, and says nothing more
 
     async def send(event: dict) -> None:
         events.append(event)
