@@ -61,7 +61,9 @@ def tiny_model(tmp_path_factory):
     return tiny_language_model(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.mark.parametrize("kind", OBJECTS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind in ("world", "explorer") else kind for kind in OBJECTS]
+)
 def test_it_runs_is_killed_and_goes_on(made, kind, tmp_path, tiny_model):
     folder = made[kind][0].parent
     options = [part.format(model=tiny_model) for part in USED[kind]]

@@ -84,6 +84,7 @@ def test_tables_are_those_of_one_process(tmp_path, two_workers, name):
     assert all_of(tmp_path / "many", connect) == all_of(tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_an_endpoint_planner_hears_the_same_and_workers_share_their_limits(tmp_path, two_workers):
     with Slow(0.01) as talker:
         about = config(talker, "letters", runs=8, episodes=3, cohort=2, more=",timeout_s=30")
