@@ -148,11 +148,6 @@ def test_menus_of_one_and_of_ten_thousand(way):
                 assert probs[0, 1234] == 1
 
 
-def test_letters_refuse_a_menu_of_ten_thousand(tmp_path):
-    with Talker() as talker, pytest.raises(BadInput, match="way=constrained or way=parse"):
-        run(RunConfig("treasure:n=30", config(talker, "letters").planner, runs=1, episodes=1), tmp_path / "run")
-
-
 def test_prices_that_cannot_be_used(tmp_path):
     path = tmp_path / "prices.json"
     for content, says in (
