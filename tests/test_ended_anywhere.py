@@ -27,8 +27,8 @@ CONFIGS = {
     "world model": RunConfig("shortcut", "world-model:model=exact", "epsilon-greedy:epsilon=0.2", episodes=40, **STEPS),
     "learned world model": RunConfig("shortcut", "world-model:model=transformer", "none", episodes=30, **STEPS),
     "two Actors": RunConfig("random:actors=2", "exact", "epsilon-greedy:epsilon=0.2", episodes=60, **STEPS),
-    "decentralised": RunConfig("random:actors=2", "decentralised", "none", episodes=40, **STEPS),
-    "workers": RunConfig("keys:workers=2", "random", "none", episodes=20, record="steps", cohort=4, runs=4),
+    "decentralised": RunConfig("team", "decentralised", "none", episodes=40, **STEPS),
+    "workers": RunConfig("keys:workers=2", "random", "none", episodes=80, record="steps", cohort=4, runs=4),
 }
 SCRIPT = """
 import sys, time
