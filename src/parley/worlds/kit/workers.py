@@ -235,6 +235,7 @@ def serve(pipe: Any, factory: Callable[[], World], latents: np.ndarray, draws: D
     """What a worker process does: carry out commands until it is told to end, or nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
     envs: TextEnvs | None = None
+    said: tuple[str, Any]
     while True:
         try:
             name, argument = pipe.recv()
@@ -245,9 +246,13 @@ def serve(pipe: Any, factory: Callable[[], World], latents: np.ndarray, draws: D
         try:
             envs = envs or factory().make(latents, draws)
             answer = envs.step(argument) if name == "step" else envs.reset(seed=argument[0], options=argument[1])
-            pipe.send(("answer", answer))
+            said = ("answer", answer)
         except ParleyError as wrong:
-            pipe.send(("wrong", (wrong.exit_code, str(wrong))))
+            said = ("wrong", (wrong.exit_code, str(wrong)))
+        try:
+            pipe.send(said)
+        except BrokenPipeError:
+            return  # the parent was killed
 
 
 def _answer(reply: tuple[str, Any]) -> Any:
