@@ -55,9 +55,9 @@ def test_what_is_shared_in_a_round_is_right_on_average():
 
 
 def test_what_is_given_up_once_in_thousands_of_runs_is_in_the_estimate():
-    """`traps` with its rare latent, `adaptive`: give-ups cost 3,000 each; 32 rounds say what 16,384 runs would.
+    """`traps` with its rare latent, `adaptive`: give-ups cost 3,000 each, and none is among the runs of 32 rounds.
 
-    Of runs apart the rare ones come to an expectation of some 2 in 16,384; here the posterior of every round says it.
+    Charged to its own class alone no run loses anything at rest; the posterior of every round says what is expected.
     """
     config = RunConfig("traps", *lines.ADAPTIVE, episodes=10_000, latent="each", runs=32 * len(lines.apart("traps")[1]))
     totals = lines.totals_of(config, silent).reshape(32, -1)
