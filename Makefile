@@ -58,8 +58,9 @@ dist: $(VENV)/.dev
 	$(BIN)/python scripts/dist.py
 
 # The front end of `parley view`; needs node 20. What it builds is committed: users need no node.
+# Not `npm ci`: some versions of npm refuse the lock for a package that Windows alone would take.
 viewer:
-	cd viewer && npm ci --no-audit --no-fund && npm run build
+	cd viewer && npm install --no-save --no-audit --no-fund && npm run build
 
 viewer-pictures: $(VENV)/.dev
 	$(BIN)/python -m tests.view.pictures docs/figures/viewer

@@ -24,6 +24,7 @@ const state: State = {
   link: "connecting",
   loaded: false,
 };
+const told = new Set<string>(); // runs that an event told of while everything was being read: the event is newer
 const listeners = new Set<() => void>();
 
 function changed(): void {
@@ -40,12 +41,17 @@ function take(rows: Row[], gone: string[]): void {
 }
 
 async function readAll(): Promise<void> {
+  told.clear();
   const answer = await ask<Runs>("runs");
   state.directory = answer.directory;
   state.cut = answer.cut;
   state.loaded = true;
   const here = new Set(answer.runs.map((row) => row.id));
-  take(answer.runs, [...state.rows.keys()].filter((id) => !here.has(id)));
+  const older = (id: string) => !told.has(id);
+  take(
+    answer.runs.filter((row) => older(row.id)),
+    [...state.rows.keys()].filter((id) => !here.has(id) && older(id)),
+  );
   if (!isReport()) state.experiments = (await ask<{ experiments: ListedExperiment[] }>("experiments")).experiments;
   changed();
 }
@@ -68,9 +74,10 @@ export function listen(): void {
     if (events.readyState === EventSource.CLOSED) window.setTimeout(listen, 3000);
   };
   events.onmessage = (event: MessageEvent<string>) => {
-    const told = JSON.parse(event.data) as { runs?: Row[]; gone?: string[]; experiments?: ListedExperiment[] };
-    if (told.experiments) state.experiments = told.experiments;
-    take(told.runs ?? [], told.gone ?? []);
+    const news = JSON.parse(event.data) as { runs?: Row[]; gone?: string[]; experiments?: ListedExperiment[] };
+    if (news.experiments) state.experiments = news.experiments;
+    for (const id of [...(news.runs ?? []).map((row) => row.id), ...(news.gone ?? [])]) told.add(id);
+    take(news.runs ?? [], news.gone ?? []);
   };
 }
 
