@@ -12,7 +12,7 @@ from parley.assemble.retold import retold
 from parley.assemble.scene import Scene, beliefs_of
 from parley.assemble.schedule import Schedule, draw_latents, index_of
 from parley.assemble.templates import TEMPLATES, template_of
-from parley.assemble.worlds import GENERALIST, WORLDS, checkpoint_of, shipped, shipped_names, world
+from parley.assemble.worlds import GENERALIST, WORLDS, checkpoint, checkpoint_of, shipped, shipped_names, world
 from parley.theory.distinguishability import eta_of
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Schedule",
     "beliefs_of",
     "changed",
+    "checkpoint",
     "checkpoint_of",
     "designs_of",
     "draw_latents",

@@ -8,6 +8,7 @@ from parley.assemble.foreign import foreign_planner
 from parley.assemble.local import gguf, hf, local_model
 from parley.assemble.registry import Kind, Registry
 from parley.assemble.scene import Scene, beliefs_of
+from parley.assemble.worlds import checkpoint as checkpoint_at
 from parley.assemble.worlds import checkpoint_of, shipped_names
 from parley.core.errors import BadInput
 from parley.core.factored import FactoredTables
@@ -108,9 +109,9 @@ def transformer(scene: Scene, checkpoint: str = "", decode: str = "sample") -> K
 
 
 def _checkpoint(scene: Scene, named: str) -> Path:
-    """The named checkpoint, or the one that ships for the world."""
+    """The named checkpoint, a directory or one that ships; or the one that ships for the world."""
     if named:
-        return Path(named)
+        return checkpoint_at(named)
     path = checkpoint_of(parse_spec(scene.spec, "world")[0])
     if path is None:
         shipped = ", ".join(shipped_names())

@@ -119,6 +119,11 @@ def shipped_names() -> list[str]:
     return [name for name in WORLDS if name != GENERALIST and checkpoint_of(name)]
 
 
+def checkpoint(name: str) -> Path:
+    """A checkpoint: a directory, or the one that comes with world `name`; raises `BadInput` where there is neither."""
+    return Path(name) if Path(name).is_dir() else shipped(name)
+
+
 def shipped(name: str) -> Path:
     """The checkpoint that comes with world `name`; raises `BadInput` where none does."""
     path = checkpoint_of(name)

@@ -30,7 +30,7 @@ COLUMNS = {
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("evaluate", _evaluate)
-    c.add_argument("checkpoint", type=Path, help="the checkpoint directory")
+    c.add_argument("checkpoint", help="a directory, or the name of a checkpoint that ships")
     c.add_argument("--world", help="default: the world that it was trained for")
     c.add_argument("--documents", type=int, default=128, metavar="N", help="held-out documents (default 128)")
     c.add_argument("--episodes", type=int, metavar="T", help="of each; default: half as many again as in training")
@@ -45,7 +45,13 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> Any:
-    about = Checkpoint.load(args.checkpoint).about
+    path = assemble.checkpoint(args.checkpoint)
+    if path.name == assemble.GENERALIST:
+        raise BadInput(
+            f"checkpoint={args.checkpoint!r}: it reads words and was trained for no one world: "
+            "`parley experiment run unseen-worlds` measures it against the oracles of worlds that it never saw"
+        )
+    about = Checkpoint.load(path).about
     world = args.world or about["world"]
     tables = assemble.world(world).tables
     if tables is None:
@@ -60,7 +66,7 @@ def _evaluate(args: argparse.Namespace) -> Any:
         bar = bars.documents(f"{args.checkpoint} against the oracle of {world}", args.documents * len(behaviours))
         for name in behaviours:
             which = (args.documents, episodes, args.seed, name)
-            error = pretraining_error(args.checkpoint, assemble.beliefs_of(tables), *which, implied=True)
+            error = pretraining_error(path, assemble.beliefs_of(tables), *which, implied=True)
             found[name] = error_summary(error, tables)
             curves.append((name, error.total_variation))
             bar(args.documents)

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from pathlib import Path
 from typing import Any
 
 from parley import assemble
@@ -34,7 +33,7 @@ def _serve(args: argparse.Namespace) -> Any:
         from parley.serving.listening import Listening, bound, is_loopback
     except ImportError:
         raise MissingExtra("parley serve", "serve") from None
-    path = Path(args.checkpoint) if Path(args.checkpoint).is_dir() else assemble.shipped(args.checkpoint)
+    path = assemble.checkpoint(args.checkpoint)
     if not 1 <= args.sessions <= MOST_SESSIONS or not 0 <= args.port < 65536:
         raise BadInput(
             f"sessions={args.sessions}, port={args.port}: expected 1 to {MOST_SESSIONS} sessions, and a port number"
