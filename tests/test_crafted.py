@@ -3,6 +3,7 @@
 Each case is one change, drawn by its number: bytes of a file, a value within JSON, or a cell of a table.
 """
 
+import importlib
 import json
 import random
 import resource
@@ -121,6 +122,8 @@ def change_cell(path: Path, rng: random.Random) -> None:
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
     """A finished run, a world file and a small checkpoint, to be copied."""
+    importlib.import_module("transformers")  # seconds, which no file is to blame for
+    importlib.import_module("torch")
     folder = tmp_path_factory.mktemp("originals")
     run(RunConfig("shortcut", "exact", episodes=9, runs=2, seed=1, record="steps"), folder / "run")
     (folder / "world.json").write_text(dump_world(shortcut()))

@@ -67,7 +67,7 @@ def tiny_model(tmp_path_factory):
 def test_it_runs_is_killed_and_goes_on(made, kind, tmp_path, tiny_model):
     folder = made[kind][0].parent
     options = [part.format(model=tiny_model) for part in USED[kind]]
-    sizes = ["--episodes", "10" if kind == "memory" else "300", "--runs", "4", "--seed", "3", "--record", "steps"]
+    sizes = ["--episodes", "8" if kind == "memory" else "200", "--runs", "2", "--seed", "3", "--record", "steps"]
     environment = _environment(folder)
 
     def call(*arguments: str) -> subprocess.CompletedProcess:

@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from parley import assemble
 from parley.cluster.account import Account
+from parley.cluster.documents import make_documents, spread
 from parley.cluster.driver import Options, resume_on, run_on
 from parley.cluster.engines import engine_of
 from parley.core.calls import RunPaused
+from parley.data.dataset import DataConfig
+from parley.data.make import make
 from parley.execute import RunConfig, run
 from parley.experiments.base import conduct
 from parley.experiments.cells import measuring
@@ -170,6 +174,18 @@ def answered(out: Path) -> set[tuple]:
         except sqlite3.OperationalError:
             pass  # it is just being made
     return found
+
+
+def test_pretraining_data_are_those_of_one_process(tmp_path, two_workers):
+    config = DataConfig("shortcut", documents=3000, episodes=12, chat=1)
+    tables = assemble.world(config.world).tables
+    here = make(tables, config, tmp_path / "one")
+    there = make(tables, config, tmp_path / "many", spread=spread(two_workers, tmp_path / "many"))
+    assert len(here["files"]) > 1 and there == here
+    (tmp_path / "many" / here["files"][0]["file"]).unlink()
+    manifest = json.loads((tmp_path / "many" / "data.json").read_text())
+    (tmp_path / "many" / "data.json").write_text(json.dumps({**manifest, "status": "started", "world_sha256": "0"}))
+    assert "is another one on this machine" in make_documents(str(tmp_path / "many"), 0, str(tmp_path))
 
 
 def test_workers_are_killed_and_nothing_is_lost_or_there_twice(tmp_path, two_workers):

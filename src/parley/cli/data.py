@@ -10,6 +10,8 @@ import numpy as np
 
 from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
+from parley.cluster.documents import spread
+from parley.cluster.engines import engine_of
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
 from parley.data.behaviour import LOGS
@@ -48,6 +50,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--size", type=int, default=8, metavar="K", help="with --template: episodes of the memory")
     c.add_argument("--seed", type=int, default=0, help="of the documents")
     c.add_argument("--workers", type=int, default=1, metavar="K", help="processes; the data do not depend on them")
+    c.add_argument("--on", metavar="WHERE", help="where: ray, ray://HOST:PORT, slurm:... (default: here)")
     c = command("check", _check, "what the theory asks of data, counted; refused (exit code 1) or warned by rule", data)
     c.add_argument("data", type=Path, help="the data directory")
     c = command("show", _show, "a document as text, with its labels", data)
@@ -69,8 +72,10 @@ def _make(args: argparse.Namespace) -> Any:
     for part in config.mix:
         if part.kind == LOGS:
             _same_world(part.run, args.world, tables)
+    elsewhere = spread(engine_of(args.on), args.out) if args.on else None
     with Bars(ERR) as bars:
-        manifest = make(tables, config, args.out, args.workers, bars.documents(args.world, config.documents))
+        bar = bars.documents(args.world, config.documents)
+        manifest = make(tables, config, args.out, args.workers, bar, elsewhere)
     size = sum(entry["bytes"] for entry in manifest["files"])
     rows = {"documents": f"{config.documents:,}", "episodes of a document": f"{config.episodes:,}"}
     rows |= {"steps": f"{config.documents * config.episodes * tables.horizon:,}", "behaviour": config.behaviour}

@@ -42,12 +42,20 @@ actor at each step), `labels` (the law of the expert who knows the latent, over 
 """
 
 
+Spread = Callable[[list[Shard]], Iterator[Shard]]  # makes files elsewhere; yields each when it is there
+
+
 def make(
-    tables: Tables, config: DataConfig, out: Path, workers: int = 1, report: Callable[[int], None] | None = None
+    tables: Tables,
+    config: DataConfig,
+    out: Path,
+    workers: int = 1,
+    report: Callable[[int], None] | None = None,
+    spread: Spread | None = None,
 ) -> dict[str, Any]:
     """Make the data of `config` in the directory `out`, or go on with them; returns the manifest.
 
-    `report` is told the number of documents in each file that is finished.
+    `report` is told the number of documents in each file that is finished. With `spread`, files are made by that.
     """
     require_arrow()
     if workers < 1:
@@ -67,7 +75,8 @@ def make(
             report(len(shard.part))
         else:
             pending.append(shard)
-    for shard in _made(beliefs, config, out, pending, workers):
+    made = spread(pending) if spread else _made(beliefs, config, out, pending, workers)
+    for shard in made:
         report(len(shard.part))
     manifest["files"] = [{**_entry(out, shard.path), "documents": len(shard.part)} for shard in shards]
     if config.chat:
@@ -84,7 +93,7 @@ def _made(beliefs: Beliefs, config: DataConfig, out: Path, shards: list[Shard], 
     """Make the files, in this process or in several; yields each when it is there."""
     if workers == 1 or len(shards) < 2:
         for shard in shards:
-            _make(beliefs, config, out, shard)
+            make_file(beliefs, config, out, shard)
             yield shard
         return
     spawn = multiprocessing.get_context("spawn")
@@ -120,10 +129,11 @@ def _end_with_parent() -> None:
 
 
 def _work(shard: Shard) -> None:
-    _make(*_worker, shard)
+    make_file(*_worker, shard)
 
 
-def _make(beliefs: Beliefs, config: DataConfig, out: Path, shard: Shard) -> None:
+def make_file(beliefs: Beliefs, config: DataConfig, out: Path, shard: Shard) -> None:
+    """Make one file of the data, and its chat examples, each written whole."""
     documents = shard_documents(beliefs, config, shard)
     if config.chat:
         rng = np.random.default_rng((config.seed, CHAT, shard.number))

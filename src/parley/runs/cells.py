@@ -1,7 +1,9 @@
 """Cells of a log, read with suspicion: what stands in a column must be what a run writes there."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from parley.core.errors import RunDamaged
@@ -9,49 +11,56 @@ from parley.core.errors import RunDamaged
 LONGEST = 16 * 2**20  # characters of a cell that is read
 DEEPEST = 4  # lists within lists: Actors, menu entries
 
-Check = Callable[[Any], bool]
+
+@dataclass(frozen=True)
+class Cell:
+    """What a run writes into a column: the types, and the least and the most, of text the characters."""
+
+    types: frozenset[type]
+    least: float = -math.inf
+    most: float = math.inf
+
+    def or_nothing(self) -> "Cell":
+        """The same, or nothing."""
+        return replace(self, types=self.types | {type(None)})
+
+    def holds(self, values: Collection[Any]) -> bool:
+        """Whether a run can have written all of them; a column is looked at by its types and its extremes alone."""
+        found = set(map(type, values))
+        if not found <= self.types:
+            return False
+        if math.isinf(self.most):
+            return True
+        present = [value for value in values if value is not None] if type(None) in found else values
+        sizes = list(map(len, present)) if str in found else present
+        return not sizes or (self.least <= min(sizes) and max(sizes) <= self.most)
 
 
-def _whole(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**53
-
-
-def _number(value: Any) -> bool:
-    return type(value) in (int, float)
-
-
-def _text(value: Any) -> bool:
-    return type(value) is str and len(value) <= LONGEST
-
-
-def _or_nothing(check: Check) -> Check:
-    return lambda value: value is None or check(value)
-
-
-CELLS: dict[str, Check] = {
-    **dict.fromkeys(("run", "episode", "step"), _whole),
-    "explored": lambda value: value in (0, 1) and type(value) is int,
-    **dict.fromkeys(("observation", "subgoal", "instruction", "next_observation", "menu"), _text),
-    **dict.fromkeys(("proposal", "proposal_source", "answers", "law"), _or_nothing(_text)),
-    **dict.fromkeys(("reward", "return", "wall_s"), _number),
-    **dict.fromkeys(("optimal_value", "regret", "expected_regret", "score"), _or_nothing(_number)),
+WHOLE, FLAG = Cell(frozenset({int}), 0, 2**53 - 1), Cell(frozenset({int}), 0, 1)
+NUMBER, TEXT = Cell(frozenset({int, float})), Cell(frozenset({str}), 0, LONGEST)
+CELLS = {
+    **dict.fromkeys(("run", "episode", "step"), WHOLE),
+    "explored": FLAG,
+    **dict.fromkeys(("observation", "subgoal", "instruction", "next_observation", "menu"), TEXT),
+    **dict.fromkeys(("proposal", "proposal_source", "answers", "law"), TEXT.or_nothing()),
+    **dict.fromkeys(("reward", "return", "wall_s"), NUMBER),
+    **dict.fromkeys(("optimal_value", "regret", "expected_regret", "score"), NUMBER.or_nothing()),
 }
 
 
 def check_row(names: Sequence[str], row: Sequence[Any]) -> None:
     """Raise `RunDamaged` naming the first cell of a row that a run cannot have written."""
     for name, value in zip(names, row, strict=True):
-        if name in CELLS and not CELLS[name](value):
-            raise RunDamaged(f"run.sqlite holds {short(value)} as {name}, which no run writes there")
+        check_column(name, (value,))
 
 
-def check_column(name: str, values: Iterable[Any]) -> None:
+def check_column(name: str, values: Collection[Any]) -> None:
     """The same for a column."""
-    check = CELLS.get(name)
-    if check is not None:
-        for value in values:
-            if not check(value):
-                raise RunDamaged(f"run.sqlite holds {short(value)} as {name}, which no run writes there")
+    cell = CELLS.get(name)
+    if cell is None or cell.holds(values):
+        return
+    wrong = next(value for value in values if not cell.holds((value,)))
+    raise RunDamaged(f"run.sqlite holds {short(wrong)} as {name}, which no run writes there")
 
 
 def numbers_of(text: str, name: str) -> list[Any]:
@@ -72,7 +81,7 @@ def menu_of(text: Any) -> list[Any]:
 
 def _json(text: Any, name: str) -> list[Any]:
     try:
-        found = json.loads(text) if _text(text) else None
+        found = json.loads(text) if TEXT.holds((text,)) else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list):

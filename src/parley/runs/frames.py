@@ -112,13 +112,11 @@ def _batches(pa: Any, out: Path, table: str, schema: Any, source: str | None) ->
             known = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
             cursor = db.execute(_query(table, schema.names, known))
             while rows := cursor.fetchmany(ROWS):
-                for name, values in zip(schema.names, zip(*rows, strict=True), strict=True):
+                columns = []
+                for name, field, values in zip(schema.names, schema, zip(*rows, strict=True), strict=True):
                     if table != "calls" or name not in PLACE:  # a call can belong to no decision: -1
                         check_column(name, values)
-                columns = [
-                    pa.array(map(readers[name], values) if name in readers else values, field.type)
-                    for name, field, values in zip(schema.names, schema, zip(*rows, strict=True), strict=True)
-                ]
+                    columns.append(pa.array(map(readers[name], values) if name in readers else values, field.type))
                 names = list(schema.names)
                 if source is not None:
                     columns, names = [pa.array([source] * len(rows), pa.string()), *columns], ["source", *names]

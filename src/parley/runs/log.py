@@ -120,7 +120,7 @@ class StepsLog:
         query = "SELECT episode, run, instruction FROM episodes WHERE run BETWEEN ? AND ? ORDER BY episode, run"
         for episode, rows in groupby(self._db.execute(query, between), key=itemgetter(0)):
             listed = list(rows)
-            check_column("instruction", (row[2] for row in listed))
+            check_column("instruction", [row[2] for row in listed])
             self._instructions[episode] = np.array([row[2] for row in listed], dtype=object)
         self._menus = read_menus(self._db)
         self._seals = Seals(self._db, first_run, num_runs)

@@ -111,7 +111,7 @@ def test_the_standard_partial_view_is_enough_to_say_the_same():
     for z in range(len(SECRETS)):
         envs = [world.text_env(z) for world in (full, partial)]
         envs[1].reporter = Blind(envs[1].reporter)
-        for episode in range(12):
+        for episode in range(6):
             said = [env.reset(seed=episode)[0] for env in envs]
             opens = [f"pick up the {SECRETS[z][0]} key", "open the grey door", "go to the vault"]
             drawn = [MENU[g] for g in rng.integers(len(MENU), size=6)]

@@ -26,7 +26,7 @@ def logged(out) -> list:
 
 @pytest.mark.parametrize(
     "world, size",
-    [("house:horizon=4", (2, 2)), ("keys", (3, 3)), ("sorter:horizon=3", (2, 1)), ("quest", (3, 2))],
+    [("house:horizon=4", (2, 2)), ("keys", (3, 3)), ("sorter:horizon=3", (2, 1)), ("quest", (2, 1))],
 )
 def test_same_seed_same_log_in_a_new_process_and_with_workers(world, size, tmp_path):
     runs, episodes = size
@@ -58,20 +58,21 @@ class Overhearing(ScriptedPlanner):
 
 
 @pytest.mark.parametrize(
-    "world, latents, script",
+    "world, latents, script, episodes",
     [
         (
             "house:horizon=4",
             (0, 4),
             ("go to the kitchen", "go to the lounge", "go to the nursery", "go to the library"),
+            3,
         ),
-        ("keys", (0, 3), ("pick up the blue key", "go to the west room", "pick up the red key")),
-        ("sorter:horizon=3", (0, 1), ("put the red block on the wool mat", "put the green block on the straw mat")),
-        ("quest", (1, 2), ("try the brass key in the iron door", "go to the vault", "take the gold coin")),
-        ("examples.bring_your_own_world:lake", (0, 1), ("go home",)),
+        ("keys", (0, 3), ("pick up the blue key", "go to the west room", "pick up the red key"), 3),
+        ("sorter:horizon=3", (0, 1), ("put the red block on the wool mat", "put the green block on the straw mat"), 1),
+        ("quest", (1, 2), ("try the brass key in the iron door", "go to the vault", "take the gold coin"), 3),
+        ("examples.bring_your_own_world:lake", (0, 1), ("go home",), 3),
     ],
 )
-def test_a_planner_is_given_the_same_bytes_where_reports_are_equal(world, latents, script):
+def test_a_planner_is_given_the_same_bytes_where_reports_are_equal(world, latents, script, episodes):
     """The latents differ in what this script never tries; everything that the planner is given is equal."""
     made, heard = assemble.world(world, trust=True), []
     names = np.array(made.instructions, dtype=object)
@@ -79,7 +80,7 @@ def test_a_planner_is_given_the_same_bytes_where_reports_are_equal(world, latent
         draws, planner = Draws(3, 2), Overhearing(script)
         parts = dict(draws=draws, envs=made.make(np.full(2, latent), draws), planner=planner, explorer=NoExploration())
         parts |= dict(instructions=lambda t: np.full(2, names[t % len(names)], dtype=object), recorder=Kept())
-        run_cohort(Cohort(**parts, num_episodes=3, horizon=made.horizon))
+        run_cohort(Cohort(**parts, num_episodes=episodes, horizon=made.horizon))
         heard.append(b"\n".join(planner.heard))
         parts["envs"].close()
     assert heard[0] == heard[1] and len(heard[0]) > 1000

@@ -143,6 +143,7 @@ def test_greedy_works_for_ever_and_exploring_learns():
     assert learns[:, -50:].mean() < 0.3 * greedy.mean()
 
 
+@pytest.mark.slow
 def test_proposals_alone_explore_for_three_actors():
     """A trial goes on over parts and steps: where it did not, a third of the runs worked in the field for ever."""
     config = RunConfig("team:actors=3", "exact", "adaptive-proposals", episodes=300, runs=16, latent="each")
