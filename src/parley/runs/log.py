@@ -303,28 +303,18 @@ class RunReader:
 
     def trace(self, run: int, episode: int) -> list[dict[str, Any]]:
         """The steps of one episode, as dictionaries of the columns of `steps`, the menu spelt out."""
-        return next((steps for *_, steps in self._traces("run = ? AND episode = ?", (run, episode))), [])
-
-    def traces(self, episodes: Sequence[int]) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
-        """Run, episode and steps of the given episodes of all runs, in one pass (the index comes when a run ends)."""
-        marks = ", ".join("?" * len(episodes))
-        return self._traces(f"episode IN ({marks})", tuple(episodes))
-
-    def _traces(self, where: str, values: tuple[int, ...]) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
-        menus = read_menus(self._db)
-        names = ["run", "episode", "step", "observation", "subgoal", "explored", "proposal", "proposal_source", "law"]
+        menus, steps = read_menus(self._db), []
+        names = ["step", "observation", "subgoal", "explored", "proposal", "proposal_source", "law"]
         names += ["menu", "next_observation", "reward"]
-        query = f"SELECT {', '.join(names)} FROM steps WHERE {where} ORDER BY run, episode, step"
-        for (run, episode), rows in groupby(self._db.execute(query, values), key=itemgetter(0, 1)):
-            steps = []
-            for row in rows:
-                check_row(names, row)
-                step = dict(zip(names[2:], row[2:], strict=True))
-                step["menu"] = known_menu(menus, step["menu"])
-                for name in ("proposal", "law"):
-                    step[name] = numbers_of(step[name], name) if step[name] is not None else None
-                steps.append(step)
-            yield run, episode, steps
+        query = f"SELECT {', '.join(names)} FROM steps WHERE run = ? AND episode = ? ORDER BY step"
+        for row in self._db.execute(query, (run, episode)):
+            check_row(names, row)
+            step = dict(zip(names, row, strict=True))
+            step["menu"] = known_menu(menus, step["menu"])
+            for name in ("proposal", "law"):
+                step[name] = numbers_of(step[name], name) if step[name] is not None else None
+            steps.append(step)
+        return steps
 
     def prompt(self, run: int, episode: int, step: int) -> str | None:
         """The prompt that was sent for a decision, a text or JSON of messages; None where no call was made for it."""
