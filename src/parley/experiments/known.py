@@ -21,6 +21,7 @@ from parley.experiments.claims import (
     pretraining_error,
     prior_coverage,
     prompts,
+    real_models,
     real_worlds,
     reporter_error,
     search_budget,
@@ -60,6 +61,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         multi_agent,
         unseen_worlds,
         calibration,
+        real_models,
         real_worlds,
     )
 }

@@ -1,0 +1,143 @@
+"""`real-models`: how Bayesian is a published language model, asked for the next subgoal with its history?
+
+The paper's planner is a language model that performs Bayesian aggregated imitation learning (BAIL) over its history.
+Here published models, as they are, plan in worlds with exact tables, beside the exact planner and random choice. They
+plan without memory, with the whole history, with a summary, and with explorers on top of the whole history. Measured
+of each: regret; the total variation of its proposals to BAIL at the same history; how often it never takes the best
+first subgoal in the second half of a run (suffix failure); how evenly it spreads its first subgoals (K MinFrac); and
+the share of the first subgoal that it takes most (Krishnamurthy et al. 2024).
+
+Written before it was run: the claim is that a model uses its history. What decides is the regret that the whole
+history saves against no memory, in units of what random choice loses, mean over worlds, for the chat model; the
+interval is over paired runs. It is refuted where the interval lies below 0.05: a history that saves less is not learnt
+from.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from parley import assemble
+from parley.core.draws import Draws
+from parley.core.roles import Explorer
+from parley.core.said import EpisodeRecord
+from parley.execute import RunConfig
+from parley.experiments.base import Finding, at_least, expected_regret, wilson
+from parley.experiments.beside import Beside
+from parley.report.plots import dots_figure
+from parley.worlds.generated.world import EVALUATED
+
+NAME = "real-models"
+CLAIM = "A published chat model, asked as it is, uses its history: it loses less with it than without"
+LEAST = 0.05  # of what random choice loses
+MODELS = {"SmolLM2": "hf:smollm2", "Gemma 3": "hf:gemma3"}
+CHAT = "SmolLM2"
+REFERENCES = {"random": "random", "exact": "exact"}
+MEMORIES = ("none", "full", "summary")
+EXPLORERS = ("epsilon-greedy:epsilon=0.2", "persistent-proposals")
+WORLDS = {  # how many episodes of each
+    "signs:n=4": 12,
+    "bandit": 12,
+    "shortcut": 8,
+    "household": 8,
+    "quest:low_level=false": 8,
+    f"generated:seed={EVALUATED + 700},kind=lock": 8,
+}
+RUNS = 20
+
+
+def arms(model: str) -> list[tuple[str, str]]:
+    """Planner and explorer of every arm of a model."""
+    found = [(f"{model},memory={memory}", "none") for memory in MEMORIES]
+    return found + [(f"{model},memory=full", explorer) for explorer in EXPLORERS]
+
+
+def cells(quick: bool) -> Sequence[RunConfig]:
+    """References, then arms; quick: the chat model without and with its history, in the two smallest worlds."""
+    worlds = dict(list(WORLDS.items())[:2]) if quick else WORLDS
+    models = [MODELS[CHAT]] if quick else list(MODELS.values())
+    told = [(planner, "none") for planner in REFERENCES.values()]
+    told += [arm for model in models for arm in (arms(model)[:2] if quick else arms(model))]
+    return [
+        RunConfig(world, planner, explorer, episodes=episodes, runs=8 if quick else RUNS, seed=11, latent="each")
+        for world, episodes in worlds.items()
+        for planner, explorer in told
+    ]
+
+
+def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T 4"]:
+    """Expected regret of every run and episode, and what `Beside` found."""
+    world, beside = assemble.world(config.world), list[Beside]()
+    assert world.tables is not None
+    beliefs = assemble.beliefs_of(world.tables)
+    latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
+
+    def around(explorer: Explorer) -> Explorer:
+        beside.append(Beside(explorer, beliefs, latents))
+        return beside[0]
+
+    regret = expected_regret(config, bar, around=around)
+    return np.concatenate([regret[..., None], beside[0].found], axis=2)
+
+
+def row(found: Float[np.ndarray, "R T 4"], scale: float, num_subgoals: int) -> dict[str, float]:
+    """What is reported of an arm; `scale` is what random choice loses."""
+    regret, distance, right, first = np.moveaxis(found, 2, 0)
+    totals, num_episodes = regret.sum(axis=1), regret.shape[1]
+    failed = int((right[:, num_episodes // 2 :].max(axis=1) == 0).sum())
+    low, share, high = wilson(failed, len(found))
+    counts = np.array([np.bincount(one.astype(int), minlength=num_subgoals) for one in first])
+    return {
+        "regret": float(totals.mean()),
+        "regret half": float(1.96 * totals.std(ddof=1) / np.sqrt(len(totals))),
+        "of random": float(totals.mean() / scale),
+        "distance": float(distance.mean()),
+        "suffix failure": share,
+        "suffix failure low": low,
+        "suffix failure high": high,
+        "K MinFrac": float((num_subgoals * counts.min(axis=1) / num_episodes).mean()),
+        "one line": float((counts.max(axis=1) / num_episodes).mean()),
+    }
+
+
+def saved(of: dict[tuple[str, str, str], np.ndarray], worlds: Sequence[str]) -> tuple[float, float]:
+    """What the whole history saves the chat model, in units of random choice's loss: mean over worlds, half width."""
+    means, variances = [], []
+    for world in worlds:
+        totals = [of[world, f"{MODELS[CHAT]},memory={m}", "none"][..., 0].sum(axis=1) for m in ("none", "full")]
+        gap = (totals[0] - totals[1]) / of[world, "random", "none"][..., 0].sum(axis=1).mean()
+        means.append(float(gap.mean()))
+        variances.append(float(gap.var(ddof=1) / len(gap)))
+    return float(np.mean(means)), 1.96 * float(np.sqrt(np.sum(variances))) / len(means)
+
+
+def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T 4"]]) -> Finding:
+    """What the whole history saves, and every arm as a row."""
+    of = {(c.world, c.planner, c.explore): found for c, found in zip(configs, regrets, strict=True)}
+    worlds, rows = list(dict.fromkeys(c.world for c in configs)), list[dict[str, Any]]()
+    sizes = {world: _num_subgoals(world) for world in worlds}
+    for (world, planner, explorer), found in of.items():
+        scale = float(of[world, "random", "none"][..., 0].sum(axis=1).mean())
+        rows.append({"world": world, "planner": planner, "explorer": explorer, **row(found, scale, sizes[world])})
+    mean, half = saved(of, worlds)
+    low, high = mean - half, mean + half
+    what = "regret that the whole history saves against none, in units of what random choice loses, mean over worlds"
+    return Finding(CLAIM, at_least(low, high, LEAST), mean, (low, high), what, rows)
+
+
+def _num_subgoals(world: str) -> int:
+    tables = assemble.world(world).tables
+    assert tables is not None
+    return tables.num_subgoals
+
+
+def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T 4"]]) -> Figure:
+    of: dict[str, dict[str, float]] = {}
+    for one in analyse(configs, regrets).rows:
+        of.setdefault(one["world"], {})[f"{one['planner']}, {one['explorer']}"] = float(one["of random"])
+    names = [name for name in next(iter(of.values())) if name != "random, none"]
+    columns = {world: [found[name] for name in names] for world, found in of.items()}
+    return dots_figure(f"{NAME}: regret, random choice = 1", "regret in units of random choice's", names, columns)
