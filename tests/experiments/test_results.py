@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import pytest
 
@@ -42,6 +43,10 @@ def test_experiments_without_a_new_finding_stay(tmp_path):
     assert bail.index("(../figures/results/bail.png)") < bail.index("(../figures/results/bail-arm.png)")
     write_results(read_findings(tmp_path / "first"), order, page)
     assert page.read_text() == index
+    shutil.rmtree(tmp_path / "first")
+    before = {path: path.read_bytes() for path in page.parent.rglob("*") if path.is_file()}
+    write_results(read_findings(page.parent / "results" / "findings"), order, page)
+    assert before == {path: path.read_bytes() for path in page.parent.rglob("*") if path.is_file()}
 
     finding(tmp_path / "second", "jump", 0.625)
     finding(tmp_path / "second", "bail", 0.875)

@@ -118,7 +118,7 @@ def test_shipped_checkpoints_are_close_to_the_oracle(world, behaviour):
     folder = assemble.shipped(world)
     beliefs = assemble.beliefs_of(assemble.world(world).tables)
     assert TransformerPlanner(folder).window >= (50 if world in ("shortcut", "treasure") else 12) and world in PRESETS
-    error = pretraining_error(folder, beliefs, 64, seed=9, behaviour=behaviour)
+    error = pretraining_error(folder, beliefs, 32, seed=9, behaviour=behaviour)
     assert error.mean - error.half_width <= (0.005 if world in ("shortcut", "treasure") else 0.01)
     assert np.all(error.by_position <= 0.02)
     promised = json.loads((folder / "parley.json").read_text())["error"][behaviour]

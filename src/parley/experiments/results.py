@@ -1,6 +1,7 @@
 """docs/results.md and docs/results/: what the experiments found, written from their findings on disk and nothing else.
 
-The page is an index. Each experiment has a page of its own, one screen long; its whole tables are a CSV file.
+The page is an index. Each experiment has a page of its own, one screen long; its whole tables are a CSV file. The
+findings are kept beside the pages, in results/findings/: from there the pages are written again without a new run.
 """
 
 import csv
@@ -65,9 +66,13 @@ def write_results(findings: Mapping[str, Mapping[str, Any]], order: Sequence[str
     What the index says of experiments without a finding stays: some take hours, and need not be carried out together.
     """
     for name, finding in findings.items():
+        whole = {**finding, "drawn": _drawn(name, finding, page.parent / "figures" / "results")}
+        whole.pop("pictures")
         own = page.parent / "results" / f"{name}.md"
-        own.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(own, _section(name, finding, page).encode())
+        kept = own.parent / "findings" / name / "finding.json"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(own, _section(name, whole, page).encode())
+        write_whole(kept, (json.dumps(whole, indent=1) + "\n").encode())
     said = {**_kept(page), **{name: _line(name, finding) for name, finding in findings.items()}}
     write_whole(page, (HEAD + "".join(said[name] for name in order if name in said)).encode())
 
@@ -95,12 +100,20 @@ def _section(name: str, finding: Mapping[str, Any], page: Path) -> str:
     text += f"**{finding['verdict']}**: {_cell(finding['quantity'])} {_say(finding['estimate'])} "
     text += f"[{_say(low)}, {_say(high)}].\n\n    parley experiment run {name}{option}\n\n"
     text += f"{len(cells):,} cells; {said}.\n\n"
-    for ending, picture in finding["pictures"].items():
-        kept = page.parent / "figures" / "results" / f"{name}{ending}{picture.suffix}"
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(picture, kept)
-        text += f"![{kept.stem}](../figures/results/{kept.name})\n\n"
+    for drawn in finding["drawn"]:
+        text += f"![{Path(drawn).stem}](../figures/results/{Path(drawn).name})\n\n"
     return text + _tables(finding["rows"], page, f"figures/results/{name}.csv")
+
+
+def _drawn(name: str, finding: Mapping[str, Any], folder: Path) -> list[str]:
+    """The names of a finding's pictures in the folder; a finding that was kept names them, and others are copied."""
+    if not finding["pictures"]:
+        return [drawn for drawn in finding.get("drawn", []) if (folder / Path(drawn).name).is_file()]
+    folder.mkdir(parents=True, exist_ok=True)
+    copied = {f"{name}{ending}{picture.suffix}": picture for ending, picture in finding["pictures"].items()}
+    for drawn, picture in copied.items():
+        shutil.copyfile(picture, folder / drawn)
+    return list(copied)
 
 
 def _range(values: Sequence[int]) -> str:

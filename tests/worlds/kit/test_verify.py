@@ -93,7 +93,7 @@ def test_wrong_tables_are_found_out():
     transition[:6, stuck, 3, stuck], transition[:6, stuck, 3, freed] = 0.6, 0.4
     emission = np.eye(t.emission.shape[2])[t.emission.argmax(axis=2)]
     wrong = replace(t, transition=transition, emission=emission)
-    found = pooled(verify(replace(world, tables=wrong), 25))
+    found = pooled(verify(replace(world, tables=wrong), 12))
     shut = found["without the right key the door stays shut"]
     assert 0.01 < shut.tv < 0.4 and "in the tables" in shut.worst
     said = next(v for v in found.values() if v.mechanism.startswith(SPEECH))
