@@ -12,10 +12,12 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from parley.cli.signals import heeded
 from parley.core.errors import BadInput, ParleyError
+from parley.core.paths import require_local
 from parley.core.spec import suggestion
 from parley.core.text import inert
 
@@ -73,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             named = given[0] if given and given[0] in COMMANDS else None
             args = parser([named] if named else []).parse_args(given)
+            for path in (value for value in vars(args).values() if isinstance(value, Path)):
+                require_local(path)
             answer = args.command(args)
             if args.json and answer is not None:
                 print(json.dumps(answer))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from parley.core.errors import BadInput, ParleyError, RunDamaged
+from parley.core.paths import require_local
 from parley.core.text import inert
 from parley.runs.cells import short
 from parley.runs.lock import NAME as LOCK
@@ -176,6 +177,7 @@ def read_manifest(out: Path) -> dict[str, Any]:
 @contextmanager
 def storage(out: Path) -> Iterator[None]:
     """Say in one sentence what kept us from writing."""
+    require_local(out)
     try:
         yield
     except OSError as wrong:
