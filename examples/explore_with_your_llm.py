@@ -1,40 +1,42 @@
-"""Your LLM in your environment: memory, exploration on purpose, and a learning curve at the end.
+"""Your LLM in your environment: memory, exploration on purpose, and what each is worth, with intervals.
 
-    parley serve generated &                       # or any OpenAI-compatible server, with OPENAI_API_KEY
-    python examples/explore_with_your_llm.py --model parley/generated --base-url http://127.0.0.1:8000/v1
+    python examples/explore_with_your_llm.py                                          # the small model that ships
+    python examples/explore_with_your_llm.py --planner endpoint:openai/gpt-4o-mini    # yours, with OPENAI_API_KEY
 
-The environment here is FrozenLake, wrapped in examples/bring_your_own_world.py; put the name of yours in its place.
+The model that ships reads words: the rules of the world, the menu, and all that happened before. The world here was
+made after its training, by a seed that it never saw. Put the name of yours in its place: `my_package:MyWorld`.
 """
 
 import argparse
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
 
-from parley.execute import RunConfig, run
-from parley.report.summary import reading
+import parley
 
-WORLD = "examples.bring_your_own_world:lake"
+WORLD, PLANNER = "generated", "hf:generated"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> dict[str, parley.Run]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="openai/gpt-4o-mini")
-    parser.add_argument("--base-url", default="", help="default: OPENAI_BASE_URL, or the provider's")
-    parser.add_argument("--template", default="chat", help="stated for `parley serve generated`")
+    parser.add_argument("--world", default=WORLD)
+    parser.add_argument("--planner", default=PLANNER)
     parser.add_argument("--episodes", type=int, default=16)
-    parser.add_argument("--runs", type=int, default=8)
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args()
-    for explorer in ("none", "adaptive-proposals"):
-        out = (args.out or Path(tempfile.mkdtemp())) / explorer
-        where = f",base_url={args.base_url}" if args.base_url else ""
-        # The three lines: a model behind a server with all that happened in its prompt, an explorer, and their run.
-        planner = f"endpoint:model={args.model},template={args.template},normalise=menu,memory=full{where}"
-        run(RunConfig(WORLD, planner, explorer, episodes=args.episodes, runs=args.runs), out)
-        with reading(out) as reader:
-            returns = reader.episodes("return")
-        curve = " ".join(f"{mean:.2f}" for mean in returns.mean(axis=0))
-        print(f"{explorer}: mean return {returns.mean():.3f}, by episode {curve}\n  parley report {out}")
+    parser.add_argument("--runs", type=int, default=16)
+    args = parser.parse_args(argv)
+    arms = {
+        "random choice": ("random", "none"),
+        "no memory": (f"{args.planner},memory=none", "none"),
+        "memory": (args.planner, "none"),
+        "memory, explores": (args.planner, "adaptive-proposals"),
+    }
+    runs = {
+        name: parley.run(args.world, *arm, episodes=args.episodes, runs=args.runs, seed=1) for name, arm in arms.items()
+    }
+    for name, run in runs.items():
+        returns = run.frame("episodes").group_by("episode").aggregate([("return", "mean")]).sort_by("episode")
+        print(f"{name}: return by episode {' '.join(f'{mean:.2f}' for mean in returns['return_mean'].to_pylist())}")
+    for name in list(runs)[1:]:
+        print(parley.compare(runs["random choice"], runs[name]))
+    return runs
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class Beside:
     def found(self) -> Float[np.ndarray, "B T 3"]:
         """What was found of each run and episode.
 
-        The total variation of the proposals to BAIL, mean over steps; whether the first subgoal is optimal for the
-        latent; the index of the first subgoal.
+        First, the total variation of the proposals to BAIL, mean over steps. Second, whether the first subgoal is
+        optimal for the latent. Third, the index of that subgoal.
         """
         return np.stack([np.nanmean(self._found[..., 0], axis=2), *np.moveaxis(self._found[:, :, 0, 1:], 2, 0)], axis=2)

@@ -2,15 +2,15 @@
 
 The paper's planner is a language model that performs Bayesian aggregated imitation learning (BAIL) over its history.
 Here published models, as they are, plan in worlds with exact tables, beside the exact planner and random choice. They
-plan without memory, with the whole history, with a summary, and with explorers on top of the whole history. Measured
-of each: regret; the total variation of its proposals to BAIL at the same history; how often it never takes the best
-first subgoal in the second half of a run (suffix failure); how evenly it spreads its first subgoals (K MinFrac); and
-the share of the first subgoal that it takes most (Krishnamurthy et al. 2024).
+plan without memory, with the whole history, with a summary, and with explorers on top of the whole history.
 
-Written before it was run: the claim is that a model uses its history. What decides is the regret that the whole
-history saves against no memory, in units of what random choice loses, mean over worlds, for the chat model; the
-interval is over paired runs. It is refuted where the interval lies below 0.05: a history that saves less is not learnt
-from.
+Measured of each are regret and the total variation of its proposals to BAIL at the same history. Three statistics come
+from Krishnamurthy et al. (2024). Suffix failure: in the second half of a run, the best first subgoal is never taken.
+K MinFrac: how evenly first subgoals are spread. One line: the share of the first subgoal that is taken most.
+
+Written before it was run: the claim is that a model uses its history. What decides is the regret that the
+chat model saves by its whole history, in units of the regret of random choice, mean over worlds. The interval is over
+paired runs. Below 0.05 the claim is refuted: nothing is learnt from such a history.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ from parley.worlds.generated.world import EVALUATED
 
 NAME = "real-models"
 CLAIM = "A published chat model, asked as it is, uses its history: it loses less with it than without"
-LEAST = 0.05  # of what random choice loses
+LEAST = 0.05  # of the regret of random choice
 MODELS = {"SmolLM2": "hf:smollm2", "Gemma 3": "hf:gemma3"}
 CHAT = "SmolLM2"
 REFERENCES = {"random": "random", "exact": "exact"}
@@ -84,7 +84,7 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Flo
 
 
 def row(found: Float[np.ndarray, "R T 4"], scale: float, num_subgoals: int) -> dict[str, float]:
-    """What is reported of an arm; `scale` is what random choice loses."""
+    """The numbers of an arm; `scale` is the regret of random choice."""
     regret, distance, right, first = np.moveaxis(found, 2, 0)
     totals, num_episodes = regret.sum(axis=1), regret.shape[1]
     failed = int((right[:, num_episodes // 2 :].max(axis=1) == 0).sum())
