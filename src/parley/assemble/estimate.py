@@ -48,8 +48,9 @@ def estimate(config: RunConfig, parts: Parts) -> Estimate:
         return Estimate(decisions, 0, None, _pilot_s(config, parts))
     answers = int(parts.planner.arguments.get("answers", "1"))
     named = (config.memory or parts.planner.arguments.get("memory", "full")).partition(":")[0]
-    writes = named in MEMORIES and "writer" in parameters(MEMORIES[named].factory)
-    calls = decisions * answers + (config.runs * config.episodes if writes else 0)
+    kind = MEMORIES[named] if named in MEMORIES else None
+    written = max(kind.calls, 1) if kind and "writer" in parameters(kind.factory) else 0
+    calls = decisions * answers + config.runs * config.episodes * written
     return Estimate(decisions, calls, round(_tokens(config, parts) * config.runs * answers), None)
 
 

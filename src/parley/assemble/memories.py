@@ -9,11 +9,17 @@ from parley.assemble.registry import Kind, Named, Registry, parameters
 from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
 from parley.core.told import Memory, Writer
+from parley.memory.advantage import Advantage
+from parley.memory.expel import Expel
 from parley.memory.full import Full
 from parley.memory.note import Note
-from parley.memory.retrieval import Retrieval, bm25
+from parley.memory.playbook import Playbook
+from parley.memory.reasoning_bank import ReasoningBank
+from parley.memory.reflexion import Reflexion
+from parley.memory.retrieval import Relevance, Retrieval, bm25
 from parley.memory.summary import Summary
 from parley.memory.window import Window
+from parley.memory.workflows import Workflows
 from parley.models.embeddings import Embeddings
 
 
@@ -39,7 +45,7 @@ def summary() -> Memory:
 
 def retrieval(size: int = 8, embeddings: str = "") -> Memory:
     """The `size` episodes most relevant to instruction and first observation, by BM25 or by a model of embeddings."""
-    return Retrieval(_episodes(size), _embeddings(embeddings).relevance if embeddings else bm25)
+    return Retrieval(_episodes(size), _relevance(embeddings))
 
 
 def note(writer: Writer, words: int = 120) -> Memory:
@@ -47,6 +53,49 @@ def note(writer: Writer, words: int = 120) -> Memory:
     if words < 1:
         raise BadInput(f"words={words}: expected at least one word in a note")
     return Note(lambda old, number: writer.note(old, number, words))
+
+
+def reflexion(writer: Writer, last: int = 3, words: int = 120) -> Memory:
+    """The last few self-critiques, which the model writes after failures (Shinn et al. 2023): a call a failure."""
+    return Reflexion(writer, _positive("last", last), _positive("words", words))
+
+
+def expel(writer: Writer, insights: int = 20, size: int = 8, words: int = 120, embeddings: str = "") -> Memory:
+    """Insights kept by votes, and `size` similar successes (Zhao et al. 2024): at most a call an episode."""
+    relevance = _relevance(embeddings)
+    return Expel(writer, _positive("insights", insights), _episodes(size), _positive("words", words), relevance)
+
+
+def workflows(writer: Writer, most: int = 8, words: int = 120) -> Memory:
+    """Workflows that the model makes of successes (Agent Workflow Memory, Wang et al. 2024): a call a new success."""
+    return Workflows(writer, _positive("most", most), _positive("words", words))
+
+
+def reasoning_bank(writer: Writer, items: int = 3, words: int = 120, embeddings: str = "") -> Memory:
+    """Strategies from successes and failures, by relevance (ReasoningBank, Ouyang et al. 2025): a call an episode."""
+    return ReasoningBank(writer, _positive("items", items), _positive("words", words), _relevance(embeddings))
+
+
+def playbook(writer: Writer, most: int = 24, words: int = 120) -> Memory:
+    """A playbook changed item by item, with counts (ACE, Zhang et al. 2025): two calls an episode."""
+    return Playbook(writer, _positive("most", most), _positive("words", words))
+
+
+def advantage(weight: float = 4.0, neighbours: int = 8, shown: int = 0) -> Memory:
+    """Adds the advantages of remembered subgoals to log-probabilities, up to `weight` nats (JitRL, Li et al. 2026)."""
+    if not 0 <= weight <= 100:
+        raise BadInput(f"weight={weight}: expected 0 to 100 nats")
+    return Advantage(weight, _positive("neighbours", neighbours), _episodes(shown))
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise BadInput(f"{name}={value}: expected at least 1")
+    return value
+
+
+def _relevance(embeddings: str) -> Relevance:
+    return _embeddings(embeddings).relevance if embeddings else bm25
 
 
 def _episodes(size: int) -> int:
@@ -68,7 +117,13 @@ MEMORIES = Registry(
         "window": Kind(window),
         "summary": Kind(summary),
         "retrieval": Kind(retrieval),
-        "note": Kind(note),
+        "note": Kind(note, calls=1),
+        "reflexion": Kind(reflexion, calls=1),
+        "expel": Kind(expel, calls=1),
+        "workflows": Kind(workflows, calls=1),
+        "reasoning-bank": Kind(reasoning_bank, calls=1),
+        "playbook": Kind(playbook, calls=2),
+        "advantage": Kind(advantage),
     },
     group="parley.memories",
 )
@@ -84,7 +139,10 @@ def remembering(scene: Scene, spec: str, **settings: object) -> Callable[[Writer
     named = MEMORIES.find(spec, scene.trust)
     own = parameters(named.kind.factory)
     if settings.get("embeddings") and "embeddings" not in own:
-        raise BadInput(f"embeddings={settings['embeddings']!r} goes with memory=retrieval, not with memory={spec!r}")
+        raise BadInput(
+            f"embeddings={settings['embeddings']!r} goes with memory=retrieval, expel or reasoning-bank, "
+            f"not with memory={spec!r}"
+        )
     given = {key: str(value) for key, value in settings.items() if key in own}
     return maker(replace(named, arguments=given | dict(named.arguments)))
 
@@ -108,5 +166,5 @@ class Mute:
     def note(self, note: str, number: int, words: int) -> str:
         return note
 
-    def ask(self, prompt: str, number: int, words: int) -> str:
+    def ask(self, prompt: str, number: int, words: int, material: str = "") -> str:
         return ""

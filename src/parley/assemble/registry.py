@@ -30,6 +30,7 @@ class Kind:
     cohort: int = 1024  # for planners: runs that move together by default
     first: str = ""  # the argument that may stand first in a spec without its name
     remote: bool = False  # it waits for a server: every cohort has a thread, however few cores there are
+    calls: int = 0  # for memories: answers that one has the planner's model write after an episode, at most
 
     @cached_property
     def factory(self) -> Callable[..., Any]:
@@ -140,10 +141,10 @@ def parameters(factory: Callable[..., Any]) -> list[str]:
 
 
 def kind_of(loaded: Any, what: str, where: str) -> Kind:
-    """Somebody else's factory with what it says of itself: `cohort`, `first` and `remote`, where it has them."""
+    """Somebody else's factory with what it says of itself, where it does: `cohort`, `first`, `remote` and `calls`."""
     if not callable(loaded):
         raise BadInput(f"{where}: expected a class or function that makes a {what}, found {type(loaded).__name__}")
-    said = {name: getattr(loaded, name) for name in ("cohort", "first", "remote") if hasattr(loaded, name)}
+    said = {name: getattr(loaded, name) for name in ("cohort", "first", "remote", "calls") if hasattr(loaded, name)}
     typed = {name: value for name, value in said.items() if isinstance(value, type(getattr(Kind, name)))}
     return Kind(loaded, **typed)
 

@@ -50,6 +50,8 @@ def check_recalled(recalled: Any, earlier: Any, who: str) -> None:
     """Raise `BadInput` where a memory recalls what is no text, or episodes that there were not."""
     if not isinstance(recalled, Recalled) or not isinstance(recalled.notes, str):
         raise BadInput(f"{who} recalled {recalled!r:.80}: expected Recalled(notes, episodes), notes being a text")
+    if recalled.tilt is not None and not callable(recalled.tilt):
+        raise BadInput(f"{who} recalled a tilt of type {type(recalled.tilt).__name__}: expected a function, or None")
     known = {id(told) for told in earlier}
     for told in recalled.episodes:
         if not isinstance(told, Told) or id(told) not in known:

@@ -24,12 +24,20 @@ class Told:
         return Told(self.instruction, observations, (*self.subgoals, subgoal), (*self.rewards, reward))
 
 
+Tilt = Callable[[Told, Sequence[str], Sequence[str]], Sequence[float]]
+
+
 @dataclass(frozen=True)
 class Recalled:
-    """What a prompt shows of earlier episodes: notes, and episodes as they were."""
+    """What a prompt shows of earlier episodes: notes, and episodes as they were.
+
+    `tilt(now, parts, menu)`, where there is one, gives what a planner adds to the log-probability of each entry of a
+    menu, in nats, when the Actors before have been told `parts`. A planner that proposes no distribution refuses it.
+    """
 
     notes: str = ""
     episodes: tuple[Told, ...] = ()
+    tilt: Tilt | None = None
 
 
 Fits = Callable[[Recalled], bool]
@@ -41,8 +49,12 @@ class Writer(Protocol):
     def note(self, note: str, number: int, words: int) -> str:
         """The note of at most so many words that the model makes of its old one after episode `number`."""
 
-    def ask(self, prompt: str, number: int, words: int) -> str:
-        """What the model answers to a prompt after episode `number`; empty where no usable answer comes."""
+    def ask(self, prompt: str, number: int, words: int, material: str = "") -> str:
+        """What the model answers to a prompt after episode `number`; empty where no usable answer comes.
+
+        `material` stands before the prompt; where both do not fit, its first lines are left out. The answer keeps its
+        line breaks, and at most so many words.
+        """
 
 
 class Memory(Protocol):

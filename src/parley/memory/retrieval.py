@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from parley.core.told import Fits, Recalled, Told
@@ -21,13 +21,25 @@ class Retrieval:
     relevance: Relevance
 
     def recall(self, earlier: Sequence[Told], now: Told, fits: Fits) -> Recalled:
-        if not earlier or not self.size:
-            return shortened(Recalled(), fits)
-        scores = self.relevance(f"{now.instruction} {now.observations[0]}", [spoken(told) for told in earlier])
-        best = sorted(range(len(earlier)), key=lambda i: (-scores[i], -i))[: self.size]
-        while best and not fits(Recalled(episodes=tuple(earlier[i] for i in sorted(best)))):
-            best.pop()  # the least relevant
-        return shortened(Recalled(episodes=tuple(earlier[i] for i in sorted(best))), fits)
+        found = best(now, [spoken(told) for told in earlier], self.relevance, self.size)
+        return closest(Recalled(), earlier, found, fits)
+
+
+def best(now: Told, texts: Sequence[str], relevance: Relevance, size: int) -> list[int]:
+    """Which texts are most relevant to instruction and first observation, these first; of equals the later."""
+    if not texts or not size:
+        return []
+    scores = relevance(f"{now.instruction} {now.observations[0]}", texts)
+    return sorted(range(len(texts)), key=lambda i: (-scores[i], -i))[:size]
+
+
+def closest(recalled: Recalled, earlier: Sequence[Told], found: Sequence[int], fits: Fits) -> Recalled:
+    """What is recalled and, oldest first, the episodes that were found: without the last found where not all fit."""
+    for count in range(len(found), 0, -1):
+        shown = replace(recalled, episodes=tuple(earlier[i] for i in sorted(found[:count])))
+        if fits(shown):
+            return shown
+    return shortened(recalled, fits)
 
 
 def spoken(told: Told) -> str:
@@ -36,16 +48,16 @@ def spoken(told: Told) -> str:
 
 
 @lru_cache(maxsize=1 << 14)
-def _words(text: str) -> tuple[str, ...]:
+def words_of(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\w+", text.lower()))
 
 
 def bm25(query: str, texts: Sequence[str], k1: float = 1.5, b: float = 0.75) -> list[float]:
     """Okapi BM25 of each text for the words of the query (Robertson and Zaragoza 2009, equation 3.15)."""
-    counts = [Counter(_words(text)) for text in texts]
+    counts = [Counter(words_of(text)) for text in texts]
     mean = sum(c.total() for c in counts) / len(counts) or 1.0
     scores = [0.0] * len(counts)
-    for word in dict.fromkeys(_words(query)):
+    for word in dict.fromkeys(words_of(query)):
         having = sum(word in c for c in counts)
         idf = math.log(1 + (len(counts) - having + 0.5) / (having + 0.5))
         for i, c in enumerate(counts):

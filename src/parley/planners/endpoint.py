@@ -1,8 +1,10 @@
 """Any model behind an OpenAI-compatible server as Planner: prompts, memory, and one of four ways to hear its choice."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,6 +60,12 @@ def rehearsed(prompter: Prompter, words: Words) -> Question:
     return Question(prompter, prompter.turns((), shown), menu, Place(), [0])
 
 
+def require_no_tilt(prompters: Sequence[Prompter], why: str) -> None:
+    """Raise `BadInput` where a memory adds to log-probabilities that there are not."""
+    if any(prompter.tilt for prompter in prompters):
+        raise BadInput(f"this memory adds to log-probabilities, and {why} another memory")
+
+
 class EndpointPlanner:
     """Asks a server for each decision. Its state is what was heard: a replay needs no call that was answered before.
 
@@ -90,6 +98,8 @@ class EndpointPlanner:
         self._episode, self._step = said.episode, 1 if isinstance(said, Opening) else said.step + 1
         for i, prompter in enumerate(self.runs):
             prompter.hear(said, i)
+        if self.way.source:
+            require_no_tilt(self.runs, f"way={self.way.name} gives answers: use way=echo or way=letters, or")
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         if not menu.legal.any(axis=1).all():
@@ -110,7 +120,7 @@ class EndpointPlanner:
             if found is None:
                 valid[i] = False
             else:
-                probs[i, legal[i]] = found
+                probs[i, legal[i]] = self.runs[i].tilted(found, tuple(parts[i]), listed)
         left_out = np.array([prompter.left_out for prompter in self.runs])
         return Proposal(probs, self.way.source, None if valid.all() else valid, left_out)
 
@@ -235,22 +245,31 @@ class Writing:
 
     def note(self, note: str, number: int, words: int) -> str:
         """The note that the template's block `note` asks for; where nothing usable comes, the old one stays."""
-        way, tokens, prompter = self.planner.way, max(4 * words, self.planner.way.tokens), self.planner.runs[self.run]
-        room = tokens - way.tokens
-        for _ in range(SHORTER):
-            turns = prompter.note(note, number, words, room)
-            try:
-                return self._say(turns, "write note", number, words) or note
-            except Overflow:  # of an episode that does not fit the later lines are shown
-                room = max(prompter.budget - prompter.size(turns) // 2, 0)
-        return note
+        prompter = self.planner.runs[self.run]
+        said = self._write(lambda room: prompter.note(note, number, words, room), "write note", number, words)
+        return " ".join(said.split()) or note
 
-    def ask(self, prompt: str, number: int, words: int) -> str:
+    def ask(self, prompt: str, number: int, words: int, material: str = "") -> str:
         """The answer to any prompt; empty where none comes, or the prompt does not fit."""
-        try:
-            return self._say([Turn("user", prompt.rstrip("\n") + "\n")], "write memory", number, words)
-        except Overflow:
-            return ""
+        prompter = self.planner.runs[self.run]
+        return self._write(lambda room: prompter.question(material, prompt, room), "write memory", number, words)
+
+    def __deepcopy__(self, memo: Any) -> "Writing":
+        return self  # a copy of a memory has the same model write
+
+    def _write(self, made: Callable[[int], list[Turn]], purpose: str, number: int, words: int) -> str:
+        """The answer to a prompt that leaves room, shorter where it does not fit; empty where none comes."""
+        way, prompter, before = self.planner.way, self.planner.runs[self.run], None
+        room = max(4 * words, way.tokens) - way.tokens
+        for _ in range(SHORTER):
+            turns = made(room)
+            if turns == before:
+                break
+            try:
+                return self._say(turns, purpose, number, words)
+            except Overflow:  # of what does not fit the later lines are shown
+                room, before = max(prompter.budget - prompter.size(turns) // 2, 0), turns
+        return ""
 
     def _say(self, turns: list[Turn], purpose: str, number: int, words: int) -> str:
         planner, tokens = self.planner, max(4 * words, self.planner.way.tokens)
@@ -263,4 +282,5 @@ class Writing:
             if not refused.outcome.startswith("filtered"):
                 raise
             return ""
-        return " ".join(said.split()[:words])
+        spans = [found.end() for found in islice(re.finditer(r"\S+", said), words)]
+        return said[: spans[-1]].strip() if spans else ""

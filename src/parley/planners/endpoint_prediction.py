@@ -13,7 +13,7 @@ from parley.core.draws import Draws
 from parley.core.said import Opening, Outcome, Prediction
 from parley.core.tables import Tables
 from parley.models.failures import Overflow
-from parley.planners.endpoint import EndpointPlanner
+from parley.planners.endpoint import EndpointPlanner, require_no_tilt
 from parley.planners.ways.asking import Question
 from parley.prompting.prompter import Prompter
 
@@ -52,6 +52,7 @@ class EndpointWorldModel:
 
     def hear(self, said: Opening | Outcome) -> None:
         self.reader.hear(said)
+        require_no_tilt(self.reader.runs, "a world model proposes nothing: use")
         self.silent = np.zeros(len(self.silent), dtype=bool)
 
     def predict(

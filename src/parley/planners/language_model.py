@@ -145,7 +145,8 @@ class LanguageModelPlanner:
                 continue
             listed = sentences[i, legal[i]]
             require_distinct(listed)
-            probs[i, legal[i]] = self._probs(run.prompt, self._before(parts[i], menu.row(i)), listed)
+            law = self._probs(run.prompt, self._before(parts[i], menu.row(i)), listed)
+            probs[i, legal[i]] = run.prompter.tilted(law, tuple(parts[i]), listed) if run.prompter else law
         shown = [run.prompter.left_out if run.prompter else self._episode + 1 - len(run.episodes) for run in self._runs]
         return Proposal(probs, left_out=np.array(shown))
 

@@ -165,7 +165,7 @@ class LocalPlanner:
         asked = [i for i in range(len(self.runs)) if self._active[i] and legal[i].sum() > 1]
         found = self._laws(asked, [tuple(sentences[i, legal[i]]) for i in asked], [tuple(parts[i]) for i in asked])
         for i, law in zip(asked, found, strict=True):
-            probs[i, legal[i]] = law
+            probs[i, legal[i]] = self.runs[i][0].tilted(law, tuple(parts[i]), tuple(sentences[i, legal[i]]))
         left_out = np.array([prompters[0].left_out for prompters in self.runs])
         return Proposal(probs, left_out=left_out)
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.core.said import Opening, Outcome
-from parley.core.told import Memory, Recalled, Told
+from parley.core.told import Memory, Recalled, Tilt, Told
 from parley.prompting.answers import letters
 from parley.prompting.likeness import seen
 from parley.prompting.shortening import Shape, changes, shortened
@@ -63,6 +66,7 @@ class Prompter:
     left_out: int = 0  # earlier episodes that prompts do not show as they were
     narrowed: Callable[[int, int], Sequence[int]] | None = None
     budget: int = -1
+    tilt: Tilt | None = None  # what the memory adds to proposals
     _rendered: dict[int, tuple[Told, Shape, list[Turn]]] = field(default_factory=dict)
     _longest: int = 0  # tokens of an episode so far
     _shape: Shape = Shape()  # of the present episode, where it does not fit as it is
@@ -161,12 +165,36 @@ class Prompter:
 
         Of an episode that does not fit the later lines are shown, half of them at a time.
         """
-        lines = "".join(turn.text for turn in self._told(number)).splitlines(keepends=True)
+        about: dict[str, Any] = {"notes": notes.rstrip("\n"), "words": words}
+        episode = "".join(turn.text for turn in self._told(number))
+        return self._later(episode, lambda shown: self._render("note", episode=shown, **about), room)
+
+    def question(self, material: str, prompt: str, room: int = 0) -> list[Turn]:
+        """A prompt after what it is about, leaving `room`; of material that does not fit the later lines are shown."""
+        return self._later(material, lambda shown: f"{shown}{prompt}".rstrip("\n") + "\n", room)
+
+    def _later(self, text: str, made: Callable[[str], str], room: int) -> list[Turn]:
+        """The message that is made of a text's later lines, as many as fit: half of them at a time are left out."""
+        lines = text.splitlines(keepends=True)
         while True:
-            text = self._render("note", notes=notes.rstrip("\n"), episode="".join(lines), words=words)
-            if not lines or self._fits([Turn("user", text)], room):
-                return [Turn("user", text)]
+            turns = [Turn("user", made("".join(lines)))]
+            if not lines or self._fits(turns, room):
+                return turns
             lines = lines[(len(lines) + 1) // 2 :]
+
+    def tilted(
+        self, probs: Float[np.ndarray, " M"], parts: Sequence[str], menu: Sequence[str]
+    ) -> Float[np.ndarray, " M"]:
+        """A proposal after what the memory adds to its log-probabilities (`Recalled.tilt`); raises `BadInput`."""
+        if self.tilt is None:
+            return probs
+        added = np.asarray(self.tilt(self.episodes[-1], parts, menu), dtype=np.float64)
+        if added.shape != (len(menu),) or not np.isfinite(added).all():
+            raise BadInput(f"the memory's tilt is of shape {added.shape}: expected {len(menu)} finite numbers")
+        with np.errstate(divide="ignore"):
+            scores = np.log(probs) + added
+        weighed = np.exp(scores - scores.max())
+        return np.asarray(weighed / weighed.sum())
 
     def _recall(self, room: int) -> None:
         """Choose what the prompt shows of earlier episodes, leaving `room` for the rest of this one."""
@@ -185,6 +213,7 @@ class Prompter:
                 return
             self._shape = smaller
         recalled = self.memory.recall(earlier, now, fits)
+        self.tilt = recalled.tilt
         self.left_out = len(earlier) - len(recalled.episodes)
         self._before = self._opening(recalled)
 
