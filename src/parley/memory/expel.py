@@ -36,7 +36,12 @@ class Insights:
         texts, votes = [text for text, _ in self.items], [count for _, count in self.items]
         for one in found:
             known = 1 <= one.number <= len(texts)
-            if one.kind == "ADD" and len(texts) + len(added) < most and one.text not in texts:
+            if (
+                one.kind == "ADD"
+                and len(texts) + len(added) < most
+                and (one.text, VOTES) not in added
+                and one.text not in texts
+            ):
                 added.append((one.text, VOTES))
             elif known and (one.kind != "EDIT" or one.text):
                 votes[one.number - 1] += -1 if one.kind == "REMOVE" else 1

@@ -88,5 +88,5 @@ def strategies_in(answer: str) -> tuple[list[Strategy], int]:
         if field and parts:
             parts[-1].setdefault(field[1].lower(), plain(field[2], LONGEST))
     told = [[part.get(name, "") for name in FIELDS] for part in parts]
-    found = [Strategy(*words) for words in told if words[0] and words[2]][:PER_ANSWER]
+    found = [Strategy(words[0], words[1], words[2]) for words in told if words[0] and words[2]][:PER_ANSWER]
     return found, len(lines) - sum(bool(text) for one in found for text in (one.title, one.description, one.content))

@@ -1,8 +1,12 @@
 """The contracts of memories, templates and hooks."""
 
 import tempfile
+import zlib
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from parley.assemble.config import RunConfig
 from parley.assemble.hooks import hooks_of
@@ -27,6 +31,15 @@ from parley.runs.recorder import Nowhere
 
 HOSTILE = "{{ 7 * 7 }} {% raw %} </script><b>\n> another line"
 MENU = ("walk on", "try the back door", HOSTILE)
+CHATTER = (
+    "",
+    HOSTILE,
+    "the door sticks " * 500,
+    "ADD: look first\nADD: 1\nAGREE 1\nREMOVE 1\nEDIT 2: look twice\nREMOVE 999999\nADD " + "x" * 5000,
+    "HELPFUL 1\nHARMFUL 1\nLESSON: the door sticks\nLESSON:\nHARMFUL -1",
+    "WORKFLOW: open it\n- walk on\n- " + HOSTILE + "\nWORKFLOW:\n- walk on",
+    "TITLE: try the back\nDESCRIPTION: it is open\nCONTENT: " + HOSTILE + "\nTITLE: none",
+)
 
 
 def check_memory(spec: str) -> list[str]:
@@ -34,19 +47,29 @@ def check_memory(spec: str) -> list[str]:
     named = MEMORIES.find(spec, trust=True)
     make = maker(named)
     found: list[str] = []
-    for most in (100_000, 900):
+    for most, writer in product((100_000, 900), (Mute(), Chatter())):
         try:
-            found += _recalls(make(Mute()), make(Mute()), most)
+            found += _recalls(make(writer), make(writer), most)
         except ParleyError as wrong:
             found.append(str(wrong))
         except Exception as wrong:
             found.append(inert(f"it raised {type(wrong).__name__}: {wrong}", 300))
     try:
-        make(Mute()).recall(stream(3)[:2], stream(3)[2], lambda recalled: False)
+        make(Chatter()).recall(stream(3)[:2], stream(3)[2], lambda recalled: False)
         found.append("where nothing fits it recalls something: expected BadInput, which says so")
     except BadInput:
         pass
     return list(dict.fromkeys(found))
+
+
+class Chatter:
+    """A writer that answers anything, by what it is asked: what memories ask for, and what no memory does."""
+
+    def note(self, note: str, number: int, words: int) -> str:
+        return " ".join(self.ask(note, number, words).split()[:words])
+
+    def ask(self, prompt: str, number: int, words: int, material: str = "") -> str:
+        return CHATTER[zlib.crc32(f"{number} {material}{prompt}".encode()) % len(CHATTER)]
 
 
 def stream(count: int) -> list[Told]:
@@ -74,11 +97,25 @@ def _recalls(memory: Memory, twin: Memory, most: int) -> list[str]:
             found.append("it alters the list of earlier episodes")
         if not fits(recalled):
             found.append(f"what it recalls before episode {t} does not fit, though it was told so")
-        if twin.recall(list(episodes[:t]), now, fits) != recalled:
+        again = twin.recall(list(episodes[:t]), now, fits)
+        if (again.notes, again.episodes) != (recalled.notes, recalled.episodes):
             found.append("two memories that were told the same recall different things")
+        found += _tilts(recalled, again, now)
         if len(set(map(id, recalled.episodes))) < len(recalled.episodes):
             found.append("it recalls an episode twice")
     return found
+
+
+def _tilts(recalled: Recalled, again: Recalled, now: Told) -> list[str]:
+    """What is wrong with what a memory adds to log-probabilities, at each step of an episode."""
+    for step in range(len(now.subgoals)) if recalled.tilt or again.tilt else ():
+        here = Told(now.instruction, now.observations[: step + 1], now.subgoals[:step], now.rewards[:step])
+        added = [np.asarray(one.tilt(here, (), MENU)) if one.tilt else np.zeros(0) for one in (recalled, again)]
+        if added[0].shape != (len(MENU),) or not np.isfinite(added[0]).all():
+            return [f"its tilt is {added[0]!r:.80}: expected a finite number for each of {len(MENU)} entries"]
+        if not np.array_equal(*added):
+            return ["two memories that were told the same add different numbers"]
+    return []
 
 
 def check_template(spec: str) -> list[str]:
