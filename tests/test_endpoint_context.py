@@ -1,12 +1,13 @@
 """Runs against a server whose context is smaller than was believed: prompts become shorter by rule, and stay so."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from parley.core.calls import RunPaused
 from parley.core.errors import BadInput
-from parley.execute import resume, run
+from parley.execute import RunConfig, resume, run
 from parley.runs.ledger import Limits
 from tests.talker import EVERYTHING, Talker, config, is_asked, letter_by_chance, rows, tables
 
@@ -55,6 +56,23 @@ def test_every_wording_makes_prompts_shorter(tmp_path, wording):
     assert "smaller budget" not in json.dumps(manifest["totals"])
 
 
+def run_whole_and_cut(cfg: RunConfig, tmp_path: Path) -> None:
+    """Run at once, and paused three times: the tables are equal, and nothing that was answered is asked again."""
+    run(cfg, tmp_path / "whole")
+    spent = sum(rows(tmp_path / "whole", "SELECT sum(prompt_tokens), sum(completion_tokens) FROM calls")[0])
+    for part in range(1, 4):
+        limits = Limits(tokens=int(spent * part / 4))
+        try:
+            resume(tmp_path / "cut", limits=limits) if part > 1 else run(cfg, tmp_path / "cut", limits=limits)
+        except RunPaused:
+            continue
+    if json.loads((tmp_path / "cut/manifest.json").read_text())["status"] != "finished":
+        resume(tmp_path / "cut")
+    assert tables(tmp_path / "cut") == tables(tmp_path / "whole")
+    answered = "SELECT max(n) FROM (SELECT count(*) n FROM calls WHERE outcome = 'ok' GROUP BY key)"
+    assert rows(tmp_path / "cut", answered) == [(1,)]
+
+
 @pytest.mark.parametrize("memory", ["full", "window,size=5", "summary", "retrieval,size=5", "note,words=20"])
 @pytest.mark.parametrize("way", ["parse", "letters", "echo"])
 def test_every_memory_and_way_goes_on_and_a_resumption_asks_nothing_twice(tmp_path, memory, way):
@@ -63,23 +81,7 @@ def test_every_memory_and_way_goes_on_and_a_resumption_asks_nothing_twice(tmp_pa
     with Smaller(EVERYTHING if way == "echo" else EVERYTHING - {"echo"}) as talker:
         talker.context_tokens = 1300 if way != "echo" else 500
         cfg = config(talker, way, runs=2, episodes=8, more=f",memory={memory}")
-        run(cfg, tmp_path / "whole")
-        spent = sum(rows(tmp_path / "whole", "SELECT sum(prompt_tokens), sum(completion_tokens) FROM calls")[0])
-        talker.said.clear()
-        limit = 0
-        for part in range(1, 4):
-            limit = int(spent * part / 4)
-            try:
-                resume(tmp_path / "cut", limits=Limits(tokens=limit)) if part > 1 else run(
-                    cfg, tmp_path / "cut", limits=Limits(tokens=limit)
-                )
-            except RunPaused:
-                continue
-        if json.loads((tmp_path / "cut/manifest.json").read_text())["status"] != "finished":
-            resume(tmp_path / "cut")
-        assert tables(tmp_path / "cut") == tables(tmp_path / "whole")
-        answered = "SELECT max(n) FROM (SELECT count(*) n FROM calls WHERE outcome = 'ok' GROUP BY key)"
-        assert rows(tmp_path / "cut", answered) == [(1,)]
+        run_whole_and_cut(cfg, tmp_path)
     cut, whole = (rows(tmp_path / name, NARROWED) for name in ("cut", "whole"))
     assert cut == whole and (whole or memory in ("summary", "note,words=20"))
 

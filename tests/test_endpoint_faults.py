@@ -124,7 +124,9 @@ def test_a_faulty_server_at_length(tmp_path, way):
     check_faults(tmp_path, way, runs=64, episodes=50, timeout_s=10)
 
 
-def check_kills(tmp_path: Path, runs: int, episodes: int, kills: int, slow_s: float) -> None:
+def check_kills(
+    tmp_path: Path, runs: int, episodes: int, kills: int, slow_s: float, more=",answers=2", answer=None
+) -> None:
     rng = random.Random(2)
 
     def slowly(body: dict) -> str:
@@ -132,12 +134,12 @@ def check_kills(tmp_path: Path, runs: int, episodes: int, kills: int, slow_s: fl
         return fault(body)
 
     fault = faulty("parse", stalls=False)
-    with Talker(fault=slowly) as talker:
+    with Talker(answer=answer, fault=slowly) as talker:
         whole, out = tmp_path / "whole", tmp_path / "killed"
-        run(config(talker, "parse", runs, episodes, more=",answers=2"), whole)
+        run(config(talker, "parse", runs, episodes, more=more), whole)
         calls = len(talker.said)
         talker.said.clear()
-        spec = config(talker, "parse", more=",answers=2").planner
+        spec = config(talker, "parse", more=more).planner
         command = [sys.executable, "-c", RESUMED, str(out), spec, str(runs), str(episodes)]
         done = 0
         while True:

@@ -191,6 +191,8 @@ class Prompter:
         added = np.asarray(self.tilt(self.episodes[-1], parts, menu), dtype=np.float64)
         if added.shape != (len(menu),) or not np.isfinite(added).all():
             raise BadInput(f"the memory's tilt is of shape {added.shape}: expected {len(menu)} finite numbers")
+        if not added.any():
+            return probs
         with np.errstate(divide="ignore"):
             scores = np.log(probs) + added
         weighed = np.exp(scores - scores.max())

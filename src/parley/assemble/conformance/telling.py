@@ -21,7 +21,7 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
 from parley.core.roles import forbidden_in
 from parley.core.text import inert
-from parley.core.told import Memory, Recalled, Told
+from parley.core.told import Memory, Recalled, Told, Writer
 from parley.exploration.explorers import NoExploration
 from parley.loop import Cohort, run_cohort
 from parley.prompting.prompter import entries
@@ -47,7 +47,8 @@ def check_memory(spec: str) -> list[str]:
     named = MEMORIES.find(spec, trust=True)
     make = maker(named)
     found: list[str] = []
-    for most, writer in product((100_000, 900), (Mute(), Chatter())):
+    writers: tuple[Writer, ...] = (Mute(), Chatter())
+    for most, writer in product((100_000, 900), writers):
         try:
             found += _recalls(make(writer), make(writer), most)
         except ParleyError as wrong:
@@ -113,7 +114,7 @@ def _tilts(recalled: Recalled, again: Recalled, now: Told) -> list[str]:
         added = [np.asarray(one.tilt(here, (), MENU)) if one.tilt else np.zeros(0) for one in (recalled, again)]
         if added[0].shape != (len(MENU),) or not np.isfinite(added[0]).all():
             return [f"its tilt is {added[0]!r:.80}: expected a finite number for each of {len(MENU)} entries"]
-        if not np.array_equal(*added):
+        if not np.array_equal(added[0], added[1]):
             return ["two memories that were told the same add different numbers"]
     return []
 
