@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from parley.core.told import Told
+from parley.core.told import Recalled, Told
 
 
 class Script:
@@ -29,6 +29,16 @@ class Answering(Script):
     def ask(self, prompt: str, number: int, words: int, material: str = "") -> str:
         self.asked.append((number, material, prompt))
         return self.answer(material + prompt)
+
+
+class Tilting:
+    """A memory that adds given numbers to the log-probabilities of any menu."""
+
+    def __init__(self, added) -> None:
+        self.added = added
+
+    def recall(self, earlier, now, fits) -> Recalled:
+        return Recalled(tilt=lambda now, parts, menu: self.added)
 
 
 def told(reward: float, task: str = "bring the mug", subgoal: str = "look up", seen: str = "a mug") -> Told:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from parley.core.errors import BadInput
-from parley.core.told import Recalled, Told
+from parley.core.told import Told
 from parley.memory.advantage import Advantage, Advantages, situation
 from parley.prompting.prompter import Prompter, Prompting, Words
 from parley.prompting.template import PromptTemplate
-from tests.memory.scripted import always
+from tests.memory.scripted import Tilting, always
 
 MENU = ("left", "right", "wait")
 
@@ -82,16 +82,6 @@ def test_it_remembers_what_was_told_before_alone():
     assert recalled.tilt(HERE, (), MENU)[2] == 0.0
     small = Advantage(1.0, 8, shown=2).recall(earlier, HERE, lambda recalled: not recalled.episodes)
     assert small.episodes == () and small.tilt(HERE, (), MENU)[2] > 0  # shortened, and it still knows
-
-
-class Tilting:
-    """Adds given numbers."""
-
-    def __init__(self, added) -> None:
-        self.added = added
-
-    def recall(self, earlier, now, fits) -> Recalled:
-        return Recalled(tilt=lambda now, parts, menu: self.added)
 
 
 def prompter(memory) -> Prompter:

@@ -19,6 +19,7 @@ from parley.planners.transformer import TransformerPlanner
 from parley.prompting.transcript import subgoal_line
 from parley.training.finetune import render
 from parley.worlds.tabular.random_family import random_family
+from tests.memory.scripted import Tilting
 from tests.tiny import tiny_language_model
 
 SUBGOALS = ("look in the cupboard", "open chest 3", "wait")
@@ -145,6 +146,19 @@ def test_a_memory_shows_what_documents_of_this_memory_show(model, memory):
     found = made.propose(MENU, NONE)
     np.testing.assert_array_equal(found.probs, again.propose(MENU, NONE).probs)
     assert found.left_out.tolist() == [{"none": 4, "window": 2, "summary": 4, "retrieval": 2}[memory]] * NUM_RUNS
+
+
+def test_what_a_memory_adds_moves_the_proposal(model):
+    plain, tilted = (
+        LanguageModelPlanner(model, memory=lambda added=added: Tilting(added))
+        for added in ([0.0] * 3, [0.0, 2.0, -1.0])
+    )
+    for one in (plain, tilted):
+        one.start(Draws(0, NUM_RUNS))
+        for said in story(2):
+            one.hear(said)
+    expected = plain.propose(MENU, NONE).probs * np.exp([0.0, 2.0, -1.0])
+    np.testing.assert_allclose(tilted.propose(MENU, NONE).probs, expected / expected.sum(axis=1, keepdims=True))
 
 
 def test_illegal_subgoals_are_not_proposed(model):

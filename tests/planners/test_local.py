@@ -12,6 +12,7 @@ from parley.core.said import Menu, Opening, Outcome
 from parley.models.language_model import LanguageModel
 from parley.planners.calibration import NOTHING
 from parley.planners.local import Hearing, LocalPlanner
+from tests.memory.scripted import Tilting
 from tests.tiny import tiny_language_model
 
 NONE = np.empty((2, 0), dtype=object)
@@ -100,6 +101,16 @@ def test_averaged_over_all_rotations_the_order_of_a_menu_makes_no_difference(fol
         laws.append(dict(zip(turned, found, strict=True)))
     for one in laws[1:]:
         np.testing.assert_allclose([one[line] for line in menu], [laws[0][line] for line in menu], atol=1e-4)
+
+
+@pytest.mark.parametrize("way", ["sentences", "letters"])
+def test_what_a_memory_adds_moves_the_law(folder, way):
+    plain = say(made(folder, f"way={way},permutations=2"))
+    added = np.linspace(-2, 2, len(menu_of(plain)))
+    tilted = LocalPlanner(plain.model, plain.hearing, plain.prompting, False, lambda: Tilting(added))
+    tilted.start(Draws(0, 2))
+    expected = law(plain) * np.exp(added)
+    np.testing.assert_allclose(law(say(tilted)), expected / expected.sum(), atol=1e-6)
 
 
 def test_a_run_that_has_ended_or_has_one_choice_is_not_asked(folder):
