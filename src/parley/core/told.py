@@ -31,8 +31,8 @@ Tilt = Callable[[Told, Sequence[str], Sequence[str]], Sequence[float]]
 class Recalled:
     """What a prompt shows of earlier episodes: notes, and episodes as they were.
 
-    `tilt(now, parts, menu)`, where there is one, gives what a planner adds to the log-probability of each entry of a
-    menu, in nats, when the Actors before have been told `parts`. A planner that proposes no distribution refuses it.
+    `tilt(now, parts, menu)` gives one number in nats for each entry of a menu. The planner adds it to the entry's
+    log-probability. The Actors before have been told `parts`. A planner that proposes no distribution refuses it.
     """
 
     notes: str = ""

@@ -1,7 +1,7 @@
 """Memory `advantage`: subgoals that did better in similar situations become likelier (JitRL, Li et al. 2026).
 
-It calls no model: advantages are added to the log-probabilities of a proposal, which is the policy of the largest
-expected advantage less a Kullback-Leibler penalty (closed form, as in the paper's section on the policy update).
+It calls no model. It adds advantages to the log-probabilities of a proposal. The sum is the policy with the largest
+expected advantage less a Kullback-Leibler penalty. The paper rates steps by a model; here the rewards rate them.
 """
 
 from collections import defaultdict
@@ -20,12 +20,13 @@ Taken = tuple[tuple[str, ...], float]  # a subgoal, and the return from it on
 
 @dataclass(frozen=True)
 class Advantages:
-    """What is added to the log-probabilities of a menu: a function of the earlier episodes and the present situation.
+    """Numbers to add to the log-probabilities of a menu, from the earlier episodes and the present situation.
 
-    The nearest situations are looked up until they hold at least `neighbours` remembered steps, each weighed by its
-    similarity w (Jaccard index of words). With G the return from a step on, V is the weighted mean of G, and
-    A(g) = sum of w (G - V) over the steps that took g, divided by 1 + their sum of w: a step at V is added to each, so
-    that one lucky step counts by half. A subgoal that was not taken has none. A is divided by the spread of G.
+    The nearest situations are looked up until they hold at least `neighbours` remembered steps. Each step has the
+    weight w, the Jaccard index of the words of its situation and the present one. G is the return from a step on, and
+    V the weighted mean of G. The advantage of subgoal g is A(g) = sum of w (G - V) / (1 + sum of w), over the steps
+    that took g. The 1 stands for a step with return V, so that one lucky step counts by half. A subgoal that was not
+    taken has A = 0. Advantages are divided by the spread of G.
     """
 
     earlier: tuple[Told, ...]

@@ -56,8 +56,8 @@ class Insights:
 class Expel:
     """Insights, the most votes first, and the most relevant earlier successes.
 
-    At most one call an episode: about the episode and the latest one with its instruction that ended the other way; or
-    about the last successes, after every third of them.
+    At most one call an episode. The model compares it with the latest episode of the same instruction that ended the
+    other way. Otherwise, after every third success, it reads the last three.
     """
 
     def __init__(self, writer: Writer, insights: int, size: int, words: int, relevance: Relevance) -> None:

@@ -40,8 +40,8 @@ class Fold(Generic[State]):
 def succeeded(heard: Sequence[Told]) -> bool:
     """Whether the last of these episodes counts as a success; environments give a return, and no such flag.
 
-    It does where its return is nearer to the best than to the worst of the episodes with its instruction, itself among
-    them; where the instruction is new, of all. While these returns are all equal, it does where they are positive.
+    It does where its return is nearer to the best return than to the worst. Only episodes of its instruction count,
+    or all episodes if the instruction is new. While these returns are all equal, a positive return is a success.
     """
     *earlier, now = heard
     peers = [told for told in earlier if told.instruction == now.instruction] or earlier
@@ -61,7 +61,7 @@ def transcript(told: Told, succeeded: bool) -> str:
 
 
 def task_of(told: Told) -> str:
-    """What is known of an episode when it begins."""
+    """The words that an episode begins with."""
     return f"{told.instruction} {told.observations[0]}"
 
 

@@ -34,7 +34,7 @@ def best(now: Told, texts: Sequence[str], relevance: Relevance, size: int) -> li
 
 
 def closest(recalled: Recalled, earlier: Sequence[Told], found: Sequence[int], fits: Fits) -> Recalled:
-    """What is recalled and, oldest first, the episodes that were found: without the last found where not all fit."""
+    """Add the episodes that were found, oldest first. Where not all fit, those found last are left out."""
     for count in range(len(found), 0, -1):
         shown = replace(recalled, episodes=tuple(earlier[i] for i in sorted(found[:count])))
         if fits(shown):

@@ -108,7 +108,7 @@ def _recalls(memory: Memory, twin: Memory, most: int) -> list[str]:
 
 
 def _tilts(recalled: Recalled, again: Recalled, now: Told) -> list[str]:
-    """What is wrong with what a memory adds to log-probabilities, at each step of an episode."""
+    """Faults in the numbers that a memory adds to log-probabilities, at each step of an episode."""
     for step in range(len(now.subgoals)) if recalled.tilt or again.tilt else ():
         here = Told(now.instruction, now.observations[: step + 1], now.subgoals[:step], now.rewards[:step])
         added = [np.asarray(one.tilt(here, (), MENU)) if one.tilt else np.zeros(0) for one in (recalled, again)]
