@@ -93,6 +93,17 @@ def test_advantages_move_the_proposals_and_a_resumption_finds_the_same(tmp_path)
     assert later["weightless"] == later["none"] != later["whole"]
 
 
+def test_advantages_are_worth_something(tmp_path):
+    """A model that chooses by chance, whatever has happened: the mean return of later episodes, with fixed seeds."""
+    means = {}
+    with Talker(EVERYTHING - {"echo"}) as talker:
+        for memory in ("none", "advantage"):
+            cfg = config(talker, "letters", runs=16, episodes=20)
+            run(RunConfig(**{**vars(cfg), "memory": memory}), tmp_path / memory)
+            means[memory] = rows(tmp_path / memory, "SELECT avg(return) FROM episodes WHERE episode >= 10")[0][0]
+    assert means["advantage"] > means["none"] + 0.2
+
+
 @pytest.mark.parametrize(
     ("planner", "said"),
     [
