@@ -7,7 +7,7 @@ from parley.assemble.estimate import estimate
 from parley.assemble.memories import MEMORIES
 from parley.core.errors import BadInput
 from parley.execute import RunConfig, run
-from tests.talker import EVERYTHING, Talker, chance, config, letter_by_chance, rows
+from tests.talker import EVERYTHING, SHARED, Talker, chance, config, letter_by_chance, rows
 from tests.test_endpoint_context import Smaller, run_whole_and_cut
 from tests.test_endpoint_faults import check_kills
 from tests.tiny import tiny_language_model
@@ -118,6 +118,18 @@ def test_a_planner_without_proposals_refuses_advantages(tmp_path, planner, said)
     with Talker() as talker, pytest.raises(BadInput, match=said):
         spec = f"{kind}:model=vllm/m,base_url={talker.base_url},memory=advantage,{rest}"
         run(RunConfig("shortcut", spec, runs=1, episodes=2), tmp_path / "run")
+
+
+@pytest.mark.parametrize("memory", WRITTEN)
+def test_a_world_model_remembers_by_them_too(tmp_path, memory):
+    """It copies what a run remembers for each subgoal that it thinks of; the server is not copied, nor asked again."""
+    with Talker(answer=writes) as talker:
+        spec = config(talker, "echo", more=f",memory={memory}").planner.replace("endpoint:", "world-model:budget=4,")
+        spec = spec.partition(",timeout")[0].replace(f",{SHARED}", "")
+        run(RunConfig("shortcut", spec, EXPLORE, runs=1, episodes=4), tmp_path / "run")
+    query = "SELECT count(*), count(DISTINCT key) FROM calls WHERE purpose = 'write memory' AND outcome = 'ok'"
+    ((calls, keys),) = rows(tmp_path / "run", query)
+    assert calls == keys <= 3 * MEMORIES[memory].calls and len(rows(tmp_path / "run", "SELECT 1 FROM episodes")) == 4
 
 
 def test_a_memory_that_a_model_writes_needs_one_that_answers(tmp_path):

@@ -139,6 +139,7 @@ MEMORIES = {
     "returns text": (recalling(lambda earlier: "notes"), "recalled 'notes': expected Recalled"),
     "returns nothing": (recalling(lambda earlier: None), "recalled None"),
     "has notes that are none": (recalling(lambda earlier: parley.Recalled(3)), "notes being a text"),
+    "tilts by a number": (recalling(lambda earlier: parley.Recalled(tilt=1.0)), "a tilt of type float"),
     "has notes of bytes": (recalling(lambda earlier: parley.Recalled(b"x")), "notes being a text"),
     "makes an episode up": (recalling(lambda earlier: parley.Recalled("", (STRANGE,))), "none of the earlier ones"),
     "recalls words": (recalling(lambda earlier: parley.Recalled("", ("an episode",))), "none of the earlier ones"),

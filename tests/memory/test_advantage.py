@@ -101,7 +101,9 @@ def test_what_is_added_to_log_probabilities():
     assert plain.tilted(probs, (), MENU) == pytest.approx(probs)
 
 
-@pytest.mark.parametrize("added", [[0.0], [0.0, 0.0, math.nan], [0.0, math.inf, 0.0], [[0.0] * 3]])
+@pytest.mark.parametrize(
+    "added", [[0.0], [0.0, 0.0, math.nan], [0.0, math.inf, 0.0], [[0.0] * 3], "abc", None, [[1], 2]]
+)
 def test_a_tilt_that_is_none_is_refused(added):
     with pytest.raises(BadInput, match="the memory's tilt"):
         prompter(Tilting(added)).tilted(np.full(3, 1 / 3), (), MENU)

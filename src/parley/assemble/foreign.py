@@ -3,6 +3,8 @@
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from parley.core.checks import check_choice, check_proposal, check_recalled, check_state
@@ -12,7 +14,7 @@ from parley.core.roles import Snapshots, State
 from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.core.text import inert
-from parley.core.told import Fits, Memory, Recalled, Told
+from parley.core.told import Fits, Memory, Recalled, Tilt, Told
 
 METHODS = {
     "planner": ("start", "hear", "propose"),
@@ -137,4 +139,8 @@ class ForeignMemory:
         with raised_by(self.who, "recall"):
             recalled = self.memory.recall(earlier, now, fits)
         check_recalled(recalled, earlier, self.who)
-        return recalled
+        return replace(recalled, tilt=partial(self._tilt, recalled.tilt)) if recalled.tilt else recalled
+
+    def _tilt(self, tilt: Tilt, now: Told, parts: Sequence[str], menu: Sequence[str]) -> Sequence[float]:
+        with raised_by(self.who, "tilt"):
+            return tilt(now, parts, menu)

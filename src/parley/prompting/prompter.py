@@ -188,9 +188,13 @@ class Prompter:
         """A proposal after what the memory adds to its log-probabilities (`Recalled.tilt`); raises `BadInput`."""
         if self.tilt is None:
             return probs
-        added = np.asarray(self.tilt(self.episodes[-1], parts, menu), dtype=np.float64)
+        given = self.tilt(self.episodes[-1], parts, menu)
+        try:
+            added = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            added = np.zeros(0)
         if added.shape != (len(menu),) or not np.isfinite(added).all():
-            raise BadInput(f"the memory's tilt is of shape {added.shape}: expected {len(menu)} finite numbers")
+            raise BadInput(f"the memory's tilt is {given!r:.80}: expected {len(menu)} finite numbers")
         if not added.any():
             return probs
         with np.errstate(divide="ignore"):
