@@ -129,7 +129,8 @@ def test_a_world_model_remembers_by_them_too(tmp_path, memory):
         run(RunConfig("shortcut", spec, EXPLORE, runs=1, episodes=4), tmp_path / "run")
     query = "SELECT count(*), count(DISTINCT key) FROM calls WHERE purpose = 'write memory' AND outcome = 'ok'"
     ((calls, keys),) = rows(tmp_path / "run", query)
-    assert calls == keys <= 3 * MEMORIES[memory].calls and len(rows(tmp_path / "run", "SELECT 1 FROM episodes")) == 4
+    assert calls == keys <= 3 * MEMORIES[memory].calls and (calls or memory in ("expel", "workflows"))
+    assert len(rows(tmp_path / "run", "SELECT 1 FROM episodes")) == 4
 
 
 def test_a_memory_that_a_model_writes_needs_one_that_answers(tmp_path):

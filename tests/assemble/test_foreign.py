@@ -162,6 +162,14 @@ def test_a_memory_that_breaks_its_contract(what):
     assert "\n" not in str(raised.value)
 
 
+def test_a_tilt_that_raises_says_whose_it_is():
+    kind = Kind(type("Odd", (), recalling(lambda earlier: parley.Recalled(tilt=lambda now, parts, menu: 1 / 0))))
+    memory = maker(Named("odd", "odd", kind, {}, "odd:Odd"))(None)
+    recalled = memory.recall([], Told("task", ("seen",)), lambda recalled: True)
+    with pytest.raises(parley.ParleyError, match="memory 'odd' raised in `tilt`.*ZeroDivisionError"):
+        recalled.tilt(Told("task", ("seen",)), (), ("wait",))
+
+
 class Lucky(RandomPlanner):
     """Draws its proposals anew."""
 
