@@ -27,12 +27,12 @@ class Adapter:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What an adapter of ours says of itself, empty where it is somebody else's."""
+        """The description that Parley stored with an adapter it trained; empty for any other adapter."""
         path = self.folder / ABOUT
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
     def changes(self) -> Iterator[tuple[str, Float[np.ndarray, "out in"]]]:
-        """What is added to each weight, by the name of its module in transformers."""
+        """The change of each weight, by the name of its module in transformers."""
         try:
             config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
             weights = load_file(self.folder / WEIGHTS)

@@ -1,7 +1,8 @@
 """Messages of a chat as tokens, through a model's own chat template; what was said in them makes no special token.
 
-The template is rendered with marks in place of the messages, and cut into tokens between its special ones, the messages
-put back: special are only those that the template itself says. The same code serves transformers and llama.cpp.
+The template is rendered with marks in place of the messages. The result is cut into tokens between its special tokens,
+and then the messages are put back. So only the template itself can produce special tokens. The same code serves
+transformers and llama.cpp.
 """
 
 import re

@@ -30,7 +30,7 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":
-        """Read everything but the weights; raises `BadInput` naming what is missing."""
+        """Read everything but the weights; raises `BadInput` that names the missing part."""
         if not path.is_dir():
             raise BadInput(f"checkpoint={str(path)!r}: there is no such directory")
         try:

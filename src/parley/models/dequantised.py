@@ -104,7 +104,7 @@ def _widen(path: Path, draft: Path, adapter: Adapter | None) -> None:
 
 
 def _gguf_name(module: str) -> str:
-    """What llama.cpp calls the weight of a module of transformers; its own name where there is none."""
+    """llama.cpp's name for the weight of a transformers module; the module's own name if llama.cpp has no other."""
     for theirs, ours in PARTS.items():
         if module.startswith("model.layers.") and module.endswith(f".{theirs}"):
             return f"blk.{module.split('.')[2]}.{ours}.weight"

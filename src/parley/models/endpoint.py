@@ -1,8 +1,9 @@
 """One model behind an OpenAI-compatible server: calls that are retried, told apart, accounted for and remembered.
 
 Every attempt goes to the ledger with its outcome. Failures that may pass (429, 5xx, time-outs, broken or unusable
-answers) are tried again with exponential backoff and full jitter, not before the server's Retry-After; others (a bad
-key, an unknown model) are said at once. After many failures in a row, over all threads, the circuit breaker pauses.
+answers) are tried again with exponential backoff and full jitter. A new attempt never comes before the server's
+Retry-After. Other failures (a bad key, an unknown model) are reported at once. After many failures in a row, over all
+threads, the circuit breaker pauses.
 """
 
 import hashlib
@@ -101,9 +102,9 @@ class Endpoint:
     ) -> Any:
         """What `read` makes of the answer, which must be JSON; from the ledger where the same was asked before.
 
-        `judge` names the outcome of what was read. Raises `Unusable` where all `attempts` (0: as in the options) came
-        to nothing that can be read, `Refused` where the server will not answer this call, `RunPaused` where it answers
-        none; `probing`, `Failure` where this call fails.
+        `judge` names the outcome of the parsed answer. Raises `Unusable` if all `attempts` (0: as in the options) gave
+        no readable answer. Raises `Refused` if the server will not answer this call, and `RunPaused` if it answers no
+        call. With `probing`, raises `Failure` if this call fails.
         """
         content = None if request.body is None else _encoded(request.body)
         key = self._key(request.path, content or b"", request.draw)
@@ -222,7 +223,7 @@ class Endpoint:
         return f": {said}" if said else ""
 
     def _refused(self, failure: Failure) -> Refused:
-        """What is told of a call that no other attempt would help."""
+        """The error for a call that no other attempt would help."""
         said = inert(self.server.hide(failure.said), 300)
         answered = not failure.outcome.startswith(UNANSWERED)
         whom = f"refuses model {self.server.model!r}" if answered else f"cannot be asked{self.through}"

@@ -51,7 +51,7 @@ class Unusable(Failure):
 
 
 class Refused(BadInput):
-    """The server refuses the call whatever is tried: `outcome`, its error `code` and what it `said` say why."""
+    """The server refuses the call at every attempt; `outcome`, its error `code` and its text `said` give the reason."""
 
     def __init__(self, message: str, outcome: str, code: str, said: str = "") -> None:
         super().__init__(message)
@@ -156,7 +156,7 @@ def _sentence(level: dict[str, Any]) -> str:
 
 
 def _placed(one: Any) -> str:
-    """What is wrong with a field, as FastAPI says it."""
+    """The fault of a field, in FastAPI's words."""
     if not isinstance(one, dict):
         return str(one)
     place = one.get("loc")
@@ -164,7 +164,7 @@ def _placed(one: Any) -> str:
 
 
 def page_of(text: str) -> str:
-    """What a web page says that stands where an answer should; empty where a text is none."""
+    """The text of a web page that came instead of an answer; empty for a text that is not a web page."""
     if not re.match(r"\s*(?:<!doctype html|<html|<head|<body|<!--|<\?xml)", text, re.IGNORECASE):
         return ""
     title = re.search(r"<title[^>]*>(.*?)</title|<h1[^>]*>(.*?)</h1", text, re.IGNORECASE | re.DOTALL)
@@ -229,7 +229,7 @@ def no_json(content: bytes, content_type: str) -> Failure:
 
 
 def retry_after(header: str) -> float:
-    """Seconds of a Retry-After header, given as seconds or as a date; 0 where there is none that can be read."""
+    """Seconds of a Retry-After header, given as seconds or as a date; 0 without a readable header."""
     try:
         seconds = float(header)
         return max(0.0, seconds) if seconds < float("inf") else 0.0

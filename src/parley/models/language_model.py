@@ -1,7 +1,7 @@
 """One growing prompt of a causal language model with its own tokenizer, and scores of lines that could follow it.
 
-Tokens are those of the whole prompt, never of its lines apart: when a new line changes how the end of the prompt is cut
-into tokens, the cache is taken back to what both have in common and read on from there.
+The tokens are those of the whole prompt, not of its lines one by one. A new line can change how the end of the prompt
+is cut into tokens. Then the cache goes back to the common beginning, and reading continues from there.
 """
 
 import warnings
@@ -65,7 +65,7 @@ def positions_of(model: Any) -> int:
 
 @dataclass(frozen=True)
 class Loading:
-    """How a model is loaded: its numbers, where it computes, with how many threads (0: as they are), what is added.
+    """How a model is loaded: its number format, its device, its threads (0: unchanged), and its adapter.
 
     With `packed` the prompts of several runs are read together, where that gives what one by one gives.
     """

@@ -1,7 +1,9 @@
 """A forward pass of the Llama architecture in numpy, with a preallocated key-value cache (Touvron et al. 2023).
 
-For the small checkpoints that ship with the package: no torch, one file, equal to `transformers` to 1e-5. Legend: B
-rows, n new tokens, L tokens cached so far, D width, k key-value heads, q query heads for each, d width of a head.
+For the small checkpoints that ship with the package: no torch, one file, equal to `transformers` to 1e-5.
+
+Legend: B rows, n new tokens, L tokens cached so far, D width. There are k key-value heads, q query heads
+for each, and d is the width of a head.
 """
 
 import json
@@ -163,8 +165,9 @@ class _Block:
 class Cache:
     """Keys and values of B growing sequences, and the forward pass that appends to them.
 
-    Rows may differ in length. A row that appends fewer than n tokens computes on padding beyond its end, which is
-    never attended to and is overwritten later: the batch keeps its shape, so results do not depend on who is active.
+    Rows may differ in length. A row that appends fewer than n tokens computes on padding beyond its end. No token
+    attends to this padding, and later tokens overwrite it. So the batch keeps its shape, and results do not depend on
+    which rows are active.
     """
 
     def __init__(self, model: Llama, rows: int) -> None:

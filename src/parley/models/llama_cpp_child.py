@@ -84,7 +84,7 @@ class Child:
         self.solid = [len(pieces) for pieces in self.pieces]
 
     def read(self, row: int, prompt: list[int]) -> None:
-        """Have a row hold a prompt for now; its last token is read in any case: its logits are what is asked for."""
+        """Have a row hold a prompt for now. Its last token is always read, because the call asks for its logits."""
         if prompt == self.held[row] and self.last[row] is not None:
             return
         self._make_room(len(prompt))

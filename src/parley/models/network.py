@@ -41,7 +41,7 @@ def connections(base_url: str, most: int, variables: Mapping[str, str] = os.envi
 def proxy_for(base_url: str, variables: Mapping[str, str]) -> str:
     """The proxy through which an address is reached, empty for none; raises `BadInput` where that is no proxy.
 
-    There is none to this machine, whatever the variables say, nor to what `NO_PROXY` names.
+    No proxy applies to this machine, whatever the variables say, nor to the hosts in `NO_PROXY`.
 
     >>> proxy_for("http://localhost:8000/v1", {"ALL_PROXY": "http://proxy:3128"})
     ''

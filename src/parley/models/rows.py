@@ -1,12 +1,13 @@
 """Several growing prompts of one causal language model, read and scored together in passes of packed tokens.
 
-A pass takes the new tokens of all prompts and, behind each, the tree of its continuations (`models.scoring`), one after
-the other as a single long row: nothing is padded, and a prompt's attention runs over its own cache alone. What prompts
-have in common is computed once and copied. Only tokens that something follows are computed.
+A pass takes the new tokens of all prompts and, behind each, the tree of its continuations (`models.scoring`). They form
+a single long row without padding, and a prompt's attention runs over its own cache only. A beginning that prompts share
+is computed once and copied. Only tokens that another token follows are computed.
 
-How a sum is rounded depends on the shapes of a pass, and these on all prompts in it. So what is kept is read by `read`
-alone: it is a function of what was read. What `score` and `after` compute goes again. And each token remembers the pass
-that it was computed in: `restore` repeats those passes, with other tokens in place of what has gone, to the last bit.
+The rounding of a sum depends on the shapes of a pass, and these depend on all prompts in it. So only `read` adds to the
+state that is kept, which is therefore a function of the texts read. Results of `score` and `after` are dropped again.
+Each token also remembers the pass that computed it. `restore` repeats those passes to the last bit, with other tokens
+in place of the dropped ones.
 """
 
 from collections.abc import Sequence
@@ -140,8 +141,8 @@ class Pass:
 class Rows:
     """The prompts of B runs, and what they hold in a cache.
 
-    With `narrow` scores among a menu's tokens are computed from the head's weights of those alone. The last `apart`
-    rows take nothing from the others, nor give them anything.
+    With `narrow`, scores among a menu's tokens are computed from the head's weights of these tokens only. The last
+    `apart` rows share nothing with the others.
     """
 
     def __init__(self, model: Any, torch: Any, num_rows: int, narrow: bool = False, apart: int = 0) -> None:
@@ -158,7 +159,7 @@ class Rows:
         self._number = 0
 
     def read(self, prompts: Sequence[Tokens | None]) -> None:
-        """Have rows hold these prompts, to be gone on from; a prompt that is None is left alone."""
+        """Have rows hold these prompts, to be continued later; None leaves the prompt of its row unchanged."""
         self._back()
         self._prepare([None if prompt is None else [*prompt, NOTHING] for prompt in prompts])
         new = [(row, list(p)[len(self.held[row]) :]) for row, p in enumerate(prompts) if p is not None]
@@ -173,10 +174,11 @@ class Rows:
     def score(
         self, prompts: Sequence[Tokens | None], lines: Sequence[Sequence[Tokens]], among: bool = False
     ) -> list[list[Logprobs]]:
-        """Log-probabilities (nats) of the tokens of each line after each prompt; a prompt that is None is left alone.
+        """Log-probabilities (nats) of the tokens of each line after each prompt; None leaves the prompt of its row
+        unchanged.
 
-        With `among`, of each token among those alone with which some line goes on there: what
-        `line_scores(normalise="menu")` makes of them, without the rest of the vocabulary.
+        With `among`, each token is renormalised over the tokens that can continue some line there. This is the input of
+        `line_scores(normalise="menu")`, without the rest of the vocabulary.
         """
         self._prepare(prompts)
         segments, trees = [], []
@@ -205,7 +207,9 @@ class Rows:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def _prepare(self, prompts: Sequence[Tokens | None]) -> None:
-        """Cut each prompt back to what it goes on from, copy what others hold, and read what is long."""
+        """Cut each prompt back to the beginning that its row holds, copy tokens from other rows, and read long
+        beginnings.
+        """
         for row, prompt in enumerate(prompts):
             if prompt is not None:
                 if not len(prompt):
@@ -320,7 +324,7 @@ class Rows:
         self._solid = [len(held) for held in self.held]
 
     def _repeat(self, pieces: Sequence[tuple[int, Piece]], held: Sequence[list[int]]) -> None:
-        """One pass again: of each place what is still held, the longest part of it; copied to all who hold it."""
+        """Repeat one pass: at each place, the longest part that is still held, copied to all rows that hold it."""
         size, number = pieces[0][1].size, pieces[0][1].number
         holders: dict[int, list[tuple[int, Piece]]] = {}
         for row, piece in pieces:

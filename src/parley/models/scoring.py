@@ -51,10 +51,11 @@ def line_scores(
 ) -> Float[np.ndarray, " M"]:
     """The score of each line of a menu (nats), from the log-probabilities of its tokens.
 
-    -inf where one of its tokens cannot come; raises `BadInput` where a value is no number.
-    `none`: their sum. `length`: their mean. `menu`: their sum when each token is chosen among those alone with which
-    some line goes on, the law of decoding that is constrained to the menu; how improbable the menu's words are in
-    themselves then counts for nothing.
+    A line gets -inf if one of its tokens is impossible; raises `BadInput` if a value is not a number.
+
+    `none`: the sum of its tokens' log-probabilities. `length`: their mean. `menu`: their sum, each token renormalised
+    over the tokens that can continue some line. This is the probability distribution of decoding that is constrained to
+    the menu. How improbable the menu's words are in themselves then has no effect.
     """
     if normalise not in NORMALISE:
         raise BadInput(f"normalise={normalise!r}: expected {', '.join(NORMALISE[:-1])} or {NORMALISE[-1]}")

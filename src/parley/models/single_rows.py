@@ -61,7 +61,7 @@ class SingleRows:
         return [None if p is None else self._after[i].double().log_softmax(-1) for i, p in enumerate(prompts)]
 
     def _read(self, row: int, prompt: list[int]) -> None:
-        """Have a row hold a prompt; its last token is read in any case, as its logits are what is asked for."""
+        """Have a row hold a prompt. Its last token is always read, because the call asks for its logits."""
         if prompt == self.held[row] and self._after[row] is not None:
             return
         self._keep(row, min(same(self.held[row], prompt), len(prompt) - 1))
@@ -112,7 +112,7 @@ class SingleRows:
 
 
 def _among(lines: Sequence[Tokens], scores: Sequence[Logprobs]) -> list[Logprobs]:
-    """Each token among those alone with which some line goes on there."""
+    """Each token's log-probability among the tokens that can continue some line there."""
     branches: dict[tuple[int, ...], dict[int, float]] = {}
     for line, values in zip(lines, scores, strict=True):
         for i, (token, value) in enumerate(zip(line, values, strict=True)):

@@ -23,8 +23,8 @@ def beginning(tokenizer: Any) -> list[int]:
 class TextTokens:
     """A tokenizer: `plain` cuts a text into tokens, none of them special; `begin` stands before every prompt.
 
-    `template` is the model's chat template, empty where it has none; `special` what special tokens are called, and
-    `names` what the template calls some of them (`bos_token`, ...). `end` are the tokens that end a text.
+    `template` is the model's chat template, empty if it has none. `special` are the special tokens as texts, and
+    `names` the template's names for some of them (`bos_token`, ...). `end` are the tokens that end a text.
     """
 
     plain: Callable[[str], list[int]]
@@ -51,8 +51,8 @@ class TextTokens:
     def continuation(self, before: str, line: str) -> list[int]:
         """Tokens of `line` after a text.
 
-        They are those of `before + line` less those of `before`, where the latter begin the former; where the tokens
-        merge across the boundary, those of the line alone.
+        They are the tokens of `before + line` less those of `before`, if the latter begin the former. If tokens merge
+        across the boundary, they are the tokens of `line` by itself.
         """
         prompt, both = self.plain(before), self.plain(before + line)
         if both[: len(prompt)] == prompt and len(both) > len(prompt):

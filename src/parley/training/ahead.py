@@ -20,7 +20,7 @@ _source: Source  # of a process that draws
 
 @contextmanager
 def ahead(source: Source, workers: int, steps: int) -> Iterator[Source]:
-    """The same batches, those of the next steps being drawn by `workers` processes; by this one if there are none.
+    """The same batches: `workers` processes draw those of the next steps, or this process does if `workers` is 0.
 
     Each process is sent `source` once. Raises `BadInput` for fewer than no processes.
     """

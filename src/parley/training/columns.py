@@ -1,4 +1,4 @@
-"""Documents as token columns, and the loss on them: the expert's law at subgoals, what was heard at observations."""
+"""Documents as token columns, and their loss: the expert's probabilities at subgoals, then the words heard."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,12 @@ from parley.prompting.transcript import observation_line, subgoal_line, task_lin
 
 @dataclass(frozen=True)
 class Batch:
-    """Documents as tensors: tokens (n, L); of each Actor where its part is predicted and the law (n, T, H, M) there.
+    """Documents as tensors.
 
-    What is to be predicted is counted from the `first` token of `Columns`.
+    `tokens` is (n, L). Each Actor has the positions at which its part is predicted, and the probability distribution
+    (n, T, H, M) there.
+
+    Positions of predictions are counted from the `first` token of `Columns`.
     """
 
     tokens: Any
@@ -30,8 +33,9 @@ class Batch:
 class Columns:
     """Documents as token columns: an episode is task, o_1, then (the K parts of g_h, o_{h+1}) for each step.
 
-    With `lines_only` the model's law is one over the world's lines, not over words and bytes too: those are most of a
-    small vocabulary, and half of the cost of a small model. Its law over any other token is then not trained.
+    With `lines_only` the model predicts over the world's lines only, not over words and bytes too. Words and bytes are
+    most of a small vocabulary, and half of the cost of a small model. The probability of any other token is then not
+    trained.
     """
 
     def __init__(self, tables: Tables, tokenizer: Any, lines_only: bool = False) -> None:
@@ -61,11 +65,13 @@ class Columns:
         return np.concatenate([opening, steps.reshape(n, num_episodes, -1)], axis=-1).reshape(n, -1)
 
     def labels(self, documents: Documents) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each Actor: the positions in an episode at which its part is predicted, and the law to be predicted.
+        """For each Actor: the positions in an episode at which its part is predicted, and the target distribution
+        there.
 
-        The law of a later part, given the parts that were played before it, sums to the expert's probability of those
-        (times their number), not to one: so weighted, maximum likelihood yields the conditional of the mixture over z,
-        sum_z P(z) pi_z(parts so far) / sum_z P(z) pi_z(parts before), as the exact planner computes it.
+        The target of a later part depends on the parts played before it. It sums to the expert's probability of those
+        parts (times their number), not to one. With these weights, maximum likelihood yields the conditional of the
+        mixture over z. This conditional is sum_z P(z) pi_z(parts so far) / sum_z P(z) pi_z(parts before), as the exact
+        planner computes it.
         """
         n, num_episodes, horizon, _ = documents.labels.shape
         joint = documents.labels.reshape(n, num_episodes, horizon, *map(len, self.parts))
@@ -92,7 +98,10 @@ class Columns:
         return Batch(tensor(self.tokens(documents)), laws, heard, expected)
 
     def losses(self, torch: Any, model: Any, batch: Batch) -> tuple[Any, Any]:
-        """Mean cross-entropy on the expert's law at subgoals, and on the observations that followed, or their law."""
+        """Mean cross-entropy on the expert's distribution at subgoals, and on the observations that followed.
+
+        Where a batch has `expected` distributions, they replace the observations.
+        """
         log_probs = self.log_law(torch, model, batch)
         label_loss = log_probs.new_zeros(())
         for positions, menu, law in batch.laws:

@@ -1,10 +1,10 @@
 """Training on a fixed set of documents until held-out documents say that it gains nothing more.
 
-The theory's error is that of maximum likelihood on N_p documents: neither of a training cut short, nor of one that went
-on to learn the documents by heart. So the learning rate is cut wherever the held-out loss has not fallen for two
-epochs, and the weights kept are those that did best on it. Held out is the running mean of the weights (Polyak and
-Juditsky 1992), which is without the noise of single steps; any gain counts, since a total variation of 0.01 may be
-worth no more than 1e-4 nats.
+The theory's error is that of maximum likelihood on N_p documents. A training cut short does not have it, nor does one
+that learned the documents by heart. So the learning rate is cut whenever the held-out loss has not fallen for two
+epochs. The weights kept are those with the least held-out loss. The held-out loss is measured on the running mean of
+the weights (Polyak and Juditsky 1992), which lacks the noise of single steps. Any gain counts, since a total variation
+of 0.01 may be worth no more than 1e-4 nats.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def converge(
 ) -> Converged:
     """Train on `num_documents` (N_p) documents of `recipe.episodes` (T_p) episodes; writes a checkpoint into `out`.
 
-    A share `label_error` of the labels is corrupted, in what is trained on and held out alike; trajectories are not.
+    A share `label_error` of the labels is corrupted, in the training data and the held-out data; trajectories are not.
     """
     if num_documents < 1:
         raise BadInput(f"documents={num_documents}: expected at least 1")

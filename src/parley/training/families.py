@@ -24,8 +24,8 @@ STRIDE = 10**6  # from the seed of one family that is not plain to the next that
 def word_tokenizer() -> Any:
     """A `PreTrainedTokenizerFast` of everyday words; other words fall into pieces.
 
-    A space is a token of its own, so that a word is the same token wherever it stands: what is copied needs no second
-    name to be learned for it.
+    A space is a token of its own, so that a word is the same token at every place. A model that copies a word then
+    needs no second name for it.
     """
     words = [word for group in lexicon().values() for word in group]
     return tokenizer_of(words, (*MARKS, *BETWEEN), spaces=True)
@@ -47,7 +47,7 @@ def family(recipe: Recipe, families: int, number: int, plain: bool = False) -> T
 
 
 def is_plain(tables: Tables) -> bool:
-    """One subgoal an episode, each of one word: where looking things up is most easily learned."""
+    """One subgoal an episode, each of one word: the families in which a model learns soonest to look things up."""
     return tables.horizon == 1 and not any(" " in subgoal for subgoal in tables.menus[0])
 
 

@@ -1,7 +1,8 @@
 """Instruction tuning of any causal language model on a world's chat examples: LoRA (Hu et al. 2022), merged and saved.
 
-Two renderings: `transcript` (the prompt is the transcript as plain text, what `--planner hf` reads), and `chat` (the
-messages through the model's own chat template, what an endpoint would be sent). The loss is on the answers alone.
+There are two renderings. With `transcript` the prompt is the transcript as plain text, which `--planner hf` reads. With
+`chat` the messages go through the model's own chat template, as an endpoint would receive them. The loss is on the
+answers only.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Pretraining on generated worlds: every few documents are of a family of their own; one model for all of them.
 
-The model reads rules, menu and transcript as words, and every family's expert labels its documents. What it is to learn
-is not a world but how to find out about one (He et al. 2024, section 4, with the family drawn as well as its latent).
+The model reads rules, menu and transcript as words, and every family's expert labels its documents. It has to learn how
+to find out about a world, not one world. This is He et al. 2024, section 4, with the family drawn as well as its
+latent.
 """
 
 import json
@@ -86,9 +87,10 @@ def pretrain_generated(
 ) -> dict[str, Any]:
     """Train a checkpoint on generated families into the new directory `out`; returns what it says of itself.
 
-    `families` is their number, 0 for new ones all the time; `start` is a checkpoint of the same shape whose weights it
-    begins with (on fewer episodes, say, or on `plain` families). Batches are drawn by `workers` processes beside this
-    one, for a GPU that reads faster than one can write. Killed, the same call goes on where it was.
+    `families` is their number, 0 for a new family each time. `start` is a checkpoint of the same shape whose weights it
+    begins with (from fewer episodes, say, or from `plain` families). `workers` processes beside this one draw the
+    batches, for a GPU that reads faster than one process can write. If the training was killed, the same call continues
+    it.
     """
     torch, transformers = require_torch()
     require_new(out)
@@ -152,7 +154,7 @@ def _measured(about: dict[str, Any], draft: Path) -> tuple[dict[str, Any], str]:
 
 
 def about_of(folder: Path) -> dict[str, Any]:
-    """What a checkpoint of this kind says of itself; raises `BadInput` where it is none."""
+    """The description that a checkpoint of this kind holds; raises `BadInput` for any other folder."""
     try:
         about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if about["format"] == FORMAT:

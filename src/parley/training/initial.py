@@ -1,10 +1,10 @@
 """Weights to begin with, for small Llamas that are to look things up in their context.
 
-What a reader of transcripts does first is always the same: it brings together words that stand near each other (what
-was asked, done and heard), then looks for where the same words stood before. From random weights the first takes
-thousands of steps to come about, and nothing can be learned before. So the heads of the first layer begin by looking
-1, 2, 3, ... tokens back, by position alone; all heads pass on the words that they see as they are (Trockman and Kolter
-2023, Mimetic initialization of self-attention layers), and look, in later layers, rather at words that are alike.
+A reader of transcripts always begins with the same two steps. It brings together words that stand near each other
+(task, subgoal, observation), then looks for earlier places of the same words. From random weights the first step takes
+thousands of updates to emerge, and nothing can be learned before it. So the heads of the first layer begin by looking
+1, 2, 3, ... tokens back, by position only. All heads pass on the words that they see unchanged (Trockman and Kolter
+2023, Mimetic initialization of self-attention layers). In later layers they look rather at similar words.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Documents of generated worlds as pages for a language model with a tokenizer of its own: in the forms it will meet.
 
-A page is one growing prompt, rendered as at run time, with every decision that it passes; what is to be predicted at
-the tokens in which the menu's lines part is BAIL's law over the branches there. Of several Actors each has its own
+A page is one growing prompt, rendered as at run time, with every decision along it. The menu's lines branch at some
+tokens. The target there is BAIL's probability distribution over the branches. With several Actors each has its own
 decision, given the parts before it.
 """
 
@@ -102,7 +102,7 @@ def _branches(
 ) -> Iterator[tuple[int, tuple[list[int], Float[np.ndarray, " b"]]]]:
     """Where the answers part on the way of the one that is given: the tokens that may follow, and their shares.
 
-    The law is zero where nobody would have begun so.
+    Where no answer has begun so, there is no target.
     """
     way = list(answers[given])
     for i in range(len(way)):

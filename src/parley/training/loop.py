@@ -28,7 +28,7 @@ class Documents(Protocol):
 
 
 class Columns(Protocol):
-    """How documents become tokens, and what is to be predicted of them."""
+    """How documents become tokens and targets."""
 
     def length(self, num_episodes: int) -> int:
         """Tokens of a document."""
@@ -39,7 +39,7 @@ class Columns(Protocol):
         ...
 
     def losses(self, torch: Any, model: Any, batch: Any) -> tuple[Any, Any]:
-        """Mean cross-entropy on the expert's law at subgoals, and on what was heard."""
+        """Mean cross-entropy on the expert's distribution at subgoals, and on the words heard."""
         ...
 
 

@@ -1,8 +1,9 @@
 """Documents of many families as pages of tokens: rules and menu, then the transcript, whole episodes while they fit.
 
-A menu's sentences have several tokens, and those that begin alike share them: they are a tree. What is to be predicted
-before each token of a subgoal is the expert's law over the branches there. Legend: N pages, L tokens, P predictions, M
-branches (padded), W tokens that occur in a batch.
+A menu's sentences have several tokens, and sentences that begin alike share them: they form a tree. The target before
+each token of a subgoal is the expert's probability distribution over the branches there.
+
+Legend: N pages, L tokens, P predictions, M branches (padded), W tokens that occur in a batch.
 """
 
 from collections.abc import Sequence
@@ -24,9 +25,9 @@ NONE = -1  # fills rows of branches up
 
 @dataclass(frozen=True)
 class Page:
-    """Tokens, and for each prediction the position before it, the tokens that may follow, and their law.
+    """Tokens, and for each prediction the position before it, the tokens that may follow, and their probabilities.
 
-    The law is zero where it is not defined: the expert would never say what the behaviour has begun to say.
+    The probabilities are zero where they are undefined: the expert would never begin as the behaviour did.
     """
 
     tokens: Int[np.ndarray, " L"]
@@ -111,7 +112,7 @@ class Branches:
                 self.tokens[i, k], self.shares[i, subgoals, k] = token, 1
 
     def law(self, node: Int[np.ndarray, " P"], label: Float[np.ndarray, "P G"]) -> Float[np.ndarray, "P M"]:
-        """The law over the branches of each node, given one over subgoals."""
+        """The probability distribution over the branches of each node, given one over subgoals."""
         law = np.einsum("pg,pgk->pk", label, self.shares[node])
         total = law.sum(axis=1, keepdims=True)
         return np.divide(law, total, out=np.zeros_like(law), where=total > 1e-9)
@@ -214,7 +215,7 @@ class PageColumns:
         )
 
     def losses(self, torch: Any, model: Any, batch: Sheet) -> tuple[Any, Any]:
-        """Nats that the expert's law costs among the menu, a decision, and that what was heard costs, an observation.
+        """Nats per decision of the expert's distribution among the menu, and nats per observation of the words heard.
 
         The first is what a planner that scores the menu's sentences is judged by. To be on the menu at all costs nats
         too: they count a fifth. All are among the tokens of the batch, not of the whole vocabulary: that is wide.

@@ -46,10 +46,10 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train a checkpoint for the world `tables` (named `spec`) into the new directory `out`; returns its card.
 
-    It begins with the weights of the checkpoint `start`, where one is named (of the same lines and shape); the
-    documents are those of the directory `data`, else a stream, drawn by `workers` processes beside this one, for a GPU
-    that reads faster than one can write. Killed, the same call goes on where it was, see
-    `unfinished`, and ends with the same weights. Under `torchrun` the first process writes, the others return {}.
+    If the checkpoint `start` is named (of the same lines and shape), training begins with its weights. Documents come
+    from the directory `data`, else from a stream. `workers` processes beside this one draw the stream, for a GPU that
+    reads faster than one process can write. If the training was killed, the same call continues it and ends with the
+    same weights, see `unfinished`. Under `torchrun` the first process writes, the others return {}.
     """
     torch, transformers = require_torch()
     require_new(out)
@@ -127,7 +127,7 @@ class Stream:
 
 
 def _targets(beliefs: Beliefs, recipe: Recipe, drawn: Documents) -> Documents:
-    """Documents with what is to be learned of them: as it was drawn, or averaged over the posterior."""
+    """Documents with their targets: as drawn, or averaged over the posterior."""
     if "averaged" not in (recipe.labels, recipe.observations):
         return drawn
     known = averaged(beliefs, drawn, matching(recipe.rho))

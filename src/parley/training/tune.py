@@ -1,8 +1,8 @@
 """Tuning a published language model on generated worlds: a low-rank adapter (Hu et al. 2022), labelled by BAIL.
 
-Documents are a stream, each of a family of its own, rendered in all the forms in which a model may be asked
-(`training.lessons`), and labelled by the experts of the family averaged over the posterior. Families, and kinds, that
-are never trained on say when to stop. Killed at any moment, the same call goes on where it was.
+Documents are a stream, each of a family of its own. They are rendered in all the forms in which a model may be asked
+(`training.lessons`). Their labels are those of the family's experts, averaged over the posterior. Families, and kinds,
+that are never trained on say when to stop. If the training was killed, the same call continues it.
 """
 
 import json

@@ -1,8 +1,9 @@
 """Unfinished trainings on disk: killed at any moment, the same command goes on, and ends at the same weights.
 
-`OUT.training/` beside the checkpoint that is to be: `training.json` says what is being trained and which state is the
-last whole one; `state-N/` holds weights, the optimiser's moments and torch's random state after step N, as safetensors;
-`metrics.jsonl` the curve. It goes when the checkpoint is there; the curve stays in the checkpoint.
+`OUT.training/` stands beside the checkpoint to be written. `training.json` names the training and the last complete
+state. `state-N/` holds the state after step N as safetensors: weights, the optimiser's moments and torch's random
+state. `metrics.jsonl` holds the curve. The directory goes when the checkpoint is there; the curve stays in the
+checkpoint.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What is looked at while a model is trained: its distance to the exact oracle, the curve, and TensorBoard."""
+"""The measurements during training: the distance to the exact oracle, the curve, and TensorBoard."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +31,7 @@ class Watch:
 
 
 class DistanceToOracle:
-    """Total variation to the exact oracle's law over subgoals, mean over the steps of held-out documents."""
+    """Total variation to the exact oracle's distribution over subgoals, mean over the steps of held-out documents."""
 
     def __init__(self, torch: Any, beliefs: Beliefs, columns: Columns, recipe: Recipe, device: str) -> None:
         seed = (recipe.seed, HELD_OUT, 1)
@@ -57,7 +57,7 @@ class DistanceToOracle:
 
 
 def _oracle_laws(beliefs: Beliefs, documents: Documents, rho: float) -> np.ndarray:
-    """The exact planner's law over joint subgoals at every step of the documents, shape (N, T, H, G)."""
+    """The exact planner's distribution over joint subgoals at every step of the documents, shape (N, T, H, G)."""
     t, (n, num_episodes, horizon) = beliefs.tables, documents.subgoals.shape
     oracle = ExactPlanner(beliefs, matching(rho))
     words = [np.array(names, dtype=object) for names in (t.instructions, t.observations)]
