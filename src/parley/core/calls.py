@@ -1,4 +1,4 @@
-"""Calls of models behind a server: what is kept of each, and the ledger that keeps it."""
+"""Calls of models behind a server: the record kept of each, and the ledger that keeps it."""
 
 import threading
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ def check_proposal(proposal: Any, menu: Menu, num_runs: int, who: str) -> None:
 
 
 def check_choice(choice: Any, menu: Menu, num_runs: int, who: str) -> None:
-    """Raise `BadInput` where a choice is not of the menu, or its law no distribution."""
+    """Raise `BadInput` if a choice is not on the menu, or if its `law` is not a probability distribution."""
     if not isinstance(choice, Choice):
         raise BadInput(f"{who} chose a {type(choice).__name__}: expected a Choice")
     index, size = np.asarray(choice.index), menu.sentences.shape[1]
@@ -47,7 +47,7 @@ def check_choice(choice: Any, menu: Menu, num_runs: int, who: str) -> None:
 
 
 def check_recalled(recalled: Any, earlier: Any, who: str) -> None:
-    """Raise `BadInput` where a memory recalls what is no text, or episodes that there were not."""
+    """Raise `BadInput` if a memory recalls something other than text, or episodes that do not exist."""
     if not isinstance(recalled, Recalled) or not isinstance(recalled.notes, str):
         raise BadInput(f"{who} recalled {recalled!r:.80}: expected Recalled(notes, episodes), notes being a text")
     if recalled.tilt is not None and not callable(recalled.tilt):
@@ -55,7 +55,7 @@ def check_recalled(recalled: Any, earlier: Any, who: str) -> None:
     known = {id(told) for told in earlier}
     for told in recalled.episodes:
         if not isinstance(told, Told) or id(told) not in known:
-            raise BadInput(f"{who} recalled an episode that is none of the earlier ones: {told!r:.80}")
+            raise BadInput(f"{who} recalled an episode, but none of the earlier ones is this: {told!r:.80}")
 
 
 def check_state(state: Any, who: str) -> None:

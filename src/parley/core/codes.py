@@ -1,4 +1,4 @@
-"""Numbers for whatever is met (sentences, decisions), in the order of meeting; they travel in snapshots."""
+"""Numbers for the sentences and decisions of a run, in the order of their first use; they travel in snapshots."""
 
 import json
 from collections.abc import Iterable

@@ -1,7 +1,8 @@
 """Counter-based randomness: one Philox stream for each (seed, episode, step, purpose).
 
-Run r takes the r-th number of every stream, so a number depends on nothing that happened before: a resumed run is
-bit-identical to an uninterrupted one, and two explorers on the same seed meet the same world (common random numbers).
+Run r takes the r-th number of every stream, so a number depends on nothing that happened before. A resumed run is
+therefore bit-identical to an uninterrupted one. Two explorers on the same seed meet the same world (common random
+numbers).
 """
 
 import threading

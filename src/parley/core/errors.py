@@ -41,7 +41,7 @@ class RunDamaged(BadInput):
 
 
 class EnvironmentFailed(ParleyError):
-    """A low-level environment raised, died or gave numbers that are none, and repeating its episode did not help."""
+    """A low-level environment raised, died or gave NaN or infinite numbers, and repeating its episode did not help."""
 
 
 class NotRepeated(RunDamaged):

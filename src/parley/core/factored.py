@@ -1,7 +1,7 @@
 """Joint subgoals told Actor by Actor, of which a world only heeds a summary: what keeps K Actors at a cost linear in K.
 
-After each Actor's part the parts so far have a *status*; the state moves by the status after the last one. What is true
-of the |M|^K joint subgoals can then be computed over the C statuses (dynamic programming over Actors).
+After each Actor's part the parts so far have a *status*; the state moves by the status after the last one. Quantities
+over the |M|^K joint subgoals can then be computed over the C statuses (dynamic programming over Actors).
 """
 
 from dataclasses import dataclass, field, fields, replace
@@ -42,7 +42,7 @@ class Factored:
         """The same world with all |M|^K joint subgoals.
 
         A forbidden part does there what the first allowed one would, so that no value hinges on it; experts prefer
-        what is allowed.
+        allowed parts.
         """
         s = self.summary
         latent = np.arange(s.num_latents)[None, :]
@@ -59,7 +59,7 @@ class Factored:
 
 @dataclass(frozen=True, eq=False)
 class FactoredTables(Tables):
-    """Tables of all joint subgoals that know how they factor: what is told can be worked out Actor by Actor."""
+    """Tables of all joint subgoals that know how they factor, so that results can be computed Actor by Actor."""
 
     factored: Factored = field(kw_only=True)
 

@@ -38,7 +38,7 @@ class Numbered(Sequence[str]):
         return number is not None and number in self.numbers  # a range looks through all it has for what is no number
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
-        """Where a name stands; raises `ValueError` where it is none of them."""
+        """The position of a name; raises `ValueError` if it is not among them."""
         number = _number(value)
         if number is None:
             raise ValueError(f"{value!r} is no number")

@@ -107,8 +107,8 @@ class TextEnvs(Protocol):
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Sentences, dict[str, Any]]:
         """Begin `options["episode"]` under `options["instructions"]` (B,).
 
-        info["menus"]: one `Menu` an Actor; info["instructions"] (B,) where the episodes bring their own;
-        info["max_scores"] (B,) where the highest return is known, NaN where it is not.
+        The info has "menus": one `Menu` an Actor. It has "instructions" (B,) if the episodes bring their own. It has
+        "max_scores" (B,) if the highest return is known, NaN where it is not.
         """
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What is said in a run, batch-first: openings, outcomes, menus, proposals and choices of B runs in lockstep."""
+"""The messages of a run, batch-first: openings, outcomes, menus, proposals and choices of B runs in lockstep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -42,8 +42,8 @@ class Outcome:
 class Menu:
     """What one Actor may be told at one step. Leading dimension 1 where all runs share the menu, else B (padded).
 
-    `asked` is False for runs whose episode is over: what is proposed and chosen there is not looked at. A `free` menu
-    has no entries: any words may be said, and the proposal brings those that it is over (`Proposal.menu`).
+    `asked` is False for runs whose episode is over: proposals and choices there are ignored. A `free` menu has no
+    entries: any words may be said, and the proposal brings the sentences that it is over (`Proposal.menu`).
     """
 
     sentences: Sentences  # (1 or B, M)
@@ -76,7 +76,7 @@ class Menu:
         return tuple(said[legal].tolist())
 
     def given(self, parts: Sentences, forbidden: tuple[tuple[str, str], ...]) -> "Menu":
-        """The same menu without what is forbidden beside the parts (B, k) that Actors before have been told."""
+        """The same menu without the parts that are forbidden beside the parts (B, k) of earlier Actors."""
         if self.free:
             return self
         legal = self.legal
@@ -109,10 +109,10 @@ class Moment:
 class Proposal:
     """A Planner's distribution over the menu, zero off the legal entries, rows summing to one.
 
-    `source` is empty where the backend gave a distribution; otherwise it says what it gave instead (for instance
-    "parsed from one answer") and the log holds no distribution. `valid` is False where no usable answer came.
-    `left_out` says how many earlier episodes the prompt does not show as they were, cut by rule or by its memory.
-    `menu` is what it is a distribution over where any words could be said: those that were sampled.
+    `source` is empty if the backend gave a distribution. Otherwise it says what it gave instead (for instance "parsed
+    from one answer") and the log holds no distribution. `valid` is False where no usable answer came. `left_out` says
+    how many earlier episodes the prompt does not show as they were, cut by rule or by its memory. `menu` holds the
+    sampled sentences that it is a distribution over, where any words could be said.
     """
 
     probs: Float[np.ndarray, "B M"]
@@ -124,7 +124,8 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Choice:
-    """What an Explorer decided: menu index, whether it explored, and the law from which the index was drawn.
+    """An Explorer's decision: menu index, whether it explored, and the probability distribution that the index was
+    drawn from.
 
     `law` is the distribution given everything said so far, the explorer's own coin averaged out: what expected
     regret is computed from.
@@ -144,7 +145,7 @@ class Prediction:
 
 
 def decode(probs: Float[np.ndarray, "B M"], how: str) -> Float[np.ndarray, "B M"]:
-    """The law by which a proposal is turned into one subgoal: itself (`sample`) or uniform on its modes (`greedy`)."""
+    """The distribution from which a proposal's subgoal is drawn: as it is (`sample`) or uniform on its modes."""
     if how == "sample":
         return probs
     modes = probs >= row_max(probs, keepdims=True) - TIE

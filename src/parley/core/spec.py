@@ -29,7 +29,7 @@ def is_count(text: str) -> bool:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """ "; did you mean 'x'?" where something close is known, else the list of what is known."""
+    """ "; did you mean 'x'?" if a known name is close, else the list of known names."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"

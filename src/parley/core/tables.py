@@ -62,7 +62,7 @@ class JointVocabulary:
 class Tables:
     """Initial, transition, emission and reward tables of a family of worlds (theory: P_z and E, one for each z).
 
-    `menus[k]` lists what Actor k can be told; the subgoal axis G of the tables runs over the product of the menus in
+    `menus[k]` lists what Actor k can be told. The subgoal axis G of the tables runs over the product of the menus in
     row-major order (one Actor: G = len(menus[0])). `preference` shares the expert of z among equally good subgoals.
     `forbidden` holds pairs of sentences that may not be told to two Actors in one step. `rules` tell a newcomer what
     may be hidden.
@@ -124,7 +124,9 @@ class Tables:
 
     @cached_property
     def at_random(self) -> Float[np.ndarray, " G"]:
-        """The law of joint subgoals whose parts are drawn one after another, alike among what is not yet forbidden."""
+        """The distribution of joint subgoals whose parts are drawn one after another, uniformly among those still
+        allowed.
+        """
         law = np.ones(1)
         said: list[tuple[str, ...]] = [()]
         for menu in self.menus:

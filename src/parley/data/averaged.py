@@ -1,8 +1,8 @@
-"""Targets of training as a reader of the documents knows them: the laws of z, averaged over its posterior at each step.
+"""Targets of training for a reader of the documents: the distributions given z, averaged over its posterior.
 
-What an expert of the drawn z does there, and what z gives to hear, have these means given all that was read before: the
-loss has the same minimiser, and its gradient is without the noise of what was drawn. That is distillation of BAIL and
-of its world model (theory.md 2 and 6), not maximum likelihood on what came.
+These are the means, given everything read before, of the expert's subgoals and the observations of the drawn z. So the
+loss has the same minimiser, and its gradient is without the noise of the draws. That is distillation of BAIL and of its
+world model (theory.md 2 and 6), not maximum likelihood on the data drawn.
 """
 
 from dataclasses import replace
@@ -15,10 +15,11 @@ from parley.theory.posterior import Evidence, bail, normalised
 
 
 def averaged(beliefs: Beliefs, documents: Documents, evidence: Evidence | None = None) -> Documents:
-    """The same trajectories, with the averaged laws for `labels` and, of what is heard, for `expected`.
+    """The same trajectories, with the averaged distributions for `labels` and, for observations, for `expected`.
 
-    `evidence` is what who acted tells of z: with a share rho of expert episodes theirs, else nothing. What is heard is
-    expected after its subgoal, which is then evidence as well.
+    `evidence` says what the acted subgoals tell of z: with a share rho of expert episodes, the experts' choices count.
+    Otherwise the subgoals tell nothing. An observation is predicted after its subgoal, which then counts as evidence as
+    well.
     """
     evidence, t = evidence or Evidence(), beliefs.tables
     n, num_episodes, horizon = documents.subgoals.shape

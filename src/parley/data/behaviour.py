@@ -1,17 +1,17 @@
 """Behaviours: who acts in the trajectories of pretraining documents, and mixes of them (theory.md 5).
 
-`uniform`             every subgoal alike
-`imposter`            the expert of a latent drawn apart from z (in some documents another takes over now and then)
-`mixed`               half the documents uniform; in each other a share of episodes (or steps) of its own is uniform and
-                      the rest an imposter's
-`epsilon-expert(e)`   the expert of z, but at each step with probability e a uniform subgoal
-`noisy-expert(t)`     subgoals in proportion to exp(Q*_z / t), t in units of reward
-`logs:RUN_DIR`        what another planner did, from the log of a run
+`uniform`             Every subgoal alike.
+`imposter`            The expert of a latent drawn apart from z (in some documents another takes over now and then).
+`mixed`               Half the documents uniform. In each other a share of episodes (or steps) of its own is uniform.
+                      The rest is an imposter's.
+`epsilon-expert(e)`   The expert of z, but at each step with probability e a uniform subgoal.
+`noisy-expert(t)`     Subgoals in proportion to exp(Q*_z / t), t in units of reward.
+`logs:RUN_DIR`        What another planner did, from the log of a run.
 
 A mix is a list with shares of documents, `uniform:0.5,noisy-expert(0.2):0.5`. Imposters bring the histories of a
-Planner at work (fetching things; never trying the door in fifty episodes), which uniform subgoals hardly ever do and a
-model would have to extrapolate to. The first three are no evidence about z. The two experts look at z, so that their
-subgoals are: a model trained on them learns to take its own choices for evidence (theory.md 2).
+Planner at work (fetching things; never trying the door in fifty episodes). Uniform subgoals hardly ever do, and a model
+would have to extrapolate to them. The first three are no evidence about z. The two experts look at z, so their subgoals
+are evidence. A model trained on them learns to take its own choices for evidence (theory.md 2).
 """
 
 import re

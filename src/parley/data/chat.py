@@ -1,7 +1,8 @@
 """Documents as text, rendered by the code that renders prompts at run time, and as chat messages to tune models on.
 
-Two renderings: the plain transcript in one message, or what an endpoint planner sends with a template and a memory (a
-window, a summary), so that a model is trained on what it will read, for any number of episodes.
+There are two renderings. One is the plain transcript in one message. The other is the messages that an endpoint planner
+sends with a template and a memory (a window, a summary). So a model is trained on the texts that it will read, for any
+number of episodes.
 """
 
 from collections.abc import Callable, Iterator, Sequence

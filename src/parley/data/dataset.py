@@ -1,9 +1,9 @@
 """Data directories (`parley-data/1`): the manifest, and documents read back in a shuffled order that can be resumed.
 
-data.json            what the data are, which world they were drawn from, and the SHA-256 of every file
-documents/*.parquet  the documents, see `parquet`
-chat/*.jsonl         the same as messages, where asked for, see `chat`
-README.md            the data card
+`data.json`            What the data are, which world they were drawn from, and the SHA-256 of every file.
+`documents/*.parquet`  The documents, see `parquet`.
+`chat/*.jsonl`         The same as messages, where asked for, see `chat`.
+`README.md`            The data card.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ def world_digest(tables: Tables) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a data directory; raises `DataDamaged` saying what is wrong with it."""
+    """The manifest of a data directory; raises `DataDamaged`, which names the damage."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -106,8 +106,8 @@ def _config(manifest: dict[str, Any], path: Path) -> DataConfig:
 class Dataset:
     """The documents of a finished data directory, in memory (indices only: some 10 bytes a step).
 
-    Raises `BadInput` in one sentence where the world has changed since the data were made, where the making was not
-    finished, and where a file is missing, truncated or altered.
+    Raises `BadInput` in one sentence if the world has changed since the data were made, or if the making was not
+    finished. It also does so if a file is missing, truncated or altered.
     """
 
     def __init__(self, folder: Path, tables: Tables) -> None:

@@ -1,7 +1,7 @@
 """Pretraining documents: a latent, then T_p episodes with it, and the expert's label at every step (theory.md 5).
 
 Trajectories come from a behaviour (a mix of those in `behaviour`), or (a share rho of the episodes) from the expert of
-z. The label at a step is pi*_z itself rather than one subgoal drawn from it: the maximum-likelihood objective is the
+z. The label at a step is pi*_z itself rather than one subgoal drawn from it. The maximum-likelihood objective is the
 same in expectation, with less variance where optimal subgoals tie.
 """
 
@@ -71,8 +71,8 @@ def sample_documents(
 ) -> Documents:
     """Draw documents whose exact oracle is known; the same seed gives the same ones.
 
-    With `stratified`, each latent still has its prior probability in each document, but its number of documents differs
-    from N times that by less than one: the error of a batch's gradient that is due to the draw of latents is gone.
+    With `stratified`, each latent still has its prior probability in each document. But its number of documents differs
+    from N times that by less than one. So the draw of latents adds no error to a batch's gradient.
     """
     if behaviour not in BEHAVIOURS:
         raise BadInput(f"behaviour={behaviour!r}: expected {' or '.join(map(repr, BEHAVIOURS))}")

@@ -1,7 +1,7 @@
 """Another planner's logs as documents: its steps as recorded, with the labels of the expert of the run's true latent.
 
-A document is the first T_p episodes of a run: what a planner does later is chosen by what it heard in them, and cut off
-from them its subgoals would be evidence about z that no exact oracle counts.
+A document is the first T_p episodes of a run. A planner chooses its later subgoals by what it heard in them. Cut off
+from them, those subgoals would be evidence about z that no exact oracle counts.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Documents as Parquet: one row a document, every sentence spelt out, so that other programs can read them.
 
-`document` counts from 0; `latent`; `behaviours` (T), who acted in each episode; `instructions` (T); `observations`
-(T, H+1); `subgoals` (T, H, K), one sentence an Actor; `labels` (T, H, G), a law over joint subgoals, the product of the
-menus in row-major order.
+`document` counts from 0; `latent` is z; `behaviours` (T) say who acted in each episode. `instructions` (T),
+`observations` (T, H+1) and `subgoals` (T, H, K), one sentence an Actor, are texts. `labels` (T, H, G) are probability
+distributions over joint subgoals, the product of the menus in row-major order.
 """
 
 import io
@@ -63,7 +63,7 @@ class Codec:
         return _words(arrow, [sentence for menu in menus for sentence in menu], index)
 
     def decode(self, content: bytes, where: str) -> Documents:
-        """The documents of a Parquet file; raises `BadInput` naming the file `where` and what is wrong with it."""
+        """The documents of a Parquet file; raises `BadInput` that names the file `where` and its fault."""
         arrow, t, e, h = require_arrow(), self.tables, self.num_episodes, self.tables.horizon
         try:
             table = arrow.parquet.read_table(io.BytesIO(content))
@@ -128,7 +128,7 @@ def _index(arrow: Any, values: Any, names: Any, what: str, shape: tuple[int, ...
     found = compute.index_in(values, arrow.array(names, arrow.string()))
     if found.null_count:
         unknown = values.filter(compute.is_null(found))[0].as_py()
-        raise BadInput(f"{what} holds {unknown!r}, which is none of the world's {len(names)}")
+        raise BadInput(f"{what} holds {unknown!r}, but none of the world's {len(names)} equals it")
     return np.asarray(found.to_numpy(), dtype=np.intp).reshape(-1, *shape)
 
 

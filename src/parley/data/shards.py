@@ -1,7 +1,7 @@
 """The files of a data directory: which documents go into which, and how each is drawn.
 
-Every file has random numbers of its own, (seed, purpose, number of the file): nothing depends on how many processes
-there are or which of them came first.
+Every file has random numbers of its own, (seed, purpose, number of the file). So nothing depends on the number of
+processes, or on which of them came first.
 """
 
 from dataclasses import dataclass, fields

@@ -1,8 +1,8 @@
 """The pretraining error, measured: a checkpoint's distance to the exact BAIL oracle (theory.md 2 and 5).
 
-Checkpoint and oracle read the same held-out documents side by side, by the code that plans at run time: beyond the
-episodes that a training document had, the planner's rule for cutting the prompt is at work, while the oracle goes on
-remembering everything.
+Checkpoint and oracle read the same held-out documents side by side, by the code that plans at run time. Beyond the
+episodes that a training document had, the planner's rule for cutting the prompt is at work. The oracle, by contrast,
+still remembers everything.
 """
 
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ LEAST = 1e-300  # a probability that underflowed
 class PretrainingError:
     """Distances to the oracle by document and episode position, means over steps; NaN where there is nothing to say.
 
-    total_variation     of the law over subgoals
-    kl_nats             KL divergence of the oracle's law from the model's
-    prediction_kl_nats  KL divergence of the oracle's law of the next observation from the model's
-    log_loss_nats       of the model on the observations that came; the oracle's own is the floor
-    floor_nats          that floor
-    implied_posterior   total variation between implied and exact posterior at the episode's start
-    identified          share of the posterior's dimensions that the episode's laws tell anything about
+    `total_variation`     Between the distributions over subgoals.
+    `kl_nats`             KL divergence of the oracle's distribution over subgoals from the model's.
+    `prediction_kl_nats`  KL divergence of the oracle's distribution of the next observation from the model's.
+    `log_loss_nats`       Of the model on the observations that came; the oracle's own is the floor.
+    `floor_nats`          That floor.
+    `implied_posterior`   Total variation between implied and exact posterior at the episode's start.
+    `identified`          Share of the posterior's dimensions that the episode's distributions say anything about.
     """
 
     total_variation: Float[np.ndarray, "N T"]
@@ -78,7 +78,9 @@ class Reader(TransformerPlanner):
     """The planner, which also says what it expects to hear."""
 
     def predict(self, subgoals: Sentences, observations: Sentences) -> Float[np.ndarray, "B O"]:
-        """Its law over the world's `observations` after the joint `subgoals` (B, K); what it has heard stays as is."""
+        """Probability distribution over the world's `observations` after the joint `subgoals` (B, K); its history stays
+        as is.
+        """
         tokens = self._subgoal(subgoals)
         self._tell(tokens[:, :-1])
         logits = self.cache.append(tokens[:, -1:], np.ones(self.num_runs, dtype=np.intp))
@@ -101,11 +103,11 @@ def pretraining_error(
 ) -> PretrainingError:
     """Measure a checkpoint on held-out documents of a `behaviour` (see `held_out`); `implied` posteriors need scipy.
 
-    With several Actors the errors of their conditionals add up, weighted by the oracle's law of the earlier parts: a
-    bound on the total variation of the joint subgoal (for documents whose `behaviour` is uniform).
-    The oracle counts the evidence that matches the checkpoint's training, unless told which, and imitates experts who
-    err with probability `label_error`, as labels in training may have done.
-    Raises `BadInput` where the checkpoint is of another world.
+    With several Actors the errors of their conditionals add up, weighted by the oracle's probabilities of the earlier
+    parts. For documents whose `behaviour` is uniform, this bounds the total variation of the joint subgoal. The oracle
+    counts the evidence that matches the checkpoint's training, unless told which. It imitates experts who err with
+    probability `label_error`, as labels in training may have done. Raises `BadInput` if the checkpoint is of another
+    world.
     """
     if num_documents < 2 or (num_episodes is not None and num_episodes < 1):
         raise BadInput(f"documents={num_documents}, episodes={num_episodes}: expected at least 2 documents, 1 episode")
@@ -179,7 +181,9 @@ class _SideBySide:
             self.found["implied_posterior"][:, e], self.found["identified"][:, e] = distance, identified
 
     def _proposals(self, e: int, joint: Sentences) -> Float[np.ndarray, "N Z M"]:
-        """Compare the laws over subgoals; returns each expert's law of the first part less the planner's."""
+        """Compare the distributions over subgoals; returns each expert's distribution of the first part less the
+        planner's.
+        """
         oracle, rows = self.oracle, np.arange(len(joint))
         likely = np.ones(len(joint))  # how much likelier the oracle plays the earlier parts than the behaviour
         for k, words in enumerate(self.tables.menus):
@@ -193,7 +197,7 @@ class _SideBySide:
         return oracle.beliefs.policy(oracle.step, oracle.place, oracle.latent, oracle.instruction) - ours[:, None]
 
     def _predictions(self, e: int, h: int, joint: Sentences, seen: Int[np.ndarray, " N"]) -> Float[np.ndarray, "N Z O"]:
-        """Compare the laws of the next observation; returns each latent's less the planner's."""
+        """Compare the distributions of the next observation; returns each latent's less the planner's."""
         oracle, rows = self.oracle, np.arange(len(seen))
         subgoal = self.tables.joint(joint)[:, None]
         expected = oracle.beliefs.predict(h + 1, oracle.place, oracle.latent, subgoal)

@@ -1,8 +1,9 @@
 """How far a world model sees: its predictions at every depth beside the exact model's, on held-out documents.
 
-Depth d is o_{h+d} given the history at step h and the d subgoals that followed, what lies between being imagined: the
-model predicts on its own predictions. Log-loss is of what was heard; the exact model's own is the floor. Calibration
-is that of the most probable observation: confidence against its exact probability, in ten bins (Guo et al. 2017).
+Depth d is o_{h+d} given the history at step h and the d subgoals that followed. The steps between are imagined: the
+model predicts on its own predictions. Log-loss is on the observations that came; the exact model's own is the floor.
+Calibration is that of the most probable observation: confidence against its exact probability, in ten bins (Guo et al.
+2017).
 """
 
 from collections.abc import Collection, Iterator
@@ -56,7 +57,7 @@ class Foresight:
 
 
 def ahead(model: WorldModel, subgoals: Int[np.ndarray, "B d"], cut: float = CUT) -> Float[np.ndarray, "B d O"]:
-    """The laws of the next d observations, each by itself, if these subgoals are given one after another."""
+    """The marginal distributions of the next d observations, if these subgoals are given one after another."""
     rows, weight = np.arange(len(subgoals)), np.ones(len(subgoals))
     path = np.zeros((len(rows), 0), dtype=np.intp)
     laws = []

@@ -1,13 +1,15 @@
-"""The posterior over latents that a model's laws imply, by non-negative least squares.
+"""The posterior over latents that a model's probabilities imply, by non-negative least squares.
 
-If a model mixes the experts (and the latents' predictions) by weights w at the start of an episode, and updates them
-within it by the exact likelihoods L_z of what was seen, then its law p at every step satisfies
+Suppose that a model mixes the experts (and the latents' predictions) by weights w at the start of an episode. Within
+it, the model updates them by the exact likelihoods L_z of the history. Then its distribution p over subgoals satisfies
+at every step
 
     sum_z w_z L_z (pi*_z(g) - p(g)) = 0      for all g
 
-and its predictions the same with P_z(o' given tau, g): equations linear in w. w is their least-squares solution on the
-simplex. Directions of w that an episode's laws say (next to) nothing about are not identifiable: there the solution
-takes the exact posterior's values, so that its distance to the exact posterior is the distance along what can be told.
+The same holds for its predictions, with P_z(o' given tau, g). These equations are linear in w, and w is their
+least-squares solution on the simplex. Directions of w that an episode's equations say (next to) nothing about are not
+identifiable. There the solution takes the exact posterior's values. So its distance to the exact posterior is the
+distance along identifiable directions.
 """
 
 import numpy as np

@@ -12,8 +12,8 @@ from parley.evaluation.evaluate import MEASURES, PretrainingError
 def error_summary(error: PretrainingError, tables: Tables) -> dict[str, Any]:
     """Every measure as {"mean", "half_width"} over documents (95%); None where it says nothing.
 
-    `within` are the episodes that a training document had, `beyond` those after them, where the planner has cut its
-    prompt; `by_latent` says which z the documents had.
+    `within` are the episodes that a training document had. `beyond` are those after them, where the planner has cut its
+    prompt. `by_latent` says which z the documents had.
     """
     num_episodes = error.total_variation.shape[1]
     spans = {"all": slice(None), "within": slice(error.window), "beyond": slice(error.window, None)}

@@ -1,7 +1,7 @@
 """How a run goes wrong: which of the five failure signatures of theory.md section 8 its log shows, if any.
 
-Unusable answers come first, whatever the world. With tables, the planner is held against the exact one that hears the
-same log (`with_tables`); without, a run's own outcomes are all there is (`without_tables`).
+Unusable answers come first, in any world. With tables, the planner is held against the exact one that hears the same
+log (`with_tables`). Without tables, only a run's own outcomes are known (`without_tables`).
 """
 
 from collections.abc import Iterator

@@ -19,7 +19,7 @@ KINDS = {"gif": "image/gif", "mp4": "video/mp4"}
 
 
 def physical_of(world: World, where: str) -> PhysicalWorld:
-    """The physical world that is to be filmed; raises `BadInput` where there is none."""
+    """The physical world to film; raises `BadInput` if the world is not physical."""
     physical = world.world if isinstance(world, WorkersWorld) else world
     if not isinstance(physical, PhysicalWorld):
         raise BadInput(f"{where}: world {world.name!r} has no physical low level to film")

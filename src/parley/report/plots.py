@@ -106,7 +106,7 @@ def loglog_figure(
 
 
 def reliability_figure(panels: Sequence[tuple[str, Sequence[tuple[str, Float[np.ndarray, "bins 3"]]]]]) -> Figure:
-    """Mean confidence of each bin against what is true of it; the area of a dot is its share of the predictions."""
+    """Mean confidence of each bin against its observed frequency; the area of a dot is its share of the predictions."""
     with styled():
         made, axes = figure(len(panels), 3.2, 1.3)
         for ax, (title, rows) in zip(axes, panels, strict=True):

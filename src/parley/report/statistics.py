@@ -1,9 +1,9 @@
 """Statistics of a run's choices that need no tables: does it stop trying, never commit, or leave what did better?
 
-All are about first decisions: a *place* is an instruction and a first observation, an *arm* a subgoal of its menu, what
-an arm is worth the return of the episode that began with it. Suffix failure, MinFrac and GreedyFrac are those of
-Krishnamurthy, Harris, Foster, Zhang and Slivkins (2024, section 3), the best arm by the log instead of by the truth;
-coverage and repetition follow Schmied, Bornschein, Grau-Moya, Wulfmeier and Pascanu (2025).
+All are about first decisions. A *place* is an instruction and a first observation, and an *arm* is a subgoal of its
+menu. An arm is worth the return of the episode that began with it. Suffix failure, MinFrac and GreedyFrac are those of
+Krishnamurthy, Harris, Foster, Zhang and Slivkins (2024, section 3). Here the log says which arm is best, not the truth.
+Coverage and repetition follow Schmied, Bornschein, Grau-Moya, Wulfmeier and Pascanu (2025).
 """
 
 from collections.abc import Sequence

@@ -82,7 +82,7 @@ class Summary:
 
     @property
     def slope_text(self) -> str:
-        """The slope with its interval; a dash where there is none."""
+        """The slope with its interval; a dash without a slope."""
         if self.slope is None:
             return "-"
         interval = "" if self.slope_low is None else f" [{self.slope_low:.2f}, {self.slope_high:.2f}]"
@@ -96,10 +96,10 @@ class Summary:
 class Scores:
     """How well a run did by its world's own measure: the score of an episode, or its return where no highest is known.
 
-    `mean`, over all episodes, is the area under the learning curve; `first` and `last` are means over the first and the
-    last quarter of the episodes. `success` is the share of episodes that reach the world's `success_at`, and
-    `episodes_to_success` how many it takes half of the runs to succeed once; None where they never do. `references` are
-    what others reach.
+    `mean`, over all episodes, is the area under the learning curve. `first` and `last` are means over the first and the
+    last quarter of the episodes. `success` is the share of episodes that reach the world's `success_at`.
+    `episodes_to_success` is the number of episodes until half of the runs have succeeded once; None where they never
+    do. `references` are what others reach.
     """
 
     mean: float

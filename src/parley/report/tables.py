@@ -83,7 +83,7 @@ def calls_line(calls: Mapping[str, Any]) -> str:
 
 
 def invalid_line(totals: Mapping[str, Any], out: str = "") -> str:
-    """What is told of a run many of whose decisions rest on no usable answer; empty where few do."""
+    """A warning on a run in which many decisions rest on no usable answer; empty where few do."""
     decisions, invalid = totals.get("decisions", 0), totals.get("invalid", 0)
     if not invalid or invalid <= TOLERATED * decisions:
         return ""
@@ -170,7 +170,7 @@ def theory_table(found: Mapping[str, Any]) -> Table:
 
 
 def data_table(title: str, rows: Mapping[str, str]) -> Table:
-    """What is known of a data directory, one row an entry."""
+    """The entries of a data directory's description, one a row."""
     table = Table(title=plain(title), title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), show_header=False)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
@@ -211,7 +211,7 @@ def findings_table(findings: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def diagnoses_table(found: Mapping[Path, Diagnosis]) -> Table:
-    """What is wrong with each run, and why."""
+    """The diagnosis of each run, and its reason."""
     table = Table(title="diagnosis", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("run")
     table.add_column("signature", no_wrap=True)

@@ -53,7 +53,7 @@ class _Late:
 
 
 def with_tables(told: list[LoggedEpisode], beliefs: Beliefs, truth: np.ndarray, how: str, predicts: bool) -> Diagnosis:
-    """The signature of what is lost late, by the planner's law and by BAIL's. `predicts`: it plans in predictions."""
+    """The signature of late regret, by the planner's and by BAIL's proposals. `predicts`: it plans in predictions."""
     late, planner, rejected = _follow(told, beliefs, truth, how)
     own, bail = np.nan_to_num(judged_mean(late.own)), np.nan_to_num(judged_mean(late.bail))
     pays = own > PAYS

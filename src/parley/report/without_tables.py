@@ -30,10 +30,10 @@ _Seen = dict[tuple[str, str, str], list[float]]  # returns by instruction, first
 def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool, unit: float = 1.0) -> Diagnosis:
     """What a run's own returns, in units of the highest one, show by instruction, first observation and first subgoal.
 
-    A run *ignores* where late, unexplored episodes give up more than `PAYS` each against another first subgoal, as its
-    own log has it. It is *in doubt* where late proposals keep `DOUBT` for a first subgoal tried once at most: the
-    planner itself thinks that it may be better, and nobody finds out. A belief that feeds on itself leaves no doubt:
-    `_unfounded` sees it where each run has a secret of its own (`secrets`).
+    A run *ignores* its log where late, unexplored episodes give up more than `PAYS` each against another first subgoal.
+    The run's own log shows what they give up. It is *in doubt* where late proposals keep `DOUBT` for a first subgoal
+    tried once at most. The planner itself thinks that this subgoal may be better, and nobody finds out. A belief that
+    feeds on itself leaves no doubt. `_unfounded` sees it where each run has a secret of its own (`secrets`).
     """
     seen, late = _decisions(told, num, how, unit)
     judged = [_own(*one) for one in zip(seen, late, strict=True)]
@@ -114,7 +114,7 @@ def _met(seen: list[_Seen], late: list[list[_Decision]]) -> float:
 
 
 def _own(seen: _Seen, late: list[_Decision]) -> Float[np.ndarray, "n 3"]:
-    """Of each decision: what it gives up, whether it leaves doubt (0 or 1), its probability of what is known best."""
+    """Of each decision: what it gives up, whether it leaves doubt (0 or 1), its probability of the best known arm."""
     found = np.zeros((len(late), 3))
     for row, one in zip(found, late, strict=True):
         tried = {g: seen.get((*one.place, g), []) for g in one.menu}
@@ -155,9 +155,9 @@ class _Moved:
 def _unfounded(told: list[LoggedEpisode], num: int) -> _Moved:
     """What first proposals made of episodes in which, at every step, all runs that got so far heard one and the same.
 
-    Where m runs with secrets of their own all hear the same, the chance of anything else was at most about 3 / m (95%),
-    and having heard it moves a posterior by no more than that chance, in total variation. What moves further is a
-    belief that was not heard.
+    Suppose that m runs with secrets of their own all hear the same. Then the chance of anything else was at most about
+    3 / m (95%). Hearing the same moves a posterior by no more than that chance, in total variation. A belief that moves
+    further does not come from the log.
     """
     ways = [[_way(episode, run) for run in range(num)] for episode in told]
     heard: dict[tuple[str, ...], tuple[set[str], set[int]]] = {}  # sentences that followed, and in which runs

@@ -1,4 +1,4 @@
-"""A run's directory: its manifest, written atomically, and the refusals of what is not a run directory."""
+"""A run's directory: its manifest, written atomically, and the refusals of any other directory."""
 
 import errno
 import json
@@ -141,7 +141,7 @@ def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
-    """The manifest of a run directory; raises `RunDamaged` saying what is wrong with it."""
+    """The manifest of a run directory; raises `RunDamaged`, which names the damage."""
     path = out / "manifest.json"
     if not out.is_dir():
         raise BadInput(f"{str(out)!r}: there is no such run directory")

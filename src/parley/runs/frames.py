@@ -24,8 +24,8 @@ Read = Callable[[Any], Any]  # from a cell of SQLite to a value of Arrow
 def frame(paths: Sequence[Path], table: str) -> "pyarrow.Table":
     """One table of one or more run directories; over several, `source` says which directory a row is of.
 
-    `episodes` and `steps` are as docs/formats.md has them, with proposals, laws and menus as lists; `calls` have their
-    prompt and answer as text; `cuts` say how many episodes a prompt left out.
+    `episodes` and `steps` are as docs/formats.md has them, with proposals, distributions and menus as lists. `calls`
+    have their prompt and answer as text. `cuts` say how many episodes a prompt left out.
     """
     schema, batches = _read(paths, table)
     return _arrow().Table.from_batches(batches, schema)

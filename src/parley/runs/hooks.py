@@ -1,4 +1,4 @@
-"""Hooks: whoever wants to be told what happens in a run, besides its log (trackers, dashboards, notifications)."""
+"""Hooks: told what happens in a run, besides its log (trackers, dashboards, notifications)."""
 
 import threading
 from collections.abc import Mapping, Sequence

@@ -61,8 +61,8 @@ def refuse_network(out: Path) -> None:
     kind = file_system(out)
     if kind in NETWORK:
         raise BadInput(
-            f"out={str(out)!r} lies on a network file system ({kind}), where two machines could write one run: "
-            "name a directory on a local disk, and copy it afterwards"
+            f"out={str(out)!r} lies on a network file system ({kind}), where two machines could write one run. "
+            "Name a directory on a local disk, and copy it afterwards"
         )
 
 

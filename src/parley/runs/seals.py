@@ -1,4 +1,4 @@
-"""Seals: what was committed is what is read. A checksum a lockstep, and a count of commits outside the database.
+"""Seals: a reader gets exactly what was committed. A checksum a lockstep, and a count of commits outside the database.
 
 A seal tells of a cell that was altered and of a row that is gone. The count tells of a log that ends before what was
 committed, as where `run.sqlite-wal` was not copied along with `run.sqlite`.

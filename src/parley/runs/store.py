@@ -129,7 +129,7 @@ class RunStore:
             return log
 
     def forget(self, first_run: int, num_runs: int, episode: int) -> None:
-        """Take back what is recorded of the steps of an episode that has not ended."""
+        """Take back the recorded steps of an episode that has not ended."""
         last = (first_run, first_run + num_runs - 1, episode)
         tables = ("steps", "low_level", "cuts")
         undo = [(f"DELETE FROM {name} WHERE run BETWEEN ? AND ? AND episode = ?", [last]) for name in tables]

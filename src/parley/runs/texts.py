@@ -62,7 +62,7 @@ class Reader:
         self._pieces = bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pieces'").fetchone())
 
     def read(self, key: str) -> str | None:
-        """A text, None where there is none; raises `RunDamaged` where a piece has lost its beginning."""
+        """A text, or None; raises `RunDamaged` if a piece has lost its beginning."""
         pieces: list[tuple[str, int, str]] = []
         while len(pieces) <= LONGEST:
             text = self._last.get(key) or self._whole(key)

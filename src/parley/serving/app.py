@@ -45,7 +45,7 @@ def _events(answer: dict[str, Any]) -> Iterator[str]:
 
 
 def _done(does: Does, about: dict[str, Any], content: bytes, gone: Callable[[], bool]) -> tuple[dict[str, Any], bool]:
-    """What is answered to a body (`about` the path where there is none), and whether as a stream."""
+    """The reply to a body (`about` the path if the body is empty), and whether it goes out as a stream."""
     body = decoded(content) if content else about
     return does(body, gone), isinstance(body, dict) and body.get("stream") is True
 

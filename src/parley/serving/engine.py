@@ -29,12 +29,12 @@ SESSIONS = 256
 
 
 class Abandoned(Exception):
-    """Nobody waits for what is computed."""
+    """Nobody waits for the result any more."""
 
 
 @dataclass
 class Token:
-    """A token of a prompt or an answer; `logprob` is None for the first of a prompt, before which there is nothing."""
+    """A token of a prompt or an answer; the first of a prompt has `logprob` None, since no token stands before it."""
 
     id: int
     logprob: float | None
@@ -51,7 +51,7 @@ class _Session:
 
     @property
     def bytes(self) -> int:
-        """What it takes of memory, about: its cache, and what is kept of each token."""
+        """Its memory in bytes, about: its cache, and the numbers kept for each token."""
         return self.cache.bytes + TOKEN_BYTES * len(self.tokens)
 
 
@@ -120,7 +120,7 @@ class Engine:
     ) -> tuple[list[list[Token]], list[int]]:
         """Each prompt with log-probabilities, and how many of its tokens were read before.
 
-        Raises `Abandoned` where whoever asked has `gone`.
+        Raises `Abandoned` if the client has `gone`.
         """
         with self._lock:
             solid, found = _shared(prompts), []
@@ -134,7 +134,7 @@ class Engine:
     ) -> tuple[Answer, int]:
         """An answer to a prompt, and how many of the prompt's tokens were read before.
 
-        Raises `Abandoned` where whoever asked has `gone`.
+        Raises `Abandoned` if the client has `gone`.
         """
         with self._lock:
             _require(gone)

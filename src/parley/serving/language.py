@@ -22,7 +22,7 @@ class Trie:
 
     @classmethod
     def of(cls, texts: Sequence[Sequence[int]]) -> "Trie":
-        """Token sequences, none of which begins another."""
+        """A trie of token sequences; no sequence may begin another."""
         root = cls()
         for tokens in texts:
             node = root
@@ -32,7 +32,9 @@ class Trie:
 
 
 def texts_of(response_format: Any) -> list[str]:
-    """The texts that a `response_format` allows; none where it allows any. Raises `BadInput` on what is unsupported."""
+    """The texts that a `response_format` allows; an empty list if it allows any. Raises `BadInput` on an unsupported
+    format.
+    """
     kind = response_format.get("type") if isinstance(response_format, dict) else None
     if response_format is None or kind == "text":
         return []

@@ -109,7 +109,9 @@ class Patient(H11Protocol):
 
 
 class Listening(uvicorn.Server):
-    """A server on a socket of ours. `ready` is called once it serves; its `room` is closed as soon as it is to end."""
+    """A server on a socket that Parley opened. It calls `ready` once it serves, and closes its `room` when it is told
+    to end.
+    """
 
     def __init__(self, app: Any, at: socket.socket, ready: Callable[[], None], room: Room) -> None:
         about = dict(log_level="error", timeout_keep_alive=int(KEPT_S), timeout_graceful_shutdown=int(ENDING_S))
