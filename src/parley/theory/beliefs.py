@@ -1,9 +1,9 @@
 """Beliefs over the hidden state within one episode, and optimal values on them, exact for every latent.
 
-For known z the world is a POMDP: all that a history tau_h says of the future is the belief b_z(s_h). Distinct beliefs
-are enumerated level by level (step h = 1..H) and memoised, never the tree of histories: after that, filtering the state
-is one gather. Where the beliefs of the last steps are too many to store they are filtered as vectors, since values
-at the last step are linear in the belief.
+For known z the world is a POMDP: a history tau_h tells of the future only through the belief b_z(s_h). Distinct beliefs
+are enumerated level by level (step h = 1..H) and memoised, never the tree of histories. After that, filtering the state
+is one gather. If the beliefs of the last steps are too many to store, they are filtered as vectors. That works because
+values at the last step are linear in the belief.
 
 Legend: n a node (a belief at one level, of one latent), z latent, s state, g subgoal, o observation, w instruction.
 """
@@ -77,9 +77,9 @@ class Beliefs:
                 if h < t.horizon - 1 or edges > MAX_WORK:
                     raise BadInput(
                         f"world {t.name!r} has {len(latent):,} distinct beliefs at step {h} of {t.horizon}, with "
-                        f"{edges:,} continuations (at most {MAX_WORK if h >= t.horizon - 1 else max_edges:,} fit): too "
-                        "many for exact values, and so for expected regret, whoever plans: use a world with a shorter "
-                        "horizon, fewer subgoals or fewer observations"
+                        f"{edges:,} continuations (at most {MAX_WORK if h >= t.horizon - 1 else max_edges:,} fit). "
+                        "These are too many for exact values, and so for expected regret, with any planner. Use a "
+                        "world with a shorter horizon, fewer subgoals or fewer observations"
                     )
                 break
             if h == t.horizon:
@@ -161,7 +161,7 @@ class Beliefs:
         follow = f", which up to {num * edges:,} follow" if h < t.horizon else ""
         raise BadInput(
             f"world {t.name!r} has {num:,} distinct beliefs at step {h} of {t.horizon}{follow} (at most "
-            f"{self._max_edges // edges:,} fit at the last step), too many for {what}: use an explorer that needs none "
+            f"{self._max_edges // edges:,} fit at the last step), too many for {what}. Use an explorer that needs none "
             "(adaptive-proposals, or a number with policy=uniform, epsilon-greedy:epsilon=0.1), or a world with a "
             "shorter horizon, fewer subgoals or fewer observations"
         )

@@ -1,7 +1,7 @@
 """The theory's epsilon and regret bound (He et al. 2024, Theorem 5.7, as restated in theory.md section 4).
 
-The paper leaves open the constant in front of the bound, and the coverage constants in front of the errors of an
-imperfect model; they are arguments here, 1 by default.
+The paper leaves the constant in front of the bound open. It also leaves open the coverage constants in front of the
+errors of an imperfect model. All are arguments here, 1 by default.
 """
 
 import math
@@ -30,7 +30,7 @@ def theory_epsilon(num_episodes: int, horizon: int, eta: float, num_latents: int
 
 
 def least_episodes(horizon: int, eta: float, num_latents: int, c_z: float) -> int:
-    """The least T for which the theory's epsilon is below 1. Raises `BadInput` where c_Z is infinite: there is none.
+    """The least T for which the theory's epsilon is below 1. Raises `BadInput` if c_Z is infinite: then no T is enough.
 
     >>> least_episodes(horizon=1, eta=1.0, num_latents=2, c_z=7.0)
     4
@@ -74,7 +74,8 @@ def pretraining_delta(
 ) -> float:
     """Delta_p: the errors of Planner and Reporter, each times a coverage constant that the paper leaves open.
 
-    Errors are total variation: of the Planner's law over subgoals to BAIL, of the Reporter's law to the true E.
+    Errors are total variation: of the Planner's distribution over subgoals to BAIL's, and of the Reporter's emission to
+    the true E.
 
     >>> pretraining_delta(0.25, reporter_error=0.125, reporter_coverage=2.0)
     0.5

@@ -1,7 +1,8 @@
 """How beliefs move from one episode to the next when BAIL (or posterior sampling) acts on them: an exact Markov chain.
 
-A state is a belief over latents at the start of an episode. What an episode can say are the ends of its tree, each a
-vector of likelihoods; so from the prior the chain is enumerated, where it is finite (beliefs equal to 1e-12 are one).
+A state is a belief over latents at the start of an episode. The possible outcomes of an episode are the ends of its
+tree, each a vector of likelihoods. So from the prior the chain is enumerated, where it is finite (beliefs equal to
+1e-12 are one).
 """
 
 from dataclasses import dataclass
@@ -111,10 +112,11 @@ class Fate:
 
 
 def fate(found: Chain, c: int, episodes: int) -> Fate:
-    """The fate under latent c: closed classes of beliefs for what is for ever, powers of the chain for the rest.
+    """The fate under latent c: closed classes of beliefs give the limit, powers of the chain give the rest.
 
-    The expected escape time without an end would be of no use: each time that an open door jams (probability 1/5) the
-    belief in it, and so the rate of trying it, falls by 5, and the mean is infinite though no class is closed.
+    The expected escape time without an end would be of no use. Each time that an open door jams (probability 1/5), the
+    belief in it falls by a factor of 5. So does the rate of trying it, and the mean is infinite though no class is
+    closed.
     """
     move, loss = found.move[c], found.loss[:, c]
     pays = loss > PAYS

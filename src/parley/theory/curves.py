@@ -1,7 +1,7 @@
 """How regret grows: log-log slopes and exponents with bootstrap intervals over runs, and linear against sublinear.
 
-The intervals are Hesterberg's (2015, "What teachers should know about the bootstrap", The American Statistician 69)
-expanded percentile ones: plain percentiles are too narrow for few runs.
+The intervals are expanded percentile intervals (Hesterberg 2015, "What teachers should know about the bootstrap", The
+American Statistician 69). Plain percentiles are too narrow for few runs.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,8 +29,8 @@ class Estimate:
 def student(level: float, df: int) -> float:
     """The t below which the size of a Student variable with `df` degrees of freedom lies with probability `level`.
 
-    With t = sqrt(df) tan(a) that probability is the integral of cos^(df - 1) up to a, over the one up to pi / 2
-    (Abramowitz and Stegun 1964, 26.7.3).
+    Let t = sqrt(df) tan(a). Then that probability is the integral of cos^(df - 1) up to a, over the one up to pi / 2.
+    See Abramowitz and Stegun 1964, 26.7.3.
 
     >>> round(student(0.95, 7), 3)
     2.365
@@ -92,8 +92,9 @@ def loglog_slope(
 ) -> Estimate:
     """Least-squares slope of log mean regret on log x.
 
-    `regret` is a matrix where runs were followed through all x (resampled as whole curves), or a list with the runs of
-    each x, made apart (regret at T as a function of T). Raises `BadInput` where mean regret is not positive.
+    `regret` is a matrix if runs were followed through all x; runs are then resampled as whole curves. It is a list with
+    the runs of each x if they were made apart (regret at T as a function of T). Raises `BadInput` if mean regret is not
+    positive.
     """
     x = np.asarray(x, dtype=float)
     if len(x) < 2 or not (x > 0).all() or len(np.unique(x)) < len(x):
@@ -124,9 +125,10 @@ class Growth:
 def growth(cumulative: Float[np.ndarray, "R T"], resamples: int = 1000, level: float = 0.95, seed: int = 0) -> Growth:
     """Does cumulative regret, at T episodes and more, grow like t or slower?
 
-    The exponent is that of increments over doublings, log2((C(T) - C(T/2)) / (C(T/2) - C(T/4))): a for curves like
-    c + t^a, whatever was lost in the beginning (a log-log slope takes c + t for sublinear); 0 for log t, -inf where
-    nothing is lost any more. Sublinear: the interval lies below 0.9; linear: within 0.9 and 1.1; otherwise neither.
+    The exponent is that of increments over doublings, log2((C(T) - C(T/2)) / (C(T/2) - C(T/4))). It is a for curves
+    like c + t^a, for any loss c in the beginning (a log-log slope takes c + t for sublinear). It is 0 for log t, and
+    -inf if nothing is lost any more. Sublinear: the interval lies below 0.9. Linear: it lies within 0.9 and 1.1.
+    Otherwise: neither.
     """
     cumulative = np.asarray(cumulative, dtype=float)
     if cumulative.ndim != 2 or cumulative.shape[1] < 8:

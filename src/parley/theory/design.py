@@ -1,12 +1,13 @@
 """The design of an exploration policy: the largest eta, or the best trade of eta against the regret it incurs.
 
 1 - D_H^2 between two latents is linear in a policy's realisation weights (theory.md section 4; sequence form after
-Koller, Megiddo and von Stengel 1996), and so is its regret under each latent. The policy with the largest eta is
-therefore a linear program over the episode tree, solved exactly; or, for larger trees, policies are generated one by
-one, each the best response (dynamic programming) to the dual weights of a small program that mixes the earlier ones.
+Koller, Megiddo and von Stengel 1996). The policy's regret under each latent is linear in them as well. So the policy
+with the largest eta solves a linear program over the episode tree, exactly. For larger trees, policies are generated
+one by one. Each is the best response (dynamic programming) to the dual weights of a small program that mixes the
+earlier ones.
 
-Whatever the method, `Design.eta` is the exact eta of the policy that is returned, and `Design.bound` a proven upper
-bound for every policy, from the dual weights: neither trusts a solver's tolerance.
+With either method, `Design.eta` is the exact eta of the policy that is returned. `Design.bound` is a proven upper bound
+for every policy, from the dual weights. Neither trusts a solver's tolerance.
 """
 
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ MAX_ENTRIES = 1_000_000  # nonzero coefficients of a linear program; a minute or
 class Goal:
     """What a policy is designed for: eta - `trade` * cost, the cost at most `budget`.
 
-    cost: the expected regret of an exploration episode, `over` the "prior" or in the "worst" case over latents; under
-    one instruction (its index), or on average over all of them.
+    cost: the expected regret of an exploration episode, `over` the "prior" or in the "worst" case over latents. It is
+    under one instruction (its index), or on average over all of them.
     """
 
     trade: float = 0.0
@@ -47,7 +48,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Design:
-    """A designed policy: laws over subgoals at the nodes of each step of the tree.
+    """A designed policy: distributions over subgoals at the nodes of each step of the tree.
 
     `bound`: no policy has a larger eta - trade * cost within the budget; `gap` is what may be missing to it.
     """
@@ -133,7 +134,7 @@ def _require_affordable(functional: Functional, goal: Goal) -> None:
 
 
 def _settle(functional: Functional, goal: Goal, weights: list[np.ndarray], bound: float, method: str) -> Design:
-    """From realisation weights to laws; nodes that are not reached get the uniform law.
+    """Realisation weights as probabilities of subgoals; nodes that are not reached get the uniform distribution.
 
     Joint subgoals that are forbidden get none; `bound` was found as if they were allowed, and holds all the same.
     """

@@ -1,7 +1,8 @@
 """How well an exploration policy tells latents apart: Hellinger distances, eta, merged classes, c_Z (theory.md 4).
 
-Both laws of a trajectory contain the same policy, so 1 - D_H^2(z, z') = sum over trajectories of
-policy * sqrt(P_z(observations) P_z'(observations)): a forward pass over pairs of beliefs, merged where they meet again.
+Both distributions of a trajectory contain the same policy. So 1 - D_H^2(z, z') is the sum over trajectories of policy *
+sqrt(P_z(observations) P_z'(observations)). A forward pass over pairs of beliefs computes it; pairs are merged where
+they meet again.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ def weighted(beliefs: Beliefs, weights: Mapping[str, float]) -> Float[np.ndarray
 
 
 def hellinger(beliefs: Beliefs, policy: Float[np.ndarray, "H G"]) -> Float[np.ndarray, "Z Z"]:
-    """Squared Hellinger distances of the laws of one episode under a policy that looks at the step only, in [0, 1].
+    """Squared Hellinger distances, in [0, 1], of one episode under a policy that looks at the step only.
 
     Raises `BadInput` where a row of the policy is no distribution.
     """
@@ -49,7 +50,7 @@ def hellinger(beliefs: Beliefs, policy: Float[np.ndarray, "H G"]) -> Float[np.nd
 def _require_laws(beliefs: Beliefs, policy: np.ndarray) -> None:
     shape = (beliefs.tables.horizon, beliefs.tables.num_subgoals)
     if policy.shape != shape:
-        raise BadInput(f"policy has shape {policy.shape}: expected {shape}, a law over subgoals for each step")
+        raise BadInput(f"policy has shape {policy.shape}: expected {shape}, a distribution over subgoals for each step")
     for h, law in enumerate(policy):
         if not (law >= 0).all() or abs(law.sum() - 1) > 1e-6:
             raise BadInput(
@@ -61,8 +62,8 @@ def _require_laws(beliefs: Beliefs, policy: np.ndarray) -> None:
 def observation_law(beliefs: Beliefs, policy: Float[np.ndarray, "H G"], latent: int) -> Float[np.ndarray, "O ..."]:
     """P_z(o_1, ..., o_{H+1}) under a policy that looks at the step only, for one latent: an axis an observation.
 
-    The subgoals are summed out. Raises `BadInput` where a row of the policy is no distribution, or where the law has
-    too many entries, O^(H+1), to be written down.
+    The subgoals are summed out. Raises `BadInput` if a row of the policy is not a probability distribution. It also
+    does so if the result has too many entries, O^(H+1), to be written down.
 
     >>> from parley.worlds.tabular.treasure import treasure
     >>> beliefs = Beliefs(treasure(n=4))

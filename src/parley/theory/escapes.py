@@ -23,13 +23,16 @@ LEVEL = 0.025  # to either side of an interval
 class Escape:
     """What acting on beliefs costs under one true latent, from the prior, without exploration.
 
-    `paying`: expected number of the first `episodes` episodes that cost more than 0.01; `escape`: the same, but inf
-    where there is no end to them. `cost`: expected regret of the first `episodes` episodes, its `interval` 95 per cent
-    where it was simulated; `late`: of one episode, over the last tenth of them. `late_interval`: a lower limit that
-    holds for all latents and instructions of a decoding at once, and an upper limit that holds for each (of the
-    largest, which is all that a verdict asks for, it then holds as well), 97.5 per cent each. `stuck`: probability of
-    paying for ever (simulated: share of runs that still pay at the end). `believing`: the latents held likely where
-    most is lost in the end.
+    `paying` is the expected number of the first `episodes` episodes that cost more than 0.01. `escape` is the same, but
+    inf if such episodes never end. `cost` is the expected regret of the first `episodes` episodes, with its 95 per cent
+    `interval` if it was simulated. `late` is the expected regret of one episode, over the last tenth of them.
+
+    `late_interval` has a lower limit that holds for all latents and instructions of a decoding at once. Its upper limit
+    holds for each of them. It then holds for the largest as well, which is all that a verdict needs. Each limit holds
+    with 97.5 per cent.
+
+    `stuck` is the probability of paying for ever (simulated: share of runs that still pay at the end). `believing` are
+    the latents held likely where most is lost in the end.
     """
 
     latent: str

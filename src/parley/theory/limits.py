@@ -1,9 +1,10 @@
-"""Limits of a mean from independent numbers in [0, 1] of whatever law, however rare their large values (by betting).
+"""Limits of a mean from independent numbers in [0, 1], however rare their large values (by betting).
 
-Who bets a share of the fortune on every number being larger than m, at fair odds if m were the mean, gets rich with
-probability 1 / r at most r-fold, at any time; so an m against which one gets 1 / level-fold rich is no candidate
-(Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting"). It stands however often one
-looks before drawing more numbers. A normal interval would not do: where 32 runs of 32 lose nothing its width is zero.
+The numbers may have any distribution. Bet a share of a fortune on every number being larger than m, at odds that would
+be fair if m were the mean. If m is the mean, the fortune ever grows r-fold with probability 1 / r at most. So an m at
+which the fortune grows 1 / level-fold is rejected (Waudby-Smith and Ramdas 2024, "Estimating means of bounded random
+variables by betting"). The limit stays valid however often you look before drawing more numbers. A normal interval
+would not do: where 32 runs of 32 lose nothing its width is zero.
 """
 
 import numpy as np

@@ -1,8 +1,9 @@
 """The Bayes-adaptive optimum: the least Bayes regret over T episodes that any explorer can have, for tiny worlds.
 
-Dynamic programming over beliefs at the starts of episodes (Bellman 1956; Duff 2002), the inside of an episode by
-backward induction on its tree. Beliefs are those reachable from the prior where they are few; else, for two classes, a
-grid of log-odds: the least regret is concave in the belief, so interpolating it gives a lower bound, tight to the grid.
+Dynamic programming over beliefs at the starts of episodes (Bellman 1956; Duff 2002). The inside of an episode is solved
+by backward induction on its tree. Beliefs are those reachable from the prior if they are few. Otherwise, for two
+classes, they are a grid of log-odds. The least regret is concave in the belief, so interpolation gives a lower bound,
+tight to the grid.
 """
 
 from dataclasses import dataclass, field
@@ -40,8 +41,8 @@ class Optimum:
         if reachable is None and len(latents) != 2:
             raise BadInput(
                 f"world {self.beliefs.tables.name!r}: the beliefs of its {len(latents)} latents are too many for the "
-                f"Bayes-adaptive optimum (two latents, or at most {MAX_REACHABLE} reachable beliefs fit): "
-                "explore with adaptive"
+                f"Bayes-adaptive optimum (two latents, or at most {MAX_REACHABLE} reachable beliefs fit). "
+                "Explore with adaptive"
             )
         self.exact = reachable is not None
         x = np.linspace(-SPAN, SPAN, GRID)

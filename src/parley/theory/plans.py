@@ -1,9 +1,9 @@
 """The best plan for one episode, given what every way that it may end is worth: backward induction on its tree.
 
-A belief b and a value of each end (a function of the belief after it) fix the plan that costs least, today's regret and
-what is left to lose afterwards together. So a plan may begin with a subgoal that only informs and then do what that
-says. With a value that is linear in an end's likelihoods this is the belief policy of b; every value that is concave in
-the belief pays for information.
+A belief b and a value of each end (a function of the belief after it) determine the plan of least cost. The cost is
+today's regret plus the regret still to come after the end. So a plan may begin with a subgoal that only informs, and
+then act on the answer. With a value that is linear in an end's likelihoods this is the belief policy of b. Every value
+that is concave in the belief pays for information.
 """
 
 import numpy as np

@@ -16,9 +16,10 @@ DEMONSTRATOR = "environment+demonstrator"
 class Evidence:
     """What counts as evidence about z.
 
-    `kind` "environment": observations only; choosing a subgoal is an intervention. "environment+demonstrator": the
-    pretraining data held a share `rho` of the expert's own trajectories, so subgoals are evidence too, by the mixture
-    rho * expert + (1 - rho) * behaviour, drawn for whole episodes (`mixture="episode"`) or at each step.
+    With `kind` "environment" only observations are evidence; choosing a subgoal is an intervention. With
+    "environment+demonstrator" the pretraining data held a share `rho` of the expert's own trajectories. Then subgoals
+    are evidence too, by the mixture rho * expert + (1 - rho) * behaviour. It is drawn for whole episodes
+    (`mixture="episode"`) or at each step.
     """
 
     kind: str = ENVIRONMENT

@@ -140,7 +140,7 @@ def _mix(
 ) -> tuple[np.ndarray, float, float, np.ndarray, np.ndarray]:
     """The best mixture of m policies, its objective, and the dual weights of pairs and costs.
 
-    What is spent over the budget (third) is allowed, at a price that nobody would pay: so there always is a mixture.
+    Spending over the budget (third) is allowed at a prohibitive price, so that a mixture always exists.
     """
     (num, num_pairs), num_costs = affinities.shape, costs.shape[1]
     above = np.hstack([affinities.T, np.tile([1.0, 0.0, 0.0], (num_pairs, 1))])

@@ -1,10 +1,10 @@
-"""Expected regret of episodes from the executed laws: the performance-difference sum of theory.md section 1.
+"""Expected regret of episodes from the executed probabilities: the performance-difference sum of theory.md section 1.
 
     sum_h E_g [ V*_{z,h}(tau_h, w) - Q*_{z,h}(tau_h, g, w) ]
 
-along the realised path, g drawn from the law executed at h given all before. It is unbiased for the regret and has
-far less variance than optimal value minus return. With K Actors each part of a joint subgoal is a decision of its own
-(Q* of a part = the best completion), which is the same lemma in the process whose steps are parts.
+along the realised path, with g drawn from the distribution executed at h given all before. It is unbiased for the
+regret and has far less variance than optimal value minus return. With K Actors each part of a joint subgoal is a
+decision of its own (Q* of a part = the best completion). This is the same lemma in the process whose steps are parts.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Truth = Callable[[int], np.ndarray]  # the latents (B,) of an episode
 
 
 class Meter(Protocol):
-    """What a loop asks of whoever knows the latents: of an episode so far `regret`, and `optimal_value`."""
+    """For a loop, from an observer who knows the latents: an episode's `regret` so far, and its `optimal_value`."""
 
     regret: Float[np.ndarray, " B"]
     optimal_value: Float[np.ndarray, " B"]
@@ -76,7 +76,7 @@ class RegretMeter:
 
 
 class OptimalValueMeter:
-    """Where what happens does not follow the tables (an Actor or a Reporter with an error), or where there are none.
+    """For worlds that do not follow the tables (an Actor or a Reporter with an error), or that have no tables.
 
     Then there is `value`, V*_z(w) or what stands for it, and no more. Expected regret follows the history by the
     tables; here it would be biased, and it is NaN.
@@ -88,7 +88,7 @@ class OptimalValueMeter:
         self.value, self.instructions, self.latents = value, instructions, latents
 
     def hear(self, said: Opening | Outcome) -> None:
-        """Take in the instruction; of what is said after it nothing is made."""
+        """Take in the instruction; later messages are ignored."""
         if isinstance(said, Opening):
             self.regret: Float[np.ndarray, " B"] = np.full(len(self.latents), np.nan)
             self.optimal_value = self.value[self.latents, self.instructions.encode(said.instructions)]

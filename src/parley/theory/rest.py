@@ -2,13 +2,13 @@
 
 A belief b at the start of an episode, and what an episode played on it costs and tells (`trials.Told`), are enough:
 
-- *frozen*: under every latent that is still believed, what will be seen has the law that it has under the true one. The
-  belief never moves again, and each episode loses what this one does;
-- *harmless*: the true latent is believed, and under none of those believed anything is lost. Who plays what loses least
-  on the belief plays without loss from then on, whichever of them it comes to believe.
+- *frozen*: Under every latent that is still believed, future observations are distributed as under the true one. The
+  belief never moves again, and each episode loses the same.
+- *harmless*: The true latent is believed, and no believed latent loses anything. A run that plays the least loss on the
+  belief plays without loss from then on, whichever of them it comes to believe.
 
-Latents believed with less than `SETTLED` are left out of account: a false belief rises by a factor f with probability
-1 / f at most, so that what is neglected is of the order of `SETTLED` an episode.
+Latents believed with less than `SETTLED` are left out. A false belief rises by a factor f with probability 1 / f at
+most. So the neglected loss is of the order of `SETTLED` an episode.
 """
 
 from collections.abc import Iterable

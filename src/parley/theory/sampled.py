@@ -1,9 +1,9 @@
 """What an episode costs and tells where its tree is too large: from simulated episodes, the same for every policy.
 
-`SAMPLES` episodes are simulated, alike many under each class, with the same random numbers whatever is played. Each
-stands for every class, by the ratio of its likelihood to that of the mixture it was drawn from (balance heuristic,
-Veach and Guibas 1995); the weights of a class are normalised, so that two classes that are seen alike are told apart
-by nothing. `error` bounds the standard error of an expected regret: a regret lies in [0, H].
+`SAMPLES` episodes are simulated, the same number under each class, with the same random numbers for every policy. Each
+stands for every class, weighted by its likelihood over that of the sampled mixture (balance heuristic, Veach and Guibas
+1995). The weights of a class are normalised, so that two classes with the same observations are not told apart. `error`
+bounds the standard error of an expected regret: a regret lies in [0, H].
 """
 
 from collections.abc import Callable

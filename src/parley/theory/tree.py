@@ -1,13 +1,13 @@
 """The observation-subgoal tree of one episode, histories merged where they mean the same under every latent.
 
-All that a history tau_h says is, for each latent, the belief over states (a place of `Beliefs`) and the likelihoods of
-the latents up to a common factor. Histories that agree in both are one *node*: whatever follows has the same laws, so a
-policy on nodes can do all that a policy on histories can (by convexity), and sums over histories become sums over
-nodes. Likelihoods are kept as `root`, the square roots of the posterior from equal weights: Hellinger distances need
-the roots, and 1e-13 rounded to 0 would be an error of 3e-7 in them.
+A history tau_h matters only through two things. One is each latent's belief over states (a place of `Beliefs`). The
+other is the likelihoods of the latents, up to a common factor. Histories that agree in both are one *node*: the future
+has the same distribution after them. So a policy on nodes can do all that a policy on histories can (by convexity).
+Sums over histories become sums over nodes. Likelihoods are kept as `root`, the square roots of the posterior from equal
+weights. Hellinger distances need the roots, and 1e-13 rounded to 0 would be an error of 3e-7 in them.
 
-Legend: n a node of one step, c a latent of those followed (one of each class), p an unordered pair of them, g subgoal,
-o observation. `mass` is the probability under equal weights on the latents.
+Legend: n a node of one step, c a latent of those followed (one of each class), p an unordered pair of latents.
+Likewise, g is a subgoal and o an observation. `mass` is the probability under equal weights on the latents.
 """
 
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ class Nodes:
 class EpisodeTree:
     """All histories of an episode, step by step.
 
-    `ends` are the roots after the last observation (n, C); where they are not wanted (`to_the_end`) nothing is kept of
-    that observation. Raises `BadInput` where there are more than `max_nodes` nodes at a step; or else, where it may
-    stop `short`, the tree ends before that step, and `end_place` says where its ends stand.
+    `ends` are the roots after the last observation (n, C). Without `to_the_end` the tree keeps nothing of that
+    observation. Raises `BadInput` if a step has more than `max_nodes` nodes. If the tree may stop `short`, it ends
+    before that step instead, and `end_place` says where its ends stand.
     """
 
     ends: Float[np.ndarray, "n C"]
@@ -92,7 +92,7 @@ class EpisodeTree:
             where = f"at step {h} of {horizon}" if h <= horizon else "at its end"
             raise BadInput(
                 f"the episode tree of world {self._name!r} has {num:,} nodes {where} (at most "
-                f"{most:,} fit): use a shorter horizon or fewer observations, or an explorer that needs no tree "
+                f"{most:,} fit). Use a shorter horizon or fewer observations, or an explorer that needs no tree "
                 "(adaptive-proposals, or epsilon-greedy with policy=uniform)"
             )
 
@@ -187,7 +187,9 @@ class EpisodeTree:
         return np.bincount(target, weights=mass.ravel()[source] * prob, minlength=num)
 
     def edges(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        """What is possible at a step, flat: (node, subgoal) as n G + g, what follows, its mass, and how many follow."""
+        """The possible continuations of a step, flat: (node, subgoal) as n G + g, what follows, its mass, and how many
+        follow.
+        """
         if step not in self._edges:
             nodes = self.steps[step - 1]
             num = len(self.steps[step].place) if step < len(self.steps) else len(self.ends)

@@ -1,8 +1,8 @@
 """What an episode costs and tells when it is played on a belief, for every true latent: exact, on its tree.
 
 A *belief policy* of weights v plays, at every history, the subgoal with the least expected regret under v updated by
-what was seen: with the posterior as v it exploits, with more weight on one latent it is a trial of that latent.
-BAIL on the same belief mixes the experts instead.
+that history. With the posterior as v it exploits. With more weight on one latent it is a trial of that latent. BAIL on
+the same belief mixes the experts instead.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,8 @@ Law = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Told:
-    """Of R belief policies in one episode: expected regret under each class, and the law of the ends that they reach.
+    """Of R belief policies in one episode: expected regret under each class, and the probabilities of the ends they
+    reach.
 
     The ends of all are listed one after the other, `row` says whose an end is.
     """
@@ -59,7 +60,7 @@ class Told:
         return np.minimum([part.T @ part for part in np.split(root, cuts)], 1.0)
 
     def _mixed(self, weights: Float[np.ndarray, "R C"]) -> Float[np.ndarray, " E"]:
-        """The law of the ends under a mixture of classes."""
+        """The probabilities of the ends under a mixture of classes."""
         shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
         return np.einsum("ec,ec->e", self.ends, shares[self.row])
 
@@ -109,7 +110,7 @@ class Trials:
         return np.zeros(len(self.likelihood))
 
     def follow(self, plan: Plan, belief: Float[np.ndarray, " C"], instruction: int) -> Told:
-        """Follow R plans, each with a law at every node of every step; the belief is for trees that end early."""
+        """Follow R plans, each with probabilities of subgoals at every node; the belief is for trees that end early."""
 
         def planned(row: np.ndarray, node: np.ndarray, step: int) -> np.ndarray:
             return plan[step][row, node]
@@ -152,7 +153,9 @@ class Trials:
     def _law(
         self, weights: Float[np.ndarray, "M C"], likelihood: Float[np.ndarray, "M C"], loss: Float[np.ndarray, "M G C"]
     ) -> Float[np.ndarray, "M G"]:
-        """The greedy law at each visit, ties shared; where the weights exclude a node, greedy on equal weights."""
+        """The greedy distribution at each visit, ties shared; where the weights exclude a node, greedy on equal
+        weights.
+        """
         total = np.einsum("mc,mc->m", weights, likelihood)
         weights = np.where(total[:, None] > 0, weights, 1.0)
         total = np.where(total > 0, total, likelihood.sum(axis=1))
@@ -194,7 +197,7 @@ def _ranges(first: np.ndarray, number: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _by_row(each: np.ndarray, row: np.ndarray, num: int) -> np.ndarray:
-    """Sums of what is sorted by row; every row occurs."""
+    """Sums of entries that are sorted by row; every row occurs."""
     return np.add.reduceat(each, np.searchsorted(row, np.arange(num)), axis=0)
 
 
@@ -206,7 +209,7 @@ def greedy(
     instruction: Int[np.ndarray, "B 1"],
     weights: Float[np.ndarray, "B Z"],
 ) -> Float[np.ndarray, "B G"]:
-    """The belief policy's law where the runs stand: `weights` are those of the latents after what was seen."""
+    """The belief policy's probabilities of subgoals in each run: `weights` are the latents' after the history."""
     q = beliefs.optimal(step, place, latent, instruction)  # B Z G
     score = ((row_max(q, keepdims=True) - q) * weights[:, :, None]).sum(axis=1)
     score = np.where(beliefs.tables.at_random > 0, score, np.inf)  # what is forbidden only ties there

@@ -89,7 +89,7 @@ def _of(escapes: Sequence[Escape], how: str, like: Escape | None = None) -> list
 
 
 def _worst(escapes: Sequence[Escape], how: str) -> Escape:
-    """What decides: the most costly that goes on paying, else what is least certain to stop, else the most costly."""
+    """The decisive one: the most costly that goes on paying, else the least certain to stop, else the most costly."""
     rank = {True: 2, None: 1, False: 0}
     return max(_of(escapes, how), key=lambda e: (rank[e.pays], e.late_interval[1] if e.pays is None else e.cost))
 
