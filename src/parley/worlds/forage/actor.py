@@ -81,7 +81,7 @@ def _inside(cell: Cell) -> bool:
 
 
 def distances(start: Cell, blocked: set[Cell]) -> dict[Cell, int]:
-    """Steps from `start` to every cell that can be reached around what is blocked."""
+    """Steps from `start` to every cell that can be reached around the `blocked` cells."""
     found, waiting = {start: 0}, deque([start])
     while waiting:
         cell = waiting.popleft()
@@ -93,7 +93,7 @@ def distances(start: Cell, blocked: set[Cell]) -> dict[Cell, int]:
 
 
 def first_step(start: Cell, goal: Cell, blocked: set[Cell]) -> int | None:
-    """The action that begins a shortest way; None where there is none."""
+    """The action that begins a shortest way; None if no way exists."""
     if goal in blocked:
         return None
     back = distances(goal, blocked - {start})

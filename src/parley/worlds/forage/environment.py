@@ -17,8 +17,9 @@ GONE = -1  # the row and column of a fruit that has been gathered
 class ForageGrid(gym.Env[dict[str, Any], Any]):
     """One action of every forager a step.
 
-    A raw state has `fruits` (3, 2), row and column of the apple, the plum and the cherry, -1 where gathered, and
-    `foragers` (3, 2). lbforaging does not come back to the same state for the same seed: each episode gets a fresh one.
+    A raw state has `fruits` (3, 2), row and column of the apple, the plum and the cherry, -1 where gathered. It also
+    has `foragers` (3, 2). lbforaging does not come back to the same state for the same seed: each episode gets a fresh
+    one.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 5}

@@ -1,4 +1,4 @@
-"""The Reporter of `forage`: says what is in the basket, and nothing of how many a fruit takes."""
+"""The Reporter of `forage`: names the fruits in the basket, and nothing of how many foragers a fruit takes."""
 
 from typing import Any
 

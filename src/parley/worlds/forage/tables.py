@@ -1,15 +1,17 @@
 """`forage`: three foragers on a grid (lbforaging); how many it takes for each kind of fruit is hidden (theory.md 7).
 
 Latents (27): how many foragers an apple, a plum and a cherry take, 1, 2 or 3 each (prior .2, .3, .5; independent).
-Subgoals of each of K = 3 Actors: "gather the apple", "gather the plum", "gather the cherry". Instructions: "bring apple
-and plum", "bring plum and cherry", "bring apple and cherry". Horizon 2. After each step every fruit in the basket that
-was asked for pays 1/4: what is gathered early pays twice.
+Subgoals of each of K = 3 Actors: "gather the apple", "gather the plum", "gather the cherry".
 
-Low level: 8 x 8 cells, a fruit of each kind and three foragers of level 1, all placed anew for each episode in a fresh
-environment; actions stand, walk and load of each forager. The Actor (`actor.py`) moves one forager at a time, by
-breadth-first search, to cells beside its fruit; when all stand there, they load at once. Too few load in vain.
+Instructions: "bring apple and plum", "bring plum and cherry", "bring apple and cherry". Horizon 2. After each step
+every fruit in the basket that was asked for pays 1/4, so an early fruit pays twice.
 
-The planner sees what is in the basket and what is still growing; no report tells what a fruit takes.
+Low level: 8 x 8 cells, a fruit of each kind and three foragers of level 1. All are placed anew for each episode in a
+fresh environment. The actions of each forager are stand, walk and load. The Actor (`actor.py`) moves one forager at a time,
+by breadth-first search, to cells beside its fruit. When all stand there, they load at once. Too few load in vain.
+
+The planner sees which fruits are in the basket and which are still growing; no report tells how many foragers a fruit
+takes.
 
 Tables: 8 states, deterministic for each latent. `parley world verify forage` holds them against the grid.
 

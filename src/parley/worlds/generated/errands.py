@@ -12,7 +12,7 @@ from parley.worlds.generated.words import Words
 
 
 def fetch(rng: np.random.Generator, words: Words) -> Sketch:
-    """Things lie in places; what is asked for has to be found, taken and brought to somebody."""
+    """Things lie in places; the thing asked for has to be found, taken and brought to somebody."""
     places, things = words.named("place", int(rng.integers(2, 5))), words.some("thing", int(rng.integers(1, 3)))
     person, n, horizon = words.one("person"), len(places), int(rng.integers(3, 5))
     lies = distinct(rng, lambda: tuple(rng.integers(n, size=len(things))), int(rng.integers(2, 7)))
@@ -80,7 +80,9 @@ def serve(rng: np.random.Generator, words: Words) -> Sketch:
 
 
 def trade(rng: np.random.Generator, words: Words) -> Sketch:
-    """Somebody takes one thing and gives another one for it; a way from what one has to what is asked for."""
+    """Somebody takes one thing and gives another one for it; the task is a way from one's own thing to the one asked
+    for.
+    """
     people, goods = words.some("person", int(rng.integers(2, 4))), words.some("thing", int(rng.integers(3, 5)))
     chain = len(goods) - 1
 

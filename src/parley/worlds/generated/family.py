@@ -18,8 +18,8 @@ START: State = ("start",)
 class Sketch:
     """A family of worlds as functions of the latent's index, the state and the subgoal's index.
 
-    `step` gives the states that may follow, with their probabilities; `say` what is heard in a state; `pay` what
-    hearing it is worth under an instruction. `rules` tell a newcomer what kind of world this is, not its latent.
+    `step` gives the states that may follow, with their probabilities. `say` gives the sentence heard in a state, and
+    `pay` its worth under an instruction. `rules` tell a newcomer what kind of world this is, not its latent.
     """
 
     kind: str

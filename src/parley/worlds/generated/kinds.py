@@ -107,7 +107,7 @@ def route(rng: np.random.Generator, words: Words) -> Sketch:
 
 
 def levers(rng: np.random.Generator, words: Words) -> Sketch:
-    """Each lever does one of a few things, in some families not always; what is asked for is the thing done."""
+    """Each lever does one of a few things, in some families not always; the task is the thing to be done."""
     pulls, results = words.named("thing", int(rng.integers(3, 7))), words.some("quality", int(rng.integers(2, 5)))
     does = distinct(rng, lambda: tuple(rng.integers(len(results), size=len(pulls))), int(rng.integers(2, 7)))
     fails, horizon = float(rng.choice([0, 0, 0.1, 0.25])), int(rng.integers(1, 3))

@@ -1,7 +1,7 @@
 """Several ways of saying each thing: a family's sentences in other words, so that no phrase is learned by heart.
 
-What is said of a world is renamed, one sentence to one sentence, after its tables are made: nothing else of it changes.
-In some families one thing heard has several sentences, of which the Reporter takes any.
+The sentences of a world are renamed, one to one, after its tables are made: nothing else of it changes. In some
+families one observation has several sentences, and the Reporter says any of them.
 """
 
 import re
@@ -118,7 +118,7 @@ def _said(
 
 
 def _heard(tables: Tables, ways: Sequence[tuple[str, ...]]) -> Tables:
-    """What is heard in each of these ways, any of them alike; as the first says it where two meet in one sentence."""
+    """The sentences in each of these ways, with equal chances; the first way counts where two meet in one sentence."""
     many = [list(dict.fromkeys(said)) for said in zip(*ways, strict=True)]
     flat = [sentence for group in many for sentence in group]
     if len(set(flat)) < len(flat):

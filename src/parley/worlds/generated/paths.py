@@ -1,6 +1,6 @@
 """Kinds of generated worlds in which one gets somewhere, or catches what moves.
 
-`ladder`: the right way at each level. `signpost`: a sign that costs a step narrows it down. `drift`: what is looked for
+`ladder`: the right way at each level. `signpost`: a sign that costs a step narrows it down. `drift`: the thing sought
 moves on at each step. `patrol`: a guard goes round, and can be watched.
 """
 
@@ -12,7 +12,7 @@ from parley.worlds.generated.words import Words
 
 
 def ladder(rng: np.random.Generator, words: Words) -> Sketch:
-    """Levels one after the other, at each of which one way leads up; in some families a wrong one leads down again."""
+    """Levels one after the other; at each, one way leads up. In some families a wrong one leads down again."""
     ways, levels = words.some("quality", int(rng.integers(2, 4))), int(rng.integers(2, 5))
     codes = distinct(rng, lambda: tuple(rng.integers(len(ways), size=levels)), int(rng.integers(2, 7)))
     horizon, falls, top = min(6, levels + int(rng.integers(1, 3))), bool(rng.random() < 0.5), words.one("place")
@@ -47,7 +47,7 @@ def ladder(rng: np.random.Generator, words: Words) -> Sketch:
 
 
 def signpost(rng: np.random.Generator, words: Words) -> Sketch:
-    """One way is open; a sign, which costs a step to read, names two of which it is one."""
+    """One way is open; a sign, which costs a step to read, names two ways, and the open one is among them."""
     ways, goal = words.named("place", int(rng.integers(3, 6))), words.one("place")
     n, horizon, sign = len(ways), int(rng.integers(2, 4)), words.form("sign", "map", "note")
     opens = distinct(rng, lambda: tuple(rng.choice(n, 2, replace=False)), int(rng.integers(2, 7)))
@@ -84,7 +84,7 @@ def signpost(rng: np.random.Generator, words: Words) -> Sketch:
 
 
 def drift(rng: np.random.Generator, words: Words) -> Sketch:
-    """What is looked for begins in one place and moves on by so many places at each step, always in the same way."""
+    """The thing sought begins in one place and moves on by so many places at each step, always in the same way."""
     places, prey, horizon = words.named("place", int(rng.integers(3, 6))), words.one("thing"), int(rng.integers(2, 5))
     n = len(places)
     moves = distinct(rng, lambda: (int(rng.integers(n)), int(rng.integers(n - 1))), int(rng.integers(2, 7)))

@@ -1,4 +1,4 @@
-"""Kinds of generated worlds in which what is heard tells what to do.
+"""Kinds of generated worlds in which the observations tell what to do.
 
 `signals`: what comes first calls for an answer. `ripe`: things are ready after a time of their own. `weigh`: one thing
 is heaviest, and two can be compared. `rumour`: somebody who may lie is asked.
@@ -12,7 +12,7 @@ from parley.worlds.generated.words import Words
 
 
 def signals(rng: np.random.Generator, words: Words) -> Sketch:
-    """An episode begins with one of a few signals, each of which calls for an answer of its own."""
+    """An episode begins with one of a few signals; each signal calls for an answer of its own."""
     shown, answers = words.some("quality", int(rng.integers(2, 4))), words.named("thing", int(rng.integers(2, 5)))
     calls = distinct(rng, lambda: tuple(rng.integers(len(answers), size=len(shown))), int(rng.integers(2, 7)))
     horizon, light = int(rng.integers(1, 3)), words.form("light", "flag", "lamp")

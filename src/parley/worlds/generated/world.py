@@ -1,12 +1,13 @@
 """`generated`: a family of a kind that is drawn, or named, with words, sizes, dynamics and prior of its own.
 
 Kinds: `find`, `route`, `levers`, `machines`, `order`, `rooms`; `fetch`, `serve`, `trade`, `brew`, `ladder`, `signpost`,
-`drift`, `patrol`, `signals`, `ripe`, `weigh`, `rumour`, and with two Actors `lift`, `meet`, `relay`; `lock` and `ask`
-are never trained on.
-Latents: 2 to 6, what the kind hides. Subgoals: 2 to 9 for each Actor, instructions 1 to 4, horizon 1 to 6.
-The planner sees sentences of everyday words; the family's rules, which prompts may begin with, tell what kind of thing
-is hidden, not the latent. A family is a function of its kind, seed and language, and of nothing else.
-Why: a planner that is to plan in worlds it has never seen must be trained, and tried, on more than one.
+`drift`, `patrol`. Also `signals`, `ripe`, `weigh`, `rumour`, and with two Actors `lift`, `meet`, `relay`. Two more,
+`lock` and `ask`, are never trained on.
+
+Latents: 2 to 6, what the kind hides. Subgoals: 2 to 9 for each Actor, instructions 1 to 4, horizon 1 to 6. The planner
+sees sentences of everyday words. The family's rules, which prompts may begin with, tell what kind of thing is hidden,
+not the latent. A family is a function of its kind, seed and language, and of nothing else. Why: a planner that is to
+plan in worlds it has never seen must be trained, and tried, on more than one.
 """
 
 from dataclasses import replace
@@ -36,8 +37,8 @@ EVALUATED = 10**9  # families from this seed on are never trained on
 def generated(seed: int = EVALUATED, kind: str = "", language: str = "plain") -> Tables:
     """A family of a kind, words and rules of its own, by seed: generated:seed=1,kind=find.
 
-    The family of a seed, of one of the first six kinds (drawn from the seed) unless one is named; with `kind=any` of
-    any kind that is not held out. `language=varied` says each thing in one of several ways.
+    The family of a seed, of one of the first six kinds (drawn from the seed) unless one is named. With `kind=any` it is
+    of any kind that is not held out. `language=varied` says each thing in one of several ways.
     """
     if seed < 0:
         raise BadInput(f"seed={seed}: expected a number from 0 on")

@@ -62,7 +62,7 @@ class WaypointActor:
         return self._x, self._y
 
     def _next(self, ways: list[tuple[float, float]]) -> None:
-        """Take up the first of these waypoints; nearer than before is whatever is nearer than `_mark`."""
+        """Take up the first of these waypoints; a distance below `_mark` counts as nearer than before."""
         (self._x, self._y), *self._ways = ways
         self._mark, self._idle = inf, 0
 

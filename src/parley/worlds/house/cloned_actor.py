@@ -1,9 +1,9 @@
 """An Actor of `house` cloned from demonstrations in the physics, some optimal, the rest at random (He et al. 2024, 2).
 
-A demonstration is one walk to a neighbouring room through open doors, from where the one before has ended: an optimal
-one is driven as by `WaypointActor`, any other draws both forces anew at every action, all alike. The clone does in a
-context (how far the next middle is, and the speed, along both axes) what was done in the nearest context that was
-demonstrated. Which middle is next, and how a subgoal ends, are rules.
+A demonstration is one walk to a neighbouring room through open doors, beginning where the one before ended. An optimal
+one is driven as by `WaypointActor`. Any other draws both forces anew at every action, uniformly. The clone repeats the
+action of the nearest demonstrated context. A context is the distance to the next middle, and the speed, along both
+axes. Which middle is next, and how a subgoal ends, are rules.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class ClonedWalk:
 
     @classmethod
     def load(cls, path: Path) -> "ClonedWalk":
-        """Read a directory of `save`; raises `BadInput` naming what is wrong."""
+        """Read a directory of `save`; raises `BadInput` that names the fault."""
 
         def wrong(about: dict[str, Any], kept: Mapping[str, Any]) -> str:
             contexts, forces = kept["contexts"], kept["forces"]

@@ -21,9 +21,9 @@ _TEMPORARY = threading.Lock()
 class HouseMaze(gym.Env[np.ndarray, np.ndarray]):
     """One low-level action a step: the forces of two motors, each in [-1, 1] (100 N); 100 steps a second.
 
-    A raw state is (x, y, speed along x, along y), in metres and metres a second; the rooms' middles are 2 m apart, the
-    lounge's at the origin, y points from the cellar to the study. There is no reward at this level and no end. Doors
-    and draught are those of `plan`, for good.
+    A raw state is (x, y, speed along x, along y), in metres and metres a second. The rooms' middles are 2 m apart, and
+    the lounge's is the origin; y points from the cellar to the study. There is no reward at this level and no end.
+    Doors and draught are those of `plan`, for good.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 50}

@@ -1,16 +1,18 @@
 """`house`: a robot goes from room to room in MuJoCo physics; locked doors and a draught are hidden.
 
-Latents (up to 32): which of the 12 doors are locked (`locks` sets, 1 to 8, all of which leave every room within reach)
-and in which doorway there is a draught (`draughts`, 1 to 4) so strong that nobody passes against it. Prior: the first
-set of locked doors has probability `usual`, the others share the rest; draughts are equally likely. Subgoals (9): "go
-to the {room}". Instructions (8): "come to the {room}", every room but the hall, where episodes begin. Horizon 8.
-At the end of every step in which the robot has come to the called room, or stays in its middle, it is paid 0.1: who
+Latents (up to 32): which of the 12 doors are locked, and which doorway has a draught so strong that nobody passes
+against it. There are `locks` sets of locked doors, 1 to 8; each leaves every room within reach. There are `draughts`
+doorways that may have the draught, 1 to 4. Prior: the first set of locked doors has probability `usual`, the others share the rest;
+draughts are equally likely.
+
+Subgoals (9): "go to the {room}". Instructions (8): "come to the {room}", every room but the hall, where episodes begin.
+Horizon 8. Every step that ends with the robot newly in the called room, or still in its middle, pays 0.1. A robot that
 arrives with the k-th step and stays has 0.9 - k/10 in the end.
 
-Low level: PointMaze of gymnasium-robotics, 9 rooms of one cell, doors of one cell; locked doors are walls, in the
+Low level: PointMaze of gymnasium-robotics, 9 rooms of one cell, doors of one cell. Locked doors are walls. In the
 doorway with the draught a force of 130 N along its axis drives the robot (whose motors have 100 N) back. Normal noise
-of standard deviation `noise` is added to every action. The Actor (`actor.py`) walks to the room if it is the
-next one, gives up where it gets no further, and goes into the corner of the room it is in where no door leads there.
+of standard deviation `noise` is added to every action. The Actor (`actor.py`) walks to the room if it is the next one,
+and gives up where it gets no further. If no door leads to the room, it goes into the corner of the room it is in.
 
 The planner sees which room it is in, whether it stands in the corner, and at which door it is stuck (not why).
 

@@ -1,8 +1,8 @@
 """An Actor of `household` cloned from demonstrations, some of them optimal and the rest at random (He et al. 2024, 2).
 
-A demonstration is one subgoal, from a cell drawn at random: an optimal one acts as `GridActor` does, any other draws
-every action from all of them alike. The clone's law over actions in a context (subgoal, cell) is the share of each
-action in the demonstrations of that context (the maximum-likelihood policy); in a context never seen it is uniform.
+A demonstration is one subgoal, from a cell drawn at random. An optimal one acts as `GridActor` does; any other draws
+every action uniformly. A context is (subgoal, cell). There the clone plays each action with its share in the
+demonstrations of that context (the maximum-likelihood policy). In a context never seen it is uniform.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,9 @@ TAKES = range(len(PLACES), len(MENU) - 1)  # subgoals that grip
 
 @dataclass(frozen=True)
 class ClonedPolicy:
-    """A law over low-level actions in every context, and what it was cloned from."""
+    """Probabilities of low-level actions in every context, and their source: the demonstrations that they were cloned
+    from.
+    """
 
     about: dict[str, Any]
     law: Float[np.ndarray, "G C A"]
@@ -38,7 +40,7 @@ class ClonedPolicy:
 
     @classmethod
     def load(cls, path: Path) -> "ClonedPolicy":
-        """Read a directory of `save`; raises `BadInput` naming what is wrong."""
+        """Read a directory of `save`; raises `BadInput` that names the fault."""
 
         def wrong(about: dict[str, Any], kept: Mapping[str, Any]) -> str:
             law, shape = kept["law"], (len(MENU), len(House().grid.cells), NUM_ACTIONS)
@@ -50,7 +52,7 @@ class ClonedPolicy:
 
 
 class ClonedActor:
-    """Draws low-level actions from a cloned law; a subgoal ends by the rules by which it ends for `GridActor`.
+    """Draws low-level actions from cloned probabilities; a subgoal ends by the same rules as for `GridActor`.
 
     With one action left, or where a grip in vain ends a subgoal away from any place, it is carried back to the dock.
     """
@@ -132,7 +134,7 @@ def clone(house: House, share: float, demonstrations: int = 2_000, seed: int = 0
 
 
 def actor_error(house: House, law: Float[np.ndarray, "G C A"]) -> float:
-    """Total variation between a law over actions and the optimal Actor's, mean over the contexts that count.
+    """Total variation between action probabilities and the optimal Actor's, mean over the contexts that count.
 
     These are all (subgoal, cell) for walks, except the goal itself, and (take, place) for takes.
     """

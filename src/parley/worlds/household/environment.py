@@ -21,9 +21,9 @@ RawState = tuple[int, int, int, int]
 class HouseholdGrid(gym.Env[np.ndarray, np.int64]):
     """One low-level action a step: walk (north, east, south, west), grip the mug or the book, release, be carried back.
 
-    A raw state is (cell, where the mug is, where the book is, what was handed over by the last action): things are in a
-    place (0..2), in the hand (3) or handed over (4); the last entry is 0, or 1 + the thing. The gripper opens over the
-    sofa only. There is no reward at this level, and an episode has no end of its own.
+    A raw state is (cell, where the mug is, where the book is, the thing handed over by the last action). Things are in
+    a place (0..2), in the hand (3) or handed over (4). The last entry is 0, or 1 + the thing. The gripper opens over
+    the sofa only. There is no reward at this level, and an episode has no end of its own.
 
     `latent` is an index into `household.LATENTS`; `reset(options={"latent": i})` overrides it for good.
     """

@@ -11,8 +11,8 @@ HEADINGS = ((-1, 0), (0, 1), (1, 0), (0, -1))  # north, east, south, west
 class Grid:
     """The free cells of a map drawn in characters, `#` being wall; cells are numbered in reading order.
 
-    A move goes where it is headed with probability 1 - 2 `slip` and to either side with `slip` each; whoever runs
-    into a wall stays. `places` maps every letter on the map to its cell.
+    A move goes where it is headed with probability 1 - 2 `slip` and to either side with `slip` each; a wall stops it.
+    `places` maps every letter on the map to its cell.
 
     >>> grid = Grid(("#####", "#a.b#", "#####"), slip=0.1)
     >>> grid.places, grid.outcomes[1][0]

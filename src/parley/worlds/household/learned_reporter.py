@@ -27,7 +27,7 @@ class LowLevelReporter:
         self._known: dict[tuple[int, ...], np.ndarray] = {}
 
     def report(self, state: Any, rng: np.random.Generator) -> str:
-        """A sentence drawn from the learned law."""
+        """A sentence drawn with the learned probabilities."""
         key = tuple(int(entry) for entry in state)
         if key not in self._known:
             self._known[key] = self.learned.law(raw_features(self.learned.about["view"], self.house, [key]))[0]

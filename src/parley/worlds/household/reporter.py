@@ -17,8 +17,8 @@ class HouseholdReporter:
     def report(self, state: Any, rng: np.random.Generator) -> str:
         """The sentence for a raw state of `HouseholdGrid` at the end of a subgoal.
 
-        The robot is then at a place, unless the subgoal was cut short: then it is said to be at the nearest one, where
-        it sees nothing.
+        The robot is then at a place, unless the subgoal was cut short. In that case it is said to be at the nearest
+        one, where it sees nothing.
         """
         cell, *things, handed = (int(entry) for entry in state)
         if handed:

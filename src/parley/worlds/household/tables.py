@@ -1,26 +1,27 @@
 """`household`: a robot in a small house fetches things that are kept in places it has to find out.
 
-Latents (9): where the mug and where the book is kept, each in the cupboard, the drawer or on the shelf; independent,
-the mug .5 / .3 / .2 and the book .2 / .3 / .5. Subgoals (6): "look in the cupboard", "look in the drawer", "look on the
-shelf", "take the mug", "take the book", "bring it to the sofa". Instructions: "bring me the mug", "bring me the book".
-Horizon 4: look, look, take, bring leaves time for one wrong guess, if nothing else goes wrong. Handing over the thing
-that was asked for pays 1, once; the episode goes on to its horizon. The next one finds everything in its place again.
+Latents (9): where the mug and where the book is kept, each in the cupboard, the drawer or on the shelf. They are
+independent, the mug .5 / .3 / .2 and the book .2 / .3 / .5. Subgoals (6): "look in the cupboard", "look in the drawer",
+"look on the shelf", "take the mug", "take the book", "bring it to the sofa". Instructions: "bring me the mug", "bring
+me the book". Horizon 4: look, look, take, bring leaves time for one wrong guess, if nothing else goes wrong. Handing
+over the thing that was asked for pays 1, once; the episode goes on to its horizon. The next one finds everything in its
+place again.
 
 Low level: a grid of 30 cells in three rooms, walls, and floors that slip (`slip` to either side). A subgoal is given at
-most `max_actions` low-level actions: walking the shortest way (value iteration), or gripping, which succeeds with
-probability `grip` an attempt. An Actor that would run out of actions spends its last one on being carried back to the
-dock, with whatever it holds; so at subgoal boundaries it is at one of five places. A thing that is not within reach (or
-a full hand) is noticed at the first attempt to grip it. "bring it to the sofa" with empty hands is a walk to the sofa.
+most `max_actions` low-level actions. They walk the shortest way (value iteration), or grip, with probability `grip` of
+success an attempt. An Actor that would run out of actions spends its last one on being carried back to the dock, with
+its load. So at subgoal boundaries it is at one of five places. A thing that is not within reach (or a full hand) is
+noticed at the first attempt to grip it. "bring it to the sofa" with empty hands is a walk to the sofa.
 
-The planner sees a sentence of the Reporter: where the robot is, what it holds, what it sees there, each thing that
-lies there being missed with probability `miss`; a handing over has a sentence of its own.
+The planner sees a sentence of the Reporter: where the robot is, what it holds, and what it sees there. Each thing that
+lies there is missed with probability `miss`. A handing over has a sentence of its own.
 
 Tables: exact. The 40 states are place x status of the two things (in its place, in the hand, handed over), and "just
-handed over"; their laws are matrix powers of the low-level chain under the Actor's policy. Nothing is floored: what
-cannot happen has probability 0.
+handed over". Their probabilities are matrix powers of the low-level chain under the Actor's policy. Nothing is floored:
+impossible events have probability 0.
 
-Why: looking pays nothing and is the only way to know; what was learnt in one episode is worth a step in all later
-ones, whichever thing is asked for. The world reveals itself to whoever does its tasks, so exploration is mostly waste.
+Why: looking pays nothing and is the only way to know. Knowledge from one episode is worth a step in all later ones,
+whichever thing is asked for. The world reveals itself to a planner that does its tasks, so exploration is mostly waste.
 """
 
 from dataclasses import dataclass

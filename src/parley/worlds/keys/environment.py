@@ -20,9 +20,10 @@ VIEW = 7  # cells ahead and across that the robot sees
 class KeysGrid(gym.Env[dict[str, Any], int]):
     """One action of MiniGrid a step; with probability `slip` it does nothing.
 
-    A raw state has `grid`, (19, 13, 3): type, colour and state of every cell; `agent`: x, y and direction (0 east, 1
-    south, 2 west, 3 north); `held`: the colour of the key in hand, or -1. Which key fits is in none of them. With
-    `view=partial` it has `image` too, (7, 7, 3): what MiniGrid's robot sees, itself in the middle of the last row.
+    A raw state has `grid`, (19, 13, 3): type, colour and state of every cell. `agent` holds x, y and direction (0 east,
+    1 south, 2 west, 3 north). `held` is the colour of the key in hand, or -1. None of them tells which key fits. With
+    `view=partial` it has `image` too, (7, 7, 3): MiniGrid's standard view, with the robot in the middle of the last
+    row.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 8}
@@ -65,7 +66,7 @@ class KeysGrid(gym.Env[dict[str, Any], int]):
 
     @contextmanager
     def stuck(self) -> Iterator[None]:
-        """Toggling always slips: the law of everything given that whoever toggles gives up before it has worked."""
+        """Toggling always slips: everything is then distributed as if the Actor gives up before toggling has worked."""
         self._slips = TOGGLE
         try:
             yield

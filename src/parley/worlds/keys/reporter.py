@@ -62,6 +62,6 @@ def spot(state: Any) -> Spot:
 
 
 def room_of_ball(state: Any) -> str:
-    """Where the ball lies: used only to say what is in the robot's own room."""
+    """The room of the ball: used only to say what the robot's own room holds."""
     x, y = np.argwhere(state["grid"][:, :, 0] == CELL_TYPES["ball"])[0]
     return ORDER[int(x) // 6, int(y) // 6]

@@ -1,22 +1,25 @@
 """`keys`: a robot on a MiniGrid looks for a red ball; which key opens the grey door, and where the ball is, is hidden.
 
-Latents (9): which of three keys (red .5, green .3, blue .2) opens the grey door of the vault, and in which room the
-ball is (west room .5, north room .3, vault .2); independent. Subgoals (8): "pick up the {colour} key", "open the grey
-door", "go to the west room", "go to the north room", "go to the vault", "go to the red ball". Instructions: "find the
-red ball", "open the grey door". Horizon 6. Every step after which the robot stands before the ball, or the door is
-open, pays 1/horizon to the one or the other.
+Latents (9): which of three keys opens the grey door of the vault, and in which room the ball is. The keys are red .5,
+green .3, blue .2; the rooms are west room .5, north room .3, vault .2; independent.
 
-Low level: four rooms of 5 x 5 cells and actions turn, walk, pick up, drop, toggle, each of which does nothing with
+Subgoals (8): "pick up the {colour} key", "open the grey door", "go to the west room", "go to the north room". Also "go
+to the vault", "go to the red ball". Instructions: "find the red ball", "open the grey door". Horizon 6. Every step
+after which the robot stands before the ball, or the door is open, pays 1/horizon. Which of the two pays depends on the
+instruction.
+
+Low level: four rooms of 5 x 5 cells and actions turn, walk, pick up, drop, toggle. Each action does nothing with
 probability `slip`. Keys lie in corners of the hall, the ball anywhere in its room; all drawn anew for each episode. The
-Actor (`worlds/keys/actor.py`) searches shortest ways; a key that it holds it puts into a free corner before it takes
-another, and a key that does not turn it tries three times. It goes to the ball only where it is in the same room.
+Actor (`worlds/keys/actor.py`) searches shortest ways. Before it takes another key, it puts the one that it holds into a
+free corner. If a key does not turn, it tries it three times. It goes to the ball only in the same room.
 
-The planner sees where the robot is, what it holds, whether the door is open, and the ball if it is there, unless the
-Reporter misses it (probability `miss`; never where the robot stands before it). With `view=partial` the Reporter is
-given MiniGrid's standard observation, the 7 x 7 cells ahead, and says the same of what it saw in the episode.
+The planner sees where the robot is, what it holds, and whether the door is open. It sees the ball if it is there,
+unless the Reporter misses it (probability `miss`; never where the robot stands before it). With `view=partial` the
+Reporter is given MiniGrid's standard observation, the 7 x 7 cells ahead. It says the same of its observations in the
+episode.
 
-Tables: 36 states, deterministic for each latent but for the right key, which fails with probability slip^3, and the
-Reporter's law. `parley world verify keys` holds them against the grid.
+Tables: 36 states, deterministic for each latent, except for the right key and the Reporter. The right key fails with
+probability slip^3. `parley world verify keys` holds them against the grid.
 
 Why: discrete and quick, and two secrets, of which each instruction needs another part.
 """

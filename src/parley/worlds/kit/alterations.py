@@ -1,4 +1,4 @@
-"""What is done to a world: functions World -> World, each with its own argument, which any world's spec may name."""
+"""Alterations of a world: functions World -> World, each with its own argument, which any world's spec may name."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -101,7 +101,7 @@ def capped(world: World, cap: int) -> World:
 
 
 def in_processes(world: World, workers: int, again: Callable[[], World]) -> World:
-    """The world whose environments run in so many processes, each of which makes it by `again` (picklable)."""
+    """The world whose environments run in so many processes; each process makes the world by `again` (picklable)."""
     if not isinstance(world, PhysicalWorld):
         raise BadInput(f"workers={workers} needs a physical world; {world.name!r} is arithmetic here")
     return WorkersWorld(world, again, workers)

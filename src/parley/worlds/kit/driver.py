@@ -18,11 +18,11 @@ EAGER = 2.0  # a pair that was met n times is worth (1 + n) ** -EAGER
 class Driver:
     """A fifth of the episodes is drawn, the others are led to the pairs of mechanisms that were met least.
 
-    A drawn subgoal is drawn by its mechanism, in proportion to 1 / (1 + how often that was tried); alike within it. An
-    episode that is led maximises, by the tables, the expected worth of the pairs that it meets: (1 + n) ** -2 for one
-    that was met n times when the episode began. It may have unlikely outcomes brought about (`Abstraction.unlikely`),
-    which meets no pair, but opens a way. Which subgoals are chosen depends on the states seen only, so that what
-    follows them is drawn by the physics alone.
+    A drawn subgoal is drawn by its mechanism, in proportion to 1 / (1 + how often that was tried); uniformly within it.
+    A led episode maximises, by the tables, the expected worth of the pairs that it meets. A pair that was met n times
+    when the episode began is worth (1 + n) ** -2. The episode may have unlikely outcomes brought about
+    (`Abstraction.unlikely`), which meets no pair, but opens a way. The choice of subgoals depends on the states seen
+    only, so that the physics alone draws the next state.
     """
 
     def __init__(self, tables: Tables, abstraction: Abstraction) -> None:
@@ -66,7 +66,7 @@ class Driver:
 
 @dataclass
 class Ways:
-    """What leads where in one latent: the mechanism of every state and subgoal, and the law of the next state.
+    """The next states in one latent: the mechanism of every state and subgoal, and the probabilities of the next state.
 
     Past the last subgoal they are numbered once more, with the outcome that is not the likeliest brought about.
     """

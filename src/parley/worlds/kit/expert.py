@@ -1,8 +1,8 @@
 """What the expert of a world without tables reaches: the optimal value against which its regret is measured.
 
-The value is that of the expert's own episodes, by Monte Carlo, for each latent of the runs and each instruction: the
-expert plays before the run begins, on episodes that are not the run's, and has a standard error; both stand in the
-manifest.
+The value is that of the expert's own episodes, by Monte Carlo, for each latent of the runs and each instruction. The
+expert plays before the run begins, on episodes that are not the run's. The value has a standard error; both stand in
+the manifest.
 """
 
 from collections.abc import Iterable

@@ -73,7 +73,7 @@ def save_film(frames: Sequence[Frame], path: Path) -> None:
 
 
 def save_gif(frames: Sequence[Frame], path: Path) -> None:
-    """The frames as an animated GIF; what is said after a subgoal stays for a second."""
+    """The frames as an animated GIF; the words after a subgoal stay for a second."""
     images = [captioned(frame) for frame in frames]
     durations = [round(1000 * _seconds(frame)) for frame in frames]
     images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0)

@@ -1,4 +1,4 @@
-"""What somebody else's environment gives, made sure of: the right thing, or one sentence on what is wrong with it."""
+"""Checks of somebody else's environment: the right thing, or one sentence that names the fault."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,7 +71,7 @@ def text(said: Any) -> str:
 
 
 def entries(menu: Any) -> dict[str, Any]:
-    """A menu as what is told by what is done: in the order of the alphabet, which says nothing; each entry once.
+    """A menu as a dict of words to actions: in alphabetical order, which tells nothing; each entry once.
 
     A mapping tells its keys and does its values; of a list each text is both.
     """

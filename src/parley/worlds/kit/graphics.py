@@ -1,4 +1,4 @@
-"""What is said where MuJoCo, or the OpenGL that it may draw with, does not load; our own pictures need no OpenGL."""
+"""The message where MuJoCo, or the OpenGL that it may draw with, does not load; Parley's pictures need no OpenGL."""
 
 import contextlib
 import io
@@ -41,7 +41,7 @@ def said(wrong: BaseException) -> str:
 
 
 def no_picture(wrong: Exception) -> BadInput:
-    """What is said of an environment whose `render()` raised; names the packages where OpenGL may be to blame."""
+    """The message for an environment whose `render()` raised; names the packages where OpenGL may be to blame."""
     told = said(wrong)
     hint = f"; {PACKAGES}" if re.search("opengl|egl|glx|glfw|glget|mesa|display|x11", told, re.IGNORECASE) else ""
     return BadInput(f"the environment gives no picture: {told}{hint}")

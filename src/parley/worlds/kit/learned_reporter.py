@@ -41,7 +41,9 @@ class LearnedReporter:
         return likely / likely.sum(axis=1, keepdims=True)
 
     def emission(self, tables: Tables, views: Views) -> Float[np.ndarray, "Z S O"]:
-        """Its law in every state of a world; raises `BadInput` where it was trained for other sentences or states."""
+        """Its probabilities in every state of a world; raises `BadInput` if it was trained for other sentences or
+        states.
+        """
         features = state_features(self.about["view"], tables, views)
         if self.sentences != tables.observations or features.shape[1] != len(self.weights["hidden"]):
             raise BadInput(
@@ -56,7 +58,7 @@ class LearnedReporter:
 
     @classmethod
     def load(cls, path: Path) -> "LearnedReporter":
-        """Read a directory of `save`; raises `BadInput` naming what is wrong."""
+        """Read a directory of `save`; raises `BadInput` that names the fault."""
 
         def wrong(about: dict[str, Any], weights: Mapping[str, Any]) -> str:
             fits = about["format"] == FORMAT and isinstance(about["view"], str) and set(weights) == set(WEIGHTS)

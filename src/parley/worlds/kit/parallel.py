@@ -9,7 +9,7 @@ from parley.core.errors import EnvironmentFailed
 
 
 class Parallel(Protocol):
-    """What is used of `pettingzoo.ParallelEnv`; whatever keeps to it will do."""
+    """The part of `pettingzoo.ParallelEnv` that Parley uses; any object with these methods will do."""
 
     agents: list[Any]
     possible_agents: list[Any]
@@ -30,8 +30,8 @@ class Parallel(Protocol):
 class ParallelLow(gym.Env[dict[Any, Any], Any]):
     """Raw states and actions are dicts with an entry for every agent of `env.possible_agents`.
 
-    An agent that is done keeps its last state, and what it is told to do is not done. The episode is over when no agent
-    is left. Rewards are summed; Parley pays by what is reported (`Script.reward`), not by them.
+    An agent that is done keeps its last state, and its later actions are ignored. The episode is over when no agent is
+    left. Rewards are summed; Parley pays by the reports (`Script.reward`), not by them.
     """
 
     def __init__(self, env: Parallel) -> None:

@@ -14,8 +14,8 @@ from parley.worlds.kit.single import SingleRun
 class ParallelRun(ParallelEnv[str, str, str]):
     """Agents "actor 1" to "actor K" hear the joint report and say each its part of the joint subgoal; pay is shared.
 
-    They speak at once and cannot heed each other: where a world forbids a part beside those of earlier Actors, the
-    agent is taken to have said the first of its menu that is allowed, and its info tells so (`instead`). Runs, seeds,
+    They speak at once and cannot heed each other. A world may forbid a part beside those of earlier Actors. Then the
+    agent is taken to have said the first allowed part of its menu, and its info tells so (`instead`). Runs, seeds,
     latents and instructions are those of `SingleRun`.
     """
 
@@ -47,7 +47,7 @@ class ParallelRun(ParallelEnv[str, str, str]):
     def step(
         self, actions: dict[str, str]
     ) -> tuple[dict[str, str], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
-        """Carry out one joint subgoal; raises `BadInput` where an agent says nothing, or what is not on its menu."""
+        """Carry out one joint subgoal; raises `BadInput` if an agent says nothing, or words not on its menu."""
         if not self.agents:
             raise ResetNeeded("this episode is over: call reset() to begin the next one")
         parts, instead = self._settled(actions)

@@ -29,9 +29,11 @@ class Abstraction:
     """How the physics is held against the tables.
 
     `state` names the tables' state of a raw state. `mechanism(z, s, g)` names why the subgoal g ends as it does in
-    state s of latent z ("an open door is passed"): cells of one mechanism are pooled. `unlikely` holds, for mechanisms
-    whose likeliest outcome hardly ever fails to come, a context of the low level in which it does not: the world's own
-    noise must be drawn there from its law given that, so that what comes after is as it is wherever that happens.
+    state s of latent z ("an open door is passed"). Cells of one mechanism are pooled.
+
+    Some mechanisms have a likeliest outcome that hardly ever fails to come. For these, `unlikely` holds a context of
+    the low level in which it does not come. In it the world must draw its own noise from the conditional distribution
+    given that. So the next state is distributed as wherever that happens.
     """
 
     state: Callable[[Any], str]

@@ -77,8 +77,8 @@ def _train(
 ) -> dict[str, np.ndarray]:
     """The encoders' weights from how often each state came with each sentence.
 
-    All pairs that could be drawn apart count with their probability P(s) p(o'), rather than a sample of them: the same
-    loss in expectation, with less noise.
+    All pairs that could be drawn apart count with their probability P(s) p(o'), rather than a sample of them. The loss
+    is the same in expectation, with less noise.
     """
     try:
         import torch

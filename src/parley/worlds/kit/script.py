@@ -52,9 +52,9 @@ FREE = "free"  # instead of a menu: any words may be said, the environment makes
 class Own:
     """What an environment says of itself, from its raw state and its `info`.
 
-    `menu` gives what can be told at a step (None: the script's subgoals; `FREE`: anything), `instruction` an episode's
-    task (None: one of the script's), `max_score` its highest return, where that is known. With `says_reward` a reward
-    that is not 0, and the last one, is told after the report.
+    `menu` gives the entries of a step's menu (None: the script's subgoals; `FREE`: anything). `instruction` gives an
+    episode's task (None: one of the script's), and `max_score` its highest return, if that is known. With `says_reward`
+    a reward that is not 0, and the last one, is told after the report.
     """
 
     menu: Callable[[Any, Info], Sequence[str]] | str | None = None
@@ -67,9 +67,9 @@ class Own:
 class Script:
     """What can be said in a world, and what it pays: `reward(observation, instruction)`, None: what the low level pays.
 
-    Without `observations` the Reporter may say anything; without `subgoals` and `instructions` they are the
-    environment's `own`. With several Actors `subgoals` are joint ones, their parts joined by " / ", and `parts` what
-    each can be told; `forbidden` holds pairs of sentences that may not be told to two Actors in one step.
+    Without `observations` the Reporter may say anything. Without `subgoals` and `instructions` they are the
+    environment's `own`. With several Actors `subgoals` are joint ones, their parts joined by " / ", and `parts` lists
+    each Actor's. `forbidden` holds pairs of sentences that may not be told to two Actors in one step.
     """
 
     subgoals: tuple[str, ...]
@@ -84,7 +84,7 @@ class Script:
     def __post_init__(self) -> None:
         for what, texts in (("subgoals", self.subgoals), *((f"parts of {k}", own) for k, own in enumerate(self.parts))):
             if wrong := next((one for one in texts if not isinstance(one, str) or not one.strip()), None):
-                raise BadInput(f"{what}: {wrong!r:.80} is none: expected texts of something to do")
+                raise BadInput(f"{what}: {wrong!r:.80} is not one: expected texts of something to do")
             if len(set(texts)) < len(texts):
                 twice = next(one for i, one in enumerate(texts) if one in texts[:i])
                 raise BadInput(f"{what}: {twice!r:.80} stands there twice: expected different texts")

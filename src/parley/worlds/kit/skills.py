@@ -23,12 +23,11 @@ class Typist:
 
 
 class Skilled:
-    """Runs the named skill to its end. A skill is one of
+    """Runs the named skill to its end.
 
-    - a generator function `def ahead(see): ...` that yields actions, where `see()` is the newest raw state;
-    - a policy, a function of the raw state to an action, or to None at its end;
-    - a list of actions;
-    - anything else: a single action.
+    A skill is one of four things. A generator function `def ahead(see): ...` yields actions, where `see()` is the
+    newest raw state. A policy is a function of the raw state to an action, or to None at its end. A list holds actions.
+    Anything else is a single action.
     """
 
     def __init__(self, skills: Mapping[str, Any]) -> None:

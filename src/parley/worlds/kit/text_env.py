@@ -38,9 +38,9 @@ class TextEnv(gym.Env[str, str]):
     The action is a subgoal, which the Actor runs to its end; the observation is what the Reporter says then. Raw states
     and the latent stay inside: `info` holds the menu and the instruction, nothing else. `num_actions` is how many
     low-level actions the last subgoal took, `event` what went wrong in it (for the log; no planner is told). An Actor
-    that has not ended after `max_actions` is stopped. Where there is a `voice`, a Reporter with an error, the planner
-    hears it instead; what is done is paid by what `reporter` says, or by the low level itself, as the script has it.
-    With `low_seed` every episode of the low level has that seed: then it belongs to what is hidden.
+    that has not ended after `max_actions` is stopped. If there is a `voice`, a Reporter with an error, the planner
+    hears it instead. Rewards still follow `reporter`, or the low level itself, as the script has it. With `low_seed`
+    every episode of the low level has that seed: then it belongs to what is hidden.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class TextEnv(gym.Env[str, str]):
         return self
 
     def heard_through(self, voice: Reporter) -> "TextEnv":
-        """The same, whose planner hears another Reporter; what is done is paid as before."""
+        """The same world, whose planner hears another Reporter; rewards stay as before."""
         self.voice = voice
         return self
 
@@ -201,7 +201,7 @@ class TextEnv(gym.Env[str, str]):
 
 
 def with_reward(said: str, reward: float) -> str:
-    """A report and what is paid: in a line of its own where the report has several.
+    """A report and its reward: in a line of its own if the report has several.
 
     >>> with_reward("You win!", 1), with_reward("state 9", -0.5)
     ('You win! Reward: 1.', 'state 9. Reward: -0.5.')

@@ -1,15 +1,17 @@
 """Holds an abstract model against the physics: random subgoals for every latent, counted by declared mechanism.
 
-A mechanism pools all (z, s, g) in which the same cause decides ("an open door is passed"); what follows is pooled by
-its rank: the likeliest outcome by the tables, the second, and those that the tables rule out. The observed shares p^
-are compared with what the tables give the very cells that were visited,
-    TV = max over sets A of ranks of  p^(A) - p(A),
-and its limits put the exact ones of Clopper and Pearson (1934) on every such share, shared out over the sets
+A mechanism pools all (z, s, g) in which the same cause decides ("an open door is passed"). Its outcomes are pooled by
+their rank: the likeliest by the tables, the second, and those that the tables rule out. The observed shares p^ are
+compared with the tables' probabilities p for exactly the cells that were visited,
+
+    TV = max over sets A of ranks of  p^(A) - p(A).
+
+Its limits put the exact limits of Clopper and Pearson (1934) on every such share, shared out over the sets
 (Bonferroni). That treats visits as independent draws given their cells.
 
-What follows upon an outcome that hardly ever comes would take a thousand tries a visit. Where a world can bring such an
-outcome about by noise drawn given that it comes (`Abstraction.unlikely`), some subgoals are carried out so: they are
-not counted themselves, and the next one is, since its law, given how things stand before it, is the same.
+What follows an outcome that hardly ever comes would take a thousand tries a visit. A world may bring such an outcome
+about, by noise drawn given that it comes (`Abstraction.unlikely`). Some subgoals are carried out so. Such a forced
+subgoal is not counted. The next one is: given the state before it, its outcome has the same distribution.
 """
 
 from collections import defaultdict
@@ -43,7 +45,9 @@ class Cell:
     expected: dict[int, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, law: Float[np.ndarray, " n"], outcome: int) -> None:
-        """One visit of a cell with this law; `outcome` is an index into it, or -1 for what they have no name."""
+        """One visit of a cell with these probabilities; `outcome` is an index into them, or -1 for an outcome without a
+        name.
+        """
         order = [int(i) for i in np.argsort(-law, kind="stable") if law[i] > 0]
         self.visits += 1
         self.seen[order.index(outcome) if outcome in order else IMPOSSIBLE] += 1

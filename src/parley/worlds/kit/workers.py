@@ -1,6 +1,6 @@
 """The text environments of a physical world spread over processes: each worker runs whole subgoals of its runs.
 
-What is said is the same as in one process, since a run depends on no other. A worker that dies is started again and
+The reports are the same as in one process, since a run depends on no other. A worker that dies is started again and
 repeats the episode of its runs from their seeds; the log says so.
 """
 
@@ -144,7 +144,7 @@ class Worker:
             runs = f"runs {self.first_run} to {self.first_run + self.num_runs - 1}"
             raise EnvironmentFailed(
                 f"the worker process of {runs} died (exit code {code}), and so did a fresh one "
-                f"({self.process.exitcode}): what was finished is saved; try workers=1 to see what kills it"
+                f"({self.process.exitcode}). What was finished is saved; try workers=1 to see what kills it"
             ) from None
         return answer, f"the worker process died (exit code {code}); a fresh one repeated the episode"
 

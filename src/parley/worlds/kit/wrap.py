@@ -259,7 +259,7 @@ def _limit(make_env: Callable[..., Any], hidden: Hidden, acts: Acting) -> int:
 def _admissible(state: Any, info: Info) -> Any:
     if "admissible_commands" not in info:
         raise BadInput(
-            'nobody says what can be told: there is no info["admissible_commands"]; give `menu=`, a list, a function '
+            'nobody says what can be told: there is no info["admissible_commands"]. Give `menu=`, a list, a function '
             f"of (observation, info), or {FREE!r} where the environment takes any words; or `skills=`"
         )
     return info["admissible_commands"]

@@ -98,7 +98,7 @@ def _settings(text: str) -> dict[str, Any]:
 
 
 def _numbered(id: str, space: Any) -> dict[str, Any]:
-    """A discrete action space by its numbers; a space of texts takes what is said as it is."""
+    """A discrete action space by its numbers; a space of texts takes any words as they are."""
     if isinstance(space, gymnasium.spaces.Discrete) and space.n <= MOST_ACTIONS:
         return {f"action {i}": i for i in range(int(space.start), int(space.start + space.n))}
     if isinstance(space, gymnasium.spaces.Text):

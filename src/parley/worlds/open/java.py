@@ -9,7 +9,7 @@ from parley.core.errors import BadInput
 
 
 def found(java: str, what: str) -> str:
-    """The `java` that is named, that of JAVA_HOME, or that of the path; raises `BadInput` where there is none."""
+    """The named `java`, that of JAVA_HOME, or that of the path; raises `BadInput` if none exists."""
     home = os.environ.get("JAVA_HOME", "")
     for one in (java,) if java else (os.path.join(home, "bin", "java") if home else "", "java"):
         if one and (path := shutil.which(one)):

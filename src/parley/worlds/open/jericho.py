@@ -51,7 +51,7 @@ def _library() -> Any:
 
 
 class Fiction(gym.Env[str, str]):
-    """One game: the observation is what it says, the action what is typed."""
+    """One game: the observation is its text, the action a typed command."""
 
     def __init__(self, file: Path, listed: bool) -> None:
         self.action_space, self.observation_space = AnyText(), AnyText()

@@ -34,8 +34,9 @@ def openenv(
 ) -> PhysicalWorld:
     """An OpenEnv server (extra openenv): openenv:http://host:8000. Its seed is hidden, where there are variations.
 
-    `action` names the field of an action that takes the words, `text` the field of an observation that is told (all of
-    them unless named), `menu` the field that lists what can be done (unless named, any words may be said).
+    `action` names the field of an action that takes the words. `text` names the field of an observation that is told
+    (all of them unless named). `menu` names the field that lists the possible actions (unless named, any words may be
+    said).
     """
     if not url.startswith(("http://", "https://", "ws://", "wss://")):
         raise BadInput(f"url={url!r}: expected http://HOST:PORT, or https, ws or wss")

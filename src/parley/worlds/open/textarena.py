@@ -89,7 +89,7 @@ class Arena(gym.Env[str, str]):
             self._game.close()
 
     def _news(self) -> str:
-        """What is said now and was not said before."""
+        """The new part of the game's text."""
         _, said = self._game.get_observation()
         text = said if isinstance(said, str) else "\n".join(str(part[1]) for part in said)
         shared = 0

@@ -86,7 +86,7 @@ class Game(gym.Env[str, str]):
         return answer(begun), self._info(state)
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Type a command; what is paid is what the score has gone up by."""
+        """Type a command; the reward is the rise of the score."""
         state, score, done = self._game.step(action)
         paid, self._score = float(score or 0) - self._score, float(score or 0)
         return answer(state["feedback"]), paid, bool(done), False, self._info(state)

@@ -22,9 +22,9 @@ LAID_ANEW = (
 class QuestGame(gym.Env[dict[str, str], str]):
     """One typed command a step.
 
-    A raw state has three texts of the game, each on one line: `said`, its answer to the command; `seen` and `held`,
-    what it answers to "look" and to "inventory". Which key fits is in none of them, as long as nobody tries to open
-    the locked door.
+    A raw state has three texts of the game, each on one line. `said` is its answer to the command; `seen` and `held`
+    are its answers to "look" and to "inventory". None of them tells which key fits, as long as nobody tries to open the
+    locked door.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 2}

@@ -2,14 +2,14 @@
 
 Latents (3): the brass, copper or silver key fits. Prior: brass with probability `usual`, the others share the rest.
 Subgoals (5): "try the {colour} key in the iron door", "go to the vault", "take the gold coin". Instruction: "fetch the
-gold coin". Every step that ends with words that tell of the coin in hand pays 1/horizon: who picks it up with the k-th
-step, and goes on asking for it, has (horizon + 1 - k)/horizon in the end. Horizon 5.
+gold coin". Every step that ends with words that tell of the coin in hand pays 1/horizon. A planner that picks it up
+with the k-th step, and goes on asking for it, has (horizon + 1 - k)/horizon in the end. Horizon 5.
 
 Low level: a game made by TextWorld's GameMaker for each latent; an action is one command as a player types it. The
 Actor (`actor.py`) types "take brass key from table", "unlock iron door with brass key", "open iron door". It
 never opens a door that is locked: the game would answer which key fits.
 
-The planner sees the game's answer to the last command, on one line; nothing of the game's other channels
+The planner sees the game's answer to the last command, on one line. It sees nothing of the game's other channels
 (`admissible_commands`, the walkthrough, facts), which tell the key.
 
 Tables: place, door, coin and the last answer are the state; deterministic. `parley world verify quest` holds them

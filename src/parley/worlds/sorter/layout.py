@@ -1,4 +1,4 @@
-"""Where things are on the table of `sorter` (metres; x away from the robot, y to its left), and what is on a mat."""
+"""Positions on the table of `sorter` (metres; x away from the robot, y to its left), and the block on each mat."""
 
 import numpy as np
 

@@ -14,7 +14,7 @@ BLOCKS = ((200, 50, 45), (50, 150, 60), (40, 80, 200))
 
 
 def picture(state: dict[str, Any], mats: Float[np.ndarray, "M 2"]) -> UInt8[np.ndarray, "height width 3"]:
-    """A raw state of `SorterArm`, with at most 4 mats: away from the robot is up; what is held up is drawn larger."""
+    """A raw state of `SorterArm`, with at most 4 mats: away from the robot is up; a lifted block is drawn larger."""
     half_x, half_y = TABLE_HALF
     image = np.full((round(2 * half_x * METRE), round(2 * half_y * METRE), 3), WOOD, dtype=np.uint8)
     for at, colour in zip(mats, MATS, strict=False):

@@ -23,8 +23,8 @@ class ReachTask(gym.Env[dict[str, np.ndarray], np.ndarray]):
     """Bring the grip within 5 cm of a goal drawn from a box above the table; an action moves it, fingers open.
 
     An observation has `observation` (`arm` of a raw state, (10,)), `achieved_goal` and `desired_goal` (metres). The
-    reward is 0 within 5 cm and -1 elsewhere. The arm stays where it is between episodes, as it does between subgoals;
-    every tenth begins on a fresh table, and so does one that is given a seed.
+    reward is 0 within 5 cm and -1 elsewhere. The arm stays where it is between episodes, as it does between subgoals.
+    Every tenth episode begins on a fresh table, and so does one that is given a seed.
     """
 
     def __init__(self, rules: Rules | None = None) -> None:

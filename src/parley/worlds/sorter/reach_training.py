@@ -71,7 +71,7 @@ def train_reach(recipe: ReachRecipe, progress: Callable[[int], None] | None = No
     matrix, shift = features()
 
     class Features(BaseFeaturesExtractor):
-        """What the network is shown, which is linear in what is seen."""
+        """The network's inputs, which are linear in the observation."""
 
         def __init__(self, space: Any) -> None:
             super().__init__(space, len(shift))

@@ -38,7 +38,7 @@ class ReachPolicy:
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> "ReachPolicy":
-        """Read a directory of `save`; raises `BadInput` naming what is wrong."""
+        """Read a directory of `save`; raises `BadInput` that names the fault."""
 
         def wrong(about: dict[str, Any], weights: Mapping[str, Any]) -> str:
             widths = [INPUTS, *(weights[f"b{i}"].shape[0] for i in range(LAYERS))]

@@ -1,15 +1,15 @@
 """`sorter`: a robot arm puts three blocks onto four mats in MuJoCo physics; which mat keeps which colour is hidden.
 
-Latents (24): every colour has a mat of its own, the fourth mat keeps none; the first way has probability `usual`, the
-others share the rest. Subgoals (12): "put the {colour} block on the {mat}". Instructions (4): "store the {colour}
-block", which pays 1/horizon after every step that leaves it on a mat, and "store all blocks", which pays a third of
-that for each. Horizon 3 to 6.
+Latents (24): every colour has a mat of its own, the fourth mat keeps none. Prior: the first way has probability
+`usual`, the others share the rest. Subgoals (12): "put the {colour} block on the {mat}". Instructions (4): "store the
+{colour} block", which pays 1/horizon after every step that leaves it on a mat. "store all blocks" pays a third of that
+for each. Horizon 3 to 6.
 
-Low level: the Fetch arm of gymnasium-robotics on a table of its own. A block that comes to rest on a mat that does not
-keep it is driven off by a force of at most 40 N, to a place beside the mat. Where the blocks begin is drawn for each
-episode, and normal noise of standard deviation `noise` is added to every action (5 cm). The Actor
-(`actor.py`) reaches, grasps, lifts, moves and releases, and looks on until the block is at rest. Nothing is
-put on a mat on which another block lies.
+Low level: the Fetch arm of gymnasium-robotics on a table of its own. A mat drives off a block that it does not keep and
+that comes to rest on it. The force is at most 40 N, to a place beside the mat. Where the blocks begin is drawn for each
+episode, and normal noise of standard deviation `noise` is added to every action (5 cm). The Actor (`actor.py`) reaches,
+grasps, lifts, moves and releases, and looks on until the block is at rest. Nothing is put on a mat on which another
+block lies.
 
 The planner sees on which mat each block lies, if on any. Tables: 73 states, deterministic for each latent.
 `parley world verify sorter` holds them against the physics.

@@ -1,11 +1,14 @@
 """`bandit`: arms of which one pays more often, as in published tests of whether language models explore.
 
-Latents: which arm is the best (alike). Subgoals: pull one of `arms` arms. Horizon 1. An arm pays 1 with probability
-0.5 + `gap` / 2 if it is the best, 0.5 - `gap` / 2 if not, else 0. `scenario` says in what words: `buttons` or `adverts`
-(Krishnamurthy et al. 2024, "Can large language models explore in-context?": 5 arms, gap 0.2, 100 episodes is their hard
-instance, 4 arms and gap 0.5 the easy one), `clothes` or `videos` (BanditBench, Nie et al. 2024: 5 or 20 arms, gap 0.2
-or 0.5, 1,000 episodes).
-Instruction: one, in the words of the scenario. The planner sees what it was paid.
+Latents: which arm is the best (alike). Subgoals: pull one of `arms` arms. Horizon 1. An arm pays 1 with probability 0.5
++ `gap` / 2 if it is the best, 0.5 - `gap` / 2 if not, else 0.
+
+`scenario` gives the words. `buttons` and `adverts` are those of Krishnamurthy et al. 2024, "Can large language models
+explore in-context?". Their hard instance has 5 arms, gap 0.2 and 100 episodes, the easy one 4 arms and gap 0.5.
+`clothes` and `videos` are those of BanditBench (Nie et al. 2024: 5 or 20 arms, gap 0.2 or 0.5, 1,000 episodes).
+
+Instruction: one, in the words of the scenario. The planner sees its reward.
+
 Why: the smallest world in which one must explore. Raw or summarised histories are a planner's memory, not the world's.
 """
 

@@ -1,13 +1,16 @@
 """`clues`: work that pays if one knows what is hidden, and subgoals that only tell what is hidden.
 
 Latents: `latents` of them, one job each that is right under it. Subgoals: the jobs, "do the safe job", and `clues`
-questions ("ask the smith", ...); with `far=true` questions can be asked in town only, which is a step away, as is the
+questions ("ask the smith", ...). With `far=true` questions can be asked in town only, which is a step away, as is the
 way back. Horizon `horizon`; every step pays its share of 1. The right job succeeds with probability `hit`, any other
-with probability `miss`; the safe job always pays `safe`. A question splits the latents at random into two or more
-groups; the answer names the right group with a probability drawn from `dull` to 1, else another one alike.
-Instruction: "do the work". The planner sees where it is, whether the job succeeded, and what it was told.
-Why: what informs is optimal under no latent. How many questions to ask, which one, and whether asking is worth the way
-depends on the belief; with `hit` close to `miss` the latents hardly differ, and with few episodes no question pays.
+with probability `miss`; the safe job always pays `safe`.
+
+A question splits the latents at random into two or more groups. The answer names the right group with a probability
+drawn from `dull` to 1, else another one with equal chances. Instruction: "do the work". The planner sees where it is,
+whether the job succeeded, and the answer it got.
+
+Why: questions are optimal under no latent. How many questions to ask, which one, and whether asking is worth the way
+depends on the belief. With `hit` close to `miss` the latents hardly differ, and with few episodes no question pays.
 """
 
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ YARD, TOWN = "in the yard", "in town"
 
 @dataclass(frozen=True)
 class Question:
-    """Who is asked, and the law of the answers under each latent."""
+    """The person asked, and the probabilities of the answers under each latent."""
 
     person: str
     law: Float[np.ndarray, "Z A"]

@@ -1,13 +1,16 @@
 """`gaussian-bandit`: arms whose pay is Gaussian, told in bins, after BanditBench (Nie et al. 2024).
 
-Each latent draws the mean of every arm from N(0, `spread`^2); pays have standard deviation `spread` around it
-(BanditBench: `spread` 1, "low variance", and 3, "high variance"; 5 or 20 arms; 1,000 episodes). There are `latents`
-such draws, alike in prior. A pay is told as one of `bins` bins of equal width between -4 and 4 spreads; what lies
-beyond is told as the outermost bin. Rewards lie in [0, 1]: the middle of the bin, 0 for the lowest and 1 for the
-highest; an expected regret of r is 8 `spread` r (1 - 1/`bins`) in units of the pay.
-Subgoals: pull one of `arms` arms. Horizon 1. Instruction: one. The planner sees the bin of what it was paid.
-`scenario`: `clothes` or `videos`, or the words of `bandit`.
-Why: one pull tells little, and some latents have two arms that are nearly as good: worth little to tell apart.
+Each latent draws the mean of every arm from N(0, `spread`^2), and pays have standard deviation `spread` around it.
+There are `latents` such draws, with equal prior. In BanditBench `spread` is 1 ("low variance") or 3 ("high variance"),
+with 5 or 20 arms and 1,000 episodes.
+
+A pay is told as one of `bins` bins of equal width between -4 and 4 spreads; pays beyond count in the outermost bin.
+Rewards lie in [0, 1]: the middle of the bin, 0 for the lowest and 1 for the highest. An expected regret of r is 8
+`spread` r (1 - 1/`bins`) in units of the pay. Subgoals: pull one of `arms` arms. Horizon 1. Instruction: one. The
+planner sees the bin of its pay. `scenario`: `clothes` or `videos`, or the words of `bandit`.
+
+Why: one pull tells little. Some latents have two arms that are nearly as good, so that telling them apart is worth
+little.
 """
 
 from statistics import NormalDist

@@ -1,11 +1,13 @@
 """`lock`: a combination lock; one digit after the other, and a wrong one locks it for the episode (Kakade 2003).
 
-Latents: the combinations, `digits` ** `length` of them, alike. Subgoals: "dial 0", "dial 1", ... Horizon `length`. The
-right digit in its place turns the lock one further; a wrong one jams it until the next episode. Who opens it is paid 1;
-who steps back and dials nothing ("leave the lock alone") is paid `safe` at once, and the episode holds nothing more.
-Instruction: "open the lock". The planner sees how far the lock has turned, and whether it jams.
+Latents: the combinations, `digits` ** `length` of them, equally likely. Subgoals: "dial 0", "dial 1", ... Horizon
+`length`. The right digit in its place turns the lock one further; a wrong one jams it until the next episode. Opening
+it pays 1. Stepping back ("leave the lock alone") instead of dialling pays `safe` at once, and the episode holds nothing
+more. Instruction: "open the lock". The planner sees how far the lock has turned, and whether it jams.
+
 Arumugam and Griffiths 2025 give language models such a lock with 3 digits.
-Why: a combination is found place by place, which takes about `digits` / 2 episodes a place; drawing whole combinations
+
+Why: a combination is found place by place, which takes about `digits` / 2 episodes a place. Drawing whole combinations
 from the posterior does the same, while uniform dialling needs about `digits` ** `length`.
 """
 

@@ -1,10 +1,10 @@
 """`random`: a random tabular family of given sizes and seed, for property tests.
 
-Latents, states, observations, subgoals and instructions are numbered, the horizon is given. Every row of the
-tables is a Dirichlet draw (`concentration` below 1 makes rows peaked), each latent with tables of its own; rewards are
-uniform in [0, 1]. With `apart` below 1 that is the share of a latent's own rows, mixed with rows that all latents have.
-With `actors` above 1 a joint subgoal is one of `subgoals` ** `actors`. The planner sees "observation i".
-Why: nothing in it was arranged, so what holds here does not hinge on a world's design.
+Latents, states, observations, subgoals and instructions are numbered, the horizon is given. Every row of the tables is
+a Dirichlet draw (`concentration` below 1 makes rows peaked). Each latent has tables of its own; rewards are uniform in
+[0, 1]. With `apart` below 1 that is the share of a latent's own rows, mixed with rows that all latents have. With
+`actors` above 1 a joint subgoal is one of `subgoals` ** `actors`. The planner sees "observation i". Why: nothing in it
+was arranged, so results here do not hinge on a world's design.
 """
 
 import numpy as np

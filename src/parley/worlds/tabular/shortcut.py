@@ -1,12 +1,12 @@
 """`shortcut`: a long safe corridor, and a back door that is usually locked; the practical face of `treasure`.
 
-Latents: "the back door is locked" (prior 0.9) and "the back door is open" (prior `open`, 0.1). Subgoals: "walk on
-along the corridor", "try the back door". Instruction: "go to the garden". Horizon 3. The corridor takes two steps; an
-open door one step, but it jams with probability `jam` (0.2), a locked one never opens; both leave time for the corridor
-still. Reaching the garden pays 1 after one step, 0.7 after two, 0.4 after three.
-The planner sees where it is, except that inside the house the Reporter cannot tell with probability `noise` (0.1).
-Why: under the prior the corridor is the better guess, and walking it says nothing about the door. A planner that
-decodes greedily never tries the door, and in a house whose door is open it loses 0.22 in every episode, for ever.
+Latents: "the back door is locked" (prior 0.9) and "the back door is open" (prior `open`, 0.1). Subgoals: "walk on along
+the corridor", "try the back door". Instruction: "go to the garden". Horizon 3. The corridor takes two steps. An open
+door takes one step, but it jams with probability `jam` (0.2); a locked one never opens. Both leave time for the
+corridor still. Reaching the garden pays 1 after one step, 0.7 after two, 0.4 after three. The planner sees where it is,
+except that inside the house the Reporter cannot tell with probability `noise` (0.1). Why: under the prior the corridor
+is the better guess, and walking it says nothing about the door. A planner that decodes greedily never tries the door.
+In a house whose door is open it loses 0.22 in every episode, for ever.
 """
 
 import numpy as np

@@ -3,10 +3,10 @@
 Latents: "no box is full" (prior `nowhere`) and "box i is full" (the rest, shared alike). Subgoals: "take from the
 shelf", "read the sign", "open box 0", "open box 1", ... Horizon 1. Instruction: "do the job". A full box pays 1, an
 empty one 0, the shelf `shelf` (0.6). The sign pays 0; it names the true latent with probability `right` (0.9), else one
-of the others alike.
-The planner sees what it found, or what the sign said.
-Why: reading the sign is optimal under no latent, yet it is the cheapest way to find out. What looks for the latent by
-trying what would be right under each pays in proportion to n; one reading costs the same however many boxes there are.
+of the others alike. The planner sees its find, or the words of the sign.
+
+Why: reading the sign is optimal under no latent, yet it is the cheapest way to find out. Looking for the latent by
+opening boxes costs in proportion to n. One reading costs the same for any number of boxes.
 """
 
 import numpy as np

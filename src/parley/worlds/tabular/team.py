@@ -1,14 +1,17 @@
 """`team`: K Actors before two doors; who can do what is hidden, and mostly nobody can do it (theory.md 7).
 
-Latents (2 (K + 1)): which door takes two Actors at once, the other one Actor alone, whom a second would block (.5
-each); and who can lift: nobody (prior 1 - `able`), or Actor a can lift the chest behind the left door and the next
-Actor the lamp behind the right one (`able` / K each). Subgoals of each Actor: "work in the field", "push the left
-door", "push the right door", "go in and lift"; two Actors may not go in at once. Instructions: "bring out the chest",
-"bring out the lamp". Horizon 2. All Actors at work bring in the harvest (pays .25). As many Actors at a door as it
-takes open it; an able Actor behind an open one brings out what lies there (pays 1, if it is what the instruction asks
-for); both fail with probability `slip`.
+Latents (2 (K + 1)): which door takes two Actors at once, and who can lift. The other door takes one Actor only, whom a
+second would block (.5 each). Nobody can lift (prior 1 - `able`), or two can (`able` / K each). Then Actor a can lift
+the chest behind the left door and the next Actor the lamp behind the right one.
+
+Subgoals of each Actor: "work in the field", "push the left door", "push the right door", "go in and lift". Two Actors
+may not go in at once. Instructions: "bring out the chest", "bring out the lamp". Horizon 2. All Actors at work bring in
+the harvest (pays .25). As many Actors at a door as it takes open it. An able Actor behind an open one brings out the
+thing there (pays 1, if the instruction asks for it). Both fail with probability `slip`.
+
 The planner sees what happened, and Actors 1 and 2 report their doors, the left one and the right one. Communication may
 be limited: `late=A` has Actor A's report come a step late, `mute=A` never (`late=1+2`: both).
+
 Why: under the prior working is the better guess, and says nothing about who could do more. To find out, several Actors
 have to do the right thing at once: exploring each for itself hardly ever does.
 """

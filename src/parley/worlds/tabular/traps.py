@@ -1,12 +1,13 @@
 """`traps`: random families with a planted trap, and their twins without, by size and seed (theory.md section 4).
 
-Latents: the usual ones, and a rare last one of prior `rare` (0.05). Subgoals: "keep to the usual way", whose law is the
-same under every latent, and risky ones. Under the usual latents the usual way is best; under the rare one a risky
-subgoal pays more. Instruction: "earn what you can". Horizon `horizon`, every step a decision of the same kind; the
-planner sees what a step paid ("it pays 3 of 4") and a hint ("the light is red").
-`planted=true`: nothing seen on the usual way depends on the latent, so believing in a usual latent costs something
-under the rare one and tells nothing. `planted=false`: the same pays, but the light seen on the usual way depends on the
-latent: acting on a wrong belief reveals it.
+Latents: the usual ones, and a rare last one of prior `rare` (0.05). Subgoals: "keep to the usual way", whose outcomes
+have the same distribution under every latent, and risky ones. Under the usual latents the usual way is best; under the
+rare one a risky subgoal pays more. Instruction: "earn what you can". Horizon `horizon`, every step a decision of the
+same kind. The planner sees what a step paid ("it pays 3 of 4") and a hint ("the light is red").
+
+`planted=true`: nothing seen on the usual way depends on the latent. So belief in a usual latent costs something under
+the rare one and tells nothing. `planted=false`: the same pays, but the light seen on the usual way depends on the
+latent. So acting on a wrong belief reveals it.
 """
 
 import numpy as np
@@ -61,7 +62,7 @@ def traps(
 
 
 def _around(mean: np.ndarray) -> np.ndarray:
-    """Laws on the pay levels with the given means in [0, 1]: binomial."""
+    """Binomial distributions on the pay levels with the given means in [0, 1]."""
     k, n = np.arange(PAYS), PAYS - 1
     choose = np.array([1, 4, 6, 4, 1])
     return choose * mean[..., None] ** k * (1 - mean[..., None]) ** (n - k)

@@ -1,11 +1,12 @@
-"""`treasure`: n chests, one of which may hold gold; the hard instance after He et al. (2024), theory.md section 3.
+"""`treasure`: n chests, and one may hold gold; the hard instance after He et al. (2024), theory.md section 3.
 
 Latents: z_1 "the first chest holds gold" with prior p (default 1/(2n)), z_2 ... z_n, equally likely, in which it is
 empty. Subgoals: "open chest i". Instruction: "bring back a treasure". Horizon 1. Every chest but the first pays 0.5
-under every z; the first pays 1 under z_1 and 0 otherwise. The expert of z_i opens chest i.
-The planner sees what it found: gold, silver, or nothing.
-Why: whatever a planner that only imitates does, it learns nothing until it opens the first chest, which it hardly ever
-does: its regret grows linearly. Uniform exploration is eta = 1/n distinguishable, the best policy eta = 1.
+under every z; the first pays 1 under z_1 and 0 otherwise. The expert of z_i opens chest i. The planner sees what it
+found: gold, silver, or nothing.
+
+Why: a planner that only imitates learns nothing until it opens the first chest. It hardly ever does, so its regret
+grows linearly. Uniform exploration is eta = 1/n distinguishable, the best policy eta = 1.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ from parley.core.tables import Tables
 
 
 def treasure(n: int = 16, p: float | None = None) -> Tables:
-    """n chests, one of which may hold gold: imitation alone has linear regret.
+    """n chests, and one may hold gold: imitation alone has linear regret.
 
     `p` is the prior of gold in the first one.
     """

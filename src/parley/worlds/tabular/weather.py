@@ -2,16 +2,15 @@
 
 Latents (6): which of three paths leads through (wood .5, river .3, quarry .2), and whether the weather turns seldom or
 often (.5 each); independent. Subgoals (7): "climb the ridge", "go down to the hut", "go down to the village", "wait and
-watch the sky", "take the path through the wood", "... along the river", "... past the quarry". Instructions: "bring
-the mail to the hut", "bring the mail to the village". Horizon 5. Every step after which the carrier is where the
+watch the sky". Also "take the path through the wood", "... along the river", "... past the quarry". Instructions:
+"bring the mail to the hut", "bring the mail to the village". Horizon 5. Every step after which the carrier is where the
 mail is wanted pays 1/horizon.
 
-The ridge can always be climbed, and in fair weather it leads down to either side at once: two steps in all. In foul
-weather who is on it stays there, but for a break in the clouds (probability `breaks`, 0.1). The path that leads through
-takes one step in any weather, but one gets lost, and is back, with probability `lost` (0.75); the others lead nowhere.
-The weather is fair or foul alike at first, and turns at each step with probability 0.1 or 0.4.
-The planner sees where it is, and a sky that is taken for the other one with probability `haze` (0.25; 0.05 on the
-ridge).
+The ridge can always be climbed. In fair weather it leads down to either side at once: two steps in all. In foul weather
+the carrier on it stays there, but for a break in the clouds (probability `breaks`, 0.1). The path that leads through
+takes one step in any weather. But one gets lost, and is back, with probability `lost` (0.75); the others lead nowhere.
+The weather is fair or foul with equal chances at first, and turns at each step with probability 0.1 or 0.4. The planner
+sees where it is, and a sky that is taken for the other one with probability `haze` (0.25; 0.05 on the ridge).
 
 Why: conditions that drift within an episode, besides a latent that does not. What was seen of the sky loses its worth,
 at a speed that has to be learnt.

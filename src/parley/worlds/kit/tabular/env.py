@@ -21,8 +21,8 @@ from parley.core.tables import Sentences, Tables
 class TabularWorld:
     """A world whose tables are all there is to it; `altered` where what happens does not follow them.
 
-    `low_level`, where there is one, makes the world that the tables abstract from; `views` are what a learned Reporter
-    may be given of a state there: features of every (z, s), z first.
+    `low_level`, if given, makes the world that the tables abstract from. `views` are the inputs that a learned Reporter
+    may have of a state there: features of every (z, s), z first.
     """
 
     tables: Tables

@@ -1,4 +1,4 @@
-"""A tabular world that speaks by another law than its tables say: what a Reporter with an error does (theory.md 1)."""
+"""A tabular world whose reports differ from its tables: the effect of a Reporter with an error (theory.md 1)."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,10 +15,10 @@ from parley.worlds.kit.tabular.env import TabularVectorEnv, TabularWorld, pick, 
 
 @dataclass(frozen=True, eq=False)
 class ReportedWorld(TabularWorld):
-    """The world of `tables` heard through a Reporter whose law is `spoken`; planners are handed the true tables.
+    """The world of `tables` heard through a Reporter with emission `spoken`; planners are handed the true tables.
 
-    What is done is paid as the tables say, whatever is said of it. The expected regret of theory.md 1 follows what is
-    said by the tables and so means nothing here: regret is V*_z(w) minus the return (`altered`).
+    Rewards follow the tables, whatever the Reporter says. The expected regret of theory.md 1 filters the reports by the
+    tables and so means nothing here. Regret is therefore V*_z(w) minus the return (`altered`).
     """
 
     spoken: Float[np.ndarray, "Z S O"]
@@ -26,7 +26,7 @@ class ReportedWorld(TabularWorld):
 
     @cached_property
     def total_variation(self) -> float:
-        """Of the Reporter's law to the true one, where uniform subgoals lead."""
+        """Of the Reporter's emission to the true one, in the states that uniform subgoals visit."""
         return reporter_error(self.tables, self.spoken)
 
     def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> "ReportedVectorEnv":
@@ -65,7 +65,7 @@ def visits(tables: Tables) -> Float[np.ndarray, "Z S"]:
 
 
 def reporter_error(tables: Tables, spoken: Float[np.ndarray, "Z S O"]) -> float:
-    """Total variation between a Reporter's law and the true E, mean over the states that uniform subgoals visit."""
+    """Total variation between a Reporter's emission and the true E, mean over states that uniform subgoals visit."""
     apart = 0.5 * np.abs(spoken - tables.emission).sum(axis=2)
     return float((visits(tables) * apart).sum())
 

@@ -1,4 +1,4 @@
-"""Tables from rules: what a subgoal leads to, and what is said of a state, as functions."""
+"""Tables from rules: functions for the next state of a subgoal, and for the report of a state."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -2,12 +2,12 @@
 
 Latents (2): a rough table (friction 0.5; probability `rough`) and an icy one (0.03). Subgoals (6): "push the {colour}
 block onto its mat", "put the {colour} block on its mat". Instructions (4): "store the {colour} block", "store all
-blocks"; horizon 3 to 6. A step that leaves a block on its mat pays 1/horizon if it was pushed there, and `grip` of that
-if it was lifted, since a grip leaves marks; "store all blocks" pays the mean over the blocks.
+blocks"; horizon 3 to 6. A step that leaves a block on its mat pays 1/horizon if it was pushed there. If it was lifted,
+it pays `grip` of that, since a grip leaves marks. "store all blocks" pays the mean over the blocks.
 
-Low level: the arm and the table of `sorter`, every block and its mat in a line away from the robot; felt along the
-table's border brakes what slides. A push on the rough table ends on the mat; on the icy one the block slides past it.
-A grasp works on both. What has been stored, the Actor leaves alone.
+Low level: the arm and the table of `sorter`, every block and its mat in a line away from the robot. Felt along the
+table's border brakes sliding blocks. A push on the rough table ends on the mat; on the icy one the block slides past
+it. A grasp works on both. The Actor leaves stored blocks alone.
 
 The planner sees of each block whether it is on its mat, and whether it was pushed or put there. Tables: 27 states,
 deterministic for each latent. `parley world verify sorter-floor` holds them against the physics.
