@@ -50,9 +50,9 @@ class Finding:
 class Experiment(Protocol):
     """One file each.
 
-    `measure(config, bar)`, where there is one, stands for `expected_regret` and keeps less of it, or more;
-    `further(cells, regrets)` asks for more cells once it has seen the first;
-    `keep(cells, kept, out)` adds files, such as a film.
+    `measure(config, bar)`, if given, stands for `expected_regret` and keeps less of it, or more.
+    `further(cells, regrets)` asks for more cells once it has seen the first. `keep(cells, kept, out)` adds files, such
+    as a film.
     """
 
     NAME: str
@@ -159,8 +159,8 @@ def expected_regret(
     The explorer is wrapped in `around`, if given. Planner and explorer take `believed`, if given, for the world's
     tables; what counts as regret is by the world's own.
 
-    `early` says after an episode what each run will lose in all that remain, or None while that is not known; once it
-    is, the cell ends, and this is its last column.
+    `early` says after an episode how much each run will lose in all that remain, or None while that is not known. Once
+    it is known, the cell ends, and this is its last column.
     """
     world, draws, kept = assemble.world(config.world), Draws(config.seed, config.runs), kept or InMemory()
     if world.tables is None:
@@ -223,7 +223,7 @@ def conduct(
 
 
 def _plan(experiment: Experiment, out: Path, quick: bool, cells: Sequence[RunConfig], working: bool) -> None:
-    """Say in `cells.json` what is to be computed, and by whom, for those who look on."""
+    """Say in `cells.json` which cells are computed, and by which process, for those who look on."""
     planned = [{**asdict(config), "file": cell_name(config)} for config in cells]
     about = {"experiment": experiment.NAME, "claim": experiment.CLAIM, "quick": quick, "cells": planned}
     text = json.dumps({**about, **({"process": process()} if working else {})}, indent=1)

@@ -15,7 +15,7 @@ from parley.experiments.known import EXPERIMENTS
 
 
 def measure_cell(name: str, config: dict[str, Any], out: str, place: str) -> str:
-    """Measure a cell of experiment `name` into its file in `out`; returns what is wrong, empty where nothing is."""
+    """Measure a cell of experiment `name` into its file in `out`; returns the error as a text, empty without one."""
     try:
         if Path(place).is_dir():
             os.chdir(place)
@@ -33,7 +33,7 @@ def measuring(engine: Engine, begin: Callable[[str, int], Callable[[int], None]]
 
     def ahead(experiment: Experiment, cells: Iterable[RunConfig], out: Path) -> None:
         if experiment.NAME not in EXPERIMENTS:
-            raise BadInput(f"experiment {experiment.NAME!r} is not one of ours: it cannot be carried out elsewhere")
+            raise BadInput(f"experiment {experiment.NAME!r} is not one of Parley: it cannot be carried out elsewhere")
         missing = [config for config in dict.fromkeys(cells) if stored_cell(out / cell_name(config), config) is None]
         about = {"name": experiment.NAME, "out": str(out.resolve()), "place": str(Path.cwd())}
         tasks = [{**about, "config": asdict(config)} for config in missing]

@@ -1,7 +1,7 @@
 """Many families of many kinds, as specs: what explorers are compared on, none of them designed by hand.
 
-Half are `random` of drawn sizes and peakedness, half are `traps` (every other one with its trap planted, else its twin
-without), so that an explorer must do well both where worlds reveal themselves and where they do not (theory.md 4).
+Half are `random` of drawn sizes and peakedness. The other half are `traps` (every other one with its trap planted, else
+its twin without). So an explorer must do well both where worlds reveal themselves and where they do not (theory.md 4).
 """
 
 import numpy as np

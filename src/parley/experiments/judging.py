@@ -1,7 +1,7 @@
 """What a language model says at decisions of documents, beside what the exact planner says there.
 
-Documents are given, so that all ways of hearing one model are judged at the same decisions and from the same scores:
-calibrations are subtractions, and temperatures divisions, that need no further look at the model.
+Documents are given, so that all ways of hearing one model are judged at the same decisions and from the same scores.
+Calibrations are subtractions, and temperatures divisions, that need no further look at the model.
 """
 
 from dataclasses import dataclass, replace

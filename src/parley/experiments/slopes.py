@@ -16,7 +16,7 @@ def slope(
 ) -> tuple[float, tuple[float, float]]:
     """Additional regret of an episode per unit of error, with a 95% interval.
 
-    Least squares through the origin of each run's regret less its regret in cell `base`, whose error is 0; runs share
+    Least squares through the origin of each run's regret less its regret in cell `base`, whose error is 0. Runs share
     their random numbers, and the interval is over runs.
     """
     x = np.array(errors)

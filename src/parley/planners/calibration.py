@@ -1,8 +1,8 @@
 """What a model prefers when nothing has been said: taken off its scores, they say what the world has to do with them.
 
-`contextual` (Zhao et al. 2021, equation 1): the mean law after prompts of the same form whose task and report say
-nothing. `pmi` (Holtzman et al. 2021, equation 4, domain-conditional pointwise mutual information): the law after a
-prompt that says what is asked for, and nothing of what has happened.
+`contextual` (Zhao et al. 2021, equation 1): the mean distribution after prompts of the same form whose task and report
+say nothing. `pmi` (Holtzman et al. 2021, equation 4, domain-conditional pointwise mutual information): the distribution
+after a prompt with the task, and without any history.
 """
 
 from collections.abc import Sequence

@@ -43,7 +43,7 @@ class OneOfSeveral(ExactPlanner):
         return np.take_along_axis(np.broadcast_to(places, probs.shape), likeliest, axis=2)[..., 0], weighed.sum(axis=2)
 
     def _others(self, mine: np.ndarray) -> Float[np.ndarray, "B G"]:
-        """The law of the joint subgoal, its own part given."""
+        """The probabilities of the joint subgoal, its own part given."""
         fits = self._mine == mine[:, None]
         alike = np.where(fits, self.tables.at_random, 0.0)
         alike = alike / alike.sum(axis=1, keepdims=True)
@@ -79,10 +79,10 @@ class Together:
 
 
 class DecentralisedPlanner(Together):
-    """Each Actor with a planner of its own (`OneOfSeveral`): what is lost to it is the gain of coordination.
+    """Each Actor with a planner of its own (`OneOfSeveral`), without the gain of coordination.
 
-    Where two Actors may not be told the same, the later one is kept to what is left. Raises `BadInput` where reports do
-    not tell the state: what an Actor makes of them would depend on what it did not hear.
+    If two Actors may not be told the same, the later one has to choose from the rest. Raises `BadInput` if reports do
+    not tell the state: an Actor's reading of them would depend on messages that it did not hear.
     """
 
     def __init__(self, beliefs: Beliefs, doubt: float = 0.1, decode: str = "sample") -> None:

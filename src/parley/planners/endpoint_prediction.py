@@ -37,8 +37,8 @@ class Foreseer(Prompter):
 class EndpointWorldModel:
     """Asks a server for the next observation after each subgoal, by any of the four ways in which it is asked to plan.
 
-    Sampled answers give frequencies: as many as the way samples. Where no usable answer comes, after asking again, all
-    observations are taken to be alike, and `silent` names the run until something else is heard in it.
+    Sampled answers give frequencies, as many as the way samples. If no usable answer comes, after asking again, all
+    observations are taken to be equally likely. Then `silent` names the run until something else is heard in it.
     """
 
     def __init__(self, reader: EndpointPlanner, tables: Tables) -> None:
@@ -72,7 +72,7 @@ class EndpointWorldModel:
         return Prediction(heard)
 
     def _ask_one(self, rows: np.ndarray, asked: list[Foreseer], one: tuple[int, int]) -> Any:
-        """A law, None, or that the prompt did not fit."""
+        """Probabilities of the observations, None, or that the prompt did not fit."""
         n, g = one
         try:
             return self._ask(int(rows[n]), asked[n], g)
@@ -101,7 +101,7 @@ class EndpointWorldModel:
         return prompter
 
     def _ask(self, row: int, prompter: Foreseer, g: int) -> Float[np.ndarray, " O"] | None:
-        """The law of what is heard after subgoal g."""
+        """The probability distribution of the observation after subgoal g."""
         reader, words = self.reader, self._observations
         seeds = [reader.seed(row, g, draw) for draw in range(reader.way.num_answers)]
         turns = prompter.turns((self._subgoals[g],), words)

@@ -16,8 +16,8 @@ from parley.theory.posterior import Evidence, bail, log_total, normalised
 class ExactPlanner:
     """What a perfectly pretrained model computes: BAIL, pi(g) = sum_z P(z given pt) pi*_z(g given tau_h, w).
 
-    Keeps log P(z) of the settled past (B, Z), and within the episode the place of each latent's filter and the
-    log-likelihood of what was seen; see `theory.posterior.Evidence` for what counts as evidence. `label_error` is the
+    Keeps log P(z) of the settled past (B, Z). Within the episode it keeps the place of each latent's filter and the
+    log-likelihood of the history. See `theory.posterior.Evidence` for what counts as evidence. `label_error` is the
     share of corrupted labels that such a model was trained on.
     """
 

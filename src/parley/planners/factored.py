@@ -45,7 +45,8 @@ class FactoredPlanner(ExactPlanner):
     """The exact planner of a world that says how joint subgoals fold up: a step costs K |Z| C |M|, not |M|^K.
 
     pi*_z is uniform over the best joint subgoals that are allowed. Its conditional for an Actor counts, for each part,
-    the best completions; the mixture is weighed by P(z given pt) times what pi*_z gave the parts already chosen.
+    the best completions. The mixture is weighted by P(z given pt) times the probability under pi*_z of the parts
+    already chosen.
     """
 
     _weight: np.ndarray  # (B, Z): P(z given pt) times what pi*_z gave the parts told so far

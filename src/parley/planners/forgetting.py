@@ -1,11 +1,12 @@
 """Exact planners for a latent that may jump: one discounts the past, one restarts when a sequential test says so.
 
-The test is that of Shiryaev and Roberts (Pollak 1985), on episodes. For every past episode s the predictions of a
-planner that knows nothing from before s are held against the planner's own, R = sum_s prod_{i >= s} q_s(o_i) / p(o_i).
-While the latent does not jump, R less the number of episodes is a martingale under the planner's law: the expected
-number of episodes to a false alarm at R >= A is at least A, over latents as the prior has them. As q_s is a mixture
-over the prior, R = sum_z P(z) R_z with R_z <- (R_z + 1) P_z(o) / p(o); after an alarm P(z) R_z weighs what the latent
-may be now, the episode of the jump summed out.
+The test is that of Shiryaev and Roberts (Pollak 1985), on episodes. For every past episode s there is a planner that
+knows nothing from before s. Its predictions are held against the planner's own, R = sum_s prod_{i >= s} q_s(o_i) /
+p(o_i). While the latent does not jump, R less the number of episodes is a martingale under the planner's distribution.
+So the expected number of episodes to a false alarm at R >= A is at least A, over latents drawn from the prior.
+
+As q_s is a mixture over the prior, R = sum_z P(z) R_z with R_z <- (R_z + 1) P_z(o) / p(o). After an alarm P(z) R_z
+weighs the candidates for the new latent, the episode of the jump summed out.
 """
 
 import numpy as np

@@ -22,9 +22,9 @@ Plan = Callable[..., str | Mapping[str, float]]
 class FunctionPlanner:
     """Plans by `plan(episodes, menu)`, run by run; several Actors: `plan(episodes, menu, parts)`.
 
-    It returns one of the menu's sentences, a text that chooses one of them (as a language model would answer), or a
-    mapping from sentences to weights. A text that chooses nothing is an invalid answer: the proposal is uniform, and
-    the log says so. What it has been told is its whole state, so that a run can be resumed.
+    It returns one of the menu's sentences, or a text that chooses one of them (as a language model would answer). It
+    may also return a mapping from sentences to weights. A text that chooses nothing is an invalid answer: the proposal
+    is uniform, and the log says so. The messages it has received are its whole state, so that a run can be resumed.
     """
 
     def __init__(self, plan: Plan, decode: str = "sample") -> None:
@@ -69,7 +69,7 @@ class FunctionPlanner:
 
 
 def _law(planned: Any, menu: Sequence[str]) -> Float[np.ndarray, " M"] | None:
-    """The distribution that a plan stands for; None where it chooses nothing. Raises `BadInput` for what is no plan."""
+    """The distribution that a plan stands for; None if it chooses nothing. Raises `BadInput` for any other value."""
     if isinstance(planned, Mapping):
         strange = [sentence for sentence in planned if sentence not in menu]
         if strange:

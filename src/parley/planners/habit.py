@@ -21,9 +21,9 @@ Place = tuple[str, ...]  # instruction, observation, and the parts of the Actors
 class HabitPlanner:
     """Knows of each run, for every instruction and observation, how often a subgoal was tried, and its best outcome.
 
-    Where something tried paid more than nothing, it proposes that which paid most to the episode's end; elsewhere all
-    that was tried least, alike. It needs no latents, no tables and no model, and where a world never says the same
-    twice it never learns.
+    Where something tried paid more than nothing, it proposes the subgoal that paid most to the episode's end. Elsewhere
+    it proposes all that were tried least, with equal chances. It needs no latents, no tables and no model. In a world
+    that never says the same twice it never learns.
     """
 
     def __init__(self, decode: str = "sample") -> None:
@@ -94,7 +94,7 @@ class _Habits:
             self.best[place][part] = max(self.best[place].get(part, -np.inf), since)
 
     def proposal(self, before: str, menu: Sequence[str]) -> Float[np.ndarray, " M"]:
-        """The law over one run's menu."""
+        """The probability distribution over one run's menu."""
         now = self.told[-1]
         place = (now.instruction, now.observations[-1], before)
         paid = np.array([self.best[place].get(part, 0.0) for part in menu])

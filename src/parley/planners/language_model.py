@@ -45,11 +45,11 @@ class Scoring:
 class LanguageModelPlanner:
     """Proposes softmax of the summed log-probabilities of the subgoals' lines after the transcript (He et al. 2024).
 
-    Each run has a prompt and a cache of its own. What has been read is a function of what was heard alone: parts of
-    a joint subgoal that are being chosen begin the continuations, and are read when the subgoal has been carried out.
-    The prompt is cut by rule: where it would leave less than an eighth of the positions for continuations, the oldest
-    half of the episodes is dropped and the rest is read again. With a `memory` (made for each run) the prompt is what
-    the template `transcript` makes of it, read again where it does not go on. `words` are what a header says of the
+    Each run has a prompt and a cache of its own. The text read is a function of the messages only. Parts of a joint
+    subgoal that are being chosen begin the continuations, and are read when the subgoal has been carried out. The
+    prompt is cut by rule, if it would leave less than an eighth of the positions for continuations. Then the oldest
+    half of the episodes is dropped and the rest is read again. With a `memory` (made for each run) the prompt comes
+    from the template `transcript`, and is read again where it does not go on. `words` are a header's words about the
     world. With `choices` each step's menu stands before its choice, for worlds whose menus change; then half of the
     positions are kept for it.
     """
@@ -118,8 +118,8 @@ class LanguageModelPlanner:
             run.read(cut)
             return
         raise BadInput(
-            f"{self.model.name!r}: the last step takes more than {most} tokens of its context of {self.positions}, an "
-            "eighth of which is kept for the menu: take a model with more positions, or a larger context"
+            f"{self.model.name!r}: the last step takes more than {most} tokens of its context of {self.positions}. An "
+            "eighth of it is kept for the menu: take a model with more positions, or a larger context"
         )
 
     def _cut(self, episode: str, most: int) -> str:

@@ -50,9 +50,9 @@ class ExactWorldModel:
 class ReadingWorldModel(ExactWorldModel):
     """What a model trained on a share of expert episodes predicts: the subgoal that it is told is evidence as well.
 
-    P(o' given pt, g) = sum_z P(z given pt, g) P_z(o' given tau_h, g), by the evidence of `filter`, mixed by episodes: a
-    document's reader asks what is heard after a subgoal that somebody chose, who may know z. It proposes nothing. Where
-    no expert would choose so, all of them count as about equally unlikely to.
+    P(o' given pt, g) = sum_z P(z given pt, g) P_z(o' given tau_h, g), by the evidence of `filter`, mixed by episodes. A
+    document's reader predicts the observation after a subgoal that somebody chose, who may know z. It proposes nothing.
+    If no expert would choose so, all of them count as about equally unlikely to.
     """
 
     def predict(
@@ -76,8 +76,8 @@ class ReadingWorldModel(ExactWorldModel):
 class TransformerWorldModel:
     """The checkpoint that plans, asked for the next observation instead: softmax over the world's observations.
 
-    One pass predicts for all subgoals at an imagined history: they stand side by side behind it, unseen by each other
-    (with several Actors all joint subgoals, the parts of each one after another).
+    One pass predicts for all subgoals at an imagined history. They stand side by side behind it, unseen by each other.
+    With several Actors these are all joint subgoals, the parts of each one after another.
     """
 
     def __init__(self, path: Path, tables: Tables) -> None:

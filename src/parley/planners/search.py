@@ -1,8 +1,8 @@
 """Search in a world model for the known reward: all histories (expectimax), or the promising ones (a tree).
 
-The tree grows by one history a model call, in the order of upper confidence with the model's proposals as prior
-(Rosin 2011; Silver et al. 2017); values are backed up as in dynamic programming, max over subgoals and mean over
-observations (Keller and Helmert 2013), so that a tree that holds all histories gives the values of expectimax.
+The tree grows by one history a model call. The order is that of upper confidence with the model's proposals as prior
+(Rosin 2011; Silver et al. 2017). Values are backed up as in dynamic programming, max over subgoals and mean over
+observations (Keller and Helmert 2013). So a tree that holds all histories gives the values of expectimax.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ CURIOSITY = 1.0  # weight of the prior next to values, in units of reward
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be decided in every run: what each observation pays, and how many subgoals are left.
+    """The decision of every run: the pay of each observation, and how many subgoals are left.
 
     Observations less probable than `cut` are not imagined.
     """
@@ -36,19 +36,21 @@ class Question:
             raise BadInput(f"remaining={self.remaining}: no step is left to plan")
 
     def imagined(self, said: Prediction) -> Float[np.ndarray, "n G O"]:
-        """The prediction without what is not imagined; raises `BadInput` where it is no law of the observations."""
+        """The prediction cut to the imagined observations; raises `BadInput` if it is not a distribution over the
+        observations.
+        """
         heard, number = said.observations, self.pay.shape[1]
         if heard.ndim != 3 or heard.shape[2] != number:
             raise BadInput(
-                f"the world model predicts {heard.shape[-1]} observations, the world knows {number}: a prediction is a "
-                "law of the world's own sentences, in their order"
+                f"the world model predicts {heard.shape[-1]} observations, the world knows {number}: a prediction "
+                "gives probabilities of the world's own sentences, in their order"
             )
         total = heard.sum(axis=2)
         if not (np.abs(total - 1) < SLACK).all() or (heard < 0).any():  # NaN is no law either
             worst = total.ravel()[np.abs(total - 1).argmax()]
             raise BadInput(
-                f"the world model's probabilities of what is heard sum to {worst:.4g}, or some are below 0: expected a "
-                "law for each subgoal"
+                f"the world model's probabilities of observations sum to {worst:.4g}, or some are below 0: expected a "
+                "probability distribution for each subgoal"
             )
         if not self.cut:
             return heard

@@ -17,9 +17,9 @@ from parley.prompting.transcript import observation_line, subgoal_line, task_lin
 class TransformerPlanner:
     """Proposes softmax(logits) over the menu, one token a line, from a key-value cache: a step costs its new tokens.
 
-    The prompt is cut by rule: a checkpoint was trained on documents of so many episodes; when as many have been heard
-    (or the next one might not fit the model's positions), the next episode begins with the most recent half of them
-    read again as a fresh document.
+    The prompt is cut by rule, because a checkpoint was trained on documents of so many episodes. The cut comes when as
+    many have been heard, or when the next one might not fit the model's positions. Then the next episode begins with
+    the most recent half of them read again as a fresh document.
     """
 
     def __init__(self, path: Path, decode: str = "sample") -> None:

@@ -44,8 +44,8 @@ class Search:
 class WorldModelPlanner:
     """Proposes the subgoals of the largest expected reward to come, alike where they tie.
 
-    `tables` give what is known of the task: the words, the horizon and what each observation pays; not the dynamics.
-    With several Actors it searches over joint subgoals, once a step; an Actor's part is worth its best completion.
+    `tables` give facts of the task: the words, the horizon and the pay of each observation; not the dynamics. With
+    several Actors it searches over joint subgoals, once a step; an Actor's part is worth its best completion.
     """
 
     def __init__(self, model: WorldModel, tables: Tables, search: Search | None = None, decode: str = "sample") -> None:
@@ -68,7 +68,7 @@ class WorldModelPlanner:
         self._values: np.ndarray | None = None
 
     def tree(self) -> Tree:
-        """The tree of this moment, grown by `budget` model calls whatever the kind of search: for whoever looks."""
+        """The tree of this moment, grown by `budget` model calls for any kind of search; for inspection."""
         grown = Tree(self.model, self._question(), self.search.budget)
         grown.grow()
         return grown

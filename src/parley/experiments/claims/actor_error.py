@@ -1,11 +1,11 @@
 """`actor-error`: what cloning the Actor from poor demonstrations costs, apart from the Planner (He et al. 2024).
 
-On the real low levels of `household` (a grid) and, in full, of `house` (MuJoCo): Actors cloned from demonstrations of
-which a share is optimal, under a planner that knows z (all that it loses is the Actor's) and under exact BAIL with the
-tables of the optimal Actor. The tables have a floor of 0.01 under what can be said, as an Actor with an error does what
-they call impossible. Regret is V*_z(w) minus the return, V* being the optimal Actor's.
+On the real low levels of `household` (a grid) and, in full, of `house` (MuJoCo). Actors are cloned from demonstrations,
+a share of them optimal. They work under a planner that knows z (all its loss is the Actor's) and under exact BAIL with
+the tables of the optimal Actor. The tables have a floor of 0.01 under the sentences, as an Actor with an error does
+things that they call impossible. Regret is V*_z(w) minus the return, V* being the optimal Actor's.
 
-`household` decides. In `house`, where physics is slow, a few runs say what is lost; its errors are distances of forces.
+`household` decides. In `house`, where physics is slow, a few runs show the loss; its errors are distances of forces.
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,13 @@
 """`adaptive-exploration`: exploration that is bought only where it is needed, against the paper's and other references.
 
-On many families, some with traps, and every shipped tabular world, each latent (one of those that nothing can tell
-apart) is run on its own: weighted by the prior that is Bayes regret, its largest entry the worst case over z. Random
-numbers are common to all lines of a world and seed. References are first run for a tenth of the episodes, which bounds
-them from below (`adaptive_lines`), and for longer only where that decides nothing; where a margin is then still
-undecided, the lines that it is made of get more runs, at most three times: twice as many as their variance asks for, in
-blocks of a seed each, which may be run side by side.
+The worlds are many families, some with traps, and every shipped tabular world. Each latent (one of those that nothing
+can tell apart) is run on its own. Weighted by the prior its loss is Bayes regret; its largest entry is the worst case
+over z. Random numbers are common to all lines of a world and seed.
+
+References are first run for a tenth of the episodes, which bounds them from below (`adaptive_lines`). They are run for
+longer only where that decides nothing. If a margin is then still undecided, its lines get more runs, at most three
+times. Each time it is twice as many as their variance asks for, in blocks of a seed each, which may be run side by
+side.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,13 +1,14 @@
 """The lines that `adaptive-exploration` compares: what a run of each costs, and below what it cannot stay.
 
-A run ends once what remains of it is known (`theory.rest`), and what remains is charged to every class by what its
-history would be worth there (`shared`): a line that once in thousands of runs gives a latent up for good, and then pays
-for ever, shows it in a few. Left out is what a false alarm of the sequential test would cost afterwards: a run at rest
-whose bets against the truth stand at w is rejected with probability w / 1,000 at most. What knows proposals alone is
-shown the menu in an order of its own.
-Of the references none but epsilon-greedy at the theory's rate depends on T, and expected regret never falls, so what
-one of them has lost after T' < T episodes is a lower bound of what it loses in T. Of those that go on exploring, the
-exploration episodes alone are one, and exactly known.
+A run ends once its remaining regret is known (`theory.rest`). That regret is charged to every class by its value after
+this history (`shared`). A line may give a latent up for good once in thousands of runs, and then pay for ever. Charged
+to every class, this shows in a few runs. The cost of a false alarm of the sequential test after that is left out. A run
+at rest whose bets against the truth stand at w is rejected with probability w / 1,000 at most. Explorers that know
+proposals only are shown the menu in an order of its own.
+
+Of the references only epsilon-greedy at the theory's rate depends on T, and expected regret never falls. So the loss of
+any other after T' < T episodes is a lower bound of its loss in T. For those that go on exploring, the exploration
+episodes by themselves are such a bound, and exactly known.
 """
 
 from collections.abc import Callable
@@ -104,7 +105,7 @@ def _limit(config: RunConfig) -> float:
 
 
 class _Watch:
-    """Says of a cell, of whole rounds, whether all its runs are at rest, and what is lost in the episodes to come."""
+    """Says of a cell, in whole rounds, whether all its runs are at rest, and their loss in the episodes to come."""
 
     def __init__(self, config: RunConfig, truth: Int[np.ndarray, " R"]) -> None:
         world = assemble.world(config.world)
@@ -155,11 +156,11 @@ class _Watch:
 def shared(
     loss: Float[np.ndarray, "R C"], posterior: Float[np.ndarray, "R C"], prior: Float[np.ndarray, " C"]
 ) -> Float[np.ndarray, " R"]:
-    """What is left to lose, charged within every round (one run of each class) to all classes: unbiased, and no luck.
+    """The regret to come, charged within every round (one run of each class) to all classes: unbiased, with less luck.
 
-    A run with history h stands for what it would lose under class c as well, with weight P_c(h) over the sum of all
-    P(h): multiple importance sampling by the balance heuristic (Veach and Guibas 1995). Subgoals are chosen alike under
-    every class, so the posterior over the prior is all that it takes. A class without prior keeps its own run's loss.
+    A run with history h stands for its loss under class c as well, with weight P_c(h) over the sum of all P(h). This is
+    multiple importance sampling by the balance heuristic (Veach and Guibas 1995). Subgoals are chosen alike under every
+    class, so the posterior over the prior is enough. A class without prior keeps its own run's loss.
     """
     possible, num = prior > 0, len(prior)
     odds = np.where(possible, posterior / np.where(possible, prior, 1.0), 0.0)

@@ -1,13 +1,15 @@
 """`calibration`: which way of hearing a published language model's choice is nearest to the exact planner's.
 
-At decisions of documents (`experiments.judging`) models are asked by sentences, chat models by letters too. What is
-compared: raw scores, those less a content-free prompt's (Zhao et al. 2021), less a prompt's without history (Holtzman
-et al. 2021), and the mean of two orders of the menu; each at temperature 1 and at the one that fits best in three
-generated families that are not among the worlds that are reported. Reported are the total variation to BAIL, the
-expected return that choosing the line liked best gives up, and how often the same line is liked best in both orders.
+At decisions of documents (`experiments.judging`) models are asked by sentences, chat models by letters too. Four scores
+are compared. They are raw scores, those less a content-free prompt's (Zhao et al. 2021), and less a prompt's without
+history (Holtzman et al. 2021). The fourth is the mean of two orders of the menu. Each is taken at temperature 1 and at
+the one that fits best in three generated families. These families are not among the worlds that are reported.
 
-Written before it was run: what decides is the total variation to BAIL at the fitted temperature, mean over worlds,
-of the way that has the least against raw scores of sentences, for the chat model; the interval is over worlds.
+The report has the total variation to BAIL and the expected return that choosing the line liked best gives up. It also
+has how often the same line is liked best in both orders.
+
+Written before it was run. The total variation to BAIL at the fitted temperature decides, mean over worlds, for the chat
+model. The way that has the least is held against raw scores of sentences. The interval is over worlds.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,7 +62,7 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Flo
 
 
 def laws(found: Float[np.ndarray, "N W"], method: str, temperature: float) -> Float[np.ndarray, "P N M"]:
-    """The law of a method in each order (alike in both, where they are averaged); 0 beyond the menu."""
+    """The distribution of a method in each order (alike in both if they are averaged); 0 beyond the menu."""
     of, (kind, _, orders) = parts(found), method.partition(", ")
     taken = kind if kind in ("contextual", "pmi") else ""
     told = []
@@ -85,7 +87,7 @@ def fitted(several: Sequence[Float[np.ndarray, "N W"]], method: str) -> float:
 
 
 def row(found: Float[np.ndarray, "N W"], method: str, temperature: float) -> dict[str, float]:
-    """What is reported of a method in a world."""
+    """The reported quantities of a method in a world."""
     told, of = laws(found, method, 1.0), parts(found)
     best, exact = told.argmax(axis=2), np.nan_to_num(of["bail"])
     legal = ~np.isnan(of["bail"])

@@ -1,12 +1,12 @@
 """`continuous-control`: transformers pretrained on abstract models, run in MuJoCo physics (He et al. 2024, 5).
 
-In this house the door that is usually locked, hall to study, is open, and the task is always "come to the study". Who
-imitates walks round by the kitchen. The theory's epsilon with its constant is 1 up to T = 10^5 here, since uniform
-subgoals tell the 30 classes of latents apart very slowly (the rows say how slowly); so epsilon-greedy has its rate
-alone, epsilon_t = t^(-1/2).
+In this house the door that is usually locked, hall to study, is open, and the task is always "come to the study". An
+imitating planner walks round by the kitchen. The theory's epsilon with its constant is 1 up to T = 10^5 here. The
+reason is that uniform subgoals tell the 30 classes of latents apart very slowly (the rows say how slowly). So
+epsilon-greedy has its rate only, epsilon_t = t^(-1/2).
 
-In `sorter` a trial says at once whether a block belongs on a mat, whatever the planner believes: there imitation finds
-out by itself, and exploring only costs. It is shown beside the house; the claim is about the house.
+In `sorter` a trial says at once whether a block belongs on a mat, whatever the planner believes. There imitation finds
+out without exploring, and exploring only costs. It is shown beside the house; the claim is about the house.
 
 The flat baseline is the same planner over subgoals of one low-level action (`cap=1`), in `house` and in `household`,
 with as many calls. It gets nowhere; the calls and tokens it would need for the very same movements are one a low-level
@@ -190,8 +190,9 @@ def _figure(title: str, worlds: Sequence[str], configs: Sequence[RunConfig], kep
 def keep(configs: Sequence[RunConfig], kept: Sequence[Kept], out: Path) -> None:
     """The arm's curves (`sorter.png`); films, with words, of the first episode and the first that loses nothing.
 
-    In the house (`film/`) that is where a run that explores takes the short way, at the arm (`film-sorter/`) where one
-    that imitates knows where the blocks belong. A few of the runs are carried out once more, with all that was said.
+    In the house (`film/`) the latter is where a run that explores takes the short way. At the arm (`film-sorter/`) it
+    is where one that imitates knows where the blocks belong. A few of the runs are carried out once more, with all
+    their messages.
     """
     if "sorter" in _whole(configs):
         _figure("which mat keeps which block, in `sorter`", ["sorter"], configs, kept).savefig(out / "sorter.png")

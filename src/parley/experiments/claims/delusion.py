@@ -55,10 +55,10 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Kep
 
 
 def analyse(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Finding:
-    """At rho = 0.5: what is lost more than at 0, what is believed less, and the share of runs that end below the prior.
+    """At rho = 0.5: the loss beyond that at 0, the belief missing, and the share of runs that end below the prior.
 
     Each must hold by its interval; the other rho are shown. At rho = 1 a choice would be drawn from the very mixture by
-    which it is then weighed: it moves the mean posterior nowhere and drives runs apart, few to the truth. Hence the
+    which it is then weighed. It does not move the mean posterior and drives runs apart, few to the truth. Hence the
     share.
     """
     prior = float(assemble.world(configs[0].world).prior[LATENT])

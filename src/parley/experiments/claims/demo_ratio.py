@@ -1,10 +1,10 @@
 """`demo-ratio`: what the share of optimal demonstrations does to the planner (He et al. 2024, Section 5; theory.md 2).
 
 Two shares, kept apart. Of *labels*: a part of the steps is labelled with subgoals that are not optimal. Of
-*trajectories*: a share rho of the episodes was acted by the expert of z, so that what is chosen becomes evidence and
-the planner deludes itself. Models of several sizes are trained until held-out documents say that nothing more is
-gained (or for `STEPS`), and stand next to the exact oracle with the matching evidence, or the matching errors. Trained
-from scratch; published LLMs of any size were not run (the planner `hf:` takes them).
+*trajectories*: a share rho of the episodes was acted by the expert of z. So choices become evidence, and the planner
+deludes itself. Models of several sizes are trained until held-out documents say that nothing more is gained (or for
+`STEPS`). They stand next to the exact oracle with the matching evidence, or the matching errors. They are trained from
+scratch; published LLMs of any size were not run (the planner `hf:` takes them).
 """
 
 import tempfile
@@ -101,7 +101,7 @@ def measure(config: Demonstrated, bar: Callable[[EpisodeRecord, int], None]) -> 
 def analyse(configs: Sequence[Demonstrated], kept: Sequence[Measured]) -> Finding:
     """The smallest advantage of the matching oracle over all trainings with 0.25 <= rho < 1 decides.
 
-    A row a training. `delusion` is what is lost beyond the exact planner that takes no choice for evidence.
+    A row a training. `delusion` is the loss beyond the exact planner that takes no choice for evidence.
     """
     rows: list[dict[str, Any]] = []
     gaps: list[tuple[float, float, float]] = []

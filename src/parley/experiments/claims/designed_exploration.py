@@ -1,7 +1,7 @@
 """`designed-exploration`: what the choice of the exploration policy is worth (theory.md 4, improvement a).
 
-In `treasure` uniform exploration is 1/n distinguishable and the best policy 1: at the theory's rate the designed policy
-needs fewer exploration episodes, and each of them finds what it looks for.
+In `treasure` uniform exploration is 1/n distinguishable and the best policy 1. At the theory's rate the designed policy
+therefore needs fewer exploration episodes, and each of them finds its target.
 """
 
 from collections.abc import Sequence

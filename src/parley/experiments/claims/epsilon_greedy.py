@@ -1,12 +1,12 @@
 """`epsilon-greedy`: at the theory's rate regret is of order epsilon(T) T (He et al. 2024, Theorem 5.7).
 
-The theory's epsilon is constant within a run of known length T, so the curve that bends is regret at T as a function of
+The theory's epsilon is constant within a run of known length T. So the curve that bends is regret at T as a function of
 T. Only lengths with epsilon(T) < 0.3 count (theory.md section 4): T0, the least of them, times 1, 10 and 100. Every
-latent is run on its own, and what counts is the worst.
+latent is run on its own, and the worst counts.
 
-The anytime variant, epsilon_t = t^(-1/2), bends within one run of 10 T0 episodes; what stands for T epsilon(T) there is
-the sum of epsilon_s over s <= t. Its last decade counts, t from T0: the lengths of the theory's rate. Before that most
-of the regret is what it cost to find the latent out, once.
+The anytime variant, epsilon_t = t^(-1/2), bends within one run of 10 T0 episodes. There the sum of epsilon_s over s <=
+t stands for T epsilon(T). Its last decade counts, t from T0: the lengths of the theory's rate. Before that most of the
+regret is the single cost of finding the latent out.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,10 +50,10 @@ LIMITS = {"interval": BOUND, "share_interval": 1.0, "anytime_interval": BOUND, "
 def cells(quick: bool) -> Sequence[RunConfig]:
     """Lengths from the least with a small epsilon over one decade (quick) or two.
 
-    Where there are several instructions, also in orders that an adversary may choose, over one decade: a second one
-    for every order would cost more than twice all else. It is run for one order, `doubling`, whose instructions change
-    ever more rarely, in the world where 100 T0 is least. Then how regret depends on eta and on |Z|, over families of
-    worlds at one length.
+    If there are several instructions, there are also runs in orders that an adversary may choose, over one decade. A
+    second decade for every order would cost more than twice all else. It is run for one order, `doubling`, whose
+    instructions change ever more rarely, in the world where 100 T0 is least. The last cells show how regret depends on
+    eta and on |Z|, over families of worlds at one length.
     """
     found = []
     for world in WORLDS[:2] if quick else WORLDS:
@@ -136,8 +136,8 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"
 def _at_rate(cells: list[tuple[RunConfig, Float[np.ndarray, "r Z M"]]]) -> dict[str, Any]:
     """A world's slope in T, and how close to the bound regret comes.
 
-    The latent that is worst in the longest runs is followed through all lengths: to take the worst of each length
-    would take noise for regret, most where runs are short, and flatten the slope.
+    The latent that is worst in the longest runs is followed through all lengths. The worst of each length would count
+    noise as regret, most where runs are short, and flatten the slope.
     """
     worst = _worst(max(cells, key=lambda cell: cell[0].episodes)[1])
     found = _slopes([(c, k[:, worst, -1]) for c, k in cells], [float(c.episodes) for c, _ in cells])

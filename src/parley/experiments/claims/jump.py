@@ -1,9 +1,9 @@
 """`jump`: the latent changes at an unannounced episode, outside the theory: what breaks, who notices, what helps.
 
-The planner that restarts is told neither that the latent may jump nor when; its test (Shiryaev and Roberts, see
-`planners/forgetting.py`) is calibrated by what it believes, not on runs of this experiment. Both instructions come in
-turn, so that every jump concerns something that is asked for. A delay counts the episodes that begin under the new
-latent, the one with the alarm included. Where every sentence has a floor no run stops, and regret can be compared.
+The planner that restarts is told neither that the latent may jump nor when. Its test (Shiryaev and Roberts, see
+`planners/forgetting.py`) is calibrated by the planner's belief, not on runs of this experiment. Both instructions come
+in turn, so that every jump concerns a task that comes up. A delay counts the episodes that begin under the new latent,
+the one with the alarm included. Where every sentence has a floor no run stops, and regret can be compared.
 """
 
 from collections.abc import Callable, Sequence
@@ -85,7 +85,7 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Kep
 
 
 def delays(kept: Kept) -> Float[np.ndarray, " R"]:
-    """Episodes from the jump to the first alarm since; infinite where there is none."""
+    """Episodes from the jump to the first alarm since; infinite without an alarm."""
     after = kept[1][:, JUMP:] > 0
     return np.where(after.any(axis=1), after.argmax(axis=1) + 1.0, np.inf)
 

@@ -1,9 +1,9 @@
 """`memory`: what of its history a planner's prompt must show it, when episodes outgrow the context.
 
-The same planner with the same exploration, asked through an endpoint, with memories of several kinds and budgets (in
-tokens; an episode of `shortcut` takes 8, the checkpoint reads 512). Horizons are beginnings of one run: its first
-episodes do not depend on how many follow. A note is for models that write prose: it is run where `PARLEY_MODEL` names
-one. The summary is run with the checkpoint too, which was never trained on one.
+The same planner with the same exploration, asked through an endpoint, with memories of several kinds and budgets.
+Budgets are in tokens; an episode of `shortcut` takes 8, the checkpoint reads 512. Horizons are beginnings of one run:
+its first episodes do not depend on how many follow. A note is for models that write prose: it is run where
+`PARLEY_MODEL` names one. The summary is run with the checkpoint too, which was never trained on one.
 """
 
 import os

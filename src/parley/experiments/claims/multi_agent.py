@@ -1,11 +1,13 @@
 """`multi-agent`: several Actors and one Planner (theory.md 7): regret against T, K, |Z|, and what hearing is worth.
 
-In `team`, whose |Z| is 2 (K + 1), and on the tables of `forage` (K = 3, |Z| = 27): exploration uniform over joint
-subgoals, designed, adaptive, and none at all (with four Actors, and in `forage`, what can be computed of these); a
-Planner for each Actor, which does not hear the others, under the same exploration (not of four); and in `team` one
-Actor's part from the expert, the rest as ever. Every latent in turn; means are weighted by the prior. `random` with two
-Actors varies |Z| at the same K. Decoding is greedy, as in deployed planners. Measured, and not part of the claim:
-`adaptive-proposals`; and the shipped transformer beside the exact oracle, both sampled, over its context's episodes.
+The worlds are `team`, whose |Z| is 2 (K + 1), and the tables of `forage` (K = 3, |Z| = 27). Exploration is uniform over
+joint subgoals, designed, adaptive, or absent. With four Actors, and in `forage`, only those that can be computed are
+run. The same explorations serve a Planner for each Actor, which does not hear the others (not with four). In `team` one
+Actor's part also comes from the expert, with the rest as ever. Every latent is run in turn; means are weighted by the
+prior. `random` with two Actors varies |Z| at the same K. Decoding is greedy, as in deployed planners.
+
+Two things are measured that are not part of the claim. One is `adaptive-proposals`. The other is the shipped
+transformer beside the exact oracle, both sampled, over its context's episodes.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """`paid-information`: worlds in which what informs is optimal under no latent, and tables that others published.
 
-In `signs` a sign says which box is full; who looks by opening boxes pays in proportion to their number. `clues` are
+In `signs` a sign says which box is full; a search by opening boxes costs in proportion to their number. `clues` are
 families with questions of drawn quality; the others are published tables (see their worlds). Each latent is run on its
-own, alike often; a row's interval is Student's, over rounds of one run of each class, with common random numbers.
+own, equally often. A row's interval is Student's, over rounds of one run of each class, with common random numbers.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
 """`pretraining-error`: how the planner's error falls with the data, and what it costs (He et al. 2024, 5.3).
 
 Models of several widths are trained on N_p documents of T_p episodes until held-out documents say that nothing more is
-gained; their total variation to the exact oracle is fitted as (N_p T_p)^b. Each then plans with epsilon-greedy
-exploration, and what it loses beyond the exact planner, an episode, is fitted against its error: the term linear in T.
+gained. Their total variation to the exact oracle is fitted as (N_p T_p)^b. Each then plans with epsilon-greedy
+exploration. Its loss beyond the exact planner, an episode, is fitted against its error: the term linear in T.
 """
 
 import tempfile

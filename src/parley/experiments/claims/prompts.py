@@ -1,8 +1,8 @@
 """`prompts`: designs of the prompt, and ways to hear the answer, with the same model over several worlds.
 
-The transcript alone, after the world's rules and menu in two lines (`stated`), or as a chat. In `household` and
-`treasure` a chat's rules and menu do not fit the few hundred positions of the checkpoints that ship: there chats are
-run where `PARLEY_MODEL` names another model.
+The transcript by itself, after the world's rules and menu in two lines (`stated`), or as a chat. In `household` and
+`treasure` a chat's rules and menu do not fit the few hundred positions of the shipped checkpoints. There chats are run
+where `PARLEY_MODEL` names another model.
 """
 
 import os

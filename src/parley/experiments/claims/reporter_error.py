@@ -1,8 +1,8 @@
 """`reporter-error`: what a Reporter's total variation to the true E costs (He et al. 2024, a part of Delta_p).
 
-The planner is exact and holds the true tables, with a floor of 0.01 under what can be said; it hears a Reporter with an
-error: the true one mixed with noise, or one learned by contrast from so many pairs. What is done is paid as the tables
-say. Expected regret would filter what was said by the true tables and be biased: regret is V*_z(w) minus the return.
+The planner is exact and holds the true tables, with a floor of 0.01 under the sentences. It hears a Reporter with an
+error: the true one mixed with noise, or one learned by contrast from so many pairs. Rewards follow the tables. Expected
+regret would filter the reports by the true tables and be biased: regret is V*_z(w) minus the return.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """`search-budget`: how many model calls a decision a tree needs to come near to expectimax (theory.md 6).
 
-The exact model of `household` hears held-out documents, and before every step after 0, 1, 3, 7 and 15 episodes it is
-searched twice: in full, every observation counted, and by a tree with the proposals of the shipped checkpoint as prior.
-A call is the predictions for all subgoals at one history.
+The exact model of `household` hears held-out documents. It is searched twice, before every step after 0, 1, 3, 7 and 15
+episodes. One search is in full, every observation counted. The other is by a tree with the proposals of the shipped
+checkpoint as prior. A call is the predictions for all subgoals at one history.
 """
 
 from collections.abc import Callable, Sequence
@@ -120,7 +120,7 @@ def _share(mine: Float[np.ndarray, " N"], whole: Float[np.ndarray, " N"]) -> tup
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Values]) -> Figure:
-    """What is missing of expectimax's value, by what has been heard and by step."""
+    """The shortfall from expectimax's value, by the number of episodes heard and by step."""
     number = kept[0].shape[1] // len(HEARD)
     names = [f"after {heard} episodes, step {h + 1}" for heard in HEARD for h in range(number)]
     missing = {}

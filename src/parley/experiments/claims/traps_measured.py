@@ -1,11 +1,12 @@
 """`traps`: what the theory predicts of a planner that does not explore, against what its runs cost (theory.md 4).
 
-Of every cell two numbers are held against the exact chain of beliefs: what a run costs, and its escape time, the number
-of its episodes that cost more than 0.01. Runs that never escape are censored: they pay in every episode. So is the
-prediction, which counts the episodes of a run and not those that would come after it, and both are finite.
+In every cell two numbers are held against the exact chain of beliefs. One is the cost of a run. The other is its escape
+time, the number of its episodes that cost more than 0.01. Runs that never escape are censored: they pay in every
+episode. So is the prediction, which counts the episodes of a run and not those that would come after it. Both are
+finite.
 
-The number of runs of a cell follows from the variances that the same chain predicts: so many that each simultaneous
-interval is half as wide as the slack, within bounds. Where sampling pays, a few runs pay nearly all.
+The number of runs of a cell follows from the variances that the same chain predicts. It makes each simultaneous
+interval half as wide as the slack, within bounds. Where sampling pays, a few runs pay nearly all.
 """
 
 from collections.abc import Callable, Sequence

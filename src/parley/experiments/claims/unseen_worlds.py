@@ -1,10 +1,10 @@
 """`unseen-worlds`: one checkpoint in families, kinds and worlds that it was never trained on.
 
-Every family of the sets `held-out seeds` and `held-out kind` is another world, run for 32 episodes with one latent
-from its prior; all planners meet the same ones with the same random numbers. Beside it stand the exact planner, which
-knows the family, posterior sampling, and choosing at random. Decoding is greedy, as in deployed planners. A family has
-a trap where the exact planner, greedy and without exploration, goes on paying under some latent (theory.md 4). `Grown`
-cells train small checkpoints on few or many families: minutes each on a GPU, hours on a core.
+Every family of the sets `held-out seeds` and `held-out kind` is another world. It is run for 32 episodes with one
+latent from its prior. All planners meet the same ones with the same random numbers. Beside it stand the exact planner,
+which knows the family, posterior sampling, and choosing at random. Decoding is greedy, as in deployed planners. A
+family has a trap where the exact planner, greedy and without exploration, goes on paying under some latent (theory.md
+4). `Grown` cells train small checkpoints on few or many families: minutes each on a GPU, hours on a core.
 """
 
 import tempfile
@@ -231,7 +231,7 @@ def _row(world: str, title: str, regret: Float[np.ndarray, "R T"]) -> dict[str, 
 
 
 def _comparisons(of: Regrets, world: str) -> list[dict[str, Any]]:
-    """What memory saves; what exploration saves where there are traps; what is left in the last episode."""
+    """Savings by memory, savings by exploration where there are traps, and the loss in the last episode."""
     trap = of[world, "trap"][:, 0] > 0 if (world, "trap") in of else np.ones(len(of[world, "memory"]), dtype=bool)
     found = []
     asked = [("memory saves", "no memory", "memory", np.ones_like(trap))]

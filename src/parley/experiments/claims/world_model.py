@@ -1,20 +1,22 @@
 """`world-model`: the checkpoint that plans also predicts (He et al. 2024, section 6; theory.md 6).
 
-Held-out documents are read by the shipped transformers and by the exact Bayesian aggregated world model side by side;
-at every depth the model predicts on its own predictions. Depth 1 is taken over all episodes of a document, and episode
-by episode as well (what has been heard of the latent is what makes late ones easier to foretell), greater depths over
-episodes 1, 2, 4, 8, ... of it.
+Held-out documents are read by the shipped transformers and by the exact Bayesian aggregated world model side by side.
+At every depth the model predicts on its own predictions. Depth 1 is taken over all episodes of a document, and episode
+by episode as well. The reason is that knowledge of the latent makes late ones easier to predict. Greater depths are
+taken over episodes 1, 2, 4, 8, ... of it.
 
 Partially observable are `household` and `keys` (its tables), noisy all of them: `household` misses a thing with
 probability 0.2, `weather` mistakes the sky with 0.25. Dynamic is `weather`, whose conditions drift within an episode.
 
 Small models are trained here as well, on observations without labels, in several widths and on several shares rho of
-expert episodes, in `shortcut` and in a `weather` whose path seldom fails; they are reported and decide nothing. They
-are measured on documents like those they are trained on. In `weather` from what was heard too little is learned in so
-short a time: there the law of what is heard, averaged over the posterior, is trained on, from weights that look back.
-With rho > 0 whoever chose a subgoal may have known the latent, so the exact
-reader that they are compared with counts it (`ReadingWorldModel`): at depth 1 its loss is the floor. Beyond, it is the
-same imagining done exactly, which does not ask why the later subgoals were chosen: no floor.
+expert episodes. Their worlds are `shortcut` and a `weather` whose path seldom fails; they are reported and decide
+nothing. They are measured on documents like those they are trained on. In `weather`, observations teach too little in
+so short a time. There the targets are the distributions of observations averaged over the posterior, from weights that
+look back.
+
+With rho > 0 the actor that chose a subgoal may have known the latent. So the exact reader that they are compared with
+counts it (`ReadingWorldModel`): at depth 1 its loss is the floor. Beyond, it is the same imagining done exactly, which
+does not ask why the later subgoals were chosen: no floor.
 """
 
 import tempfile

@@ -1,11 +1,12 @@
 """`world-model-regret`: planning in a model's predictions against imitation, with the same checkpoint and explorer.
 
-The rows take the model-based planner's regret apart: the same search in the exact model (the difference is due to the
-model's errors), all histories of the exact model instead of a tree (to the search), and the exact planner with an
-explorer that buys exploration where it is needed (to exploration; what is left is the price of learning at all).
+The rows take the model-based planner's regret apart. The same search in the exact model shows the part that is due to
+the model's errors. All histories of the exact model instead of a tree show the part of the search. The exact planner
+with an explorer that buys exploration where it is needed shows the part of exploration. The rest is the price of
+learning at all.
 
-`adaptive` alone would execute the exact posterior's subgoals whoever plans, and all planners would be equal: here it
-makes the same trials, and executes the planner's own proposals between them.
+`adaptive` by itself would execute the exact posterior's subgoals with any planner, and all planners would be equal.
+Here it makes the same trials, and executes the planner's own proposals between them.
 
 A second checkpoint, trained here, has seen no expert: trajectories of uniform subgoals, and no labels. Its references
 are the exact model, and a planner cloned from that behaviour, which needs no training: it is `random`.

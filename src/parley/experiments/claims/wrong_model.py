@@ -1,12 +1,13 @@
 """`wrong-model`: once its model is rejected, an adaptive explorer explores by force, and regret is sublinear again.
 
-The model is overconfident: every law of the tables that planner and explorer go by is the world's to the third power,
-normalised, as at a temperature of a third. Behind the traps its experts are the right ones all the same. But a door
-that jams a few times all but proves to it that the door is locked, and nothing that it does from then on contradicts
-that; it is the reports that betray the model. Two worlds are shown beside these. In `random` no exploration helps: its
-experts are a little wrong, and of its latents two are taken for another one, which under such a model explains better
-what is seen; what the theory grants an imperfect model is linear in T. In `household`, which reveals itself, the floor
-is only a cost.
+The model is overconfident. All probabilities of the tables that planner and explorer go by are the world's to the third
+power, normalised, as at a temperature of a third. Behind the traps its experts are the right ones all the same. But a
+door that jams a few times all but proves to it that the door is locked. Nothing that it does from then on contradicts
+that; only the reports betray the model.
+
+Two worlds are shown beside these. In `random` no exploration helps: its experts are a little wrong. Two of its latents
+are taken for another one, which explains the observations better under such a model. What the theory grants an
+imperfect model is linear in T. In `household`, which reveals itself, the floor is only a cost.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,7 +63,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
 
 
 def overconfident(tables: Tables) -> Tables:
-    """The same family with every law to the third power, normalised."""
+    """The same family with all probabilities to the third power, normalised."""
 
     def sharper(law: Float[np.ndarray, "... N"]) -> Float[np.ndarray, "... N"]:
         return law**POWER / (law**POWER).sum(axis=-1, keepdims=True)

@@ -1,7 +1,7 @@
 """How many tokens several echoed texts share, whatever servers show of tokens.
 
-Tokens are compared as servers show them, and that may be alike where they differ: the bytes of a character are all
-shown as U+FFFD, a space at the beginning may be lost. So no token counts as shared that may reach into the first
+Tokens are compared as servers show them, and they may look alike where they differ. The bytes of a character are all
+shown as U+FFFD, and a space at the beginning may be lost. So no token counts as shared that may reach into the first
 character in which the texts differ. To count a shared token as one that differs changes nothing but rounding: it has
 the same log-probability in all texts.
 """

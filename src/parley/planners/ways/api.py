@@ -21,9 +21,9 @@ FEWEST = 5  # first tokens of which every server that tells log-probabilities te
 class Api:
     """Which of the two APIs a server is asked by, and how.
 
-    `limit` is the name of the parameter for the most tokens of an answer, `most` how many it may be (0: any), `tokens`
-    how many are needed (0: as the way needs). `system` says whether the server knows that role, `top` of how many first
-    tokens it tells log-probabilities, `left_out` which parameters it refuses.
+    `limit` is the name of the parameter for the most tokens of an answer. `most` is how many it may be (0: any), and
+    `tokens` how many are needed (0: as the way needs). `system` says whether the server knows that role. `top` is the
+    number of first tokens whose log-probabilities it tells, and `left_out` lists the parameters it refuses.
     """
 
     chat: bool = True

@@ -58,7 +58,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a model for one decision: the prompt, the menu, whose decision, and seeds for its answers."""
+    """The question to a model for one decision: the prompt, the menu, the Actor, and seeds for its answers."""
 
     prompter: Prompter
     turns: list[Turn]
@@ -91,7 +91,7 @@ class Way(Protocol):
         """Empty where a question can be asked as in a run, else why not; how the server wants it asked is learnt."""
 
     def say(self, turns: list[Turn], place: Place, purpose: str, tokens: int, seed: int) -> str:
-        """Free text in answer to a prompt, empty where there is none."""
+        """Free text in answer to a prompt, empty if no answer came."""
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Which of two ways is cheaper where the history is long: both are timed, side by side, on a prompt that goes on.
 
-A server may keep what it has read (a prefix cache), and yet read the whole prompt again to tell its log-probabilities,
-as vLLM does for `echo`. So the second of two prompts is timed, of which the second goes on from the first.
+A server may keep its computation of a prompt (a prefix cache). Yet it may read the whole prompt again to tell its
+log-probabilities, as vLLM does for `echo`. So two prompts are sent, the second goes on from the first, and the second
+is timed.
 """
 
 import time

@@ -31,10 +31,10 @@ PROBE = ("task: a\n", ["> b\n", "> c d\n"])
 class Echo(Asks):
     """Summed log-probabilities of each candidate after the prompt, from completions that echo it.
 
-    Only from the first token on in which candidates differ: what they share says nothing about which one is meant, and
-    where a tokenizer merges across the end of the prompt the right tokens are counted. Nothing is generated: all tokens
-    are the prompt's, wherever a server says that they stand (vLLM's `text_offset` counts a special token put first,
-    and spaces that single tokens lose).
+    They count only from the first token on in which candidates differ. The shared tokens say nothing about which one is
+    meant. Where a tokenizer merges across the end of the prompt, the right tokens are counted. Nothing is generated:
+    all tokens are the prompt's, wherever a server says that they stand. (vLLM's `text_offset` counts a special token
+    put first, and spaces that single tokens lose.)
     """
 
     name = "echo"
@@ -153,8 +153,8 @@ def _possible(value: Any) -> float | None:
 class Letters(Asks):
     """Log-probabilities of the first token of an answer by letter, of the letters of the menu.
 
-    They count where the letters hold most of that token's probability: a model that reasons first, or that says
-    something else, is asked in another way.
+    They count if the letters hold most of that token's probability. A model that reasons first, or that says something
+    else, is asked in another way.
     """
 
     name = "letters"

@@ -25,7 +25,7 @@ Rehearsal = Callable[[Way], Question]  # a question as in a run, made up, for a 
 
 @dataclass(frozen=True)
 class Task:
-    """What is known of the run before it begins: its longest menu, a made-up question, and the text of a long history.
+    """Facts about the run before it begins: its longest menu, a made-up question, and the text of a long history.
 
     All may be unknown: 0 entries, None, an empty text.
     """
@@ -201,7 +201,7 @@ def _reach(endpoint: Endpoint, asking: Asking) -> Api:
 
 
 def _unanswered(endpoint: Endpoint, failed: Exception) -> str:
-    """What is told of a server that gives no answer: its own words, where it has any."""
+    """The message for a server that gives no answer: its own words, if it has any."""
     at = endpoint.server.base_url + endpoint.through
     quoted = endpoint.quoted(failed) if isinstance(failed, Failure) else ""
     if isinstance(failed, Failure) and not failed.outcome.startswith(("no connection", "timeout")):

@@ -7,8 +7,8 @@ Instructions: "bring apple and plum", "bring plum and cherry", "bring apple and 
 every fruit in the basket that was asked for pays 1/4, so an early fruit pays twice.
 
 Low level: 8 x 8 cells, a fruit of each kind and three foragers of level 1. All are placed anew for each episode in a
-fresh environment. The actions of each forager are stand, walk and load. The Actor (`actor.py`) moves one forager at a time,
-by breadth-first search, to cells beside its fruit. When all stand there, they load at once. Too few load in vain.
+fresh environment. The actions of each forager are stand, walk and load. The Actor (`actor.py`) moves one forager at a
+time, by breadth-first search, to cells beside its fruit. When all stand there, they load at once. Too few load in vain.
 
 The planner sees which fruits are in the basket and which are still growing; no report tells how many foragers a fruit
 takes.

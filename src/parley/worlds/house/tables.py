@@ -2,8 +2,8 @@
 
 Latents (up to 32): which of the 12 doors are locked, and which doorway has a draught so strong that nobody passes
 against it. There are `locks` sets of locked doors, 1 to 8; each leaves every room within reach. There are `draughts`
-doorways that may have the draught, 1 to 4. Prior: the first set of locked doors has probability `usual`, the others share the rest;
-draughts are equally likely.
+doorways that may have the draught, 1 to 4. Prior: the first set of locked doors has probability `usual`, the others
+share the rest; draughts are equally likely.
 
 Subgoals (9): "go to the {room}". Instructions (8): "come to the {room}", every room but the hall, where episodes begin.
 Horizon 8. Every step that ends with the robot newly in the called room, or still in its middle, pays 0.1. A robot that

@@ -1,7 +1,7 @@
 """`bandit`: arms of which one pays more often, as in published tests of whether language models explore.
 
-Latents: which arm is the best (alike). Subgoals: pull one of `arms` arms. Horizon 1. An arm pays 1 with probability 0.5
-+ `gap` / 2 if it is the best, 0.5 - `gap` / 2 if not, else 0.
+Latents: which arm is the best (alike). Subgoals: pull one of `arms` arms. Horizon 1. The best arm pays 1 with
+probability 0.5 + `gap` / 2, any other with probability 0.5 - `gap` / 2, else 0.
 
 `scenario` gives the words. `buttons` and `adverts` are those of Krishnamurthy et al. 2024, "Can large language models
 explore in-context?". Their hard instance has 5 arms, gap 0.2 and 100 episodes, the easy one 4 arms and gap 0.5.
