@@ -33,7 +33,7 @@ def measuring(engine: Engine, begin: Callable[[str, int], Callable[[int], None]]
 
     def ahead(experiment: Experiment, cells: Iterable[RunConfig], out: Path) -> None:
         if experiment.NAME not in EXPERIMENTS:
-            raise BadInput(f"experiment {experiment.NAME!r} is not one of Parley: it cannot be carried out elsewhere")
+            raise BadInput(f"experiment {experiment.NAME!r} is not one of Parley's: it cannot be carried out elsewhere")
         missing = [config for config in dict.fromkeys(cells) if stored_cell(out / cell_name(config), config) is None]
         about = {"name": experiment.NAME, "out": str(out.resolve()), "place": str(Path.cwd())}
         tasks = [{**about, "config": asdict(config)} for config in missing]

@@ -1,7 +1,7 @@
 """`wrong-model`: once its model is rejected, an adaptive explorer explores by force, and regret is sublinear again.
 
 The model is overconfident. All probabilities of the tables that planner and explorer go by are the world's to the third
-power, normalised, as at a temperature of a third. Behind the traps its experts are the right ones all the same. But a
+power, normalised (a temperature of a third). Behind the traps its experts are the right ones all the same. But a
 door that jams a few times all but proves to it that the door is locked. Nothing that it does from then on contradicts
 that; only the reports betray the model.
 

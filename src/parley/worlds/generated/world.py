@@ -4,10 +4,11 @@ Kinds: `find`, `route`, `levers`, `machines`, `order`, `rooms`; `fetch`, `serve`
 `drift`, `patrol`. Also `signals`, `ripe`, `weigh`, `rumour`, and with two Actors `lift`, `meet`, `relay`. Two more,
 `lock` and `ask`, are never trained on.
 
-Latents: 2 to 6, what the kind hides. Subgoals: 2 to 9 for each Actor, instructions 1 to 4, horizon 1 to 6. The planner
-sees sentences of everyday words. The family's rules, which prompts may begin with, tell what kind of thing is hidden,
-not the latent. A family is a function of its kind, seed and language, and of nothing else. Why: a planner that is to
-plan in worlds it has never seen must be trained, and tried, on more than one.
+Latents: 2 to 6, what the kind hides. Subgoals: 2 to 9 for each Actor, instructions 1 to 4, horizon 1 to 6.
+
+The planner sees sentences of everyday words. The family's rules, which prompts may begin with, tell what kind of thing
+is hidden, not the latent. A family is a function of its kind, seed and language, and of nothing else. Why: a planner
+that is to plan in worlds it has never seen must be trained, and tried, on more than one.
 """
 
 from dataclasses import replace

@@ -9,8 +9,10 @@ mail is wanted pays 1/horizon.
 The ridge can always be climbed. In fair weather it leads down to either side at once: two steps in all. In foul weather
 the carrier on it stays there, but for a break in the clouds (probability `breaks`, 0.1). The path that leads through
 takes one step in any weather. But one gets lost, and is back, with probability `lost` (0.75); the others lead nowhere.
-The weather is fair or foul with equal chances at first, and turns at each step with probability 0.1 or 0.4. The planner
-sees where it is, and a sky that is taken for the other one with probability `haze` (0.25; 0.05 on the ridge).
+The weather is fair or foul with equal chances at first, and turns at each step with probability 0.1 or 0.4.
+
+The planner sees where it is, and a sky that is taken for the other one with probability `haze` (0.25; 0.05 on the
+ridge).
 
 Why: conditions that drift within an episode, besides a latent that does not. What was seen of the sky loses its worth,
 at a speed that has to be learnt.
