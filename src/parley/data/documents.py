@@ -29,7 +29,7 @@ class Documents:
     subgoals: Int[np.ndarray, "N T H"]  # of the behaviour
     labels: Float[np.ndarray, "N T H G"]  # pi*_z
     behaviours: Int[np.ndarray, "N T"] | None = None  # who acted: an index into the mix, or EXPERT
-    expected: Float[np.ndarray, "N T H+1 O"] | None = None  # law of what is heard, to be learned in place of it
+    expected: Float[np.ndarray, "N T H+1 O"] | None = None  # distributions, learned in place of observations
 
     def __len__(self) -> int:
         return len(self.latents)

@@ -66,7 +66,7 @@ def make(
     beliefs = Beliefs(tables)
     shards = plan(config, beliefs)
     manifest["logs"] = [_log(part.run) for part in config.mix if part.kind == LOGS]
-    _write(out, manifest)  # only now: what is wrong with the options has been found
+    _write(out, manifest)  # only now: faults of the options have been found
     codec = Codec(tables, config.mix, config.episodes)
     report = report or (lambda documents: None)
     pending = []

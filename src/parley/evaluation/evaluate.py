@@ -160,7 +160,7 @@ class _SideBySide:
         instructions = self.instructions[documents.instructions[:, e]]
         self.hear(Opening(e, instructions, self.observations[documents.observations[:, e, 0]]))
         start, log_start = self.oracle.posterior, self.oracle.log_environment
-        rows: list[np.ndarray] = []  # what the episode's laws say of the posterior at its start
+        rows: list[np.ndarray] = []  # equations for the posterior at the episode's start
         for h in range(horizon):
             index = np.unravel_index(documents.subgoals[:, e, h], [len(part) for part in self.parts])
             joint = np.stack([part[i] for part, i in zip(self.parts, index, strict=True)], axis=1)

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from parley.core.errors import BadInput
 
-ABOUT = "parley-adapter.json"  # what an adapter of ours says of itself
+ABOUT = "parley-adapter.json"  # the description that Parley stores with an adapter
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 KNOWN = {"use_dora": False, "bias": "none", "modules_to_save": None, "fan_in_fan_out": False}

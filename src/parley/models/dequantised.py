@@ -12,7 +12,7 @@ from parley.core.errors import BadInput, MissingExtra
 from parley.models.adapter import WEIGHTS, Adapter
 from parley.models.weights import digest, made
 
-VERSION = 1  # of what is made of a file; raise it where that changes
+VERSION = 1  # of the files made from weights; raise it when they change
 PARTS = {
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
@@ -55,7 +55,7 @@ def _make(path: Path, draft: Path) -> None:
             transformers.utils.logging.enable_progress_bar()
     draft.mkdir()
     save_model(model, str(draft / "model.safetensors"), metadata={"format": "pt"})
-    if hasattr(model.config, "quantization_config"):  # what is saved is no longer quantised
+    if hasattr(model.config, "quantization_config"):  # the saved weights are no longer quantised
         del model.config.quantization_config
     model.config.save_pretrained(draft)
     model.generation_config.save_pretrained(draft)

@@ -39,7 +39,7 @@ def load(name: str, dtype: str = "auto") -> tuple[Any, Any]:
     bars = told.is_progress_bar_enabled()
     told.disable_progress_bar()
     try:
-        transformers.AutoConfig.from_pretrained(name, **found)  # it says best what is wrong with a model
+        transformers.AutoConfig.from_pretrained(name, **found)  # it names the fault of a model best
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **found)
         model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **found)
     except (OSError, ValueError, KeyError, ImportError, TypeError, SafetensorError) as wrong:
@@ -210,7 +210,7 @@ class Prompt:
         tokens = self.model.text.encode(self.text)
         same = next((i for i, (a, b) in enumerate(zip(tokens, self.tokens, strict=False)) if a != b), None)
         keep = min(len(tokens), len(self.tokens)) if same is None else same
-        keep = min(keep, len(tokens) - 1)  # the last token is read in any case: its logits are what is asked for
+        keep = min(keep, len(tokens) - 1)  # the last token is always read, for its logits
         if keep < len(self.tokens):
             self.past.crop(keep - len(self.tokens))
         with torch.inference_mode():

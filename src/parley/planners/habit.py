@@ -14,7 +14,7 @@ from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.core.told import Told, packed, unpacked
 
-SOON = 0.99  # what is paid a step later counts so much: of two ways to the same, the shorter is the better
+SOON = 0.99  # a pay one step later counts so much: of two ways to the same, the shorter is the better
 Place = tuple[str, ...]  # instruction, observation, and the parts of the Actors before
 
 

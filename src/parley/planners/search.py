@@ -46,7 +46,7 @@ class Question:
                 "gives probabilities of the world's own sentences, in their order"
             )
         total = heard.sum(axis=2)
-        if not (np.abs(total - 1) < SLACK).all() or (heard < 0).any():  # NaN is no law either
+        if not (np.abs(total - 1) < SLACK).all() or (heard < 0).any():  # NaN is no probability either
             worst = total.ravel()[np.abs(total - 1).argmax()]
             raise BadInput(
                 f"the world model's probabilities of observations sum to {worst:.4g}, or some are below 0: expected a "

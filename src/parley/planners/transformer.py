@@ -117,7 +117,7 @@ class TransformerPlanner:
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         self._tell(self._subgoal(parts))
-        legal, sentences = np.broadcast_arrays(menu.legal, menu.sentences)  # what is forbidden may differ by run
+        legal, sentences = np.broadcast_arrays(menu.legal, menu.sentences)  # forbidden entries may differ by run
         tokens = self._subgoal(np.where(legal, sentences, sentences[legal][0]))
         if not menu.legal.any(axis=1).all():
             raise BadInput("menu: at least one subgoal must be legal in every run")

@@ -46,7 +46,7 @@ def one_line(steps: Iterable[StepRecord]) -> OneLine | None:
             if proposal.valid is not None:
                 asked = asked & proposal.valid
             sure = proposal.probs.max(axis=1) > proposal.probs.min(axis=1, where=legal, initial=1.0) + 1e-9
-            rows = np.flatnonzero(asked & sure)  # a law that is the same for all likes nothing best
+            rows = np.flatnonzero(asked & sure)  # a uniform distribution likes nothing best
             best = np.where(legal, proposal.probs, -1.0).argmax(axis=1)
             sentences = np.broadcast_to(menu.sentences, proposal.probs.shape)
             liked.update(sentences[rows, best[rows]].tolist())

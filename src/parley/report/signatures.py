@@ -32,8 +32,8 @@ TRIED = {  # what to say instead where the run has that explorer already
 }
 PAYS = 0.03  # reward an unexplored late episode
 LATE = 0.25  # share of the episodes, the last ones, that are judged
-OWN = 0.5  # share of what is paid that must be the planner's own doing for it to be blamed
-ALIKE = 0.05  # total variation up to which two laws are called the same
+OWN = 0.5  # share of the loss that must be the planner's own doing for it to be blamed
+ALIKE = 0.05  # total variation up to which two distributions are called the same
 EXCESS = 0.05  # nats an observation that a world model may predict worse than the exact one
 INVALID = 0.05  # share of unusable answers
 DOUBT = 0.02  # probability of a subgoal that is hardly tried

@@ -44,8 +44,8 @@ from parley.theory.regret import RegretMeter
 class _Late:
     """What was found of the unexplored late episodes of every run."""
 
-    own: Float[np.ndarray, "B T"]  # what the planner's law loses, NaN where not judged
-    bail: Float[np.ndarray, "B T"]  # what BAIL's law loses at the same histories
+    own: Float[np.ndarray, "B T"]  # loss of the planner's proposals, NaN where not judged
+    bail: Float[np.ndarray, "B T"]  # loss of BAIL's at the same histories
     spent: Float[np.ndarray, "B T"]  # what the subgoals that were executed lose, explored ones too
     chance: Float[np.ndarray, "B T"]  # what choosing at random loses at the same histories
     wealth: Float[np.ndarray, "B T"]  # log, of the bets against the latent that they do least against
@@ -130,7 +130,7 @@ def _follow(
     late = _Late(own, bail, spent, chance, wealth, [])
     for t, episode in enumerate(told):
         explored = np.any([step.explored for step in episode.steps], axis=0)
-        losses = np.zeros((4, num))  # of the planner's law, BAIL's, what was executed, random choice
+        losses = np.zeros((4, num))  # of the planner's proposals, BAIL's, executed choices, random choice
         said: Opening | Outcome = episode.opening
         for step in [*episode.steps, None]:
             before = np.zeros_like(planner.log_environment) if isinstance(said, Opening) else planner.log_environment

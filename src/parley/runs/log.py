@@ -128,7 +128,7 @@ class StepsLog:
         self._steps = groupby(self._db.execute(query, between), key=itemgetter(EPISODE))
         self._next: tuple[int, Iterator[Any]] | None = next(self._steps, None)
         last = self._db.execute("SELECT MAX(episode) FROM steps WHERE run BETWEEN ? AND ?", between).fetchone()[0]
-        # The episode that has begun and not ended; None where there is none.
+        # The episode that has begun and not ended; None if there is no such episode.
         self.unfinished: int | None = None if last is None or last in self._instructions else int(last)
         if self._next is None:
             self._db.close()
@@ -165,7 +165,7 @@ class StepsLog:
         for row in rows:
             check_row(NAMES, row)
         self._seals.check(episode, step, rows)
-        rows = [(row[1], row[2], row[0], *row[3:9], *row[10:]) for row in rows]  # without the law
+        rows = [(row[1], row[2], row[0], *row[3:9], *row[10:]) for row in rows]  # without the probabilities
         index = np.array([row[2] - self._first for row in rows])
         if len(set(index.tolist())) != len(rows) or index.min() < 0 or index.max() >= self._num:
             raise RunDamaged(

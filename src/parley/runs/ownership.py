@@ -38,7 +38,7 @@ def _key() -> bytes | None:
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(secrets.token_bytes(32))
             try:
-                os.link(draft, path)  # whoever comes second takes the first one's key
+                os.link(draft, path)  # a second process takes the first one's key
             except FileExistsError:
                 pass
             draft.unlink()

@@ -43,7 +43,7 @@ class Curves(Hook, ABC):
             "regret": [one.optimal_value - one.returns for one in told],
         }
         means = {name: float(np.concatenate(arrays).mean()) for name, arrays in columns.items() if arrays}
-        found = {name: value for name, value in means.items() if value == value}  # without what is unknown
+        found = {name: value for name, value in means.items() if value == value}  # without unknown values (NaN)
         lost = found.get("expected_regret", found.get("regret"))
         if lost is not None:
             self._regret += lost

@@ -29,7 +29,7 @@ class Chain:
 
     belief: Float[np.ndarray, "m C"]
     loss: Float[np.ndarray, "m C"]  # expected regret of an episode, under each latent
-    move: Float[np.ndarray, "C m m"]  # law of the next belief, under each latent
+    move: Float[np.ndarray, "C m m"]  # distribution of the next belief, under each latent
 
 
 def chain(tree: EpisodeTree, classes: Classes, how: str, instructions: tuple[int, ...]) -> Chain | None:

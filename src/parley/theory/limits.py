@@ -14,7 +14,7 @@ from jaxtyping import Float
 # other shares are for the rest.
 SHARES = 2.0 ** -np.arange(8)
 WEIGHTS = np.array([0.8, *np.full(7, 0.2 / 7)])
-EVERYTHING = 1e-9  # what is kept back of a stake of everything, so that no logarithm is infinite
+EVERYTHING = 1e-9  # kept back of a stake of everything, so that no logarithm is infinite
 
 
 def lower_limit(numbers: Float[np.ndarray, " n"], level: float) -> float:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from parley.core.said import TIE
 from parley.theory.tree import EpisodeTree
 
-Plan = list[Float[np.ndarray, "R n G"]]  # by step, the law of R plans at each node
+Plan = list[Float[np.ndarray, "R n G"]]  # by step, the probabilities of R plans at each node
 
 
 def decisions(

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int
 from parley.theory.trials import Told
 
 SETTLED = 1e-9
-SAME = 1e-12  # squared Hellinger distance of laws that count as one: 1e-7 nats in 100,000 episodes
+SAME = 1e-12  # squared Hellinger distance of distributions that count as one: 1e-7 nats in 100,000 episodes
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from parley.theory.trials import Told, Trials, greedy
 SAMPLES = 512
 NODES = 4_000  # of a step of the tree of the first steps, which every plan is worked out on
 
-# row of each visit, step from 1, places (M, C) and likelihoods (M, C) of all classes, node (M) or -1 -> laws (M, G)
+# row of each visit, step from 1, places (M, C) and likelihoods (M, C) of all classes, node (M) or -1 -> probs (M, G)
 Law = Callable[[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 

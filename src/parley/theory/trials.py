@@ -22,7 +22,7 @@ MAX_NODES = 40_000  # of one step
 CHUNK = 2**22  # numbers held at once
 
 
-# rows and nodes (M) of visits, their step from 0 -> the law at each (M, G)
+# rows and nodes (M) of visits, their step from 0 -> the probabilities at each (M, G)
 Law = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
@@ -212,6 +212,6 @@ def greedy(
     """The belief policy's probabilities of subgoals in each run: `weights` are the latents' after the history."""
     q = beliefs.optimal(step, place, latent, instruction)  # B Z G
     score = ((row_max(q, keepdims=True) - q) * weights[:, :, None]).sum(axis=1)
-    score = np.where(beliefs.tables.at_random > 0, score, np.inf)  # what is forbidden only ties there
+    score = np.where(beliefs.tables.at_random > 0, score, np.inf)  # forbidden subgoals only tie there
     best = score <= -row_max(-score, keepdims=True) + TIE * weights.sum(axis=1, keepdims=True)
     return best / best.sum(axis=1, keepdims=True)

@@ -21,9 +21,9 @@ class Batch:
     """
 
     tokens: Any
-    laws: list[tuple[np.ndarray, Any, Any]]  # positions in an episode, token ids of the menu, law
+    laws: list[tuple[np.ndarray, Any, Any]]  # positions in an episode, token ids of the menu, targets
     heard: Any  # tokens of the observations, (n, T, H+1)
-    expected: Any = None  # the law of the observations (n, T, H+1, O), where it is to be predicted in their place
+    expected: Any = None  # distributions of the observations (n, T, H+1, O), to be predicted in their place
 
     @property
     def num_tokens(self) -> int:

@@ -42,7 +42,7 @@ FORMS = (
     Form("stated", memory="summary", share=0.08),
 )
 UNTOLD = 0.2  # share of pages that do not tell the family's rules
-# A decision: the prompt, the answers it may have, the law over them, and the one that is given.
+# A decision: the prompt, the possible answers, their probabilities, and the given one.
 Decision = tuple[Rendered, list[list[int]], Float[np.ndarray, " M"], int]
 
 

@@ -34,7 +34,7 @@ class Recipe:
     architecture: str = "llama"  # any causal language model of transformers, by its model type
     precision: str = "auto"  # of matrix products; auto: bfloat16 on a GPU that has it from width 128 on, else float32
     labels: str = "expert"  # pi*_z of the document's z; averaged: over the posterior of z, see `averaged`
-    observations: str = "heard"  # what came; averaged: its law, averaged over the posterior of z
+    observations: str = "heard"  # those drawn; averaged: distributions, averaged over the posterior of z
     initial: str = "random"  # weights; look-back: see `initial`; a generalist always begins so
 
     def __post_init__(self) -> None:

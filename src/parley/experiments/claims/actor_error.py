@@ -23,7 +23,7 @@ from parley.worlds.kit.physical import PhysicalWorld
 
 NAME = "actor-error"
 CLAIM = "In `household` an Actor's error costs even a planner that knows z: an episode at most H^2 H_a for a unit of it"
-BOUND = 4**2 * 15.0  # the law of a whole subgoal is off by at most H_a times what one action is
+BOUND = 4**2 * 15.0  # the distribution of a whole subgoal is off by at most H_a times that of one action
 WORLDS = {"household": "household:low_level=true,floor=0.01", "house": "house:floor=0.01"}
 SHARES = {  # of optimal demonstrations
     "household": (1.0, 0.98, 0.95, 0.9, 0.75, 0.5, 0.0),

@@ -29,7 +29,7 @@ NAME = "pretraining-error"
 CLAIM = "Until the model's size binds, the error falls like (N_p T_p)^b with b within 0.15 of -0.5"
 EXPONENT, WIDTH = -0.5, 0.15
 BINDS = 1.5  # a width binds where the next larger one's error is smaller by this factor
-ERROR, HALF, LOSS, STEPS, PARAMETERS, COST = range(6)  # of what is kept of a cell; then the cost of every run
+ERROR, HALF, LOSS, STEPS, PARAMETERS, COST = range(6)  # of the numbers kept of a cell; then the cost of every run
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ ARMS: dict[str, tuple[str, str]] = {
     "at random": ("random", "none"),
 }
 CURVE = ((64, 64), (1024, 64), (16_384, 64), (16_384, 32))  # families and width of the checkpoints of the curve
-CHUNK = 16  # families of a cell: what is lost when it is interrupted
+CHUNK = 16  # families of a cell: the work lost when it is interrupted
 HALF = 0.5
 FIRST, MOST = 256, 1024  # held-out families of every line; and of those that decide, at most
 LOOKS = 3  # at 256 families, 512 and 1,024: the intervals of the claim hold at all of them together

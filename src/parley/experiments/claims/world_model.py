@@ -55,7 +55,7 @@ CLAIM = (
     "floor, and their calibration error at most 0.02, in every tabular world and in the tables of `keys`"
 )
 BOUND = 0.02
-EXCESS, HALF = range(2)  # of what is kept of a row; then the reliability
+EXCESS, HALF = range(2)  # of the numbers kept of a row; then the reliability
 NAMES = ("floor_nats", "total_variation", "calibration_error", "accuracy")
 KEPT = 2 + len(NAMES)
 Rows = Float[np.ndarray, "H+T K"]  # one a depth; then one an episode, at depth 1

@@ -13,7 +13,7 @@ from parley.planners.ways.asking import Question
 from parley.prompting.grounding import grounded, said_to_do
 from parley.prompting.reasoning import Said
 
-NOTHING = "(no answer)"  # what is said where no usable answer came
+NOTHING = "(no answer)"  # stands where no usable answer came
 
 
 @dataclass

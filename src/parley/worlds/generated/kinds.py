@@ -12,7 +12,7 @@ import numpy as np
 from parley.worlds.generated.family import START, Sketch, State, distinct, flat_or_skewed
 from parley.worlds.generated.words import Words
 
-BEGIN = "ready"  # what is heard before anything has happened
+BEGIN = "ready"  # heard before anything has happened
 Kind = Callable[[np.random.Generator, Words], Sketch]
 
 

@@ -77,7 +77,7 @@ RULES = (
 )
 SYLLABLES = [first + last for first in "bdfgklmnprstvz" for last in "aio"]
 INVENTED = 0.15  # share of families in which some words are made up
-SPOKEN = 0.25  # share in which what is heard has several sentences
+SPOKEN = 0.25  # share of families in which an observation has several sentences
 STYLES: tuple[Callable[[str], str], ...] = (str, str, str, lambda s: s[:1].upper() + s[1:] + ".", lambda s: s + ".")
 
 

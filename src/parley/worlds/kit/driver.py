@@ -84,7 +84,7 @@ class Ways:
         chance = rare.sum(axis=2, keepdims=True)
         possible = np.array([[name in self.unlikely for name in row] for row in self.names]) & (chance[..., 0] > 0)
         self._provoked = np.divide(rare, chance, out=np.zeros_like(rare), where=chance > 0)
-        self._pays = np.where(possible, 0.0, -np.inf)  # what is brought about is no visit
+        self._pays = np.where(possible, 0.0, -np.inf)  # a forced outcome is no visit
 
     def worth(self, met: dict[Pair, int], horizon: int) -> list[Float[np.ndarray, "S M"]]:
         """What the pairs met with 0, 1, ..., horizon - 1 subgoals left are worth, from each state and mechanism."""

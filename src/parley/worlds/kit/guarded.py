@@ -100,7 +100,7 @@ class GuardedEnv:
     def _repeat(self) -> None:
         try:
             self.env.close()
-        except Exception:  # what is broken may not even close
+        except Exception:  # a broken environment may not even close
             pass
         self.env = self._make()
         self.env.reset(**self._begun)

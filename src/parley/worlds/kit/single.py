@@ -30,7 +30,7 @@ class SingleRun(gym.Env[str, str]):
         self._latent = None if latent is None else latent_index(world, latent)
         tables = world.tables
         joint = zip(tables.subgoals, product(*tables.menus), tables.at_random, strict=True)
-        self._parts = {subgoal: parts for subgoal, parts, share in joint if share > 0}  # without what is forbidden
+        self._parts = {subgoal: parts for subgoal, parts, share in joint if share > 0}  # without forbidden ones
         self.action_space = SentenceSpace(tuple(self._parts))
         self.observation_space = SentenceSpace(tables.observations)
         self._envs: TextEnvs | None = None

@@ -60,7 +60,7 @@ class TextEnv(gym.Env[str, str]):
         self.observation_space = SentenceSpace(script.observations) if known else AnyText()
         self.instruction = script.instructions[0] if script.instructions else ""
         self.num_actions, self.event = 0, ""
-        self.raw: Any = None  # the low level's state, for whoever holds tables against it
+        self.raw: Any = None  # the low level's state, for checks of tables against it
         self.menu: tuple[str, ...] | None = script.subgoals if fixed else None  # None: anything can be said
         self.max_score = np.nan
         self._does: dict[str, Any] = {}  # what an entry of the environment's own menu stands for

@@ -87,7 +87,7 @@ class WorkersWorld:
     def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
         """As `PhysicalWorld.make`; the runs in order, as evenly spread as they can be."""
         if isinstance(self.world, PhysicalWorld):
-            self.world.text_env(0).close()  # what is missing is said here, and not by every worker
+            self.world.text_env(0).close()  # a missing part is reported here, and not by every worker
         return WorkersVectorEnv(self.factory, np.asarray(latents), draws, min(self.workers, len(latents)))
 
 

@@ -182,7 +182,7 @@ def _acting(skills: Any, rest: Mapping[str, Any] | None) -> Acting:
             tuple(tuple(own) for own in skills.values()),
             agents,
         )
-    Skilled(skills)  # what is wrong with them is said now
+    Skilled(skills)  # their faults are reported now
     return Acting(lambda: Skilled(skills), (tuple(skills),))
 
 

@@ -32,7 +32,7 @@ def game_file(fits: str) -> Path:
     if not path.exists():
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept) as own:
-            os.replace(compiled(fits, Path(own)), path)  # whole or not at all, whoever else is making it
+            os.replace(compiled(fits, Path(own)), path)  # whole or not at all, even if another process makes it too
     return path
 
 

@@ -79,7 +79,7 @@ def after(fits: str, now: Turn, subgoal: str) -> Turn:
         return Turn("vault", True, now.coin, IN_THE_VAULT + ("" if now.coin else " There is a gold coin on the floor."))
     if why == "it takes the coin":
         return Turn("vault", True, True, TAKEN)
-    place = now.place if subgoal == COIN else "hall"  # whoever tries a key goes back to the door's lock
+    place = now.place if subgoal == COIN else "hall"  # to try a key, the player goes back to the door
     said = {
         "the shut door keeps it out": SHUT,
         "it has the coin": HAD,

@@ -102,7 +102,7 @@ def rules_tables(rules: Rules) -> Tables:
     """The tables of the subgoal process."""
 
     def pays(said: tuple[str, ...]) -> np.ndarray:
-        stored = np.array(states()) != TABLE  # what is said of a state is said of no other
+        stored = np.array(states()) != TABLE  # every state has a report of its own
         return np.column_stack([stored, stored.mean(axis=1)]) / rules.horizon
 
     return tables_of(

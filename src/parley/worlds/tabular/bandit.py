@@ -36,7 +36,7 @@ COLOURS = (
     *("cyan", "olive", "maroon", "navy", "teal", "lime", "coral"),
 )
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRST")
-SCENARIOS = {  # what an arm is called, its names, the instruction, what is heard of a pay
+SCENARIOS = {  # the word for an arm, its names, the instruction, the report of a pay
     "buttons": ("press the {} button", COLOURS, "find the button that pays best", "you get {}"),
     "adverts": ("show advertisement {}", LETTERS, "find the advertisement that is clicked most", "the user clicks: {}"),
     "clothes": ("recommend item {}", LETTERS, "find the clothes that please best", "the customer's rating is {}"),

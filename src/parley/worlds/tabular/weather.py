@@ -54,7 +54,7 @@ def weather(lost: float = 0.75, haze: float = 0.25, breaks: float = 0.1) -> Tabl
     # Who moves, moves in the weather that is; then it turns.
     transition = np.stack([np.einsum("apgb,ac->pagbc", move[path], turn[kind]) for path, kind in latents])
     wrong = np.array([haze, haze, HAZE_ABOVE])
-    sky = np.stack([[1 - wrong, wrong], [wrong, 1 - wrong]]).transpose(2, 0, 1)  # place, weather, what is said of it
+    sky = np.stack([[1 - wrong, wrong], [wrong, 1 - wrong]]).transpose(2, 0, 1)  # place, weather, report
     emission = np.einsum("pq,pas->paqs", np.eye(len(PLACES)), sky)
     at = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]).T / HORIZON  # place, instruction
     n, g = len(states), len(MENU)
