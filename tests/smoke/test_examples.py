@@ -98,3 +98,13 @@ def test_the_paper_in_one_file_has_the_library_s_numbers(world, epsilon, episode
 def test_the_paper_as_a_program():
     done = subprocess.run([sys.executable, PAPER, "treasure", "0.2", "30"], capture_output=True, text=True, check=True)
     assert "epsilon = 0.2" in done.stdout
+
+
+def test_the_flagship_beats_random_choice_with_the_model_that_it_names(capsys):
+    from examples.explore_with_your_llm import main
+
+    runs = main(["--runs", "8", "--episodes", "6"])
+    for name in ("memory", "memory, explores"):
+        gain = parley.compare(runs["random choice"], runs[name])
+        assert gain.paired and gain.interval[0] > 0, f"{name}: {gain}"
+    assert capsys.readouterr().out.count("expected regret than") == 3
