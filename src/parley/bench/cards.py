@@ -1,0 +1,173 @@
+"""A card: what was measured of one planner, as JSON that others may send in, which is read with suspicion."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from parley.bench.budget import Spent, spent_in
+from parley.bench.conducting import Bench
+from parley.bench.entries import Entry, Measured
+from parley.core.errors import BadInput
+from parley.runs.directory import versions
+
+FORMAT = "parley-card/1"
+LARGEST, MOST, LONGEST = 2**20, 2000, 400  # bytes of a card, entries of it, characters of a text
+Number = float | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry of a card; `normalised` is the same between floor (0) and ceiling (1)."""
+
+    name: str
+    suite: str
+    world: str
+    measures: str
+    unit: str
+    num_runs: int
+    value: Number
+    low: Number
+    high: Number
+    floor: Number
+    ceiling: Number
+    normalised: Number
+    normalised_low: Number
+    normalised_high: Number
+    decided: str
+    details: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault that the interval of an entry shows, in one sentence."""
+
+    fault: str
+    sentence: str
+    entry: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that was measured of a planner, and everything that was not, with the reason."""
+
+    planner: str
+    suites: list[str]
+    seed: int
+    episodes: int
+    ended: str
+    spent: dict[str, float]
+    versions: dict[str, str]
+    entries: list[Line] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        """The text of `card.json`; it holds no NaN."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def card_of(bench: Bench, ended: str = "") -> Card:
+    """The card by what is there now."""
+    plan, left = bench.plan, dict(bench.left)
+    lines, findings = list[Line](), list[Finding]()
+    for entry in bench.entries:
+        if why := bench.refusal(entry):
+            left[entry.name] = why
+            continue
+        now = bench.measure(entry)
+        lines.append(_line(entry, now))
+        if entry.fault and now.interval.num and entry.fault.shown(now):
+            findings.append(Finding(entry.fault.name, entry.fault.sentence, entry.name))
+    spent: Spent = spent_in(bench.out)
+    counts = {**asdict(spent), "minutes": round(spent.minutes, 3), "cost": round(spent.cost, 6)}
+    return Card(
+        plan.planner, list(plan.suites), plan.sizes.seed, plan.sizes.episodes, ended, counts, versions(), lines,
+        findings, left,
+    )  # fmt: skip
+
+
+def _line(entry: Entry, now: Measured) -> Line:
+    found = now.interval
+    if not found.num:
+        none = (None,) * 8
+        return Line(entry.name, entry.suite, entry.world, entry.measures, entry.unit, 0, *none, "")
+    ends = [now.normalised(one) for one in (found.mean, found.low, found.high)]
+    ordered = sorted(ends[1:]) if None not in ends else ends[1:]  # type: ignore[type-var]
+    numbers = (found.mean, found.low, found.high, now.floor, now.ceiling, ends[0], *ordered)
+    rounded = [None if one is None else round(one, 6) + 0.0 for one in numbers]
+    details = {name: round(value, 6) for name, value in now.details.items()}
+    return Line(
+        entry.name,
+        entry.suite,
+        entry.world,
+        entry.measures,
+        entry.unit,
+        found.num,
+        *rounded,
+        entry.decided(now),
+        details,
+    )
+
+
+def read_card(path: Path) -> Card:
+    """A card from a file of anybody's; raises `BadInput` that names what is wrong with it."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise BadInput(f"card {str(path)!r} is larger than {LARGEST >> 20} MiB, the most that is read")
+        found = json.loads(content.decode("utf-8"), parse_constant=_refuse)
+    except OSError as wrong:
+        raise BadInput(f"card {str(path)!r} cannot be read: {wrong.strerror}") from None
+    except (ValueError, RecursionError) as wrong:
+        raise BadInput(f"card {str(path)!r} is no JSON: {wrong!s:.200}") from None
+    if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
+        raise BadInput(f"card {str(path)!r}: expected an object with format {FORMAT!r}")
+    where = f"card {str(path)!r}"
+    lines = [_checked(Line, one, f"{where}: entries") for one in _list(found, "entries", where)]
+    findings = [_checked(Finding, one, f"{where}: findings") for one in _list(found, "findings", where)]
+    card: Card = _checked(Card, {**found, "entries": [], "findings": []}, where)
+    return Card(**{**vars(card), "entries": lines, "findings": findings})
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"it holds {constant}")
+
+
+def _list(found: dict[str, Any], name: str, where: str) -> list[Any]:
+    value = found.get(name)
+    if not isinstance(value, list) or len(value) > MOST:
+        raise BadInput(f"{where}: {name}: expected a list of at most {MOST}")
+    return value
+
+
+def _checked(kind: Any, given: Any, where: str) -> Any:
+    """The dataclass from an object that has exactly its fields, each of its type and size."""
+    known = {f.name: str(f.type) for f in fields(kind)}
+    if not isinstance(given, dict) or set(given) != set(known):
+        raise BadInput(f"{where}: expected an object with {', '.join(known)}")
+    for name, value in given.items():
+        if not _fits(value, known[name]):
+            raise BadInput(f"{where}: {name}={value!r:.80}: expected {TYPES.get(known[name], known[name])}")
+    return kind(**given)
+
+
+TYPES = {"str": f"a text of at most {LONGEST} characters", "Number": "a finite number or null", "int": "a whole number"}
+
+
+def _fits(value: Any, kind: str) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind == "str":
+        return isinstance(value, str) and len(value) <= LONGEST
+    if kind == "int":
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
+    if kind == "Number":
+        return value is None or number
+    if kind.startswith("dict"):
+        inner = "Number" if "float" in kind else "str"
+        return isinstance(value, dict) and len(value) <= MOST and all(
+            _fits(k, "str") and _fits(v, inner) for k, v in value.items()
+        )  # fmt: skip
+    return isinstance(value, list) and all(_fits(one, "str") for one in value)

@@ -1,0 +1,196 @@
+"""The suites: which questions a card asks, in which worlds."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from parley import assemble
+from parley.assemble.explorers import EXPLORERS
+from parley.assemble.memories import MEMORIES
+from parley.assemble.planners import PLANNERS
+from parley.assemble.registry import parameters
+from parley.assemble.scene import Scene, beliefs_of
+from parley.bench import measures
+from parley.bench.arms import UNIFORM, Arm, tables_of
+from parley.bench.entries import Entry, Fault, above, below_share
+from parley.core.errors import BadInput
+from parley.core.spec import suggestion
+
+SUITES = ("memory", "exploration", "bayes", "reliability", "world-model")
+BANDIT, WEAK = "bandit:arms=4,gap=0.5", "bandit:arms=3,gap=0.1"
+UNSEEN = ("generated:kind=ask", "generated:kind=lock")
+WORLDS = {
+    "memory": (BANDIT, *UNSEEN, "shortcut", "household"),
+    "exploration": (BANDIT, "shortcut"),
+    "bayes": (BANDIT, "generated:kind=ask"),
+    "reliability": (BANDIT,),
+}
+RANDOM, EXACT = "random", "exact"
+STATISTICS = {
+    "suffix failure": "share of places whose best arm is not chosen again in the second half of a run",
+    "MinFrac": "share of the arm that is chosen least, times the number of arms",
+    "GreedyFrac": "share of choices of the arm that was best so far",
+    "coverage": "share of the menu that was ever chosen",
+}
+Left = dict[str, str]  # what is not measured, and the sentence that says why
+
+FORGETS = Fault("forgets", "Earlier episodes hardly change its proposals: it forgets what it heard.", below_share(0.25))
+COPIES = Fault("copies", "It repeats its last choice, whatever came of it.", above(0.1))
+DELUDED = Fault(
+    "deluded", "It takes its own choices for evidence: a choice made often is made more often.", above(0.05)
+)
+RECENT = Fault("recency", "It weighs late episodes more than early ones, though their order says nothing.", above(0.2))
+PLACE = Fault("position", "It prefers a place of the menu, whatever stands there.", above(0.05))
+FOREIGN = Fault("another's memory", "Its proposals follow the history of another run, not its own.", above(0.03))
+CHEATS = Fault(
+    "shown the answer", "It gains where no earlier episode can tell anything: it was shown the answer.", above(0.02)
+)
+HARMS = Fault("harmful memory", "It loses more with this memory than with none.", lambda m: _harms(m))
+INVALID = Fault("unusable answers", "Many of its answers choose nothing of the menu.", above(0.05))
+
+
+def _harms(m: "object") -> bool | None:
+    interval = m.interval  # type: ignore[attr-defined]
+    return True if interval.high < -0.01 else False if interval.low > 0 else None
+
+
+def entries_of(planner: str, suites: Sequence[str], worlds: Sequence[str] = ()) -> tuple[list[Entry], Left]:
+    """The entries of some suites for a planner, in `worlds` instead of the usual ones, if given."""
+    found, left = list[Entry](), Left()
+    for suite in suites:
+        if suite not in SUITES:
+            raise BadInput(f"suite={suite!r}: expected all or one of {', '.join(SUITES)}{suggestion(suite, SUITES)}")
+        if suite == "world-model":
+            left[suite] = "planning gains of world models are measured by `parley experiment run world-model-regret`"
+            continue
+        made = {"memory": _memory, "exploration": _exploration, "bayes": _bayes, "reliability": _reliability}[suite]
+        for world in worlds or WORLDS[suite]:
+            found += made(planner, world, left)
+    return list({entry.name: entry for entry in found}.values()), left
+
+
+def _most(world: str, redraw: bool = False) -> float:
+    """The most that an episode can lose: the highest optimal value."""
+    return max(float(beliefs_of(tables_of(world, 0, redraw)).value.max()), 1e-6)
+
+
+def _regret(planner: str, world: str, suite: str) -> Entry:
+    arm = Arm(world, planner)
+    return Entry(
+        f"regret/{world}", suite, world, "expected regret of an episode", "reward", (arm,), measures.regret,
+        0.0, _most(world), (arm.of(RANDOM),), (arm.of(EXACT),),
+    )  # fmt: skip
+
+
+def memories_for(planner: str) -> tuple[list[str], str]:
+    """The registered memories that a planner can be given, or the sentence that says why none."""
+    named = PLANNERS.find(planner, trust=True)
+    takes = {"memory", "scene"} if named.code else {"memory"}
+    if not takes & set(parameters(named.kind.factory)):
+        return [], f"planner {planner!r} remembers in its own way: it reads no prompt, so memories cannot be compared"
+    return [name for name in MEMORIES if name != "none"], ""
+
+
+def _memory(planner: str, world: str, left: Left) -> Iterator[Entry]:
+    yield _regret(planner, world, "memory")
+    names, why = memories_for(planner)
+    if why:
+        left["memories"] = why
+    most, nothing = _most(world), Arm(world, planner, memory="none")
+    for name in names:
+        arm = Arm(world, planner, memory=name)
+        yield Entry(
+            f"saved/{name}/{world}", "memory", world, f"regret that memory {name} saves, against none", "reward",
+            (nothing, arm), measures.saved, -most, most, 0.0, (nothing, nothing.of(EXACT)), HARMS,
+        )  # fmt: skip
+    if world not in UNSEEN[:1]:
+        return
+    most, nothing = _most(world, redraw=True), Arm(world, planner, memory="none", redraw=True)
+    for name in names:
+        arm = Arm(world, planner, memory=name, redraw=True)
+        yield Entry(
+            f"guard/{name}/{world}", "memory", world, "the same where earlier episodes tell nothing: should be 0",
+            "reward", (nothing, arm), measures.saved, -most, most, 0.0, None, CHEATS,
+        )  # fmt: skip
+
+
+def explorers_for() -> tuple[dict[str, str], Left]:
+    """Name and spec of the explorers that need nothing but proposals; the others with the reason."""
+    blind = Scene("a world without tables", _Blind(), np.zeros(1, dtype=int), 2)  # type: ignore[arg-type]
+    found, left = {}, Left()
+    for name in EXPLORERS:
+        spec = f"{name}:epsilon=0.1" if name == "epsilon-greedy" else name
+        try:
+            assemble.explorer(spec, blind)
+            found[name] = spec
+        except BadInput:
+            left[f"explorer {name}"] = "it needs a world's tables, not proposals alone"
+    return found, left
+
+
+class _Blind:
+    """A world that tells nothing."""
+
+    tables, name, num_actors, menus = None, "blind", 1, ()
+
+
+def _exploration(planner: str, world: str, left: Left) -> Iterator[Entry]:
+    alone, most = Arm(world, planner), _most(world)
+    yield _regret(planner, world, "exploration")
+    for name, measured in STATISTICS.items():
+        yield Entry(
+            f"{name}/{world}", "exploration", world, f"{measured}, when it explores by itself", "share", (alone,),
+            partial(measures.statistic, name), 0.0, 1.0, (alone.of(RANDOM),), (alone.of(EXACT),), wide=0.2,
+        )  # fmt: skip
+    specs, others = explorers_for()
+    left |= others
+    for name, spec in specs.items():
+        if name != "none":
+            arm = Arm(world, planner, spec)
+            yield Entry(
+                f"explored/{name}/{world}", "exploration", world, f"regret that explorer {spec} saves, against none",
+                "reward", (alone, arm), measures.saved, -most, most, 0.0, (alone, alone.of(EXACT)),
+            )  # fmt: skip
+
+
+def _bayes(planner: str, world: str, left: Left) -> Iterator[Entry]:
+    arm = Arm(world, planner, UNIFORM)
+    floor, ceiling = (arm.of(RANDOM),), (arm.of(EXACT),)
+    questions = (
+        ("apart", "total variation of its proposals to Bayesian aggregated imitation (BAIL)", measures.apart, 0, None),
+        ("moved", "total variation between its proposals now and at first", measures.moved, 0, FORGETS),
+        ("overconfidence", "probability of its likeliest proposal, less the expert's", measures.overconfidence, -1, None),
+        ("repeats", "excess probability of its last choice", measures.repeats, -1, COPIES),
+        ("recency", "lean from the early to the late half of its history", measures.recency, -1, RECENT),
+        ("another", "how much better it goes with another run's history", measures.another, -1, FOREIGN),
+    )  # fmt: skip
+    for name, measured, value, low, fault in questions:
+        sides = (floor, ceiling) if low == 0 else (0.0, 0.0)
+        yield Entry(f"{name}/{world}", "bayes", world, measured, "probability", (arm,), value, low, 1.0, *sides, fault)
+    yield Entry(
+        f"evidence/{world}", "bayes", world, "episodes until half of the probability is on the expert's choice",
+        "share of the episodes", (arm,), lambda logs: measures.evidence(logs) / len(logs[0].told), 0.0, 1.0, floor,
+        ceiling,
+    )  # fmt: skip
+    if world != WORLDS["bayes"][0]:
+        return
+    weak = Arm(WEAK, planner, UNIFORM)
+    yield Entry(
+        f"delusion/{WEAK}", "bayes", WEAK, "excess probability of its most frequent choice", "probability", (weak,),
+        measures.delusion, -1.0, 1.0, 0.0, 0.0, DELUDED,
+    )  # fmt: skip
+    turns = len(tables_of(world, 0, False).menus[0])
+    yield Entry(
+        f"position/{world}", "bayes", world, "excess probability of a place of the menu, over all its turns",
+        "probability", tuple(Arm(world, planner, UNIFORM, rotation=turn) for turn in range(turns)),
+        measures.place_bias, -1.0, 1.0, 0.0, 0.0, PLACE, places=True,
+    )  # fmt: skip
+
+
+def _reliability(planner: str, world: str, left: Left) -> Iterator[Entry]:
+    arm = Arm(world, planner)
+    yield Entry(
+        f"invalid/{world}", "reliability", world, "share of its answers that choose nothing of the menu", "share",
+        (arm,), measures.invalid, 0.0, 1.0, 0.0, 0.0, INVALID, wide=0.05,
+    )  # fmt: skip
