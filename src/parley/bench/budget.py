@@ -1,7 +1,7 @@
 """What a card may take: minutes, tokens or a cost, counted over all its runs, those of earlier sittings too."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from parley.core.errors import BadInput, ParleyError
@@ -70,17 +70,26 @@ class Budget:
         return Limits(tokens, max(self.cost - spent.cost, 1e-9) if self.cost else 0.0, self.prices)
 
 
-def spent_in(out: Path) -> Spent:
-    """What the runs below a card's directory took, by their manifests."""
-    minutes, cost, counts = 0.0, 0.0, dict.fromkeys(COUNTED, 0)
-    for path in sorted((out / "runs").glob("*/*/manifest.json")):
+class Spending:
+    """What the runs below a card's directory took, by their manifests; each is read when its run has changed."""
+
+    def __init__(self, out: Path) -> None:
+        self._of: dict[Path, Spent] = {}
+        for path in sorted((out / "runs").glob("*/*/manifest.json")):
+            self.look(path.parent)
+
+    def look(self, folder: Path) -> None:
+        """Read a run's manifest again."""
         try:
-            totals = readable_manifest(path.parent).get("totals") or {}
+            totals = readable_manifest(folder).get("totals") or {}
         except ParleyError:
-            continue  # a run that was killed in its first moment: it is begun again
-        minutes += float(totals.get("wall_s", 0.0)) / 60
+            return  # a run that was killed in its first moment: it is begun again
         calls = totals.get("calls", {})
-        cost += float(calls.get("cost", 0.0))
-        for name in COUNTED:
-            counts[name] += int(calls.get(name, 0))
-    return Spent(minutes, cost=cost, **counts)
+        counts = {name: int(calls.get(name, 0)) for name in COUNTED}
+        self._of[folder] = Spent(float(totals.get("wall_s", 0.0)) / 60, cost=float(calls.get("cost", 0.0)), **counts)
+
+    @property
+    def total(self) -> Spent:
+        """All of them."""
+        each = [vars(one) for one in self._of.values()]
+        return Spent(**{f.name: sum(one[f.name] for one in each) for f in fields(Spent)})

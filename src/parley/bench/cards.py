@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from parley.bench.budget import Spent, spent_in
 from parley.bench.conducting import Bench
 from parley.bench.entries import Entry, Measured
 from parley.core.errors import BadInput
@@ -80,7 +79,7 @@ def card_of(bench: Bench, ended: str = "") -> Card:
         lines.append(_line(entry, now))
         if entry.fault and now.interval.num and entry.fault.shown(now):
             findings.append(Finding(entry.fault.name, entry.fault.sentence, entry.name))
-    spent: Spent = spent_in(bench.out)
+    spent = bench.spending.total
     counts = {**asdict(spent), "minutes": round(spent.minutes, 3), "cost": round(spent.cost, 6)}
     return Card(
         plan.planner, list(plan.suites), plan.sizes.seed, plan.sizes.episodes, ended, counts, versions(), lines,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from parley.bench.arms import Arm, Sizes, config_of, folder_of, tables_of
-from parley.bench.budget import Budget, spent_in
+from parley.bench.budget import Budget, Spending
 from parley.bench.entries import Entry, Measured, predicted
 from parley.bench.logs import Log
 from parley.bench.sequences import interval
@@ -69,6 +69,11 @@ class Bench:
         self.entries, self.left = entries_of(plan.planner, plan.suites, plan.worlds)
         self._values: dict[tuple[str, int, str], np.ndarray] = {}
         self._log = lru_cache(maxsize=32)(self._open)
+
+    @cached_property
+    def spending(self) -> Spending:
+        """What was spent so far."""
+        return Spending(self.out)
 
     @cached_property
     def refused(self) -> dict[str, str]:
@@ -163,8 +168,7 @@ class Bench:
         for arm in _all(entry):
             if self._there(arm, batch):
                 continue
-            spent = spent_in(self.out)
-            if why := budget.gone(spent):
+            if why := budget.gone(self.spending.total):
                 return why
             said(f"{entry.name}, batch {batch + 1}")
             try:
@@ -182,11 +186,14 @@ class Bench:
         folder = folder_of(arm, sizes, batch, self.out)
         config = config_of(arm, sizes, batch, self.out)
         parts = config.parts(trust=True)
-        limits = budget.limits(spent_in(self.out))
-        if (folder / "manifest.json").is_file():
-            resume(folder, progress, None, limits, parts, trust=True)
-        else:
-            run(config, folder, progress, limits, parts)
+        limits = budget.limits(self.spending.total)
+        try:
+            if (folder / "manifest.json").is_file():
+                resume(folder, progress, None, limits, parts, trust=True)
+            else:
+                run(config, folder, progress, limits, parts)
+        finally:
+            self.spending.look(folder)
 
 
 def _all(entry: Entry) -> tuple[Arm, ...]:

@@ -62,6 +62,12 @@ class Log:
             return reader.episodes("expected_regret")
 
     @cached_property
+    def returns(self) -> Float[np.ndarray, "R T"]:
+        """Rewards of an episode, added up."""
+        with reading(self.out) as reader:
+            return reader.episodes("return")
+
+    @cached_property
     def told(self) -> list[LoggedEpisode]:
         """All episodes, step by step."""
         with storage(self.out), agreeing(self.out):

@@ -16,13 +16,18 @@ Values = Float[np.ndarray, " R"]
 
 
 def regret(logs: Sequence[Log]) -> Values:
-    """Expected regret of an episode."""
-    return np.maximum(logs[0].regret.mean(axis=1), 0.0)
+    """Expected regret of an episode; a run that loses more than the highest optimal value counts as losing that."""
+    return np.clip(logs[0].regret.mean(axis=1), 0.0, logs[0].beliefs.value.max())
 
 
 def saved(logs: Sequence[Log]) -> Values:
     """The same of the first arm, less that of the second."""
     return regret(logs[:1]) - regret(logs[1:])
+
+
+def gained(logs: Sequence[Log]) -> Values:
+    """Mean return of an episode of the second arm, less that of the first."""
+    return (logs[1].returns - logs[0].returns).mean(axis=1)
 
 
 def apart(logs: Sequence[Log]) -> Values:
@@ -86,9 +91,9 @@ def delusion(logs: Sequence[Log]) -> Values:
 
 
 def recency(logs: Sequence[Log]) -> Values:
-    """How far proposals lean to what the later half of the history says, from the earlier half; episodes may be swapped.
+    """How far proposals lean to what the later half of the history says, from the earlier half.
 
-    The exact planner's depend on no order. 1 is a whole swing from one half's proposal to the other's.
+    Episodes may be swapped: the exact planner's proposals depend on no order. 1 is a whole swing from one half's proposal to the other's.
     """
     log, o = logs[0], logs[0].openings
     found = np.full(o.place.shape, np.nan)
@@ -119,7 +124,7 @@ def another(logs: Sequence[Log]) -> Values:
     own = np.arange(fits.shape[1])
     odd, even = (np.nan_to_num(_mean(fits[at::2])) for at in (1, 0))
     odd[own, own] = -np.inf
-    found: Values = np.clip(even[own, odd.argmax(axis=1)] - even[own, own], -1, 1)
+    found: Values = np.clip(even[own, odd.argmax(axis=1)] - even[own, own], -0.5, 0.5)
     return found
 
 

@@ -41,7 +41,7 @@ def card_table(card: Card) -> Table:
         table.add_column(name, justify="right" if i else "left", overflow="fold")
     for line in card.entries:
         table.add_row(*map(plain, cells(line)))
-    table.caption = plain("\n".join(sentences(card)))
+    table.caption = "\n".join(map(plain, sentences(card)))
     table.caption_justify = "left"
     return table
 

@@ -13,7 +13,8 @@ from parley.assemble.registry import parameters
 from parley.assemble.scene import Scene, beliefs_of
 from parley.bench import measures
 from parley.bench.arms import UNIFORM, Arm, tables_of
-from parley.bench.entries import Entry, Fault, above, below_share
+from parley.bench.entries import Entry
+from parley.bench.faults import CHEATS, DELUDED, HARMS, INVALID, PLACE, QUESTIONS
 from parley.core.errors import BadInput
 from parley.core.spec import suggestion
 
@@ -23,7 +24,7 @@ UNSEEN = ("generated:kind=ask", "generated:kind=lock")
 WORLDS = {
     "memory": (BANDIT, *UNSEEN, "shortcut", "household"),
     "exploration": (BANDIT, "shortcut"),
-    "bayes": (BANDIT, "generated:kind=ask"),
+    "bayes": (BANDIT, "generated:kind=lock"),
     "reliability": (BANDIT,),
 }
 RANDOM, EXACT = "random", "exact"
@@ -34,25 +35,6 @@ STATISTICS = {
     "coverage": "share of the menu that was ever chosen",
 }
 Left = dict[str, str]  # what is not measured, and the sentence that says why
-
-FORGETS = Fault("forgets", "Earlier episodes hardly change its proposals: it forgets what it heard.", below_share(0.25))
-COPIES = Fault("copies", "It repeats its last choice, whatever came of it.", above(0.1))
-DELUDED = Fault(
-    "deluded", "It takes its own choices for evidence: a choice made often is made more often.", above(0.05)
-)
-RECENT = Fault("recency", "It weighs late episodes more than early ones, though their order says nothing.", above(0.2))
-PLACE = Fault("position", "It prefers a place of the menu, whatever stands there.", above(0.05))
-FOREIGN = Fault("another's memory", "Its proposals follow the history of another run, not its own.", above(0.03))
-CHEATS = Fault(
-    "shown the answer", "It gains where no earlier episode can tell anything: it was shown the answer.", above(0.02)
-)
-HARMS = Fault("harmful memory", "It loses more with this memory than with none.", lambda m: _harms(m))
-INVALID = Fault("unusable answers", "Many of its answers choose nothing of the menu.", above(0.05))
-
-
-def _harms(m: "object") -> bool | None:
-    interval = m.interval  # type: ignore[attr-defined]
-    return True if interval.high < -0.01 else False if interval.low > 0 else None
 
 
 def entries_of(planner: str, suites: Sequence[str], worlds: Sequence[str] = ()) -> tuple[list[Entry], Left]:
@@ -65,14 +47,14 @@ def entries_of(planner: str, suites: Sequence[str], worlds: Sequence[str] = ()) 
             left[suite] = "planning gains of world models are measured by `parley experiment run world-model-regret`"
             continue
         made = {"memory": _memory, "exploration": _exploration, "bayes": _bayes, "reliability": _reliability}[suite]
-        for world in worlds or WORLDS[suite]:
-            found += made(planner, world, left)
+        for number, world in enumerate(worlds or WORLDS[suite]):
+            found += made(planner, world, left, number == 0)
     return list({entry.name: entry for entry in found}.values()), left
 
 
-def _most(world: str, redraw: bool = False) -> float:
+def _most(world: str) -> float:
     """The most that an episode can lose: the highest optimal value."""
-    return max(float(beliefs_of(tables_of(world, 0, redraw)).value.max()), 1e-6)
+    return max(float(beliefs_of(tables_of(world, 0, False)).value.max()), 1e-6)
 
 
 def _regret(planner: str, world: str, suite: str) -> Entry:
@@ -92,7 +74,7 @@ def memories_for(planner: str) -> tuple[list[str], str]:
     return [name for name in MEMORIES if name != "none"], ""
 
 
-def _memory(planner: str, world: str, left: Left) -> Iterator[Entry]:
+def _memory(planner: str, world: str, left: Left, first: bool) -> Iterator[Entry]:
     yield _regret(planner, world, "memory")
     names, why = memories_for(planner)
     if why:
@@ -104,14 +86,14 @@ def _memory(planner: str, world: str, left: Left) -> Iterator[Entry]:
             f"saved/{name}/{world}", "memory", world, f"regret that memory {name} saves, against none", "reward",
             (nothing, arm), measures.saved, -most, most, 0.0, (nothing, nothing.of(EXACT)), HARMS,
         )  # fmt: skip
-    if world not in UNSEEN[:1]:
+    if not first:
         return
-    most, nothing = _most(world, redraw=True), Arm(world, planner, memory="none", redraw=True)
+    nothing = Arm(BANDIT, planner, memory="none", redraw=True)
     for name in names:
-        arm = Arm(world, planner, memory=name, redraw=True)
+        arm = Arm(BANDIT, planner, memory=name, redraw=True)
         yield Entry(
-            f"guard/{name}/{world}", "memory", world, "the same where earlier episodes tell nothing: should be 0",
-            "reward", (nothing, arm), measures.saved, -most, most, 0.0, None, CHEATS,
+            f"guard/{name}", "memory", BANDIT, "return gained by memory where earlier episodes tell nothing: 0 is due",
+            "reward", (nothing, arm), measures.gained, -1.0, 1.0, 0.0, None, CHEATS,
         )  # fmt: skip
 
 
@@ -135,7 +117,7 @@ class _Blind:
     tables, name, num_actors, menus = None, "blind", 1, ()
 
 
-def _exploration(planner: str, world: str, left: Left) -> Iterator[Entry]:
+def _exploration(planner: str, world: str, left: Left, first: bool) -> Iterator[Entry]:
     alone, most = Arm(world, planner), _most(world)
     yield _regret(planner, world, "exploration")
     for name, measured in STATISTICS.items():
@@ -154,26 +136,19 @@ def _exploration(planner: str, world: str, left: Left) -> Iterator[Entry]:
             )  # fmt: skip
 
 
-def _bayes(planner: str, world: str, left: Left) -> Iterator[Entry]:
+def _bayes(planner: str, world: str, left: Left, first: bool) -> Iterator[Entry]:
     arm = Arm(world, planner, UNIFORM)
     floor, ceiling = (arm.of(RANDOM),), (arm.of(EXACT),)
-    questions = (
-        ("apart", "total variation of its proposals to Bayesian aggregated imitation (BAIL)", measures.apart, 0, None),
-        ("moved", "total variation between its proposals now and at first", measures.moved, 0, FORGETS),
-        ("overconfidence", "probability of its likeliest proposal, less the expert's", measures.overconfidence, -1, None),
-        ("repeats", "excess probability of its last choice", measures.repeats, -1, COPIES),
-        ("recency", "lean from the early to the late half of its history", measures.recency, -1, RECENT),
-        ("another", "how much better it goes with another run's history", measures.another, -1, FOREIGN),
-    )  # fmt: skip
-    for name, measured, value, low, fault in questions:
+    for name, measured, (low, high), fault in QUESTIONS:
         sides = (floor, ceiling) if low == 0 else (0.0, 0.0)
-        yield Entry(f"{name}/{world}", "bayes", world, measured, "probability", (arm,), value, low, 1.0, *sides, fault)
+        value = getattr(measures, name)
+        yield Entry(f"{name}/{world}", "bayes", world, measured, "probability", (arm,), value, low, high, *sides, fault)
     yield Entry(
         f"evidence/{world}", "bayes", world, "episodes until half of the probability is on the expert's choice",
         "share of the episodes", (arm,), lambda logs: measures.evidence(logs) / len(logs[0].told), 0.0, 1.0, floor,
         ceiling,
     )  # fmt: skip
-    if world != WORLDS["bayes"][0]:
+    if not first:
         return
     weak = Arm(WEAK, planner, UNIFORM)
     yield Entry(
@@ -188,7 +163,7 @@ def _bayes(planner: str, world: str, left: Left) -> Iterator[Entry]:
     )  # fmt: skip
 
 
-def _reliability(planner: str, world: str, left: Left) -> Iterator[Entry]:
+def _reliability(planner: str, world: str, left: Left, first: bool) -> Iterator[Entry]:
     arm = Arm(world, planner)
     yield Entry(
         f"invalid/{world}", "reliability", world, "share of its answers that choose nothing of the menu", "share",

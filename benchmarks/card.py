@@ -1,0 +1,69 @@
+"""Whether `parley bench` names planted faults, and whether two cards of one planner agree.
+
+    python benchmarks/card.py faults --seeds 40      # the share of seeds in which each planted fault is named
+    python benchmarks/card.py agree --pairs 100      # the share of entries in which two cards of other seeds agree
+
+Small suites: 12 episodes, batches of 16 runs, at most 4 of an entry. Planners are those of `tests/bench/planted.py`.
+"""
+
+import argparse
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from parley.bench.arms import Sizes
+from parley.bench.budget import Budget
+from parley.bench.cards import Card, card_of
+from parley.bench.conducting import Bench, Plan
+from parley.experiments.base import wilson
+from tests.bench.planted import FAULTS
+
+WORLD = "bandit:arms=4,gap=0.5"
+
+
+def card(planner: str, suites: tuple[str, ...], seed: int) -> Card:
+    """A small card."""
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Plan(planner, suites, (WORLD,), Sizes(episodes=12, runs=16, batches=4, seed=seed)), Path(folder))
+        return card_of(bench, bench.conduct(Budget(), lambda said: None))
+
+
+def faults(seeds: int) -> None:
+    """How often each planted fault is named, what is named besides, and what is named of the exact planner."""
+    for name, fault in [*FAULTS.items(), ("exact", "")]:
+        planner = f"tests.bench.planted:{name}" if fault else name
+        cards = [card(planner, ("bayes",), seed) for seed in range(seeds)]
+        named = Counter(found for one in cards for found in {finding.fault for finding in one.findings})
+        low, share, high = wilson(named[fault] if fault else seeds - len([c for c in cards if c.findings]), seeds)
+        what = f"named as {fault!r}" if fault else "nothing is named"
+        print(f"{name}: {what} in {share:.1%} [{low:.1%}, {high:.1%}] of {seeds} seeds; all: {dict(named)}", flush=True)
+
+
+def agree(pairs: int) -> None:
+    """In how many entries the intervals of two cards with different seeds have a number in common."""
+    same, total, inside = 0, 0, 0
+    for pair in range(pairs):
+        planner = ("exact", *(f"tests.bench.planted:{name}" for name in FAULTS))[pair % (len(FAULTS) + 1)]
+        one, other = (card(planner, ("bayes", "exploration"), seed) for seed in (2 * pair + 1000, 2 * pair + 1001))
+        for a, b in zip(one.entries, other.entries, strict=True):
+            if None in (a.low, a.high, a.value, b.low, b.high, b.value):
+                continue
+            total += 1
+            same += bool(a.low <= b.high and b.low <= a.high)  # type: ignore[operator]
+            inside += bool(a.low <= b.value <= a.high)  # type: ignore[operator]
+    low, share, high = wilson(same, total)
+    print(f"intervals meet in {share:.2%} [{low:.2%}, {high:.2%}] of {total} entries of {pairs} pairs")
+    print(f"the other card's value lies in the interval in {inside / total:.2%}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["faults", "agree"])
+    parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=100)
+    args = parser.parse_args()
+    faults(args.seeds) if args.what == "faults" else agree(args.pairs)
+
+
+if __name__ == "__main__":
+    main()
