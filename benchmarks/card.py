@@ -11,12 +11,13 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from tests.bench.planted import FAULTS
+
 from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
 from parley.bench.cards import Card, card_of
 from parley.bench.conducting import Bench, Plan
 from parley.experiments.base import wilson
-from tests.bench.planted import FAULTS
 
 WORLD = "bandit:arms=4,gap=0.5"
 

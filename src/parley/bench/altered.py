@@ -1,4 +1,4 @@
-"""Worlds made from worlds, as controls: the same menu in another order, and a latent that no earlier episode tells of."""
+"""Worlds made from worlds, as controls: another order of the menu, or a latent that no earlier episode tells of."""
 
 from dataclasses import replace
 

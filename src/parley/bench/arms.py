@@ -30,7 +30,7 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """The name of its run directories, its own whatever is measured besides."""
+        """The name of its run directories, which depends on nothing but the arm."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
     def of(self, planner: str) -> "Arm":

@@ -65,7 +65,7 @@ class Budget:
         return ""
 
     def limits(self, spent: Spent) -> Limits:
-        """What is left, for the next run."""
+        """The rest, for the next run."""
         tokens = max(1, int(self.tokens - spent.tokens)) if self.tokens else 0
         return Limits(tokens, max(self.cost - spent.cost, 1e-9) if self.cost else 0.0, self.prices)
 

@@ -68,7 +68,7 @@ class Card:
 
 
 def card_of(bench: Bench, ended: str = "") -> Card:
-    """The card by what is there now."""
+    """The card by the runs that have ended."""
     plan, left = bench.plan, dict(bench.left)
     lines, findings = list[Line](), list[Finding]()
     for entry in bench.entries:
@@ -87,31 +87,25 @@ def card_of(bench: Bench, ended: str = "") -> Card:
     )  # fmt: skip
 
 
+NUMBERS = ("value", "low", "high", "floor", "ceiling", "normalised", "normalised_low", "normalised_high")
+
+
 def _line(entry: Entry, now: Measured) -> Line:
     found = now.interval
+    about = {name: getattr(entry, name) for name in ("name", "suite", "world", "measures", "unit")}
     if not found.num:
-        none = (None,) * 8
-        return Line(entry.name, entry.suite, entry.world, entry.measures, entry.unit, 0, *none, "")
+        return Line(**about, num_runs=0, **dict.fromkeys(NUMBERS), decided="")  # type: ignore[arg-type]
     ends = [now.normalised(one) for one in (found.mean, found.low, found.high)]
     ordered = sorted(ends[1:]) if None not in ends else ends[1:]  # type: ignore[type-var]
     numbers = (found.mean, found.low, found.high, now.floor, now.ceiling, ends[0], *ordered)
     rounded = [None if one is None else round(one, 6) + 0.0 for one in numbers]
+    named: dict[str, Any] = dict(zip(NUMBERS, rounded, strict=True))
     details = {name: round(value, 6) for name, value in now.details.items()}
-    return Line(
-        entry.name,
-        entry.suite,
-        entry.world,
-        entry.measures,
-        entry.unit,
-        found.num,
-        *rounded,
-        entry.decided(now),
-        details,
-    )
+    return Line(**about, num_runs=found.num, **named, decided=entry.decided(now), details=details)
 
 
 def read_card(path: Path) -> Card:
-    """A card from a file of anybody's; raises `BadInput` that names what is wrong with it."""
+    """A card from a file of anybody's; raises `BadInput` that names its fault."""
     try:
         with open(path, "rb") as file:
             content = file.read(LARGEST + 1)

@@ -1,7 +1,7 @@
 """A card's runs: batches for each entry in turn, until all are decided, or the budget is spent.
 
-A batch is an ordinary run directory below the card's; what is there is never run again, so a card that was killed goes
-on. The intervals hold wherever one stops (`bench.sequences`).
+A batch is an ordinary run directory below the card's. It is never run twice, so a card that was killed goes on.
+The intervals hold wherever one stops (`bench.sequences`).
 """
 
 import json
@@ -37,7 +37,7 @@ class Plan:
     sizes: Sizes = Sizes()
 
     def keep(self, out: Path) -> None:
-        """Write the plan to a new directory, or hold it against the one that is there; more batches may be asked for."""
+        """Write the plan; one that is there must be the same, but for the number of batches."""
         path = out / "plan.json"
         if path.is_file():
             there = Plan.read(out)
@@ -98,7 +98,9 @@ class Bench:
         return number
 
     def _there(self, arm: Arm, batch: int) -> bool:
-        return (arm, batch) in self._seen or (self.finished(arm, batch) and not self._seen.add((arm, batch)))
+        if (arm, batch) not in self._seen and self.finished(arm, batch):
+            self._seen.add((arm, batch))
+        return (arm, batch) in self._seen
 
     @cached_property
     def _seen(self) -> set[tuple[Arm, int]]:
@@ -122,9 +124,8 @@ class Bench:
         values = np.concatenate([self._of(entry, entry.arms, b, "value") for b in range(number)])
         values = predicted(values) if entry.places else values
         found = interval(values[np.isfinite(values)], entry.low, entry.high)
-        return Measured(
-            found, *(self._side(entry, s, number) for s in ("floor", "ceiling")), self._details(entry, number)
-        )
+        floor, ceiling = (self._side(entry, side, number) for side in ("floor", "ceiling"))
+        return Measured(found, floor, ceiling, self._details(entry, number))
 
     def _side(self, entry: Entry, side: str, number: int) -> float | None:
         given = getattr(entry, side)

@@ -15,7 +15,7 @@ Value = Callable[[Sequence[Log]], Float[np.ndarray, "R *M"]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What is known of an entry: the interval, floor and ceiling (None where there is none), and details."""
+    """The state of an entry: the interval, floor and ceiling (None where it has none), and details."""
 
     interval: Interval
     floor: float | None = None

@@ -1,7 +1,7 @@
 """A batch of runs as a card reads it: what was lost, and what was proposed beside the exact planner's proposals."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,13 @@ from parley.report.statistics import Places, places_of
 from parley.report.summary import readable_manifest, reading
 from parley.runs.directory import agreeing, storage
 from parley.runs.log import LoggedEpisode, StepsLog
+
+
+@lru_cache(maxsize=32)
+def most_lost(tables: Tables) -> Float[np.ndarray, "Z W"]:
+    """What the worst planner that knows the latent loses in an episode, on average."""
+    worst = beliefs_of(replace(tables, reward=-tables.reward, preference=None)).value
+    return beliefs_of(tables).value + worst
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Numbers of a run, one a run, from batches of one or more arms: what the entries of a card are the means of.
+"""Numbers of runs, from batches of one or more arms: the entries of a card are their means.
 
-Where choices were made by nobody's belief (arms that explore all the time), proposals can be held against the exact
-planner's that heard the same. All but `regret`, `apart` and `evidence` are differences, zero for the exact planner.
+Where an arm explores all the time, choices depend on no belief. Its proposals are held against those of the
+exact planner, which heard the same. All but `regret`, `apart` and `evidence` are differences, zero for the exact planner.
 """
 
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from parley.bench.logs import Log
+from parley.bench.logs import Log, most_lost
 from parley.report.statistics import statistics
 
 Values = Float[np.ndarray, " R"]
 
 
 def regret(logs: Sequence[Log]) -> Values:
-    """Expected regret of an episode; a run that loses more than the highest optimal value counts as losing that."""
-    return np.clip(logs[0].regret.mean(axis=1), 0.0, logs[0].beliefs.value.max())
+    """Expected regret of an episode; at most that of the worst planner, so that it is bounded in every run."""
+    return np.clip(logs[0].regret.mean(axis=1), 0.0, most_lost(logs[0].tables).max())
 
 
 def saved(logs: Sequence[Log]) -> Values:
@@ -31,7 +31,7 @@ def gained(logs: Sequence[Log]) -> Values:
 
 
 def apart(logs: Sequence[Log]) -> Values:
-    """Total variation between what is proposed and Bayesian aggregated imitation of the same history."""
+    """Total variation between the proposals and Bayesian aggregated imitation of the same history."""
     return logs[0].apart
 
 
@@ -93,7 +93,7 @@ def delusion(logs: Sequence[Log]) -> Values:
 def recency(logs: Sequence[Log]) -> Values:
     """How far proposals lean to what the later half of the history says, from the earlier half.
 
-    Episodes may be swapped: the exact planner's proposals depend on no order. 1 is a whole swing from one half's proposal to the other's.
+    Episodes may be swapped: the exact planner's proposals depend on no order. 1 is a whole swing between the halves.
     """
     log, o = logs[0], logs[0].openings
     found = np.full(o.place.shape, np.nan)

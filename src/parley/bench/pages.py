@@ -14,7 +14,7 @@ COLUMNS = ("entry", "value", "95% interval", "runs", "floor", "ceiling", "share 
 
 
 def number(value: float | None) -> str:
-    """A number of a card; a dash where there is none.
+    """A number of a card; a dash for None.
 
     >>> number(0.12345), number(None)
     ('0.123', '-')
@@ -49,7 +49,10 @@ def card_table(card: Card) -> Table:
 def sentences(card: Card) -> list[str]:
     """Findings, and what was left out with the reason."""
     found = [f"{one.fault}: {one.sentence} ({one.entry})" for one in card.findings] or ["no fault is shown"]
-    return found + [f"not measured: {name}: {why}" for name, why in card.left_out.items()]
+    names: dict[str, list[str]] = {}
+    for name, why in card.left_out.items():
+        names.setdefault(why, []).append(name)
+    return found + [f"not measured: {', '.join(these)}: {why}" for why, these in names.items()]
 
 
 def markdown(card: Card) -> str:

@@ -1,9 +1,8 @@
 """Intervals for a mean that hold at every sample size at once, so that a measurement may stop when it is decided.
 
-The hedged capital process of Waudby-Smith and Ramdas (2024, "Estimating means of bounded random variables by betting",
-Theorem 3) with their predictable plug-in bets: a mean m is ruled out once somebody who bets against it, fairly and by
-what was seen before alone, has multiplied the stake by 1 / alpha. All it takes is that values are bounded, and that
-each has the same mean given those before it.
+Waudby-Smith and Ramdas (2024, "Estimating means of bounded random variables by betting", Theorem 3): the hedged capital
+process, with their predictable plug-in bets. Somebody bets against a mean m, fairly, knowing the values before. Once
+the capital has grown by 1 / alpha, m is ruled out. Values must be bounded, with one mean given those before.
 """
 
 from dataclasses import dataclass

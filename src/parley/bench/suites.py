@@ -10,11 +10,12 @@ from parley.assemble.explorers import EXPLORERS
 from parley.assemble.memories import MEMORIES
 from parley.assemble.planners import PLANNERS
 from parley.assemble.registry import parameters
-from parley.assemble.scene import Scene, beliefs_of
+from parley.assemble.scene import Scene
 from parley.bench import measures
 from parley.bench.arms import UNIFORM, Arm, tables_of
 from parley.bench.entries import Entry
 from parley.bench.faults import CHEATS, DELUDED, HARMS, INVALID, PLACE, QUESTIONS
+from parley.bench.logs import most_lost
 from parley.core.errors import BadInput
 from parley.core.spec import suggestion
 
@@ -44,7 +45,7 @@ def entries_of(planner: str, suites: Sequence[str], worlds: Sequence[str] = ()) 
         if suite not in SUITES:
             raise BadInput(f"suite={suite!r}: expected all or one of {', '.join(SUITES)}{suggestion(suite, SUITES)}")
         if suite == "world-model":
-            left[suite] = "planning gains of world models are measured by `parley experiment run world-model-regret`"
+            left[suite] = "log-loss and planning of world models: see `parley experiment run world-model-regret`"
             continue
         made = {"memory": _memory, "exploration": _exploration, "bayes": _bayes, "reliability": _reliability}[suite]
         for number, world in enumerate(worlds or WORLDS[suite]):
@@ -53,8 +54,9 @@ def entries_of(planner: str, suites: Sequence[str], worlds: Sequence[str] = ()) 
 
 
 def _most(world: str) -> float:
-    """The most that an episode can lose: the highest optimal value."""
-    return max(float(beliefs_of(tables_of(world, 0, False)).value.max()), 1e-6)
+    """The most that an episode can lose on average: the optimal value, less the value of who wants the opposite."""
+    tables = tables_of(world, 0, False)
+    return max(float(most_lost(tables).max()), 1e-6)
 
 
 def _regret(planner: str, world: str, suite: str) -> Entry:
@@ -141,8 +143,8 @@ def _bayes(planner: str, world: str, left: Left, first: bool) -> Iterator[Entry]
     floor, ceiling = (arm.of(RANDOM),), (arm.of(EXACT),)
     for name, measured, (low, high), fault in QUESTIONS:
         sides = (floor, ceiling) if low == 0 else (0.0, 0.0)
-        value = getattr(measures, name)
-        yield Entry(f"{name}/{world}", "bayes", world, measured, "probability", (arm,), value, low, high, *sides, fault)
+        value, about = getattr(measures, name), (f"{name}/{world}", "bayes", world, measured, "probability")
+        yield Entry(*about, (arm,), value, low, high, floor=sides[0], ceiling=sides[1], fault=fault)
     yield Entry(
         f"evidence/{world}", "bayes", world, "episodes until half of the probability is on the expert's choice",
         "share of the episodes", (arm,), lambda logs: measures.evidence(logs) / len(logs[0].told), 0.0, 1.0, floor,

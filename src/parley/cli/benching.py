@@ -46,7 +46,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--seed", type=int, default=0, help="of all random numbers")
     c.add_argument("--out", type=Path, help="the card's directory; one that is there goes on (default: none, required)")
     c.add_argument("--dry-run", action="store_true", help="print the plan and what it costs, and run nothing")
-    c.add_argument("--show", type=Path, metavar="DIR", help="print the card by what is in DIR now")
+    c.add_argument("--show", type=Path, metavar="DIR", help="print the card by the runs that are in DIR now")
     c.add_argument(
         "--leaderboard", type=Path, nargs="+", metavar="CARD", help="cards (files, or folders of them) as one page"
     )
