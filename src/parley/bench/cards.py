@@ -1,10 +1,10 @@
 """A card: what was measured of one planner, as JSON that others may send in, which is read with suspicion."""
 
 import json
-import math
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from parley.bench.conducting import Bench
 from parley.bench.entries import Entry, Measured
@@ -138,29 +138,37 @@ def _list(found: dict[str, Any], name: str, where: str) -> list[Any]:
 
 def _checked(kind: Any, given: Any, where: str) -> Any:
     """The dataclass from an object that has exactly its fields, each of its type and size."""
-    known = {f.name: str(f.type) for f in fields(kind)}
+    known = {f.name: f.type for f in fields(kind)}
     if not isinstance(given, dict) or set(given) != set(known):
         raise BadInput(f"{where}: expected an object with {', '.join(known)}")
     for name, value in given.items():
         if not _fits(value, known[name]):
-            raise BadInput(f"{where}: {name}={value!r:.80}: expected {TYPES.get(known[name], known[name])}")
+            expected = EXPECTED.get(known[name], "a short list or object of such")
+            raise BadInput(f"{where}: {name}={value!r:.80}: expected {expected}")
     return kind(**given)
 
 
-TYPES = {"str": f"a text of at most {LONGEST} characters", "Number": "a finite number or null", "int": "a whole number"}
+EXPECTED: dict[Any, str] = {
+    str: f"a text of at most {LONGEST} characters",
+    int: "a whole number from 0 on",
+    Number: "a finite number or null",
+}
 
 
-def _fits(value: Any, kind: str) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if kind == "str":
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of a field's type: texts, counts, numbers, and short lists and objects of these."""
+    if kind is str:
         return isinstance(value, str) and len(value) <= LONGEST
-    if kind == "int":
+    if kind is int:
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
-    if kind == "Number":
-        return value is None or number
-    if kind.startswith("dict"):
-        inner = "Number" if "float" in kind else "str"
-        return isinstance(value, dict) and len(value) <= MOST and all(
-            _fits(k, "str") and _fits(v, inner) for k, v in value.items()
-        )  # fmt: skip
-    return isinstance(value, list) and all(_fits(one, "str") for one in value)
+    if kind in (float, Number):
+        number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+        return number or (value is None and kind is not float)
+    inner = get_args(kind)[-1]
+    if get_origin(kind) is dict:
+        return isinstance(value, dict) and _all_fit(value, str) and _all_fit(value.values(), inner)
+    return isinstance(value, list) and _all_fit(value, inner)
+
+
+def _all_fit(values: Collection[Any], kind: Any) -> bool:
+    return len(values) <= MOST and all(_fits(value, kind) for value in values)

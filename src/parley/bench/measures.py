@@ -1,7 +1,7 @@
 """Numbers of runs, from batches of one or more arms: the entries of a card are their means.
 
-Where an arm explores all the time, choices depend on no belief. Its proposals are held against those of the
-exact planner, which heard the same. All but `regret`, `apart` and `evidence` are differences, zero for the exact planner.
+Where an arm explores all the time, choices depend on no belief. Its proposals are held against those of the exact
+planner, which heard the same. Most of these numbers are then differences, 0 for the exact planner.
 """
 
 from collections.abc import Sequence

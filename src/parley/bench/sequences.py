@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 LEVEL = 0.95
-MEANS = 1001  # of the range, that are tried
+MEANS = 501  # of the range, that are tried
 MOST_STAKED = 0.75  # of the capital, in one bet: their c
 
 

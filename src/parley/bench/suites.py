@@ -50,7 +50,8 @@ def entries_of(planner: str, suites: Sequence[str], worlds: Sequence[str] = ()) 
         made = {"memory": _memory, "exploration": _exploration, "bayes": _bayes, "reliability": _reliability}[suite]
         for number, world in enumerate(worlds or WORLDS[suite]):
             found += made(planner, world, left, number == 0)
-    return list({entry.name: entry for entry in found}.values()), left
+    first_of = {entry.name: entry for entry in reversed(found)}  # regret is asked by two suites
+    return [entry for entry in found if first_of[entry.name] is entry], left
 
 
 def _most(world: str) -> float:
