@@ -108,7 +108,7 @@ def _mean(card: Card, suite: str | None) -> float:
 
 def _cell(text: str) -> str:
     """A text in Markdown: nothing in it is markup, HTML or a new line."""
-    return re.sub(r"([\\`*_{}\[\]<>|#!&~])", r"\\\1", " ".join(inert(text, 400).split())).replace("<", "&lt;")
+    return re.sub(r"([\\`*_{}\[\]()>|#!&~])", r"\\\1", " ".join(inert(text, 400).split())).replace("<", "‹")
 
 
 def _code(text: str) -> str:
