@@ -10,13 +10,14 @@ import argparse
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.bench.planted import FAULTS
 
 from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
-from parley.bench.cards import Card, card_of
+from parley.bench.cards import Card, Line, card_of
 from parley.bench.conducting import Bench, Plan
 from parley.experiments.base import wilson
 
@@ -47,18 +48,25 @@ def faults(seeds: int, names: Sequence[str]) -> None:
 def agree(pairs: int) -> None:
     """In how many entries the intervals of two cards with different seeds have a number in common."""
     same, total, inside = 0, 0, 0
+    planners = ("exact", "random", *(f"tests.bench.planted:{name}" for name in FAULTS))
     for pair in range(pairs):
-        planner = ("exact", *(f"tests.bench.planted:{name}" for name in FAULTS))[pair % (len(FAULTS) + 1)]
-        one, other = (card(planner, ("bayes", "exploration"), seed) for seed in (2 * pair + 1000, 2 * pair + 1001))
+        one, other = (card(planners[pair % len(planners)], ("bayes",), 1000 + 2 * pair + i) for i in range(2))
         for a, b in zip(one.entries, other.entries, strict=True):
-            if None in (a.low, a.high, a.value, b.low, b.high, b.value):
-                continue
-            total += 1
-            same += bool(a.low <= b.high and b.low <= a.high)  # type: ignore[operator]
-            inside += bool(a.low <= b.value <= a.high)  # type: ignore[operator]
+            if a.value is not None and b.value is not None:
+                total += 1
+                same += _meet(a, b)
+                inside += _meet(a, replace(b, low=b.value, high=b.value))
+        print(
+            f"after {pair + 1} pairs: {same} of {total} entries meet; {inside} values lie in the other interval",
+            flush=True,
+        )
     low, share, high = wilson(same, total)
     print(f"intervals meet in {share:.2%} [{low:.2%}, {high:.2%}] of {total} entries of {pairs} pairs")
-    print(f"the other card's value lies in the interval in {inside / total:.2%}")
+
+
+def _meet(a: Line, b: Line) -> bool:
+    assert a.low is not None and a.high is not None and b.low is not None and b.high is not None
+    return a.low <= b.high and b.low <= a.high
 
 
 def main() -> None:

@@ -70,6 +70,11 @@ class Bench:
         self._values: dict[tuple[str, int, str], np.ndarray] = {}
         self._log = lru_cache(maxsize=32)(self._open)
 
+    @property
+    def num_arms(self) -> int:
+        """Arms of all entries."""
+        return len({arm for entry in self.entries for arm in _all(entry)})
+
     @cached_property
     def spending(self) -> Spending:
         """What was spent so far."""

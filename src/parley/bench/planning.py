@@ -6,6 +6,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from parley.assemble.estimate import Estimate, estimate
+from parley.assemble.planners import PLANNERS
 from parley.bench.arms import Arm, config_of
 from parley.bench.conducting import Bench
 from parley.core.errors import BadInput
@@ -15,18 +16,19 @@ KNOWN = ("random", "exact")  # floor and ceiling: no model is asked
 
 
 def planned(bench: Bench) -> list[dict[str, Any]]:
-    """A row a world and memory: how many arms, and what a batch of them takes; None where nothing is known of it."""
+    """A row a world, of a remote planner also a memory: how many arms, and what a batch of them takes, if known."""
     arms = dict.fromkeys(arm for entry in bench.entries for arm in entry.arms if arm.planner not in KNOWN)
     groups: dict[tuple[str, str], list[Arm]] = {}
     for arm in arms:
-        groups.setdefault((arm.world, arm.memory or ""), []).append(arm)
+        by_memory = (arm.memory or "") if PLANNERS.find(arm.planner, trust=True).kind.remote else ""
+        groups.setdefault((arm.world, by_memory), []).append(arm)
     return [_row(bench, world, memory, group) for (world, memory), group in groups.items()]
 
 
 def _row(bench: Bench, world: str, memory: str, arms: list[Arm]) -> dict[str, Any]:
     row: dict[str, Any] = {"world": world, "memory": memory, "arms": len(arms), "sentence": ""}
     try:
-        config = config_of(Arm(world, arms[0].planner, memory=arms[0].memory), bench.plan.sizes, 0, bench.out)
+        config = config_of(Arm(world, arms[0].planner, memory=memory or None), bench.plan.sizes, 0, bench.out)
         found = estimate(config, config.parts(trust=True))
     except BadInput as wrong:
         found, row["sentence"] = Estimate(0, 0, None, None), str(wrong)

@@ -27,6 +27,7 @@ WORLDS = {
     "exploration": (BANDIT, "shortcut"),
     "bayes": (BANDIT, "generated:kind=lock"),
     "reliability": (BANDIT,),
+    "world-model": ("shortcut",),
 }
 RANDOM, EXACT = "random", "exact"
 STATISTICS = {
@@ -44,10 +45,7 @@ def entries_of(planner: str, suites: Sequence[str], worlds: Sequence[str] = ()) 
     for suite in suites:
         if suite not in SUITES:
             raise BadInput(f"suite={suite!r}: expected all or one of {', '.join(SUITES)}{suggestion(suite, SUITES)}")
-        if suite == "world-model":
-            left[suite] = "log-loss and planning of world models: see `parley experiment run world-model-regret`"
-            continue
-        made = {"memory": _memory, "exploration": _exploration, "bayes": _bayes, "reliability": _reliability}[suite]
+        made = MAKERS[suite]
         for number, world in enumerate(worlds or WORLDS[suite]):
             found += made(planner, world, left, number == 0)
     first_of = {entry.name: entry for entry in reversed(found)}  # regret is asked by two suites
@@ -172,3 +170,27 @@ def _reliability(planner: str, world: str, left: Left, first: bool) -> Iterator[
         f"invalid/{world}", "reliability", world, "share of its answers that choose nothing of the menu", "share",
         (arm,), measures.invalid, 0.0, 1.0, 0.0, 0.0, INVALID, wide=0.05,
     )  # fmt: skip
+
+
+def _world_model(planner: str, world: str, left: Left, first: bool) -> Iterator[Entry]:
+    named = PLANNERS.find(planner, trust=True)
+    model = named.arguments.get("model", "transformer")
+    if named.name != "world-model" or model not in ("transformer", EXACT):
+        left["world-model"] = f"planner {planner!r} foretells nothing that can be read here: take world-model:model=..."
+        return
+    path = named.arguments.get("checkpoint", "")
+    plain = Arm(world, EXACT if model == EXACT else f"transformer:checkpoint={path}" if path else "transformer")
+    most = _most(world)
+    yield Entry(
+        f"planned/{world}", "world-model", world, "regret that searching saves, against the model's own proposals",
+        "reward", (plain, Arm(world, planner)), measures.saved, -most, most, 0.0, (plain, plain.of(EXACT)),
+    )  # fmt: skip
+
+
+MAKERS = {
+    "memory": _memory,
+    "exploration": _exploration,
+    "bayes": _bayes,
+    "reliability": _reliability,
+    "world-model": _world_model,
+}

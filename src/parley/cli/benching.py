@@ -71,14 +71,14 @@ def _bench(args: argparse.Namespace) -> Any:
     if args.dry_run:
         return {"planner": args.planner, "out": str(args.out), "plan": rows, "left_out": bench.left}
     with Bars(ERR) as bars:
-        ended = bench.conduct(budget, _saying(bars), None)
+        ended = bench.conduct(budget, _saying(bars, bench), None)
     return _card(args, bench, ended, keep=True)
 
 
-def _saying(bars: Bars) -> Callable[[str], None]:
-    """Counts the runs that were begun, and says of which entry."""
+def _saying(bars: Bars, bench: Bench) -> Callable[[str], None]:
+    """Counts the runs that were begun, of the most that there may be."""
     count = 0
-    bar = bars.episodes("runs", 1, "runs")
+    bar = bars.episodes(bench.plan.planner, bench.num_arms * bench.plan.sizes.batches, "runs, at most")
 
     def said(text: str) -> None:
         nonlocal count
