@@ -13,6 +13,7 @@ from parley.bench.cards import Card, card_of, read_card
 from parley.bench.conducting import Bench, Plan
 from parley.bench.suites import SUITES, entries_of
 from parley.core.errors import BadInput, ParleyError
+from parley.core.said import EpisodeRecord
 from tests.bench.planted import FAULTS
 
 BANDIT = "bandit:arms=4,gap=0.5"
@@ -56,28 +57,22 @@ def test_planted_faults_are_named_in_most_seeds(name: str, tmp_path) -> None:
     assert named >= 37
 
 
-def test_a_card_that_was_stopped_goes_on_and_ends_as_one_that_was_not(tmp_path) -> None:
+def test_a_card_that_was_stopped_in_a_run_goes_on_and_ends_as_one_that_was_not(tmp_path) -> None:
     whole = conducted("exact", ("bayes",), tmp_path / "whole")
-    part = Bench(Plan("exact", ("bayes",), (BANDIT,), SMALL), tmp_path / "part")
+    heard = []
 
-    class Killed(Exception):
-        pass
+    def stop(record: EpisodeRecord, runs: int) -> None:
+        heard.append(record.episode)
+        if len(heard) == 15:  # in the middle of the third run
+            raise KeyboardInterrupt
 
-    begun = []
-
-    def kill(said: str) -> None:
-        begun.append(said)
-        if len(begun) == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        part.conduct(Budget(), kill)
-    known = card_of(Bench(Plan.read(tmp_path / "part"), tmp_path / "part"))  # what is known may be asked at any time
+    plan, out = Plan("exact", ("bayes",), (BANDIT,), SMALL), tmp_path / "part"
+    with pytest.raises(KeyboardInterrupt):
+        Bench(plan, out).conduct(Budget(), lambda said: None, stop)
+    known = card_of(Bench(Plan.read(out), out))  # what is known may be asked at any time
     assert 0 < sum(line.num_runs > 0 for line in known.entries) < len(known.entries)
-    assert conducted("exact", ("bayes",), tmp_path / "part").entries == [
-        replace(line, details=found.details)
-        for line, found in zip(whole.entries, conducted("exact", ("bayes",), tmp_path / "part").entries, strict=True)
-    ]
+    again = conducted("exact", ("bayes",), out)
+    assert [replace(line, details={}) for line in again.entries] == [replace(one, details={}) for one in whole.entries]
 
 
 def test_nothing_is_run_twice_and_another_plan_is_refused(tmp_path) -> None:
@@ -133,6 +128,13 @@ def test_what_cannot_be_measured_is_listed_with_its_sentence(tmp_path) -> None:
 def test_a_world_that_has_no_use_here_is_refused_in_one_sentence(world: str, said: str, tmp_path) -> None:
     with pytest.raises(ParleyError, match=said):
         Bench(Plan("exact", ("bayes",), (world,), SMALL), tmp_path)
+
+
+def test_planning_is_worth_something_or_it_is_said_who_does_not_plan(tmp_path) -> None:
+    entries, _ = entries_of("world-model:model=exact", ("world-model",), ("shortcut",))
+    assert [entry.name for entry in entries] == ["planned/shortcut"]
+    assert {arm.planner for arm in entries[0].arms} == {"exact", "world-model:model=exact"}
+    assert "foretells nothing" in entries_of("random", ("world-model",))[1]["world-model"]
 
 
 def test_a_damaged_plan_is_named(tmp_path) -> None:

@@ -10,6 +10,7 @@ from parley.bench.arms import Arm
 from parley.bench.logs import Log
 from parley.bench.sequences import Interval
 
+APART = 0.02  # of floor and ceiling, at least
 Value = Callable[[Sequence[Log]], Float[np.ndarray, "R *M"]]
 
 
@@ -23,8 +24,8 @@ class Measured:
     details: dict[str, float] = field(default_factory=dict)
 
     def normalised(self, value: float) -> float | None:
-        """A value between floor (0) and ceiling (1)."""
-        if self.floor is None or self.ceiling is None or abs(self.ceiling - self.floor) < 1e-6:
+        """A value between floor (0) and ceiling (1); None where these are so close that a share says nothing."""
+        if self.floor is None or self.ceiling is None or abs(self.ceiling - self.floor) < APART:
             return None
         return (value - self.floor) / (self.ceiling - self.floor)
 

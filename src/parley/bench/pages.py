@@ -83,10 +83,10 @@ def leaderboard(cards: Sequence[Card]) -> str:
     lines = [
         "# Leaderboard",
         "",
-        "Made by `parley bench --leaderboard`. A number is the mean, over a suite's entries, of",
+        "Made by `parley bench --leaderboard`. Each number is a mean over the entries of a suite:",
     ]
-    lines += ["the share of the way from a random planner (0) to the exact one (1). Cards of different suites or sizes"]
-    lines += ["are not comparable. Intervals are on the cards.", ""]
+    lines += ["the share of the way from a random planner (0) to the exact one (1), cut to -1 and 1. Only cards of the"]
+    lines += ["same suites, worlds and sizes are comparable. Intervals are on the cards.", ""]
     lines += [f"| planner | {' | '.join(map(_cell, suites))} | faults shown | runs |", "|---" * (len(suites) + 3) + "|"]
     for card in sorted(cards, key=lambda card: (-_mean(card, None), card.planner)):
         means = [f"{_mean(card, suite):.2f}" if _shares(card, suite) else "-" for suite in suites]
@@ -103,7 +103,7 @@ def _shares(card: Card, suite: str | None) -> list[float]:
 
 def _mean(card: Card, suite: str | None) -> float:
     found = _shares(card, suite)
-    return sum(found) / len(found) if found else 0.0
+    return sum(max(-1.0, min(1.0, one)) for one in found) / len(found) if found else 0.0
 
 
 def _cell(text: str) -> str:

@@ -57,5 +57,6 @@ def plan_table(rows: list[dict[str, Any]], bench: Bench, budget: str) -> Table:
         f"one batch: {total[0]:,} calls, {total[1]:,} prompt tokens, {total[2]:.2g} minutes; at most {sizes.batches} "
     )
     said += f"batches of an entry, fewer where it is decided; budget: {budget or 'none'}"
-    table.caption, table.caption_justify = plain(said), "left"
+    said = "\n".join([said, *dict.fromkeys(row["sentence"] for row in rows if row["sentence"])])
+    table.caption, table.caption_justify = "\n".join(map(plain, said.splitlines())), "left"
     return table
