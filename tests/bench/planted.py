@@ -71,10 +71,35 @@ class Foreign(ExactPlanner):
         return Proposal(np.roll(super().propose(menu, parts).probs, 1, axis=0))
 
 
+class Lost(ExactPlanner):
+    """Exact, but in each episode of the history of some other run of its cohort."""
+
+    def __init__(self, scene: Any) -> None:
+        super().__init__(scene.beliefs)
+
+    def propose(self, menu: Menu, parts: np.ndarray) -> Proposal:
+        probs = super().propose(menu, parts).probs
+        self.turn = getattr(self, "turn", 0) + 1
+        return Proposal(np.roll(probs, 1 + self.turn % (self.num_runs - 1), axis=0))
+
+
+class Shared(ExactPlanner):
+    """Exact, but of the history of the first run, for all."""
+
+    def __init__(self, scene: Any) -> None:
+        super().__init__(scene.beliefs)
+
+    def propose(self, menu: Menu, parts: np.ndarray) -> Proposal:
+        probs = super().propose(menu, parts).probs
+        return Proposal(np.tile(probs[:1], (self.num_runs, 1)))
+
+
 FAULTS = {
     "Forgets": "forgets",
     "Copies": "copies",
     "Deluded": "deluded",
     "Letter": "position",
     "Foreign": "another's memory",
+    "Lost": "another's memory",
+    "Shared": "another's memory",
 }

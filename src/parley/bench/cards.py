@@ -70,7 +70,7 @@ class Card:
 def card_of(bench: Bench, ended: str = "") -> Card:
     """The card by the runs that have ended."""
     plan, left = bench.plan, dict(bench.left)
-    lines, findings = list[Line](), list[Finding]()
+    lines, shown = list[Line](), list[Entry]()
     for entry in bench.entries:
         if why := bench.refusal(entry):
             left[entry.name] = why
@@ -78,13 +78,24 @@ def card_of(bench: Bench, ended: str = "") -> Card:
         now = bench.measure(entry)
         lines.append(_line(entry, now))
         if entry.fault and now.interval.num and entry.fault.shown(now):
-            findings.append(Finding(entry.fault.name, entry.fault.sentence, entry.name))
+            shown.append(entry)
+    findings = _findings(shown)
     spent = bench.spending.total
     counts = {**asdict(spent), "minutes": round(spent.minutes, 3), "cost": round(spent.cost, 6)}
     return Card(
         plan.planner, list(plan.suites), plan.sizes.seed, plan.sizes.episodes, ended, counts, versions(), lines,
         findings, left,
     )  # fmt: skip
+
+
+def _findings(shown: list[Entry]) -> list[Finding]:
+    """The faults of entries whose intervals show them, but for those that another one explains."""
+    named = {(entry.world, entry.fault.name) for entry in shown if entry.fault}
+    return [
+        Finding(entry.fault.name, entry.fault.sentence, entry.name)
+        for entry in shown
+        if entry.fault and not any((entry.world, other) in named for other in entry.fault.unless)
+    ]
 
 
 NUMBERS = ("value", "low", "high", "floor", "ceiling", "normalised", "normalised_low", "normalised_high")

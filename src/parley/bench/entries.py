@@ -32,11 +32,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Fault:
-    """A name and a sentence, and whether an interval shows it (True), rules it out (False), or neither yet (None)."""
+    """A name and a sentence, and whether an interval shows it (True), rules it out (False), or neither yet (None).
+
+    It is not named where one of `unless`, which explains it, is shown in the same world.
+    """
 
     name: str
     sentence: str
     shown: Callable[[Measured], bool | None]
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -51,13 +51,29 @@ def evidence(logs: Sequence[Log]) -> Values:
 
 def moved(logs: Sequence[Log]) -> Values:
     """Total variation between a first proposal and that of the first episode that began alike."""
-    o = logs[0].openings
-    found = np.full(o.place.shape, np.nan)
+    return _mean(0.5 * np.abs(_since_first(logs[0])).sum(axis=2))
+
+
+def own(logs: Sequence[Log]) -> Values:
+    """How far proposals have moved in the direction of their own history, against the histories of the other runs.
+
+    The exact planner's movements go with its history; those of a planner that reads another history go with no such
+    direction, and neither do those that follow no history at all.
+    """
+    exact = logs[0].openings.exact
+    direction = exact - exact.mean(axis=1, keepdims=True)
+    return np.clip(_mean((_since_first(logs[0]) * direction).sum(axis=2)), -0.5, 0.5)
+
+
+def _since_first(log: Log) -> Float[np.ndarray, "T R M"]:
+    """First proposals, less those of a run's first episode that began alike; NaN in that one."""
+    o = log.openings
+    found = np.full(o.proposed.shape, np.nan)
     for run in range(o.place.shape[1]):
         for place in np.unique(o.place[:, run]):
             at = np.flatnonzero(o.place[:, run] == place)
-            found[at[1:], run] = 0.5 * np.abs(o.proposed[at[1:], run] - o.proposed[at[0], run]).sum(axis=1)
-    return _mean(found)
+            found[at[1:], run] = o.proposed[at[1:], run] - o.proposed[at[0], run]
+    return found
 
 
 def _before(log: Log) -> tuple[np.ndarray, np.ndarray]:

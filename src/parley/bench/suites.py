@@ -141,7 +141,7 @@ def _bayes(planner: str, world: str, left: Left, first: bool) -> Iterator[Entry]
     arm = Arm(world, planner, UNIFORM)
     floor, ceiling = (arm.of(RANDOM),), (arm.of(EXACT),)
     for name, measured, (low, high), fault in QUESTIONS:
-        sides = (floor, ceiling) if low == 0 else (0.0, 0.0)
+        sides = (floor, ceiling) if low == 0 or name == "own" else (0.0, 0.0)
         value, about = getattr(measures, name), (f"{name}/{world}", "bayes", world, measured, "probability")
         yield Entry(*about, (arm,), value, low, high, floor=sides[0], ceiling=sides[1], fault=fault)
     yield Entry(
