@@ -12,7 +12,7 @@ from parley.bench.budget import Budget
 from parley.bench.cards import Card, card_of, read_card
 from parley.bench.conducting import Bench, Plan
 from parley.bench.suites import SUITES, entries_of
-from parley.core.errors import BadInput, ParleyError
+from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.core.said import EpisodeRecord
 from tests.bench.planted import FAULTS
 
@@ -135,6 +135,27 @@ def test_planning_is_worth_something_or_it_is_said_who_does_not_plan(tmp_path) -
     assert [entry.name for entry in entries] == ["planned/shortcut"]
     assert {arm.planner for arm in entries[0].arms} == {"exact", "world-model:model=exact"}
     assert "foretells nothing" in entries_of("random", ("world-model",))[1]["world-model"]
+
+
+def test_a_plan_of_somebody_else_imports_nothing_unless_it_is_trusted(tmp_path) -> None:
+    plan = Plan("tests.bench.planted:Forgets", ("bayes",), (BANDIT,), SMALL)
+    plan.keep(tmp_path)
+    assert Plan.trusted(tmp_path, False) == plan  # our own
+    stranger = json.loads((tmp_path / "plan.json").read_text()) | {"planner": "tests.bench.planted:Copies"}
+    (tmp_path / "plan.json").write_text(json.dumps(stranger))
+    with pytest.raises(BadInput, match="would import.*say --trust"):
+        Plan.trusted(tmp_path, False)
+    assert Plan.trusted(tmp_path, True).planner == "tests.bench.planted:Copies"
+
+
+def test_a_run_that_was_put_in_the_place_of_another_is_refused(tmp_path) -> None:
+    conducted("random", ("reliability",), tmp_path)
+    folder = next((tmp_path / "runs").glob("*/000"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["config"]["planner"] = "exact"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunDamaged, match="another run"):
+        card_of(Bench(Plan.read(tmp_path), tmp_path))
 
 
 def test_a_damaged_plan_is_named(tmp_path) -> None:

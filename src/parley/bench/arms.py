@@ -1,7 +1,7 @@
 """What a card is measured from: arms, each of them runs of one planner in one world, in batches with common seeds."""
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,6 +32,11 @@ class Arm:
     def name(self) -> str:
         """The name of its run directories, which depends on nothing but the arm."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+    @property
+    def altered(self) -> bool:
+        """Whether its world is made from another one."""
+        return bool(self.rotation or self.redraw)
 
     def of(self, planner: str) -> "Arm":
         """The same of another planner, which remembers in its own way."""
@@ -72,7 +77,7 @@ def config_of(arm: Arm, sizes: Sizes, batch: int, out: Path) -> RunConfig:
     """The run of one batch. A world that was altered is written to `out` as a world file, which the run names."""
     tables = tables_of(arm.world, arm.rotation, arm.redraw)
     world = arm.world
-    if arm.rotation or arm.redraw:
+    if arm.altered:
         about = repr((arm.world, arm.rotation, arm.redraw)).encode()
         path = out / "worlds" / f"{hashlib.sha256(about).hexdigest()[:16]}.json"
         if not path.is_file():
@@ -95,8 +100,3 @@ def config_of(arm: Arm, sizes: Sizes, batch: int, out: Path) -> RunConfig:
 def folder_of(arm: Arm, sizes: Sizes, batch: int, out: Path) -> Path:
     """Where the run of a batch is kept."""
     return out / "runs" / arm.name / f"{batch:03d}"
-
-
-def as_dict(arm: Arm) -> dict[str, object]:
-    """The arm as JSON has it."""
-    return asdict(arm)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from parley.assemble.trust import deeds
 from parley.bench.arms import Arm, Sizes, config_of, folder_of, tables_of
 from parley.bench.budget import Budget, Spending
 from parley.bench.entries import Entry, Measured, predicted
@@ -21,8 +22,9 @@ from parley.bench.sequences import interval
 from parley.bench.suites import entries_of
 from parley.core.calls import RunPaused
 from parley.core.errors import BadInput, RunDamaged
-from parley.execute import resume, run
+from parley.execute import RunConfig, resume, run
 from parley.runs.directory import read_manifest, write_whole
+from parley.runs.ownership import mine, signature
 
 FORMAT = "parley-bench/1"
 
@@ -44,7 +46,25 @@ class Plan:
             if replace(there, sizes=replace(there.sizes, batches=self.sizes.batches)) != self:
                 raise BadInput(f"{out} holds a card of another plan: name a new --out, or give the options of then")
         out.mkdir(parents=True, exist_ok=True)
-        write_whole(path, (json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n").encode())
+        kept = {"format": FORMAT, **asdict(self), "signature": signature(self._signed)}
+        write_whole(path, (json.dumps(kept, indent=1) + "\n").encode())
+
+    @property
+    def _signed(self) -> dict[str, Any]:
+        """The plan as a manifest is signed."""
+        return {"format": FORMAT, "config": json.loads(json.dumps(asdict(self)))}
+
+    @classmethod
+    def trusted(cls, out: Path, trust: bool) -> "Plan":
+        """The plan in a directory; raises `BadInput` where it is somebody else's, and names files, servers or code."""
+        plan = cls.read(out)
+        signed = json.loads((out / "plan.json").read_text("utf-8")).get("signature")
+        if not trust and not mine({**plan._signed, "signature": signed}):
+            worlds = plan.worlds or ("shortcut",)
+            would = dict.fromkeys(deed for world in worlds for deed in deeds(RunConfig(world, plan.planner)))
+            if would:
+                raise BadInput(f"{str(out)!r} was not begun by you here, and it would {'; '.join(would)}: say --trust")
+        return plan
 
     @classmethod
     def read(cls, out: Path) -> "Plan":
@@ -112,8 +132,13 @@ class Bench:
         return set()
 
     def _open(self, arm: Arm, batch: int) -> Log:
-        tables = tables_of(arm.world, arm.rotation, arm.redraw)
-        return Log(folder_of(arm, self.plan.sizes, batch, self.out), tables)
+        folder = folder_of(arm, self.plan.sizes, batch, self.out)
+        due, there = config_of(arm, self.plan.sizes, batch, self.out), read_manifest(folder)["config"]
+        same = ("planner", "explore", "memory", "episodes", "runs", "seed", *(() if arm.altered else ("world",)))
+        for name in same:
+            if there.get(name) != getattr(due, name):
+                raise RunDamaged(f"{folder}: it is another run than the card's: {name} is {there.get(name)!r:.80}")
+        return Log(folder, tables_of(arm.world, arm.rotation, arm.redraw))
 
     def _of(self, entry: Entry, arms: Sequence[Arm], batch: int, side: str) -> np.ndarray:
         key = (entry.name, batch, side)

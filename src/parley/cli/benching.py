@@ -47,6 +47,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--out", type=Path, help="the card's directory; one that is there goes on (default: none, required)")
     c.add_argument("--dry-run", action="store_true", help="print the plan and what it costs, and run nothing")
     c.add_argument("--show", type=Path, metavar="DIR", help="print the card by the runs that are in DIR now")
+    c.add_argument("--trust", action="store_true", help="with --show: import code that the plan names")
     c.add_argument(
         "--leaderboard", type=Path, nargs="+", metavar="CARD", help="cards (files, or folders of them) as one page"
     )
@@ -57,7 +58,7 @@ def _bench(args: argparse.Namespace) -> Any:
     if args.leaderboard:
         return _leaderboard(args)
     if args.show:
-        return _card(args, Bench(Plan.read(args.show), args.show), "", keep=False)
+        return _card(args, Bench(Plan.trusted(args.show, args.trust), args.show), "", keep=False)
     if not args.planner or not args.out:
         raise BadInput("bench needs a planner and --out DIR, or --show DIR, or --leaderboard CARD")
     asked = args.suite or ["all"]
