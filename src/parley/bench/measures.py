@@ -57,8 +57,7 @@ def moved(logs: Sequence[Log]) -> Values:
 def own(logs: Sequence[Log]) -> Values:
     """How far proposals have moved in the direction of their own history, against the histories of the other runs.
 
-    The exact planner's movements go with its history; those of a planner that reads another history go with no such
-    direction, and neither do those that follow no history at all.
+    The exact planner moves with its history. One that reads another history, or none, does not.
     """
     exact = logs[0].openings.exact
     direction = exact - exact.mean(axis=1, keepdims=True)
