@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from parley.bench.pages import leaderboard, markdown
 from parley.cli import main
 from parley.core.errors import BadInput
 
+OURS = Path(__file__).parents[2] / "docs" / "bench"
 EVIL = "<script>alert(1)</script> | [x](javascript:y) `z`\n# \x1b[31mred"
 
 
@@ -86,6 +88,15 @@ def test_the_leaderboard_puts_the_best_first_and_says_dash_where_nothing_is_know
     rows = [line for line in (tmp_path / "page.md").read_text("utf-8").splitlines() if "seed 0" in line]
     assert [row.split("`")[1] for row in rows] == ["best", "worst", "unknown"]
     assert "| - |" in rows[2]
+
+
+def test_the_page_of_our_own_cards_is_made_from_them() -> None:
+    cards = [read_card(path) for path in sorted(OURS.glob("*.json"))]
+    assert len(cards) >= 4
+    assert (OURS / "index.md").read_text("utf-8") == leaderboard(cards)
+    for one in cards:
+        if one.planner in ("exact", "random"):
+            assert {found.fault for found in one.findings} <= ({"forgets"} if one.planner == "random" else set())
 
 
 def test_from_the_command_line(tmp_path, capsys) -> None:

@@ -71,10 +71,16 @@ def markdown(card: Card) -> str:
     lines += [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     lines += [f"| {' | '.join(map(_cell, cells(line)))} |" for line in card.entries]
     lines += ["", "Entry by entry:", ""]
-    lines += [f"- `{_code(line.name)}`: {_cell(line.measures)}, in {_cell(line.unit)}" for line in card.entries]
+    lines += [_about(line) for line in card.entries]
     taken = ", ".join(f"{spent[name]:,.6g} {name.replace('_', ' ')}" for name in sorted(spent) if spent[name])
     lines += ["", f"Spent: {_cell(taken)}. {_cell(card.ended)}", ""]
     return "\n".join(lines)
+
+
+def _about(line: Line) -> str:
+    """What an entry measures, and its details."""
+    details = "".join(f"; {name.replace('_', ' ')} {value:.4g}" for name, value in line.details.items())
+    return f"- `{_code(line.name)}`: {_cell(line.measures)}, in {_cell(line.unit)}{_cell(details)}"
 
 
 def leaderboard(cards: Sequence[Card]) -> str:
@@ -87,12 +93,15 @@ def leaderboard(cards: Sequence[Card]) -> str:
     ]
     lines += ["the share of the way from a random planner (0) to the exact one (1), cut to -1 and 1. Only cards of the"]
     lines += ["same suites, worlds and sizes are comparable. Intervals are on the cards.", ""]
-    lines += [f"| planner | {' | '.join(map(_cell, suites))} | faults shown | runs |", "|---" * (len(suites) + 3) + "|"]
-    for card in sorted(cards, key=lambda card: (-_mean(card, None), card.planner)):
+    head = ["planner", *map(_cell, suites), "faults shown", "runs", "worlds"]
+    lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for card in sorted(cards, key=lambda card: (-_mean(card, None), card.planner, card.seed)):
         means = [f"{_mean(card, suite):.2f}" if _shares(card, suite) else "-" for suite in suites]
         faults = ", ".join(sorted({one.fault for one in card.findings})) or "none"
         runs = max((line.num_runs for line in card.entries), default=0)
-        lines.append(f"| `{_code(card.planner)}`, seed {card.seed} | {' | '.join(means)} | {_cell(faults)} | {runs} |")
+        worlds = ", ".join(dict.fromkeys(line.world for line in card.entries if line.num_runs)) or "none"
+        row = [f"`{_code(card.planner)}`, seed {card.seed}", *means, _cell(faults), str(runs), _cell(worlds)]
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
 
