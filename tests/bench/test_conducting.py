@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -57,7 +58,8 @@ def test_planted_faults_are_named_in_most_seeds(name: str, tmp_path) -> None:
     assert named >= 37
 
 
-def test_a_card_that_was_stopped_in_a_run_goes_on_and_ends_as_one_that_was_not(tmp_path) -> None:
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_card_that_was_stopped_in_a_run_goes_on_and_ends_as_one_that_was_not(lost: bool, tmp_path) -> None:
     whole = conducted("exact", ("bayes",), tmp_path / "whole")
     heard = []
 
@@ -69,10 +71,17 @@ def test_a_card_that_was_stopped_in_a_run_goes_on_and_ends_as_one_that_was_not(t
     plan, out = Plan("exact", ("bayes",), (BANDIT,), SMALL), tmp_path / "part"
     with pytest.raises(KeyboardInterrupt):
         Bench(plan, out).conduct(Budget(), lambda said: None, stop)
+    (begun,) = [path for path in (out / "runs").glob("*/*/run.sqlite") if '"interrupted"' in manifest_of(path)]
+    if lost:
+        begun.unlink()  # as if it had been killed in its first moment
     known = card_of(Bench(Plan.read(out), out))  # what is known may be asked at any time
     assert 0 < sum(line.num_runs > 0 for line in known.entries) < len(known.entries)
     again = conducted("exact", ("bayes",), out)
     assert [replace(line, details={}) for line in again.entries] == [replace(one, details={}) for one in whole.entries]
+
+
+def manifest_of(log: Path) -> str:
+    return log.with_name("manifest.json").read_text("utf-8")
 
 
 def test_nothing_is_run_twice_and_another_plan_is_refused(tmp_path) -> None:

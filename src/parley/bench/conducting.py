@@ -5,6 +5,7 @@ The intervals hold wherever one stops (`bench.sequences`).
 """
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
@@ -219,6 +220,8 @@ class Bench:
         config = config_of(arm, sizes, batch, self.out)
         parts = config.parts(trust=True)
         limits = budget.limits(self.spending.total)
+        if folder.exists() and not (folder / "run.sqlite").is_file():
+            shutil.rmtree(folder)  # killed before it had a log
         try:
             if (folder / "manifest.json").is_file():
                 resume(folder, progress, None, limits, parts, trust=True)
