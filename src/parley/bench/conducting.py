@@ -182,7 +182,8 @@ class Bench:
     def conduct(self, budget: Budget, said: Callable[[str], None], progress: Any = None) -> str:
         """Run batches until everything is decided; returns why it ended."""
         self.plan.keep(self.out)
-        self.refused.clear()  # what was missing then may be there now
+        self.refused.clear()
+        (self.out / "refused.json").unlink(missing_ok=True)  # what was missing then may be there now
         while True:
             open_entries = [e for e in self.entries if not self.refusal(e) and not self.closed(e)]
             if not open_entries:

@@ -89,9 +89,11 @@ def leaderboard(cards: Sequence[Card]) -> str:
     lines = [
         "# Leaderboard",
         "",
-        "Made by `parley bench --leaderboard`. Each number is a mean over the entries of a suite:",
+        "Made by `parley bench --leaderboard`. Each number is a mean over the entries of a suite.",
     ]
-    lines += ["the share of the way from a random planner (0) to the exact one (1), cut to -1 and 1. Only cards of the"]
+    lines += [
+        "An entry counts as the share of the way from random (0) to exact (1), cut to -1 and 1. Only cards of the"
+    ]
     lines += ["same suites, worlds and sizes are comparable. Intervals are on the cards.", ""]
     head = ["planner", *map(_cell, suites), "faults shown", "runs", "worlds"]
     lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
