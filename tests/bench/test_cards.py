@@ -116,5 +116,15 @@ def test_from_the_command_line(tmp_path, capsys) -> None:
         ["bench", "random"],
         ["bench", "--show", str(tmp_path)],
         [*common[:2], "--suite", "x", *out],
+        ["bench", "nobody", *out],
     ):
         assert main(wrong) == 2
+
+
+def test_where_nothing_can_be_measured_the_command_fails_and_says_why(tmp_path, capsys) -> None:
+    command = ["bench", "transformer", "--suite", "reliability", "--out", str(tmp_path / "card"), "--json"]
+    assert main(command) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert "no entry could be measured" in answer["error"]
+    assert "checkpoint" in answer["error"]
+    assert answer["left_out"]

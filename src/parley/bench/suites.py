@@ -41,6 +41,7 @@ Left = dict[str, str]  # what is not measured, and the sentence that says why
 
 def entries_of(planner: str, suites: Sequence[str], worlds: Sequence[str] = ()) -> tuple[list[Entry], Left]:
     """The entries of some suites for a planner, in `worlds` instead of the usual ones, if given."""
+    PLANNERS.find(planner, trust=True)  # an unknown one is refused before anything is asked of it
     found, left = list[Entry](), Left()
     for suite in suites:
         if suite not in SUITES:

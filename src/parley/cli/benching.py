@@ -1,6 +1,7 @@
 """Command bench: a card of a planner, against a known floor and ceiling; a leaderboard of cards."""
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,11 @@ def _card(args: argparse.Namespace, bench: Bench, ended: str, keep: bool) -> Any
         OUT.print(card_table(card))
         if keep:
             ERR.print(f"{plain(ended)}; the card: {plain(str(bench.out / 'card.md'))} and card.json", soft_wrap=True)
-    import json
-
-    return json.loads(card.as_json())
+    answer = json.loads(card.as_json())
+    if refused := [bench.refusal(entry) for entry in bench.entries if bench.refusal(entry)]:
+        if len(refused) == len(bench.entries):
+            raise BadInput(f"no entry could be measured: {refused[0]}", answer)
+    return answer
 
 
 def _leaderboard(args: argparse.Namespace) -> Any:
