@@ -24,7 +24,7 @@ from parley.runs.ledger import Prices
 def add(command: AddCommand, group: AddGroup) -> None:
     """The command and its options."""
     c = command("bench", _bench)
-    c.add_argument("planner", nargs="?", help="who is measured, see `parley list planners`")
+    c.add_argument("planner", nargs="?", help="see `parley list planners` (required, but for --show and --leaderboard)")
     c.add_argument(
         "--suite", action="append", metavar="NAME", help=f"all, {', '.join(SUITES)}; may be repeated (default: all)"
     )
@@ -47,10 +47,10 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--seed", type=int, default=0, help="of all random numbers")
     c.add_argument("--out", type=Path, help="the card's directory; one that is there goes on (default: none, required)")
     c.add_argument("--dry-run", action="store_true", help="print the plan and what it costs, and run nothing")
-    c.add_argument("--show", type=Path, metavar="DIR", help="print the card by the runs that are in DIR now")
+    c.add_argument("--show", type=Path, metavar="DIR", help="print the card by the runs in DIR (default: measure)")
     c.add_argument("--trust", action="store_true", help="with --show: import code that the plan names")
     c.add_argument(
-        "--leaderboard", type=Path, nargs="+", metavar="CARD", help="cards (files, or folders of them) as one page"
+        "--leaderboard", type=Path, nargs="+", metavar="CARD", help="cards (files, folders) as one page (default: none)"
     )
     c.add_argument("--page", type=Path, help="where to write the leaderboard (default: standard output)")
 
