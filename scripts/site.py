@@ -24,7 +24,7 @@ LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 GROUPS = {
     "Runs": ("run", "resume", "quickstart", "list", "show", "view", "report", "diagnose", "prompt", "merge", "export"),
     "Worlds and parts": ("world", "new", "check"),
-    "Theory and experiments": ("theory", "experiment"),
+    "Theory and experiments": ("theory", "experiment", "bench"),
     "Data and training": ("data", "pretrain", "finetune", "pretrain-reporter", "pretrain-actor", "pretrain-reach"),
     "Models": ("evaluate", "serve", "models"),
 }

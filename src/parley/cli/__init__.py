@@ -45,6 +45,7 @@ COMMANDS = {
     "quickstart": Command("running", "see a transformer plan, explore and learn, in two minutes"),
     "world": Command("worlds", "worlds and world files"),
     "theory": Command("laboratory", "what the theory says of a world: eta, epsilon, bound, and traps"),
+    "bench": Command("benching", "a card of a planner: memory, exploration, Bayes, against a known floor and ceiling"),
     "experiment": Command("laboratory", "claims of the paper as experiments"),
     "data": Command("data", "pretraining data: documents of episodes, labelled by the expert who knows the latent"),
     "pretrain": Command("pretraining", "train a transformer planner for a world (needs the extra torch)"),
