@@ -62,7 +62,7 @@ class PersistentExplorer(ProposalsExplorer):
         mine = begins & self._floored[self.rows, index]
         self.spent[here] += mine
         self._wanders |= mine
-        self._weight = np.where(begins, np.maximum(self._ratio[self.rows, index], 1.0), self._weight)
+        self._weight = np.where(mine, np.maximum(self._ratio[self.rows, index], 1.0), self._weight)
 
     def _go_on(self, shares: np.ndarray, law: np.ndarray, moment: Moment) -> np.ndarray:
         followed = super()._go_on(shares, law, moment)
