@@ -45,8 +45,8 @@ def test_what_is_told_otherwise_each_time_is_explored_as_one_situation(tables, l
     lost = {}
     for alike in (1.0, 0.5):
         planner = ExactPlanner(Beliefs(tables), decode="greedy")
-        lost[alike] = run(tables, planner, np.full(2, latent), 100, Retold(alike)).expected().sum(axis=1).mean()
-    greedy = run(tables, ExactPlanner(Beliefs(tables), decode="greedy"), np.full(2, latent), 100)
+        lost[alike] = run(tables, planner, np.full(4, latent), 100, Retold(alike)).expected().sum(axis=1).mean()
+    greedy = run(tables, ExactPlanner(Beliefs(tables), decode="greedy"), np.full(4, latent), 100)
     assert lost[1.0] == pytest.approx(greedy.expected().sum(axis=1).mean())
     assert lost[0.5] <= 0.5 * lost[1.0]
 
