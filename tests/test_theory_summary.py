@@ -121,3 +121,11 @@ def test_a_checkpoint_that_does_not_say_t_p(tmp_path, about):
     assert pretrained("transformer", {"checkpoint": str(tmp_path)}, "shortcut") is None
     (tmp_path / "parley.json").write_text('{"recipe": {"episodes": 8}}')
     assert pretrained("hf:x", {"path": str(tmp_path)}, "shortcut").episodes == 8
+
+
+def test_a_published_bandit_in_which_exploring_does_not_pay():
+    """The easy setting of Krishnamurthy et al. 2024; in `shortcut` a greedy planner never learns of the open door."""
+    found = theory_summary("bandit:arms=4,gap=0.5", 50)
+    assert found["exploring_pays"] is False
+    assert any(note.startswith("exploring at the theory's rate does not pay in 50 episodes") for note in found["notes"])
+    assert theory_summary("shortcut", 50)["exploring_pays"] is None

@@ -1,6 +1,7 @@
 """What the theory says of a world: the answer of `parley theory WORLD`."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from parley.assemble.exploration import designs_of
@@ -14,6 +15,7 @@ from parley.theory.bounds import pretraining_delta, regret_bound, theory_epsilon
 from parley.theory.design import uniform_cost
 from parley.theory.distinguishability import Classes, classes_of, eta_of, uniform
 from parley.theory.traps import traps
+from parley.theory.waste import Greedy, waste
 
 POLICIES = ("uniform", "designed", "cheapest")
 NAMED = 5  # groups of merged latents that are named
@@ -52,7 +54,9 @@ def theory_summary(
     names = [[tables.latents[z] for z in group] for group in classes.members]
     if any(len(group) > 1 for group in names):
         notes.append(_merged(names))
-    trapped = traps(beliefs, classes, episodes, seed, world_spec).as_json()
+    found = traps(beliefs, classes, episodes, seed, world_spec)
+    pays = _pays(Greedy.of(found.escapes), policies, notes)
+    trapped = found.as_json()
     return {
         "world": world_spec,
         "episodes": episodes,
@@ -65,6 +69,7 @@ def theory_summary(
         **{key: {name: policies[name][key] for name in POLICIES} for key in ("eta", "cost", "epsilon", "bound")},
         "gap": {name: policies[name]["gap"] for name in POLICIES[1:]},
         "verdict": trapped["verdict"],
+        "exploring_pays": pays,
         "reveals_itself": trapped["reveals_itself"],
         "late_interval": trapped["late_interval"],
         "traps": trapped["escapes"],
@@ -81,6 +86,20 @@ def _spoken(planner: str, world_spec: str, episodes: int, notes: list[str]) -> i
         return None
     notes.extend(filter(None, [found.beyond(episodes)]))
     return found.episodes
+
+
+def _pays(greedy: Greedy, policies: Mapping[str, Mapping[str, Any]], notes: list[str]) -> bool | None:
+    """False where the theory's exploration costs more than deciding greedily; None where that is not known."""
+    columns = ({name: one[key] for name, one in policies.items()} for key in ("epsilon", "cost"))
+    found = waste(greedy, *columns)
+    if found is None:
+        return None
+    policy, rate = found
+    notes.append(
+        f"exploring at the theory's rate does not pay in {greedy.episodes:,} episodes: exploration alone ({policy}) "
+        f"costs {greedy.episodes * rate:.3g}, deciding greedily at most {greedy.most:.3g} whatever the latent"
+    )
+    return False
 
 
 def _merged(names: list[list[str]]) -> str:
