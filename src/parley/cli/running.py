@@ -164,8 +164,8 @@ def _run(args: argparse.Namespace) -> Any:
         with Bars(ERR) as bars:
             manifest = _carried_out(cell, part, bars, args)
         args.out = cell.out
-        said = {"warning": beyond} if (beyond := _beyond(cell, part)) else {}
-        answers.append({**_closing(args, manifest, films, trust=True), **said})
+        warned = {"warning": beyond} if (beyond := _beyond(cell, part)) else {}
+        answers.append({**_closing(args, manifest, films, trust=True), **warned})
     if args.quiet and not args.json:
         shown = [replace(Curves.read(cell.out).summary(), label=cell.out.name) for cell in cells]
         OUT.print(summary_table(shown, str(args.study)))

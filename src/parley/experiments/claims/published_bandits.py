@@ -190,8 +190,12 @@ def _row(
 
 
 def figure(configs: Sequence[Pulling], kept: Sequence[Pays]) -> Figure:
-    """Regret by world and rule, where all rules were pulled."""
-    found = [(c, float(one[:, LOST].mean())) for c, one in zip(configs, kept, strict=True) if c.world != HARD]
+    """Regret of a pull by world and rule, where all rules were pulled."""
+    found = [
+        (c, float(one[:, LOST].mean()) / c.episodes) for c, one in zip(configs, kept, strict=True) if c.world != HARD
+    ]
     columns = {rule: [lost for c, lost in found if c.rule == rule] for rule in MORE}
     names = list(dict.fromkeys(config.world.partition(",")[0] for config, _ in found))
-    return dots_figure(f"{NAME}, T = 1,000", "regret, in units of the pay", names, columns)
+    drawn = dots_figure(f"{NAME}, T = 1,000", "regret of a pull, in units of the pay", names, columns)
+    drawn.axes[0].set(xscale="linear", xlim=(0, None))
+    return drawn
