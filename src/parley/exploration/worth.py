@@ -7,8 +7,8 @@ be that loss weighed by b(c). There are two ways to go on:
 - *one after another*: act as if each class were the truth in turn, until it is refuted. Under c it costs the sum of
   M(a, c) over the classes a that come before c, less what these tell about c besides. Classes come in the order of the
   row sums of M less its column sums, so that one that would never be refuted comes last;
-- *by asking first*: follow a programme that informs, at a price an episode under each class, until no doubt is worth
-  its price any more: log of the sum over a of M(c, a) / price(c), in nats.
+- *by asking first*: follow a programme that informs for n episodes, at a price an episode under each class, and then
+  act. Doubts fall by what it tells of each pair; those that it never settles stay and are paid. n is the best number.
 
 What is left is the less of the two. Both count each doubt for what it costs, so what is learnt lowers them.
 """
@@ -170,9 +170,9 @@ def _log(numbers: np.ndarray) -> np.ndarray:
 def least_cost(
     price: Float[np.ndarray, "S C"], doubts: Float[np.ndarray, "S C A"], nats: Float[np.ndarray, "C A"]
 ) -> Float[np.ndarray, "S C"]:
-    """The least of price n + sum over a of doubts exp(-n nats), over n = 0 and n >= 1 episodes.
+    """About the least of price n + sum over a of doubts exp(-n nats), over n = 0 and n >= 1 episodes.
 
-    Doubts that nothing tells stay. The logarithm of what one more episode is worth is convex in n, so secants come to
+    n is where one episode more is not worth its price. Doubts that nothing tells stay. The logarithm of what one more episode is worth is convex in n, so secants come to
     the best n from below.
     """
     worth, fall = doubts * -np.expm1(-nats), np.exp(-nats)  # of an episode
