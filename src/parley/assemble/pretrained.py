@@ -11,18 +11,18 @@ from pathlib import Path
 
 from parley.assemble.worlds import GENERALIST, checkpoint_of, find_world, shipped
 
-ABOUT = "parley.json"  # what checkpoints of `parley pretrain` say of themselves
+ABOUT = "parley.json"  # the description in a checkpoint of `parley pretrain`
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A checkpoint of ours, and T_p."""
+    """A checkpoint of `parley pretrain`, and T_p."""
 
     checkpoint: Path
     episodes: int
 
     def beyond(self, num_episodes: int) -> str | None:
-        """What is to be said of a run of T episodes; None where T is at most T_p."""
+        """The warning about a run of T episodes; None where T is at most T_p."""
         if num_episodes <= self.episodes:
             return None
         return (
@@ -32,7 +32,7 @@ class Pretrained:
 
 
 def pretrained(planner: str, arguments: Mapping[str, str], world: str) -> Pretrained | None:
-    """The checkpoint of ours that a planner with these arguments reads in a world; None where none says T_p.
+    """The checkpoint that a planner with these arguments reads in a world; None where none says T_p.
 
     Whether a checkpoint is one at all is asked, and answered, where its planner is made.
     """

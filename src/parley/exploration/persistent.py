@@ -16,8 +16,7 @@ If p is the posterior of a true latent, a likelihood ratio against it exceeds x 
 
 In open text hardly a situation comes back word by word. So a new one counts as an earlier one (`Situations`) where both
 words and proposals are nearly the same. Words alone would not do: "the mug on the shelf, the book in hand" has all the
-words of another state. Two situations in which the planner wants the same are explored as one: what it learns in either
-moves both, and where they turn out to differ the floor's trials go on in both.
+words of another state. Situations in which the planner wants the same are explored as one.
 """
 
 import numpy as np

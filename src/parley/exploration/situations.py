@@ -1,8 +1,8 @@
 """Situations that are the same in other words: what counts of them counts for all.
 
-A situation of open text is hardly met twice word by word. A new one is taken for the earlier one of the same run, step,
-instruction and menu whose words are most alike by BM25 (Robertson and Zaragoza 2009), if the planner proposes nearly
-the same now as it did there last. It stays so.
+A situation of open text is hardly met twice word by word. Earlier ones of the same run, step, instruction and menu are
+compared with a new one by BM25 (Robertson and Zaragoza 2009). The new one counts as the one that is most alike, if the
+planner's proposal there was nearly the same. It stays so.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Does exploring pay? What deciding greedily loses at worst, against what the theory's exploration costs alone.
 
-Epsilon-greedy explores a share epsilon of T episodes, each at a known expected regret by the prior. Where deciding
-greedily loses less than these episodes alone whatever the latent, that explorer is worse than never to explore, in the
-worst latent and by the prior. Of explorers that stop, such as `adaptive`, this says nothing.
+Epsilon-greedy explores a share epsilon of T episodes, each at a known expected regret by the prior. Under every latent
+deciding greedily may lose less than these episodes alone. Then that explorer is worse than never to explore. Of
+explorers that stop, such as `adaptive`, this says nothing.
 """
 
 from collections.abc import Mapping, Sequence

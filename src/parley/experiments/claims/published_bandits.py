@@ -1,10 +1,12 @@
 """`published-bandits`: textbook explorers on bandits that others published, beside their numbers.
 
-The hard setting of Krishnamurthy et al. 2024 ("Can large language models explore in-context?"): 5 arms, gap 0.2, 100
-pulls. The largest Bernoulli bandits of BanditBench (Nie et al. 2024): 20 arms, gap 0.2, 1,000 pulls; and its Gaussian
-ones with as many arms, of which no number is given. `greedy` pulls every arm once, then the one that has paid most on
-average; `ts` is Thompson sampling (Beta(1, 1) for pays of 0 and 1, else Gaussian of known spread). To an average of n
-pulls `ucb` adds 2 spread / sqrt(n), as the former, and `ucb-log` spread sqrt(2 log t / n), as the latter.
+The hard setting of Krishnamurthy et al. 2024 ("Can large language models explore in-context?") has 5 arms, gap 0.2 and
+100 pulls. The largest Bernoulli bandits of BanditBench (Nie et al. 2024) have 20 arms, gap 0.2 and 1,000 pulls. Its
+Gaussian ones have as many arms; of them no number is given.
+
+`greedy` pulls every arm once. Then it pulls the arm that has paid most on average. `ts` is Thompson sampling: Beta(1, 1)
+for pays of 0 and 1, else Gaussian of known spread. To an average of n pulls `ucb` adds 2 spread / sqrt(n), as in the
+hard setting. `ucb-log` adds spread sqrt(2 log t / n), as in BanditBench.
 
 None of them knows that exactly one arm is better, as exact planners on these worlds do.
 """
