@@ -90,7 +90,7 @@ def test_a_reporter_s_error_is_in_every_bound_beside_the_planner_s():
     ("planner", "known"),
     [
         ("transformer", 64),
-        ("transformer:decode=greedy", 64),
+        ("transformer:checkpoint=house", 12),
         ("world-model", 64),
         ("hf:generated", 32),
         ("exact", None),

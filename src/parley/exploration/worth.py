@@ -172,8 +172,8 @@ def least_cost(
 ) -> Float[np.ndarray, "S C"]:
     """About the least of price n + sum over a of doubts exp(-n nats), over n = 0 and n >= 1 episodes.
 
-    n is where one episode more is not worth its price. Doubts that nothing tells stay. The logarithm of what one more episode is worth is convex in n, so secants come to
-    the best n from below.
+    n is where one episode more is not worth its price. Doubts that nothing tells stay. The logarithm of what one more
+    episode is worth is convex in n, so secants come to n from below.
     """
     worth, fall = doubts * -np.expm1(-nats), np.exp(-nats)  # of an episode
     number, least = np.ones_like(price), _log(price)

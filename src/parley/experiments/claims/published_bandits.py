@@ -4,9 +4,9 @@ The hard setting of Krishnamurthy et al. 2024 ("Can large language models explor
 100 pulls. The largest Bernoulli bandits of BanditBench (Nie et al. 2024) have 20 arms, gap 0.2 and 1,000 pulls. Its
 Gaussian ones have as many arms; of them no number is given.
 
-`greedy` pulls every arm once. Then it pulls the arm that has paid most on average. `ts` is Thompson sampling: Beta(1, 1)
-for pays of 0 and 1, else Gaussian of known spread. To an average of n pulls `ucb` adds 2 spread / sqrt(n), as in the
-hard setting. `ucb-log` adds spread sqrt(2 log t / n), as in BanditBench.
+`greedy` pulls every arm once. Then it pulls the arm that has paid most on average. `ts` is Thompson sampling, from
+Beta(1, 1) for pays of 0 and 1, else Gaussian of known spread. To an average of n pulls `ucb` adds 2 spread / sqrt(n),
+as in the hard setting. `ucb-log` adds spread sqrt(2 log t / n), as in BanditBench.
 
 None of them knows that exactly one arm is better, as exact planners on these worlds do.
 """
