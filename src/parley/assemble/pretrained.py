@@ -54,5 +54,5 @@ def _checkpoint(planner: str, given: Mapping[str, str], world: str) -> Path | No
         return shipped(path) if path == GENERALIST and not Path(path).exists() else Path(path)
     if planner == "transformer" or (planner == "world-model" and given.get("model", "transformer") == "transformer"):
         named = given.get("checkpoint", "")
-        return (checkpoint_of(named) or Path(named)) if named else checkpoint_of(find_world(world).name)
+        return Path(named) if named and Path(named).is_dir() else checkpoint_of(named or find_world(world).name)
     return None
