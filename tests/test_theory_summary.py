@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from parley.assemble.planners import PLANNERS
+from parley.assemble.pretrained import pretrained
 from parley.assemble.theory import _merged, theory_summary
 from parley.core.errors import BadInput
 from parley.report.tables import theory_table
@@ -72,3 +74,58 @@ def test_bad_input():
         theory_summary("shortcut", 0)
     with pytest.raises(BadInput, match="did you mean 'shortcut'"):
         theory_summary("shortcutt")
+
+
+def test_a_reporter_s_error_is_in_every_bound_beside_the_planner_s():
+    perfect = theory_summary("shortcut", 200)
+    found = theory_summary("shortcut", 200, pretraining_error=0.01, reporter_error=0.02)
+    for policy, bound in perfect["bound"].items():
+        assert found["bound"][policy] == pytest.approx(bound + 3**2 * 200 * 0.03)
+    assert found["delta_p"] == pytest.approx(0.03)
+    with pytest.raises(BadInput, match="reporter_error=-1"):
+        theory_summary("shortcut", reporter_error=-1)
+
+
+@pytest.mark.parametrize(
+    ("planner", "known"),
+    [
+        ("transformer", 64),
+        ("transformer:checkpoint=house", 12),
+        ("world-model", 64),
+        ("hf:generated", 32),
+        ("exact", None),
+        ("world-model:model=exact", None),
+        ("transformer:checkpoint=nowhere", None),
+    ],
+)
+def test_the_episodes_of_a_pretraining_document(planner, known):
+    found = pretrained(planner, PLANNERS.find(planner).arguments, "shortcut")
+    assert (found and found.episodes) == known
+    assert found is None or (found.beyond(known) is None and f"T_p = {known}" in found.beyond(known + 1))
+
+
+def test_beyond_the_episodes_of_a_pretraining_document():
+    notes = {}
+    for t in (64, 65):
+        found = theory_summary("shortcut", t, planner="transformer")
+        notes[t] = [note for note in found["notes"] if "T_p" in note]
+        assert found["pretrained_episodes"] == 64
+    assert notes[64] == [] and len(notes[65]) == 1 and "T = 65 is beyond T_p = 64" in notes[65][0]
+    unknown = theory_summary("shortcut", 64, planner="exact")
+    assert unknown["pretrained_episodes"] is None and "T_p is not known" in unknown["notes"][0]
+
+
+@pytest.mark.parametrize("about", ["", "[]", '{"episodes": "8"}', '{"episodes": 0}', '{"recipe": 8}'])
+def test_a_checkpoint_that_does_not_say_t_p(tmp_path, about):
+    (tmp_path / "parley.json").write_text(about)
+    assert pretrained("transformer", {"checkpoint": str(tmp_path)}, "shortcut") is None
+    (tmp_path / "parley.json").write_text('{"recipe": {"episodes": 8}}')
+    assert pretrained("hf:x", {"path": str(tmp_path)}, "shortcut").episodes == 8
+
+
+def test_a_published_bandit_in_which_exploring_does_not_pay():
+    """The easy setting of Krishnamurthy et al. 2024; in `shortcut` a greedy planner never learns of the open door."""
+    found = theory_summary("bandit:arms=4,gap=0.5", 50)
+    assert found["exploring_pays"] is False
+    assert any(note.startswith("exploring at the theory's rate does not pay in 50 episodes") for note in found["notes"])
+    assert theory_summary("shortcut", 50)["exploring_pays"] is None

@@ -3,10 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.core.errors import BadInput
+from parley.core.relevance import bm25
 from parley.core.told import Recalled, Told
 from parley.memory.full import Full
 from parley.memory.note import Note
-from parley.memory.retrieval import Retrieval, bm25, spoken
+from parley.memory.retrieval import Retrieval, spoken
 from parley.memory.summary import Summary, summary
 from parley.memory.window import Window
 from parley.prompting.prompter import Prompter, Prompting, Words

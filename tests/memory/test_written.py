@@ -5,11 +5,11 @@ import re
 import pytest
 
 from parley.assemble.memories import MEMORIES
+from parley.core.relevance import bm25
 from parley.memory.expel import Expel
 from parley.memory.playbook import Playbook
 from parley.memory.reasoning_bank import ReasoningBank, strategies_in
 from parley.memory.reflexion import Reflexion
-from parley.memory.retrieval import bm25
 from parley.memory.workflows import Workflows, workflows_in
 from tests.memory.scripted import Answering, Script, always, opened, told
 

@@ -34,6 +34,14 @@ def tiny(capsys, out: Path, *more: object) -> dict:
     return json.loads(said)
 
 
+def test_a_checkpoint_beyond_its_episodes_is_named_beside_the_answer(capsys, tmp_path):
+    """The documents of `shortcut` had 64 episodes."""
+    for episodes, beyond in ((64, False), (65, True)):
+        options = ("--world", "shortcut", "--planner", "transformer", "--episodes", episodes, "--runs", 1, "--json")
+        code, said, error = call(capsys, "run", *options, "--out", tmp_path / str(episodes))
+        assert code == 0 and ("warning" in json.loads(said)) == ("is beyond T_p = 64" in error) == beyond
+
+
 def test_run_show_report_resume(capsys, tmp_path):
     answer = tiny(capsys, tmp_path / "r", "--explore", "epsilon-greedy:epsilon=0.3", "--latent", 1)
     assert answer["record"] == "steps" and answer["episodes"] == 9 and answer["regret"] > 0

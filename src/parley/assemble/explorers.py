@@ -30,6 +30,8 @@ from parley.theory.optimum import Optimum
 from parley.theory.sampled import SampledTrials
 from parley.theory.trials import Trials
 
+ALIKE = 0.5  # of situations in open text, see `exploration.situations`
+
 
 def none(scene: Scene) -> KeptExplorer:
     """Executes the planner's proposals."""
@@ -136,16 +138,26 @@ def adaptive_proposals(scene: Scene, patience: float = 2.0, false_alarm: float =
 
 
 def persistent_proposals(
-    scene: Scene, patience: float = 2.0, floor: float = 1.0, caution: float = 0.5, false_alarm: float = FALSE_ALARM
+    scene: Scene,
+    patience: float = 2.0,
+    floor: float = 1.0,
+    caution: float = 0.5,
+    alike: float | str = "auto",
+    false_alarm: float = FALSE_ALARM,
 ) -> KeptExplorer:
-    """The same, and a floor of trials, so that no subgoal is given up for good; for any planner."""
+    """The same, and a floor of trials, so that no subgoal is given up for good; for any planner. Situations whose
+    words are alike by BM25 (alike=0.5) count as one; alike=1, which auto is where the world has tables, as they are.
+    """
     if not 0 < patience < inf:
         raise BadInput(f"patience={patience}: expected a positive finite number of trials")
     if not 0 <= floor < inf:
         raise BadInput(f"floor={floor}: expected trials per square root of visits, at least 0 and finite")
     if not 0 <= caution <= 1:
         raise BadInput(f"caution={caution}: expected a number from 0 (the shares as they are) to 1 (equal at first)")
-    return _watched(PersistentExplorer(patience, floor, caution), scene.planner, false_alarm)
+    least = (ALIKE if scene.world.tables is None else 1.0) if alike == "auto" else float(alike)
+    if not 0 < least <= 1:
+        raise BadInput(f"alike={alike}: expected auto, or a share of a situation's BM25 above 0 and at most 1")
+    return _watched(PersistentExplorer(patience, floor, caution, least), scene.planner, false_alarm)
 
 
 def bayes_adaptive(scene: Scene) -> KeptExplorer:

@@ -8,6 +8,7 @@ from parley.assemble.foreign import ForeignMemory, require
 from parley.assemble.registry import Kind, Named, Registry, parameters
 from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
+from parley.core.relevance import bm25
 from parley.core.told import Memory, Writer
 from parley.memory.advantage import Advantage
 from parley.memory.expel import Expel
@@ -16,7 +17,7 @@ from parley.memory.note import Note
 from parley.memory.playbook import Playbook
 from parley.memory.reasoning_bank import ReasoningBank
 from parley.memory.reflexion import Reflexion
-from parley.memory.retrieval import Relevance, Retrieval, bm25
+from parley.memory.retrieval import Relevance, Retrieval
 from parley.memory.summary import Summary
 from parley.memory.window import Window
 from parley.memory.workflows import Workflows

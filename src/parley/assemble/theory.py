@@ -1,9 +1,12 @@
 """What the theory says of a world: the answer of `parley theory WORLD`."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from parley.assemble.exploration import designs_of
+from parley.assemble.planners import PLANNERS
+from parley.assemble.pretrained import pretrained
 from parley.assemble.scene import beliefs_of
 from parley.assemble.worlds import world
 from parley.core.errors import BadInput, MissingExtra
@@ -12,39 +15,52 @@ from parley.theory.bounds import pretraining_delta, regret_bound, theory_epsilon
 from parley.theory.design import uniform_cost
 from parley.theory.distinguishability import Classes, classes_of, eta_of, uniform
 from parley.theory.traps import traps
+from parley.theory.waste import Greedy, waste
 
 POLICIES = ("uniform", "designed", "cheapest")
 NAMED = 5  # groups of merged latents that are named
 
 
 def theory_summary(
-    world_spec: str, episodes: int = 1000, seed: int = 0, pretraining_error: float = 0.0
+    world_spec: str,
+    episodes: int = 1000,
+    seed: int = 0,
+    pretraining_error: float = 0.0,
+    reporter_error: float = 0.0,
+    planner: str = "",
 ) -> dict[str, Any]:
     """Classes, c_Z, eta, epsilon and bound of each exploration policy, and traps; plain data for `--json`.
 
-    `pretraining_error` is a model's total variation to BAIL, which the bound adds in every episode.
+    `pretraining_error` is a model's total variation to BAIL, `reporter_error` that of a Reporter to the true E:
+    the bound adds both in every episode. Of a `planner` that reads a checkpoint it is said up to which T, namely T_p,
+    the theory speaks.
     Numbers that are infinite or unknown are None, as is whether a world reveals itself where the runs that were
     simulated cannot tell; `notes` says why. Raises `BadInput` where the world has no tables.
     """
     if episodes < 1:
         raise BadInput(f"episodes={episodes}: expected at least 1")
-    if not 0 <= pretraining_error <= 1:
-        raise BadInput(f"pretraining_error={pretraining_error}: expected a total variation, a number from 0 to 1")
-    delta_p = pretraining_delta(pretraining_error)
+    for name, error in (("pretraining_error", pretraining_error), ("reporter_error", reporter_error)):
+        if not 0 <= error <= 1:
+            raise BadInput(f"{name}={error}: expected a total variation, a number from 0 to 1")
+    delta_p = pretraining_delta(pretraining_error, reporter_error)
     tables = world(world_spec).tables
     if tables is None:
         raise BadInput(f"world {world_spec!r} has no exact tables: there is nothing to compute from")
     beliefs = beliefs_of(tables)
     classes = classes_of(beliefs)
     notes: list[str] = []
+    spoken = _spoken(planner, world_spec, episodes, notes) if planner else None
     policies = {name: _policy(beliefs, classes, name, episodes, delta_p, notes) for name in POLICIES}
     names = [[tables.latents[z] for z in group] for group in classes.members]
     if any(len(group) > 1 for group in names):
         notes.append(_merged(names))
-    trapped = traps(beliefs, classes, episodes, seed, world_spec).as_json()
+    found = traps(beliefs, classes, episodes, seed, world_spec)
+    pays = _pays(Greedy.of(found.escapes), policies, notes)
+    trapped = found.as_json()
     return {
         "world": world_spec,
         "episodes": episodes,
+        "pretrained_episodes": spoken,
         "delta_p": delta_p,
         "horizon": tables.horizon,
         "classes": names,
@@ -53,11 +69,37 @@ def theory_summary(
         **{key: {name: policies[name][key] for name in POLICIES} for key in ("eta", "cost", "epsilon", "bound")},
         "gap": {name: policies[name]["gap"] for name in POLICIES[1:]},
         "verdict": trapped["verdict"],
+        "exploring_pays": pays,
         "reveals_itself": trapped["reveals_itself"],
         "late_interval": trapped["late_interval"],
         "traps": trapped["escapes"],
         "notes": notes,
     }
+
+
+def _spoken(planner: str, world_spec: str, episodes: int, notes: list[str]) -> int | None:
+    """T_p of the checkpoint that a planner reads; a note says where T is beyond it, or where it is not known."""
+    named = PLANNERS.find(planner)
+    found = pretrained(named.name, named.arguments, world_spec)
+    if found is None:
+        notes.append(f"planner {planner!r} reads no checkpoint of `parley pretrain` here: T_p is not known")
+        return None
+    notes.extend(filter(None, [found.beyond(episodes)]))
+    return found.episodes
+
+
+def _pays(greedy: Greedy, policies: Mapping[str, Mapping[str, Any]], notes: list[str]) -> bool | None:
+    """False where the theory's exploration costs more than deciding greedily; None where that is not known."""
+    columns = ({name: one[key] for name, one in policies.items()} for key in ("epsilon", "cost"))
+    found = waste(greedy, *columns)
+    if found is None:
+        return None
+    policy, rate = found
+    notes.append(
+        f"exploring at the theory's rate does not pay in {greedy.episodes:,} episodes: exploration alone ({policy}) "
+        f"costs {greedy.episodes * rate:.3g}, deciding greedily at most {greedy.most:.3g} whatever the latent"
+    )
+    return False
 
 
 def _merged(names: list[list[str]]) -> str:

@@ -36,6 +36,14 @@ def add(command: AddCommand, group: AddGroup) -> None:
         metavar="E",
         help="a model's total variation to the oracle (of `parley evaluate`): the bound gains H^2 T E (default 0)",
     )
+    c.add_argument(
+        "--reporter-error",
+        type=float,
+        default=0.0,
+        metavar="E",
+        help="a Reporter's total variation to the true one: the bound gains H^2 T E (default 0)",
+    )
+    c.add_argument("--planner", default="", help="one with a checkpoint: says whether T is beyond what it was taught")
 
     trials = group("experiment")
     command("list", _experiments, "the experiments and their claims", trials)
@@ -52,7 +60,8 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
 
 def _theory(args: argparse.Namespace) -> Any:
-    found = theory_summary(args.world, args.episodes, args.seed, args.pretraining_error)
+    errors = args.pretraining_error, args.reporter_error
+    found = theory_summary(args.world, args.episodes, args.seed, *errors, args.planner)
     if not args.json:
         OUT.print(theory_table(found))
         OUT.print(plain(found["verdict"]), soft_wrap=True)

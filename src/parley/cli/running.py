@@ -11,6 +11,7 @@ from parley import assemble
 from parley.api.studies import Cell, cells_of, read_study
 from parley.assemble import Parts
 from parley.assemble.estimate import Estimate, estimate
+from parley.assemble.pretrained import pretrained
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.cluster.driver import Options, engine_for, resume_on, run_on
 from parley.cluster.engines import engine_of
@@ -150,6 +151,8 @@ def _cells(args: argparse.Namespace) -> list[Cell]:
 def _run(args: argparse.Namespace) -> Any:
     cells = _cells(args)
     parts = [cell.config.parts(trust=True) for cell in cells]  # what is wrong is said before any bar is drawn
+    for said in dict.fromkeys(filter(None, map(_beyond, cells, parts))):
+        _warn(said)
     if args.dry_run:
         return _estimates(args, cells, [estimate(cell.config, part) for cell, part in zip(cells, parts, strict=True)])
     args.quiet = len(cells) > 1
@@ -161,11 +164,18 @@ def _run(args: argparse.Namespace) -> Any:
         with Bars(ERR) as bars:
             manifest = _carried_out(cell, part, bars, args)
         args.out = cell.out
-        answers.append(_closing(args, manifest, films, trust=True))
+        warned = {"warning": beyond} if (beyond := _beyond(cell, part)) else {}
+        answers.append({**_closing(args, manifest, films, trust=True), **warned})
     if args.quiet and not args.json:
         shown = [replace(Curves.read(cell.out).summary(), label=cell.out.name) for cell in cells]
         OUT.print(summary_table(shown, str(args.study)))
     return answers if args.quiet else answers[0]
+
+
+def _beyond(cell: Cell, parts: Parts) -> str | None:
+    """Whether a checkpoint is run for more episodes than the theory speaks of."""
+    found = pretrained(parts.planner.spec, parts.planner.arguments, cell.config.world)
+    return found.beyond(cell.config.episodes) if found else None
 
 
 def _carried_out(cell: Cell, parts: Parts, bars: Bars, args: argparse.Namespace) -> dict[str, Any]:

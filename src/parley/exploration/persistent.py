@@ -13,14 +13,20 @@ the visits to come is below a trial's cost, whatever is lost if that latent is t
 At a decision visited v times at most `floor` sqrt(v) trials are the floor's: its part of the visits falls as v^(-1/2).
 If p is the posterior of a true latent, a likelihood ratio against it exceeds x with probability 1 / x at most (Ville
 1939). So with caution 0.5 it is given up with probability `patience` / (sqrt(p_1) T) at most, which costs a constant.
+
+In open text hardly a situation comes back word by word. So a new one counts as an earlier one (`Situations`) where both
+words and proposals are nearly the same. Words alone would not do: "the mug on the shelf, the book in hand" has all the
+words of another state. Situations in which the planner wants the same are explored as one.
 """
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from parley.core.draws import Draws
+from parley.core.roles import State
 from parley.core.said import TIE, Moment, Opening, Outcome
 from parley.exploration.proposals import FLOOR, ProposalsExplorer
+from parley.exploration.situations import Key, Situations
 
 
 class PersistentExplorer(ProposalsExplorer):
@@ -28,19 +34,23 @@ class PersistentExplorer(ProposalsExplorer):
 
     kept = (*ProposalsExplorer.kept, "first", "spent")
 
-    def __init__(self, patience: float = 2.0, floor: float = 1.0, caution: float = 0.5) -> None:
+    def __init__(self, patience: float = 2.0, floor: float = 1.0, caution: float = 0.5, alike: float = 1.0) -> None:
         super().__init__(patience)
-        self.floor, self.caution = floor, caution
+        self.floor, self.caution, self.alike = floor, caution, alike
 
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
         super().start(draws, num_episodes, horizon)
         self.first: Float[np.ndarray, "D M"] = np.zeros((0, 0))  # share at the first visit; NaN before
         self.spent: Float[np.ndarray, " D"] = np.zeros(0)  # trials of the floor
+        self._situations = Situations(self._decisions, self._words, self.alike)
 
     def hear(self, said: Opening | Outcome) -> None:
         super().hear(said)
         if isinstance(said, Opening):
             self._wanders: Bool[np.ndarray, " B"] = np.zeros(len(said.observations), dtype=bool)
+
+    def _met(self, keys: list[Key], probs: np.ndarray, place: np.ndarray) -> Int[np.ndarray, " B"]:
+        return self._situations.of(keys, probs, place, self.odds)
 
     def _stuck(
         self, probs: np.ndarray, worth: np.ndarray, here: np.ndarray, at: tuple[np.ndarray, ...]
@@ -62,7 +72,7 @@ class PersistentExplorer(ProposalsExplorer):
         mine = begins & self._floored[self.rows, index]
         self.spent[here] += mine
         self._wanders |= mine
-        self._weight = np.where(begins, np.maximum(self._ratio[self.rows, index], 1.0), self._weight)
+        self._weight = np.where(mine, np.maximum(self._ratio[self.rows, index], 1.0), self._weight)
 
     def _go_on(self, shares: np.ndarray, law: np.ndarray, moment: Moment) -> np.ndarray:
         followed = super()._go_on(shares, law, moment)
@@ -76,3 +86,10 @@ class PersistentExplorer(ProposalsExplorer):
         more = [(0, new - old) for new, old in zip(self.odds.shape, self.first.shape, strict=True)]
         self.first = np.pad(self.first, more, constant_values=np.nan)
         self.spent = np.pad(self.spent, more[0])
+
+    def snapshot(self) -> State:
+        return {**super().snapshot(), **self._situations.snapshot()}
+
+    def restore(self, state: State) -> None:
+        super().restore(state)
+        self._situations.restore(state)

@@ -75,7 +75,7 @@ class ProposalsExplorer:
         number, place = self._listed(menu)
         listed, place = np.broadcast_to(number, len(probs)), np.broadcast_to(place, probs.shape)
         where = np.stack([self.rows, listed, *self._where.T, *self._parts], axis=1)
-        here = self._decisions.of((moment.step, moment.actor, *key) for key in where.tolist())
+        here = self._met([(moment.step, moment.actor, *key) for key in where.tolist()], probs, place)
         self._grow(probs.shape[1])
         at = (here[:, None], place)
         state = {name: getattr(self, name) for name in self.kept}
@@ -100,6 +100,10 @@ class ProposalsExplorer:
         self.tried[here] = np.where(begins, place[self.rows, index], -1)
         self._explored = begins | trying
         return Choice(index, self._explored, law)
+
+    def _met(self, keys: list[tuple[int, ...]], probs: np.ndarray, place: np.ndarray) -> Int[np.ndarray, " B"]:
+        """The number of each run's decision."""
+        return self._decisions.of(keys)
 
     def _begin(self, begins: Bool[np.ndarray, " B"], index: Int[np.ndarray, " B"], here: Int[np.ndarray, " B"]) -> None:
         """Runs in which a trial of the subgoal of this index begins at this decision."""

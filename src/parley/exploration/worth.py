@@ -7,8 +7,8 @@ be that loss weighed by b(c). There are two ways to go on:
 - *one after another*: act as if each class were the truth in turn, until it is refuted. Under c it costs the sum of
   M(a, c) over the classes a that come before c, less what these tell about c besides. Classes come in the order of the
   row sums of M less its column sums, so that one that would never be refuted comes last;
-- *by asking first*: follow a programme that informs, at a price an episode under each class, until no doubt is worth
-  its price any more: log of the sum over a of M(c, a) / price(c), in nats.
+- *by asking first*: follow a programme that informs for n episodes, at a price an episode under each class, and then
+  act. Doubts fall by what it tells of each pair; those that it never settles stay and are paid. n is the best number.
 
 What is left is the less of the two. Both count each doubt for what it costs, so what is learnt lowers them.
 """
@@ -25,6 +25,7 @@ TINY = 1e-12
 NOTHING = 1e-9  # nats: fewer tell nothing
 MOVED, NATS = 0.02, 0.25  # who exploits reconsiders once the belief in a class has moved by so much, and its log-odds
 SAMPLES = 96  # histories from which what is left after several episodes is estimated
+SECANTS = 4  # in search of the number of episodes of a programme
 EXACT = 512  # ends of an episode that are all looked at; of more, samples
 
 
@@ -122,14 +123,8 @@ class Worth:
         """What the programme costs until no doubt is worth its price, and what the doubts that stay do, by class."""
         assert self.programme is not None
         paid = belief * np.maximum(self.programme.price, TINY)  # S c
-        doubt = wrong.sum(axis=2)  # when c is true and acted on
-        kept = (wrong * np.exp(-self.programme.nats)).sum(axis=2)  # after one episode more of it
-        nats = np.log(np.maximum(doubt, 1e-300)) - np.log(np.maximum(kept, 1e-300))
-        ratio = np.log(np.maximum(doubt, 1e-300)) - np.log(np.maximum(paid, 1e-300))
-        number = np.where(ratio > 0, np.maximum(ratio / np.maximum(nats, TINY), 1.0), 0.0)
-        acted = belief * np.minimum(1.0, paid / np.maximum(doubt, 1e-300))  # on c, doubts that stay
-        others = np.maximum(belief.sum(axis=1, keepdims=True) - belief, 1e-300)
-        return np.asarray(paid * number + (acted[:, None, :] @ wrong)[:, 0] / others)
+        doubts = np.minimum(wrong, wrong.transpose(0, 2, 1)) / 2  # of a pair, the one that costs less is acted on first
+        return least_cost(paid, doubts, self.programme.nats)
 
     def acting(self, belief: Float[np.ndarray, " C"], remaining: int) -> float:
         """What acting on the most probable class until it is refuted loses in all, and then on the others in turn."""
@@ -166,6 +161,29 @@ class Worth:
             best = min(best, (float(rounds * (number * each + left)), number))
             number *= 2 if number < 4 else 4
         return best
+
+
+def _log(numbers: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(numbers, 1e-300))
+
+
+def least_cost(
+    price: Float[np.ndarray, "S C"], doubts: Float[np.ndarray, "S C A"], nats: Float[np.ndarray, "C A"]
+) -> Float[np.ndarray, "S C"]:
+    """About the least of price n + sum over a of doubts exp(-n nats), over n = 0 and n >= 1 episodes.
+
+    n is where one episode more is not worth its price. Doubts that nothing tells stay. The logarithm of what one more
+    episode is worth is convex in n, so secants come to n from below.
+    """
+    worth, fall = doubts * -np.expm1(-nats), np.exp(-nats)  # of an episode
+    number, least = np.ones_like(price), _log(price)
+    for _ in range(SECANTS):
+        now = worth * np.exp(-number[:, :, None] * nats)
+        log = _log(now.sum(axis=2))
+        rate = np.maximum(log - _log((now * fall).sum(axis=2)), TINY)
+        number += np.where(log > least, (log - least) / rate, 0.0)
+    after = price * number + (doubts * np.exp(-number[:, :, None] * nats)).sum(axis=2)
+    return np.minimum(after, doubts.sum(axis=2))
 
 
 @dataclass

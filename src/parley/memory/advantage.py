@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from parley.core.relevance import words_of
 from parley.core.told import Fits, Recalled, Told
 from parley.memory.fitting import shortened
-from parley.memory.retrieval import words_of
 
 LEAST = 0.5  # of all words of two situations, that they have in common, to count as similar
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from parley.core.errors import BadInput
+from parley.core.relevance import bm25
 from parley.core.told import Memory
 from parley.memory.full import Full
-from parley.memory.retrieval import Relevance, Retrieval, bm25
+from parley.memory.retrieval import Relevance, Retrieval
 from parley.memory.summary import Summary
 from parley.memory.window import Window
 
