@@ -20,6 +20,7 @@ from parley.runs.directory import write_whole
 
 LONGEST_LABEL = 72  # characters: longer ones leave no room for the curves
 MOST_ROWS = 40  # of a figure of dots: more cannot be read
+MOST_LINEAR = 3.0
 
 
 def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
@@ -63,7 +64,7 @@ def evidence_figure(panels: Sequence[tuple[str, Evidence]]) -> Figure:
 
 
 def dots_figure(title: str, x: str, names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> Figure:
-    """One row a name, one dot a column, on a scale that is linear up to 1 and logarithmic beyond.
+    """One row a name, one dot a column; values beyond `MOST_LINEAR` are on a logarithmic scale from 1 on.
 
     Of more than `MOST_ROWS` names the rows with the largest values are drawn, and the title says so.
     """
@@ -75,7 +76,8 @@ def dots_figure(title: str, x: str, names: Sequence[str], columns: Mapping[str, 
         for (colour, _, marker), (label, values) in zip(looks(len(columns)), columns.items(), strict=True):
             drawn = [values[i] for i in order]
             ax.plot(drawn, range(len(order)), marker, color=colour, ms=4, label=_literal(label), alpha=0.8)
-        ax.set_xscale("symlog", linthresh=1)
+        if max(map(max, columns.values())) > MOST_LINEAR:
+            ax.set_xscale("symlog", linthresh=1)
         ax.set_yticks(range(len(order)), [_literal(names[i]) for i in order], fontsize=6)
         _named(ax, title, x, "")
         ax.grid(axis="y", lw=0.3)
