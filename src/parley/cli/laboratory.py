@@ -43,7 +43,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
         metavar="E",
         help="a Reporter's total variation to the true one: the bound gains H^2 T E (default 0)",
     )
-    c.add_argument("--planner", default="", help="one with a checkpoint: says whether T is beyond its documents (default: none)")
+    c.add_argument("--planner", default="", help="one with a checkpoint: is T beyond its documents? (default: none)")
 
     trials = group("experiment")
     command("list", _experiments, "the experiments and their claims", trials)
