@@ -176,7 +176,7 @@ def answered(out: Path) -> set[tuple]:
     return found
 
 
-def test_pretraining_data_are_those_of_one_process(tmp_path, two_workers):
+def test_pretraining_data_are_those_of_one_process(tmp_path, two_workers, monkeypatch):
     config = DataConfig("shortcut", documents=3000, episodes=12, chat=1)
     tables = assemble.world(config.world).tables
     here = make(tables, config, tmp_path / "one")
@@ -185,6 +185,7 @@ def test_pretraining_data_are_those_of_one_process(tmp_path, two_workers):
     (tmp_path / "many" / here["files"][0]["file"]).unlink()
     manifest = json.loads((tmp_path / "many" / "data.json").read_text())
     (tmp_path / "many" / "data.json").write_text(json.dumps({**manifest, "status": "started", "world_sha256": "0"}))
+    monkeypatch.chdir(tmp_path)  # the unit changes the directory; the test is to end where it began
     assert "is another one on this machine" in make_documents(str(tmp_path / "many"), 0, str(tmp_path))
 
 
