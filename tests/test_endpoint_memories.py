@@ -41,7 +41,9 @@ def test_a_resumption_asks_nothing_twice_also_where_the_context_turns_out_small(
     assert asked[0][0] > 0
 
 
-@pytest.mark.parametrize("memory", WRITTEN)
+@pytest.mark.parametrize(
+    "memory", [name if name == "playbook" else pytest.param(name, marks=pytest.mark.slow) for name in WRITTEN]
+)
 def test_killed_and_resumed_behind_a_faulty_server(tmp_path, memory):
     check_kills(tmp_path, runs=4, episodes=5, kills=1, slow_s=0.01, more=f",memory={memory}", answer=writes)
 

@@ -117,7 +117,7 @@ def test_killed_twenty_times_and_resumed_to_identical_tables(tmp_path, planner, 
     assert tables(killed) == tables(whole)
 
 
-@pytest.mark.parametrize("record", ["steps", "episodes"])
+@pytest.mark.parametrize("record", ["steps", pytest.param("episodes", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("explore", ["epsilon-greedy:epsilon=0.2", "adaptive", "adaptive-proposals"])
 def test_killed_in_the_middle_and_resumed(tmp_path, explore, record):
     config = RunConfig("shortcut", "exact", explore, 120, 8, seed=5, record=record, cohort=4)

@@ -62,7 +62,7 @@ def tiny_model(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind in ("world", "explorer") else kind for kind in OBJECTS]
+    "kind", [kind if kind == "planner" else pytest.param(kind, marks=pytest.mark.slow) for kind in OBJECTS]
 )
 def test_it_runs_is_killed_and_goes_on(made, kind, tmp_path, tiny_model):
     folder = made[kind][0].parent

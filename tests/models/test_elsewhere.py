@@ -77,6 +77,7 @@ def server():
         process.wait()
 
 
+@pytest.mark.slow
 def test_it_answers_over_transformers_serve(server):
     path = assemble.shipped("shortcut")
     text = beginning("shortcut")

@@ -41,7 +41,7 @@ evidences = st.one_of(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(sizes, evidences)
 def test_posterior_and_proposals_equal_enumeration(size, evidence):
     tables = random_family(**size)

@@ -40,6 +40,7 @@ def test_planted_failures_are_named(planted, alone, world, planner, explorer, la
     assert diagnosed(out, tables_too=False).signature == alone
 
 
+@pytest.mark.slow
 def test_a_world_model_of_another_world(tmp_path):
     spec = "world-model:model=transformer,search=expectimax"
     for world, expected in (("shortcut", HEALTHY), ("shortcut:noise=0.5", MODEL)):

@@ -71,6 +71,7 @@ def test_the_world_pays_what_is_done_whatever_is_said():
     assert rewards[1] == rewards[2] and rewards[0][1] == rewards[1][1] and rewards[0][2] != rewards[1][2]
 
 
+@pytest.mark.slow
 def test_commands(tmp_path, capsys):
     path, out = tmp_path / "reporter", tmp_path / "run"
     made = ["pretrain-reporter", "--world", "shortcut:floor=0.02", "--out", str(path), "--steps", "200", "--json"]

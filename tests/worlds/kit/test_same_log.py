@@ -26,7 +26,12 @@ def logged(out) -> list:
 
 @pytest.mark.parametrize(
     "world, size",
-    [("house:horizon=4", (2, 2)), ("keys", (3, 3)), ("sorter:horizon=3", (2, 1)), ("quest", (2, 1))],
+    [
+        pytest.param("house:horizon=4", (2, 2), marks=pytest.mark.slow),
+        ("keys", (3, 2)),
+        pytest.param("sorter:horizon=3", (2, 1), marks=pytest.mark.slow),
+        ("quest", (2, 1)),
+    ],
 )
 def test_same_seed_same_log_in_a_new_process_and_with_workers(world, size, tmp_path):
     runs, episodes = size

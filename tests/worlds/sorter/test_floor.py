@@ -32,7 +32,7 @@ def test_the_low_level_passes_the_checker():
     check_env(FloorArm(Rules(), 1), skip_render_check=True)
 
 
-@pytest.mark.parametrize("latent", [0, 1])
+@pytest.mark.parametrize("latent", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_push_ends_on_the_mat_of_a_rough_table_only_and_a_grasp_on_both(latent):
     """Random subgoals end as the tables say; at most one of some 12 that move the arm does not."""
     world, rng = sorter_floor_world(horizon=6), np.random.default_rng(latent)

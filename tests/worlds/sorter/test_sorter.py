@@ -51,7 +51,7 @@ def drive(world, latents, episodes: int, rng: np.random.Generator) -> tuple[int,
     return right, total
 
 
-@pytest.mark.parametrize("friction", [0.05, 1.0])
+@pytest.mark.parametrize("friction", [0.05, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_the_arm_does_what_the_tables_say(friction):
     """At least 58 of 60 over seeds and frictions are asked for; here some 13 a friction, at most one of which fails."""
     rng = np.random.default_rng(round(100 * friction))
