@@ -1,5 +1,6 @@
 """The server: what it says to whom, that it never leaves its directory and never writes into it, and live events."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 
 from parley.core.errors import BadInput
 from parley.execute import RunConfig, run
+from parley.view.answers import Answers
 from parley.view.app import Viewer, refusal
 from parley.view.found import Found
 from parley.view.laboratory import Laboratory
@@ -390,3 +392,23 @@ def test_the_command(runs, tmp_path):
     while line := listened.readline():
         assert line.startswith((b"data:", b":", b"\n"))  # it ended whole
     connection.close()
+
+
+def test_a_look_that_fails_is_not_the_last(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("parley.view.watch.TICK_S", 0.01)
+    watch, looks = Watch(Answers(Found(tmp_path), None, lambda *asked: {})), []
+
+    def look():
+        looks.append(1)
+        if len(looks) == 1:
+            raise ValueError("a file that nobody expected")
+        return [{"runs": [], "gone": ["one"]}]
+
+    watch.look = look
+
+    async def first() -> bytes:
+        events = watch.events()
+        await anext(events)
+        return await asyncio.wait_for(anext(events), 30)
+
+    assert b"one" in asyncio.run(first()) and "the next one follows" in caplog.text

@@ -261,10 +261,18 @@ def test_a_heat_map_and_an_episode_by_keys_alone(window):
     window.fine()
 
 
+LATE_NOTES = """const asked = window.fetch;
+window.fetch = async (address, options) => {
+    if (String(address).includes('/api/notes')) await new Promise(done => setTimeout(done, 1000));
+    return asked(address, options);
+};"""
+
+
 def test_notes_and_tags_are_seen_by_other_windows(browser, viewer, window):
     other = Window(browser, viewer.url)
     other.open()
     other.page.get_by_role("link", name="team").wait_for()
+    window.page.add_init_script(LATE_NOTES)  # the note is sent before the tag has been answered
     window.open("run", "team")
     window.page.get_by_label("Add a tag").fill("good <b>one</b>")
     window.page.keyboard.press("Enter")

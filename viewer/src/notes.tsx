@@ -23,19 +23,26 @@ export function NoteEditor({ row }: { row: Row }) {
   const [error, setError] = useState("");
   const [kept, setKept] = useState("");
   const edited = useRef(false);
+  const sent = useRef<{ note: string; tags: string[] } | null>(null); // and not answered yet: newer than the row
+  const sending = useRef<Promise<string>>(Promise.resolve(""));
   useEffect(() => {
     if (!edited.current) setNote(row.note);
   }, [row.note]);
   if (isReport()) return null;
-  const put = async (text: string, tags: string[]) => {
-    const wrong = await putNote(row.id, text, tags);
+  const tags = () => sent.current?.tags ?? row.tags;
+  const put = async (text: string, wanted: string[]) => {
+    const mine = { note: text, tags: wanted };
+    sent.current = mine;
+    sending.current = sending.current.catch(() => "").then(() => putNote(row.id, text, wanted)); // in order
+    const wrong = await sending.current;
+    if (sent.current === mine) sent.current = null;
     setError(wrong);
     setKept(wrong ? "" : "kept");
     if (!wrong) edited.current = false;
   };
   const addTag = (event: Event) => {
     event.preventDefault();
-    if (tag.trim()) void put(note, [...row.tags, tag.trim()]);
+    if (tag.trim()) void put(note, [...tags(), tag.trim()]);
     setTag("");
   };
   return (
@@ -47,7 +54,7 @@ export function NoteEditor({ row }: { row: Row }) {
             <button
               type="button"
               aria-label={`Remove the tag ${one}`}
-              onClick={() => void put(note, row.tags.filter((other) => other !== one))}
+              onClick={() => void put(note, tags().filter((other) => other !== one))}
             >
               ×
             </button>
@@ -73,7 +80,7 @@ export function NoteEditor({ row }: { row: Row }) {
           setKept("");
           setNote(event.currentTarget.value);
         }}
-        onBlur={() => note !== row.note && void put(note, row.tags)}
+        onBlur={() => note !== row.note && void put(note, tags())}
       />
       <span class="kept" role="status">
         {kept}

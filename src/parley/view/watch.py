@@ -1,6 +1,7 @@
 """What is new, for those who are looking: one look a second while anybody does, and none when nobody does."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +11,7 @@ from parley.view import findings
 from parley.view.answers import Answers
 from parley.view.texts import encoded
 
+LOG = logging.getLogger(__name__)
 TICK_S = 0.8  # between two looks
 SHARE = 0.02  # of the time that may be spent on looking
 MOST_S = 1.0  # a look stops reading runs after so long, and goes on at the next one
@@ -65,8 +67,11 @@ class Watch:
     async def _watch(self) -> None:
         while self._listeners:
             began = time.monotonic()
-            for message in await asyncio.to_thread(self.look):
-                self.tell(message)
+            try:
+                for message in await asyncio.to_thread(self.look):
+                    self.tell(message)
+            except Exception:  # one look that fails is no reason to look no more
+                LOG.exception("a look at %s failed; the next one follows", self.answers.found.root)
             took = time.monotonic() - began
             await asyncio.sleep(max(TICK_S, took / 2))
 
