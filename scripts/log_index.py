@@ -14,7 +14,7 @@ topic; then `python scripts/log_index.py` writes this index.
 | topic | about | entries |
 |---|---|---|
 """
-LONGEST = 9  # words of a line
+LONGEST = 8  # words of a line
 
 
 def entries(text: str) -> list[str]:
