@@ -1,5 +1,7 @@
 """The site builds, and nothing on it points to nothing; pages are short; the code cites sections that exist."""
 
+import fcntl
+import os
 import re
 import subprocess
 import sys
@@ -35,9 +37,20 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site() -> Path:
+    """The site, built once for all workers of a test run: a second build would remove the files of the first."""
     pytest.importorskip("zensical")
-    done = subprocess.run([sys.executable, ROOT / "scripts" / "site.py"], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    this_run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"process {os.getpid()}")
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / "site.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        if lock.read() != this_run:
+            done = subprocess.run(
+                [sys.executable, ROOT / "scripts" / "site.py"], capture_output=True, text=True, cwd=ROOT
+            )
+            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+            lock.truncate(0)
+            lock.write(this_run)
     return ROOT / "site"
 
 
