@@ -1,18 +1,22 @@
 """How fast the viewer answers on a large log (64 runs of 10,000 episodes with their steps, about 1.5 GB), and what an
-open one costs a run that goes on (`--slowdown PAIRS`)."""
+open one costs a run that goes on (`--slowdown PAIRS`), or how it compares in a browser with `inspect view` on a log of
+as many samples (`--beside PYTHON`, a Python in which inspect-ai is installed)."""
 
 import argparse
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -170,6 +174,80 @@ def open_window(url: str, over: threading.Event) -> None:
             over.wait(max(0.0, max(0.9, 15 * took) - (time.perf_counter() - began)))
 
 
+def beside(python: str, root: Path, episodes: int, runs: int) -> None:
+    """Both viewers in a browser that has nothing kept: the log opened, then an episode of it (a sample, there)."""
+    from playwright.sync_api import sync_playwright
+
+    samples, logs = episodes * runs, root / "inspect"
+    logs.mkdir(exist_ok=True)
+    if not (log := logs / f"{samples}.eval").exists():
+        steps, writer = 2 * household().tables.horizon, Path(__file__).with_name("inspect_log.py")
+        subprocess.run([python, str(writer), str(log), str(samples), str(steps)], check=True)
+    at = f"{runs // 2}/{episodes // 2}/1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        with served(root) as (url, pid):
+            drawn = "document.querySelector('h1') && !document.querySelector('.waiting')"
+            show_opened("parley view", browser, f"{url}#/run/large", drawn, f"{url}#/run/large/{at}", drawn)
+            print(f"{'memory of its server':36} {memory_mb(pid):8.0f} MB")
+        with inspect_served(python, logs) as (url, pid):
+            listed = f"document.body.innerText.includes('{samples} rows')"
+            one = f"{url}#/tasks/{log.name}/samples/sample/episode-{samples // 2}/1/"
+            show_opened("inspect view", browser, f"{url}#/tasks/{log.name}", listed, one, SAID)
+            print(f"{'memory of its server':36} {memory_mb(pid):8.0f} MB")
+        browser.close()
+
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+SAID = "document.body.innerText.includes('look in drawer')"
+PATIENCE_S = 300
+UNTIL = """() => new Promise(done => {
+    const look = () => { if (%s) done(true); else setTimeout(look, 10); };
+    setTimeout(() => done(false), %d);
+    look();
+})"""
+
+
+def show_opened(name: str, browser: Any, log: str, listed: str, episode: str, said: str) -> None:
+    """Seconds until the log is shown, and until an episode of it is: in a new window each, three times."""
+    for what, url, seen in ((f"{name}: the log", log, listed), (f"{name}: an episode", episode, said)):
+        took = []
+        for _ in range(3):
+            context = browser.new_context(viewport={"width": 1440, "height": 900})
+            page, began = context.new_page(), time.perf_counter()
+            page.goto(url)
+            shown = page.evaluate(UNTIL % (seen, 1000 * PATIENCE_S))
+            took.append(time.perf_counter() - began if shown else float("inf"))
+            context.close()
+            if not shown:
+                print(f"{what:36} not shown within {PATIENCE_S} s", flush=True)
+                break
+        else:
+            print(f"{what:36} " + " ".join(f"{s:8.3f}" for s in took) + " s", flush=True)
+
+
+@contextmanager
+def inspect_served(python: str, logs: Path) -> Iterator[tuple[str, int]]:
+    """Address and process id of `inspect view`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [python, "-m", "inspect_ai", "view", "start", "--log-dir", str(logs), "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        for _ in range(600):
+            with suppress(OSError), urlopen(url, timeout=5):
+                break
+            time.sleep(0.1)
+        else:
+            sys.exit("inspect view did not begin")
+        yield url, server.pid
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def processor_s(pid: int) -> float:
     """Processor time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -187,6 +265,7 @@ if __name__ == "__main__":
     parser.add_argument("--episodes", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=64)
     parser.add_argument("--slowdown", type=int, metavar="PAIRS", help="what an open viewer costs a run that goes on")
+    parser.add_argument("--beside", metavar="PYTHON", help="a Python with inspect-ai: its viewer, beside ours")
     args = parser.parse_args()
     if args.slowdown:
         slowed(args.slowdown, min(args.episodes, 2_000))
@@ -197,4 +276,7 @@ if __name__ == "__main__":
             large_log(root / "large", args.episodes, args.runs)
         size = (root / "large" / "run.sqlite").stat().st_size / 1e9
         print(f"{args.runs} runs of {args.episodes:,} episodes, {size:.2f} GB")
-        measured(root, "large", args.episodes, args.runs)
+        if args.beside:
+            beside(args.beside, root, args.episodes, args.runs)
+        else:
+            measured(root, "large", args.episodes, args.runs)
