@@ -40,6 +40,8 @@ def test_a_checkpoint_beyond_its_episodes_is_named_beside_the_answer(capsys, tmp
         options = ("--world", "shortcut", "--planner", "transformer", "--episodes", episodes, "--runs", 1, "--json")
         code, said, error = call(capsys, "run", *options, "--out", tmp_path / str(episodes))
         assert code == 0 and ("warning" in json.loads(said)) == ("is beyond T_p = 64" in error) == beyond
+    code, said, error = call(capsys, "resume", tmp_path / "65", "--json")
+    assert code == 0 and "warning" in json.loads(said) and "is beyond T_p = 64" in error
 
 
 def test_run_show_report_resume(capsys, tmp_path):

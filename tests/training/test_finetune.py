@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from parley import assemble
+from parley.assemble.pretrained import pretrained
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.core.said import Menu, Opening
@@ -99,6 +100,8 @@ def test_summaries_are_tuned_on_and_run_beyond_the_documents(tmp_path):
     longest = max(len(render(example, "transcript")["prompt"]) for example in read_examples(tmp_path / "data"))
     model = tiny_language_model(tmp_path / "tiny")
     finetune(str(model), tmp_path / "data", tmp_path / "out", Tuning(steps=2))
+    found = pretrained("hf", {"path": str(tmp_path / "out")}, "shortcut")
+    assert found and found.episodes == 3  # T_p
     asked = RunConfig("shortcut", f"hf:path={tmp_path / 'out'},memory=summary", runs=2, episodes=12, record="steps")
     run(asked, tmp_path / "run")
     with sqlite3.connect(tmp_path / "run" / "run.sqlite") as db:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from parley.assemble.worlds import GENERALIST, checkpoint_of, find_world, shipped
 
-ABOUT = "parley.json"  # the description in a checkpoint of `parley pretrain`
+# The descriptions in what `parley pretrain`, `parley finetune` and the tuning of an adapter write.
+ABOUT = ("parley.json", "finetuned.json", "parley-adapter.json")
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A checkpoint of `parley pretrain`, and T_p."""
+    """A checkpoint that says on how many episodes it was trained, and T_p."""
 
     checkpoint: Path
     episodes: int
@@ -27,7 +28,7 @@ class Pretrained:
             return None
         return (
             f"T = {num_episodes:,} is beyond T_p = {self.episodes:,}, the episodes of a document that checkpoint "
-            f"{self.checkpoint.name!r} was pretrained on: the theory's epsilon and bound do not speak of such a run"
+            f"{self.checkpoint.name!r} was trained on: the theory's epsilon and bound do not speak of such a run"
         )
 
 
@@ -37,10 +38,11 @@ def pretrained(planner: str, arguments: Mapping[str, str], world: str) -> Pretra
     Whether a checkpoint is one at all is asked, and answered, where its planner is made.
     """
     path = _checkpoint(planner.partition(":")[0].strip(), arguments, world)
-    if path is None or not (path / ABOUT).is_file():
+    file = path and next((path / name for name in ABOUT if (path / name).is_file()), None)
+    if path is None or file is None:
         return None
     try:
-        about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads(file.read_text(encoding="utf-8"))
         episodes = about["episodes"] if "episodes" in about else about["recipe"]["episodes"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -49,6 +51,8 @@ def pretrained(planner: str, arguments: Mapping[str, str], world: str) -> Pretra
 
 def _checkpoint(planner: str, given: Mapping[str, str], world: str) -> Path | None:
     """Where the weights are that a planner would read, if they may be ours."""
+    if adapter := given.get("adapter"):
+        return Path(adapter)
     if planner == "hf":
         path = given.get("path", "")
         return shipped(path) if path == GENERALIST and not Path(path).exists() else Path(path)

@@ -151,7 +151,9 @@ def _cells(args: argparse.Namespace) -> list[Cell]:
 def _run(args: argparse.Namespace) -> Any:
     cells = _cells(args)
     parts = [cell.config.parts(trust=True) for cell in cells]  # what is wrong is said before any bar is drawn
-    for said in dict.fromkeys(filter(None, map(_beyond, cells, parts))):
+    for said in dict.fromkeys(
+        filter(None, (_beyond(cell.config, part) for cell, part in zip(cells, parts, strict=True)))
+    ):
         _warn(said)
     if args.dry_run:
         return _estimates(args, cells, [estimate(cell.config, part) for cell, part in zip(cells, parts, strict=True)])
@@ -159,12 +161,12 @@ def _run(args: argparse.Namespace) -> Any:
     if args.quiet and args.render is not None:
         raise BadInput("--render goes with one run")
     answers = []
-    for cell, part in zip(cells, parts, strict=True):
+    for cell, part, beyond in zip(cells, parts, beyond_all, strict=True):
         films = _to_render(args, cell.config, trust=True)
         with Bars(ERR) as bars:
             manifest = _carried_out(cell, part, bars, args)
         args.out = cell.out
-        warned = {"warning": beyond} if (beyond := _beyond(cell, part)) else {}
+        warned = {"warning": beyond} if beyond else {}
         answers.append({**_closing(args, manifest, films, trust=True), **warned})
     if args.quiet and not args.json:
         shown = [replace(Curves.read(cell.out).summary(), label=cell.out.name) for cell in cells]
@@ -172,10 +174,10 @@ def _run(args: argparse.Namespace) -> Any:
     return answers if args.quiet else answers[0]
 
 
-def _beyond(cell: Cell, parts: Parts) -> str | None:
+def _beyond(config: RunConfig, parts: Parts) -> str | None:
     """Whether a checkpoint is run for more episodes than the theory speaks of."""
-    found = pretrained(parts.planner.spec, parts.planner.arguments, cell.config.world)
-    return found.beyond(cell.config.episodes) if found else None
+    found = pretrained(parts.planner.spec, parts.planner.arguments, config.world)
+    return found.beyond(config.episodes) if found else None
 
 
 def _carried_out(cell: Cell, parts: Parts, bars: Bars, args: argparse.Namespace) -> dict[str, Any]:
@@ -243,10 +245,11 @@ def _resume(args: argparse.Namespace) -> Any:
         bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
         hooks, (_, changes) = assemble.hooks_of(args.hook, args.trust), parse_spec(f"set:{args.set}", "--set")
         manifest = resume(args.run, bar, said.append, _limits(args), None, args.trust, hooks, changes)
-    for warning in said:
+    beyond = _beyond(config, config.parts(args.trust))
+    for warning in [*said, *filter(None, [beyond])]:
         _warn(warning)
     args.out, args.quiet = args.run, False
-    return _closing(args, manifest, films, args.trust)
+    return {**_closing(args, manifest, films, args.trust), **({"warning": beyond} if beyond else {})}
 
 
 def _finished(out: Path) -> int:

@@ -78,6 +78,8 @@ def finetune(
     _refuse_long(tokenizer, rows, tuning, positions_of(network))
     merged, losses = _train(network, tokenizer, rows, tuning, report)
     about = {"model": model, "data": str(data), "examples": len(rows), "tuning": asdict(tuning), "losses": losses}
+    if all("episode" in example for example in examples):
+        about["episodes"] = 1 + max(example["episode"] for example in examples)  # T_p
     _save(merged, tokenizer, about, out)
     return {**about, "loss": losses[-1]}
 
@@ -159,13 +161,15 @@ def read_examples(data: Path) -> list[dict[str, Any]]:
     for path, content in texts:
         for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
             try:
-                messages = json.loads(line)["messages"]
+                row = json.loads(line)
+                messages = row["messages"]
                 ends_well = messages[-1]["role"] == "assistant" and len(messages) > 1
                 if not ends_well or not all(isinstance(m["content"], str) for m in messages):
                     raise ValueError("it does not end with what the assistant says")
             except (ValueError, KeyError, TypeError, IndexError) as wrong:
                 raise BadInput(f"{str(path)!r}, line {number} is no chat example: {wrong!r}") from None
-            found.append({"messages": [{"role": m["role"], "content": m["content"]} for m in messages]})
+            example = {"messages": [{"role": m["role"], "content": m["content"]} for m in messages]}
+            found.append({**example, **({"episode": row["episode"]} if type(row.get("episode")) is int else {})})
     if not found:
         raise BadInput(f"data={str(data)!r} holds no examples")
     return found

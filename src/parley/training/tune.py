@@ -203,6 +203,7 @@ def tune(
         "adapting": asdict(how),
         "kinds": KINDS,
         "forms": [asdict(form) for form in FORMS],
+        "episodes": EPISODES,  # T_p
         "step": best.step,
         "tokens_seen": best.step * training.tokens_a_step,
         "excess_nats": {"families": best.nats, "unseen_kinds": best.others, "before": best.first},
