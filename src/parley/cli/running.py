@@ -151,9 +151,8 @@ def _cells(args: argparse.Namespace) -> list[Cell]:
 def _run(args: argparse.Namespace) -> Any:
     cells = _cells(args)
     parts = [cell.config.parts(trust=True) for cell in cells]  # what is wrong is said before any bar is drawn
-    for said in dict.fromkeys(
-        filter(None, (_beyond(cell.config, part) for cell, part in zip(cells, parts, strict=True)))
-    ):
+    beyond_all = [_beyond(cell.config, part) for cell, part in zip(cells, parts, strict=True)]
+    for said in dict.fromkeys(filter(None, beyond_all)):
         _warn(said)
     if args.dry_run:
         return _estimates(args, cells, [estimate(cell.config, part) for cell, part in zip(cells, parts, strict=True)])
