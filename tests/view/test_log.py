@@ -157,16 +157,26 @@ def test_crafted_logs_are_refused_in_one_sentence(crafted, said, tmp_path):
         db.execute(statement)
     db.commit()
     db.close()
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(RunDamaged, match=said):
         looked_at(tmp_path)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_query_ends_in_time(tmp_path):
     run(RunConfig("shortcut", "exact", episodes=1, runs=1), tmp_path)
-    with pytest.raises(RunDamaged, match=r"longer than 0\.2 s"), opened(tmp_path, seconds=0.2) as log:
+    with pytest.raises(RunDamaged, match=r"more than 0\.2 s"), opened(tmp_path, seconds=0.2) as log:
         log.db.execute(ENDLESS + "SELECT MAX(i) FROM n").fetchone()
+
+
+def test_a_busy_machine_is_no_fault_of_the_log(tmp_path):
+    """What counts is the processor time of a query, not how long others keep it waiting."""
+    sqlite3.connect(tmp_path / "run.sqlite").close()
+    (tmp_path / "run.sqlite").touch()
+    counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT MAX(i) FROM n"
+    with opened(tmp_path, seconds=1.0) as log:
+        time.sleep(1.1)
+        assert log.db.execute(counting).fetchone() == (100_000,)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "run.sqlite", "run.sqlite-wal", "run.sqlite-shm"])
