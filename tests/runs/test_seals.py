@@ -119,7 +119,9 @@ def attempts(seed: int, count: int):
         yield f'UPDATE {table} SET "{column}" = {rng.choice(STRANGE)}{where}'
 
 
-@pytest.mark.parametrize("statement", [*attempts(1, 60)])
+@pytest.mark.parametrize(
+    "statement", [*attempts(1, 30), *(pytest.param(one, marks=pytest.mark.slow) for one in attempts(2, 60))]
+)
 def test_no_cell_brings_a_traceback(statement, stopped, tmp_path, capsys):
     out = altered(stopped, tmp_path, statement)
     commands = (
