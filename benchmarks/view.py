@@ -236,7 +236,7 @@ def inspect_served(python: str, logs: Path) -> Iterator[tuple[str, int]]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}/"
     try:
-        for _ in range(600):
+        for _ in range(10 * PATIENCE_S):
             with suppress(OSError), urlopen(url, timeout=5):
                 break
             time.sleep(0.1)
