@@ -36,7 +36,7 @@ check lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python scripts/prose.py
+	$(BIN)/python -m scripts.prose
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -51,7 +51,7 @@ def frozen(shore: tuple[str, ...]) -> gymnasium.Env:
 
 
 def lake() -> parley.World:
-    """The family: two latents, of which the first is the usual one; the expert, who knows, takes the other shore."""
+    """The family has two latents. The first is the usual one. The expert knows the latent and takes the other shore."""
     ways = tuple(ROUTES)
     return parley.wrap(
         frozen,

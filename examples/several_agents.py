@@ -100,7 +100,7 @@ def porters(mute: tuple[str, ...] = ()) -> parley.World:
     )
     if not mute:
         return world
-    # What is done is paid by all that is reported; the planner hears less.
+    # The reports show all that was done, and pay for it. The planner hears less.
     heard = JointReporter(dict.fromkeys(agents, Voice()), mute=mute)
     return replace(world, text_env=lambda z: world.text_env(z).heard_through(heard))
 

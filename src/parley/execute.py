@@ -71,7 +71,7 @@ def run(
     hooks = hooks or Hooks({})
     calls = CallLedger(limits, hooks)
     with ExitStack() as closing:
-        # Before anything is written: this finds what is wrong with the configuration.
+        # Before anything is written: this finds the faults of the configuration.
         reached = expert_values(world, latents, config.seed)
         cohorts = cohorts_of(config, parts, latents, calls, closing, reached)
         store = RunStore.create(out, **entries_of(config, parts, latents, cohorts, reached))
@@ -115,10 +115,10 @@ def resume(
 ) -> dict[str, Any]:
     """Continue the run in `out` from its log; a finished run is left as it is.
 
-    `changes` are options of an endpoint planner that may be others from here on: how it asks, not what it is.
-    `limits` are on the whole run, its earlier parts included. `warn` is told where the machine, a package or somebody
-    else's code differ from when the run began: tables are then the same in distribution, not bit by bit. Parts that
-    were Python objects must be given again; code that is no installed plugin is imported only where `trust` says so.
+    `changes` are options of an endpoint planner that may be others from here on: how it asks, not what it is. `limits`
+    are on the whole run, its earlier parts included. `warn` is told where the machine, a package or somebody else's
+    code differ from when the run began. Tables are then the same in distribution, not bit by bit. Parts that were
+    Python objects must be given again; code that is no installed plugin is imported only where `trust` says so.
     """
     manifest = read_manifest(out)
     config = RunConfig.from_manifest(manifest["config"])

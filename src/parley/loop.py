@@ -134,8 +134,8 @@ def _decide(
         proposal = cohort.planner.propose(menu, parts) if replayed is None else replayed.proposals[k]
         if not np.isfinite(proposal.probs).all():
             raise BadInput(
-                f"episode {moment.episode}, step {moment.step}: the planner's proposal holds numbers that are none "
-                "(NaN or infinite): its weights or its arithmetic are damaged"
+                f"episode {moment.episode}, step {moment.step}: the planner's proposal holds NaN or infinite "
+                "numbers: its weights or its arithmetic are damaged"
             )
         if whole.free:
             whole = _brought(proposal, replayed.menus[k] if replayed is not None else None)
@@ -163,8 +163,8 @@ def _brought(proposal: Proposal, logged: Menu | None) -> Menu:
     menu = proposal.menu if logged is None else logged
     if menu is None:
         raise BadInput(
-            "this world takes any words and offers no menu, and the planner brings none of its own: take one that says "
-            "what to do in its own words (endpoint with actions=free, or scripted)"
+            "this world takes any words and offers no menu, and the planner brings no menu of its own. Take a planner "
+            "that answers in its own words (endpoint with actions=free, or scripted)"
         )
     return menu
 

@@ -1,4 +1,4 @@
-"""Our worlds under names for `gymnasium.make`: whoever imports both packages, Gymnasium first, finds them there.
+"""Registers our worlds for `gymnasium.make`. Import both packages, Gymnasium first.
 
 In any other order the module is named too: `gymnasium.make("parley.registration:parley/Household-v0")`.
 """

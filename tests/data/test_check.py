@@ -93,7 +93,7 @@ FIELDS = ("latents", "instructions", "observations", "subgoals", "labels", "beha
 def test_each_refusal(tmp_path):
     tables = random_family()
     assert "fewer than label_error=0 leaves" in str(found(tmp_path / "a", tables, relabelled)["refused"])
-    assert "labels are not the expert's law" in str(found(tmp_path / "b", tables, blurred)["refused"])
+    assert "labels are not the expert's distribution" in str(found(tmp_path / "b", tables, blurred)["refused"])
     assert "not distributed as their prior" in str(found(tmp_path / "c", tables, lopsided)["refused"])
     answer = found(tmp_path / "d", house_tables(House()), lopsided)
     assert answer["impossible_observations"] > 0

@@ -222,7 +222,7 @@ DAMAGES = {
     "short episode": (lambda path: rewrite(path, observations=short), "a list of 2, expected 3"),
     "missing": (lambda path: rewrite(path, observations=missing), "missing values"),
     "numbers": (lambda path: rewrite(path, latent=lambda rows: list(range(len(rows)))), "should hold text"),
-    "no law": (lambda path: rewrite(path, labels=lawless), "no law over the 3 subgoals"),
+    "no law": (lambda path: rewrite(path, labels=lawless), "not a distribution over the 3 subgoals"),
     "no lists": (lambda path: rewrite(path, labels=lambda rows: [0.5] * len(rows)), "should hold lists"),
     "altered": (lambda path: rewrite(path, document=lambda rows: rows[::-1]), "not what it was when it was made"),
 }

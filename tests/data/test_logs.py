@@ -68,7 +68,7 @@ def test_logs_that_do_not_fit_are_refused(logged, tmp_path, capsys):
     arguments = ["data", "make", "--out", str(tmp_path / "d"), "--documents", "9", "--episodes", "2"]
     assert cli.main([*arguments, "--world", "shortcut", "--behaviour", f"logs:{out}"]) == 2
     assert f"are of world '{world}', not 'shortcut'" in " ".join(capsys.readouterr().err.split())
-    with pytest.raises(BadInput, match="is none of world 'shortcut''s"):
+    with pytest.raises(BadInput, match="is not one of world 'shortcut''s"):
         read_logs(out, Beliefs(assemble.world("shortcut").tables), 2, 0)
 
     db = sqlite3.connect(out / "run.sqlite")

@@ -38,18 +38,18 @@ def test_damaged_weights_stop_a_run(tmp_path, value, part):
     folder = tiny_language_model(tmp_path / "model")
     spoilt(folder, value, part)
     for load in (LanguageModel, Embeddings):
-        with pytest.raises(BadInput, match="hold numbers that are none"):
+        with pytest.raises(BadInput, match="hold NaN or infinite numbers"):
             load(str(folder))
     shutil.copytree(assemble.shipped("shortcut"), tmp_path / "checkpoint")
     spoilt(tmp_path / "checkpoint", value, part)
     for planner in (f"hf:{folder}", f"transformer:checkpoint={tmp_path / 'checkpoint'}"):
-        with pytest.raises(BadInput, match="hold numbers that are none"):
+        with pytest.raises(BadInput, match="hold NaN or infinite numbers"):
             run(RunConfig("shortcut", planner, runs=2, episodes=2), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 class Wrong(RandomPlanner):
-    """Proposes numbers that are none."""
+    """Proposes NaN."""
 
     def __init__(self, value: float) -> None:
         super().__init__()

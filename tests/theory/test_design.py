@@ -154,7 +154,7 @@ def test_a_budget_is_kept_and_more_budget_buys_more(method, over):
 
 def test_a_budget_that_nothing_keeps_to():
     beliefs, classes = beliefs_and_classes("household")
-    with pytest.raises(BadInput, match="costs 0.54.* an episode whatever is played"):
+    with pytest.raises(BadInput, match="costs 0.54.* an episode under every policy"):
         design(beliefs, classes, Goal(budget=0.3))
     with pytest.raises(BadInput, match="no exploration policy keeps to this budget"):
         design(beliefs, classes, Goal(budget=0.3, over="worst"))

@@ -13,12 +13,12 @@ from parley.report.summary import Curves, mean_band
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What run a has more than run b of `measure`, over all their common episodes: of regret in total, of scores and
-    returns on average over the episodes (the area between the learning curves).
+    """How much more of `measure` run a has than run b, over all episodes that both have. Regret counts in total. Scores
+    and returns count on average over the episodes (the area between the learning curves).
 
-    `difference` is the mean over runs of a's total less b's; `half_width` half of its 95% interval. Paired: runs with
-    the same seed meet the same latents and the same luck, so run i of one is compared with run i of the other. `curve`
-    and `band` are the difference and its half-width as episodes go on.
+    `difference` is the mean over runs of a's total less b's; `half_width` half of its 95% interval. The runs are
+    paired. Runs with the same seed meet the same latents and the same luck. So run i of one is compared with run i of
+    the other. `curve` and `band` are the difference and its half-width as episodes go on.
     """
 
     a: str

@@ -12,7 +12,7 @@ from parley.worlds.kit.single import SingleRun
 def make(world: str | Path | World, **settings: Any) -> World:
     """The world of a name, a spec, the path of a world file or `"module:Name"`; `settings` as in its spec.
 
-    `parley.make("keys", miss=0.2)` is `parley.make("keys:miss=0.2")`. Raises `BadInput` where there is none.
+    `parley.make("keys", miss=0.2)` is `parley.make("keys:miss=0.2")`. Raises `BadInput` where there is no such world.
     """
     return assemble.world(named(world, settings), trust=True) if isinstance(world, str | Path) else world
 

@@ -142,7 +142,7 @@ class Run:
 def open(path: str | Path) -> Run:
     """The run in a directory, or the runs that a pattern matches: `parley.open("runs/*")`.
 
-    Raises `BadInput` where there is none.
+    Raises `BadInput` where there is no run.
     """
     text = str(path)
     folders = sorted(map(Path, glob(text, recursive=True))) if has_magic(text) else [Path(path)]

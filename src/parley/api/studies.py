@@ -21,7 +21,7 @@ LIMITS = {"token_limit": int, "cost_limit": float, "prices": str, "hooks": list}
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a study: what is run, where its directory is, and where its calls stop."""
+    """One run of a study: its configuration, its directory, and where its calls stop."""
 
     config: RunConfig
     out: Path
@@ -60,7 +60,7 @@ def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> list[C
 
 
 def cells_of(options: Mapping[str, Any], where: str) -> list[Cell]:
-    """The cells of these options; what is wrong is said to be of `where`."""
+    """The cells of these options. Messages about a fault name `where`."""
     return _apart([options], where)
 
 

@@ -163,7 +163,7 @@ def _prompting(
 
 
 def prompt_of(world: World, episodes: Sequence[Told], answer: str, template: str, memory: str, size: int) -> list[Turn]:
-    """The prompt after `episodes`, the last of which may be going on, for any planner and without a model."""
+    """The prompt after `episodes`, for any planner and without a model. The last episode may still be going on."""
     words = Words.of(world)
     how = Prompting(template_of(template), words, answer)
     prompter = Prompter(how, memory_of(memory, size)())

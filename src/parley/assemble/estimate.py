@@ -24,7 +24,7 @@ from parley.prompting.prompter import Prompter, Prompting, Words
 from parley.runs.recorder import Nowhere
 
 PILOT_EPISODES, PILOT_RUNS = 2, 8
-SAMPLED = 12  # episodes of which prompts are counted
+SAMPLED = 12  # episodes whose prompts are counted
 
 
 @dataclass(frozen=True)

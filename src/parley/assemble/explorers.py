@@ -41,9 +41,9 @@ def none(scene: Scene) -> KeptExplorer:
 def epsilon_greedy(
     scene: Scene, epsilon: float | str = "theory", power: float = 0.0, per: str = "episode", policy: str = "uniform"
 ) -> KeptExplorer:
-    """Explores a share epsilon of episodes (per=step: of steps): a number, a power of t (power=0.5), the theory's;
-    by policy=uniform, designed (the largest eta), cheapest (the least regret for its eta), or a JSON file of
-    subgoals and weights, which need not sum to 1.
+    """Explores a share epsilon of episodes (per=step: of steps). epsilon is a number, a power of t (power=0.5), or the
+    theory's. policy is uniform, designed (the largest eta), cheapest (the least regret for its eta), or a JSON file.
+    The file gives subgoals with weights, which need not sum to 1.
     """
     found = exploration_policy(scene, policy)
     if epsilon == "theory":
@@ -113,8 +113,8 @@ def _watched(found: KeptExplorer, believer: object, false_alarm: float) -> KeptE
     """
     if not 0 <= false_alarm < 1:
         raise BadInput(
-            f"false_alarm={false_alarm}: expected the share of runs in which a right model may be rejected, at least "
-            "0 (then a wrong one is never rejected either, and nothing is forced) and below 1"
+            f"false_alarm={false_alarm}: expected the share of runs in which a right model may be rejected, at least 0 "
+            "and below 1. At 0 a wrong model is never rejected either, and no exploration is forced"
         )
     if false_alarm and isinstance(believer, Believer):
         return GuardedExplorer(found, believer, uniform_policy, false_alarm)

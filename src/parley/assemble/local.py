@@ -131,7 +131,7 @@ def _named(path: str) -> str:
 
 
 def _manner(named: str, adapter: str, text: TextTokens) -> Manner:
-    if adapter and Adapter(Path(adapter)).about:  # one of ours was trained on transcripts for the most part
+    if adapter and Adapter(Path(adapter)).about:  # one that we trained was mostly trained on transcripts
         return BASE
     tuned = Path(named) / TUNED
     if tuned.is_file():
@@ -150,7 +150,7 @@ def _local(
     memory: str,
     size: int,
 ) -> LocalPlanner:
-    """The planner of a model: what is given, and else as the model's manner is."""
+    """The planner of a model: the given arguments, and the defaults of the model's manner for the others."""
     if told["chat"] not in ("auto", "true", "false"):
         raise BadInput(f"chat={told['chat']!r}: expected auto, true or false")
     if given["think"] and not given["way"]:
@@ -191,7 +191,7 @@ def _local(
 def _as_trained(
     scene: Scene, named: str, loading: Loading, decode: str, scoring: Scoring, memory: str, size: int
 ) -> LanguageModelPlanner:
-    """A checkpoint of ours: the transcript that it was trained on, and the scores as they come."""
+    """One of our checkpoints: the transcript that it was trained on, and the scores as they come."""
     remembers = remembering(scene, memory, size=size)
     whole = memory == "full" and scene.memory is None  # read as it comes, without a prompter
     known = Words.of(scene.world)

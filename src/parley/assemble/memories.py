@@ -149,7 +149,7 @@ def remembering(scene: Scene, spec: str, **settings: object) -> Callable[[Writer
 
 
 def maker(named: Named) -> Callable[[Writer | None], Memory]:
-    """Makes a memory for each run; what is wrong with its arguments is said now."""
+    """Makes a memory for each run. Faults in its arguments are told now."""
 
     def make(writer: Writer | None) -> Memory:
         if writer is None and "writer" in parameters(named.kind.factory):

@@ -25,8 +25,8 @@ from parley.core.roles import World
 class Part:
     """One part: its spec as the manifest has it, its kind, and how it is made for a cohort.
 
-    `given` is True for a Python object, which a manifest can name, but from which nobody can make it again; `single`
-    where there is one for all cohorts.
+    `given` is True for a Python object: a manifest can name it, but nobody can make it again from the name. `single` is
+    True where all cohorts share one.
     """
 
     spec: str

@@ -28,7 +28,7 @@ class Pretrained:
             return None
         return (
             f"T = {num_episodes:,} is beyond T_p = {self.episodes:,}, the episodes of a document that checkpoint "
-            f"{self.checkpoint.name!r} was trained on: the theory's epsilon and bound do not speak of such a run"
+            f"{self.checkpoint.name!r} was trained on. The theory's epsilon and bound do not hold for such a run"
         )
 
 

@@ -65,7 +65,7 @@ class Registry(Mapping[str, Kind]):
 
     @cached_property
     def plugins(self) -> dict[str, EntryPoint]:
-        """What installed packages offer, by name; a name of ours is ours."""
+        """The parts that installed packages offer, by name. Our own names take precedence."""
         return {point.name: point for point in entry_points(group=self.group) if point.name not in self.ours}
 
     def __iter__(self) -> Iterator[str]:
@@ -91,8 +91,8 @@ class Registry(Mapping[str, Kind]):
     def find(self, spec: str, trust: bool = False) -> Named:
         """What a spec names.
 
-        A name is looked for among ours and the plugins; else `module:Name` is imported, where `trust` says that it may
-        be: a spec from somebody else's file is not to run code.
+        A name is looked up among our parts and the plugins. Else `module:Name` is imported, where `trust` allows it: a
+        spec from somebody else's file must not run code.
         """
         name = spec.partition(":")[0].strip()
         if name in self:

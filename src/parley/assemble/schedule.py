@@ -18,8 +18,9 @@ from parley.core.tables import Sentences
 class Schedule:
     """Which instruction each run gets in each episode.
 
-    `cyclic`, `random`, `fixed:NAME|INDEX`, `list:A|B|...`, or `doubling`: the first for 1 episode, the next for 2, for
-    4 and so on in turn, so that what was learnt for one instruction comes late for the others (an adversary's order).
+    `cyclic`, `random`, `fixed:NAME|INDEX`, `list:A|B|...`, or `doubling`. `doubling` gives the first for 1 episode, the
+    next for 2, the next for 4 and so on in turn. What was learnt for one instruction then comes late for the others (an
+    adversary's order).
     """
 
     spec: str

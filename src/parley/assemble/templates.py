@@ -24,7 +24,7 @@ TEMPLATES = Registry("template", {name: Kind(_that_ships(name)) for name in SHIP
 
 
 def template_of(name: str, trust: bool = False) -> PromptTemplate:
-    """The template of that name; raises `BadInput` where there is none."""
+    """The template of that name. Raises `BadInput` where no template has it."""
     if name in SHIPPED or not (name in TEMPLATES.plugins or REFERENCE.fullmatch(name)):
         return PromptTemplate(name)  # one that ships, or a file
     made: Any = TEMPLATES.value(name, trust)

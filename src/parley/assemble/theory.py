@@ -31,11 +31,10 @@ def theory_summary(
 ) -> dict[str, Any]:
     """Classes, c_Z, eta, epsilon and bound of each exploration policy, and traps; plain data for `--json`.
 
-    `pretraining_error` is a model's total variation to BAIL, `reporter_error` that of a Reporter to the true E:
-    the bound adds both in every episode. Of a `planner` that reads a checkpoint it is said up to which T, namely T_p,
-    the theory speaks.
-    Numbers that are infinite or unknown are None, as is whether a world reveals itself where the runs that were
-    simulated cannot tell; `notes` says why. Raises `BadInput` where the world has no tables.
+    `pretraining_error` is a model's total variation to BAIL, `reporter_error` that of a Reporter to the true E: the
+    bound adds both in every episode. Of a `planner` that reads a checkpoint it is said up to which T, namely T_p, the
+    theory speaks. Infinite and unknown numbers are None. Whether a world reveals itself is None where the simulated
+    runs cannot tell. `notes` says why. Raises `BadInput` where the world has no tables.
     """
     if episodes < 1:
         raise BadInput(f"episodes={episodes}: expected at least 1")

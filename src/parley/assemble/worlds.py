@@ -104,7 +104,8 @@ def as_world(made: Any, where: str) -> World:
 
 
 def checkpoint_of(name: str) -> Path | None:
-    """The checkpoint that comes with a world, `checkpoints/NAME/` beside its module; None where there is none."""
+    """The checkpoint that comes with a world, `checkpoints/NAME/` beside its module. None where the world has no
+    checkpoint."""
     ours, theirs = WORLDS.ours.get(name), WORLDS.plugins.get(name)
     source = ours.source if ours else theirs.value if theirs else None
     found = find_spec(source.partition(":")[0]) if isinstance(source, str) else None

@@ -13,7 +13,7 @@ from parley.execute import RunConfig
 from parley.runs.directory import write_whole
 from parley.worlds.kit.tabular.world_file import dump_world
 
-UNIFORM = "epsilon-greedy:epsilon=1"  # choices that depend on nothing: what is proposed beside them is kept in the log
+UNIFORM = "epsilon-greedy:epsilon=1"  # choices that depend on nothing: the log keeps the proposals beside them
 SEEDS = 1000  # batches of one card, at most: each has a seed of its own
 
 

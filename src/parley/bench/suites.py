@@ -36,7 +36,7 @@ STATISTICS = {
     "GreedyFrac": "share of choices of the arm that was best so far",
     "coverage": "share of the menu that was ever chosen",
 }
-Left = dict[str, str]  # what is not measured, and the sentence that says why
+Left = dict[str, str]  # the parts that are not measured, and the sentence that says why
 
 
 def entries_of(planner: str, suites: Sequence[str], worlds: Sequence[str] = ()) -> tuple[list[Entry], Left]:

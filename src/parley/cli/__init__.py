@@ -51,7 +51,7 @@ COMMANDS = {
     "pretrain": Command("pretraining", "train a transformer planner for a world (needs the extra torch)"),
     "evaluate": Command("evaluate", "measure a checkpoint's distance to the exact oracle on held-out documents"),
     "finetune": Command("pretraining", "tune a language model, LoRA: on chat examples, or on generated worlds"),
-    "models": Command("models", "language models as files: what is installed, and what was made of it"),
+    "models": Command("models", "language models as files: installed ones, and the files made of them"),
     "pretrain-reporter": Command("parts", "learn a Reporter by contrast from states and sentences (extra torch)"),
     "pretrain-actor": Command("parts", "clone an Actor from demonstrations, some of them optimal"),
     "pretrain-reach": Command("parts", "train the reaching of sorter's arm with SAC and HER (extra reach)"),
@@ -113,7 +113,7 @@ def _fail(args: argparse.Namespace, message: str, code: int, details: dict[str, 
 
 
 def _whole(text: str) -> int:
-    """A whole number; digits that are no ASCII digits are none."""
+    """A whole number. Only ASCII digits count."""
     if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
         raise ValueError(text)
     return int(text)
@@ -131,7 +131,7 @@ class _Help(argparse.HelpFormatter):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with the usage; takes no option by half its name."""
+    """Names the fault in the usage in one line. Takes no abbreviated options."""
 
     def __init__(self, **about: Any) -> None:
         super().__init__(**about, allow_abbrev=False, formatter_class=_Help)

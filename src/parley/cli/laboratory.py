@@ -49,7 +49,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     command("list", _experiments, "the experiments and their claims", trials)
     c = command("run", _experiment, "carry out an experiment; interrupted, the same command goes on", trials)
     c.add_argument("name", help="of `experiment list`, or `all`")
-    c.add_argument("--quick", action="store_true", help="minutes rather than hours; may honestly be undecided")
+    c.add_argument("--quick", action="store_true", help="minutes rather than hours; may be undecided")
     c.add_argument(
         "--on", metavar="WHERE", help="where cells are measured: ray, ray://HOST:PORT, slurm:... (default: here)"
     )

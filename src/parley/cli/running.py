@@ -32,7 +32,7 @@ Films = list[tuple[int, int]]  # run, episode
 def add(command: AddCommand, group: AddGroup) -> None:
     """The commands and their options."""
     c = command("run", _run)
-    c.add_argument("study", type=Path, nargs="?", help="a run file (TOML): these options, lists of which make cells")
+    c.add_argument("study", type=Path, nargs="?", help="a run file (TOML): these options; a list of values makes cells")
     c.add_argument(
         "--world", help="a name, name:key=value,..., a world file, or module:Name (required without a run file)"
     )
@@ -132,7 +132,7 @@ def _common(c: Any) -> None:
 
 
 def _cells(args: argparse.Namespace) -> list[Cell]:
-    """What is to be run: the cells of a run file, or the options themselves."""
+    """The cells to run: those of a run file, or the options themselves."""
     names = (*(f.name for f in fields(RunConfig)), "out", "prices")
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     given = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
@@ -150,7 +150,7 @@ def _cells(args: argparse.Namespace) -> list[Cell]:
 
 def _run(args: argparse.Namespace) -> Any:
     cells = _cells(args)
-    parts = [cell.config.parts(trust=True) for cell in cells]  # what is wrong is said before any bar is drawn
+    parts = [cell.config.parts(trust=True) for cell in cells]  # faults are told before any bar is drawn
     beyond_all = [_beyond(cell.config, part) for cell, part in zip(cells, parts, strict=True)]
     for said in dict.fromkeys(filter(None, beyond_all)):
         _warn(said)
@@ -207,7 +207,7 @@ def _estimates(args: argparse.Namespace, cells: Sequence[Cell], found: Sequence[
 
 
 def _to_render(args: argparse.Namespace, config: RunConfig, trust: bool) -> list[tuple[int, int]]:
-    """The episodes to film; what is wrong with them is said before the run begins."""
+    """The episodes to film. Faults in them are told before the run begins."""
     if args.render is None:
         return []
     parts = config.parts(trust)

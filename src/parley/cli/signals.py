@@ -16,7 +16,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def heeded() -> Iterator[list[int]]:
     """Within it the first signal raises `KeyboardInterrupt`, the second ends the process; gives those that came.
 
-    A signal that whoever started us has us ignore (`nohup`, a shell's background) stays ignored. Outside the main
+    Some signals were ignored by our parent process (`nohup`, a shell's background). They stay ignored. Outside the main
     thread, where Python sets no handlers, all stays as it is.
     """
     came: list[int] = []

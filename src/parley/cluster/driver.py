@@ -53,7 +53,7 @@ def run_on(engine: Engine, config: RunConfig, out: Path, options: Options = Opti
     parts = config.parts(trust=True)
     config = config.resolved(parts)
     latents = assemble.draw_latents(parts.world, Draws(config.seed, config.runs), config.latent)
-    assemble.hooks_of(options.hooks, trust=True)  # what is wrong with them is said here
+    assemble.hooks_of(options.hooks, trust=True)  # their faults are told here
     calls = CallLedger(options.limits)
     with ExitStack() as shared:
         reached = expert_values(parts.world, latents, config.seed)
@@ -163,7 +163,7 @@ def _driven(
         wall_s = manifest.get("totals", {}).get("wall_s", 0.0) + time.perf_counter() - began
         manifest.pop("process", None)
         manifest |= {"status": status, "totals": {"wall_s": wall_s}}
-        with suppress(ParleyError):  # where a shard is damaged, that is what is said
+        with suppress(ParleyError):  # where a shard is damaged, the message says that
             manifest["totals"] |= _totals(out)
         if error:
             manifest["error"] = error

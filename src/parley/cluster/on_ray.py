@@ -65,7 +65,7 @@ class RayEngine:
                     ray.kill(actor)
 
     def connected(self) -> Any:
-        """Ray, connected to its cluster; one of its own is begun where there is none."""
+        """Ray, connected to its cluster. Begins a cluster where there was no cluster to connect to."""
         ray = self._ray
         own = self.name.partition(":")[0] == "ray" and not self.name.startswith("ray://") and ADDRESS not in os.environ
         for left in reversed(range(STARTS if own else 1)):
@@ -84,7 +84,9 @@ class RayEngine:
                     raise BadInput(f"on={self.name!r}: Ray cannot be reached: {_brief(wrong)}") from None
             finally:
                 if threading.current_thread() is threading.main_thread():
-                    signal.signal(signal.SIGTERM, heard)  # Ray's own would end us before what is finished is said
+                    signal.signal(
+                        signal.SIGTERM, heard
+                    )  # Ray's own handler would end us before the finished work is told
         return ray
 
     def _result(self, reference: Any) -> Any:

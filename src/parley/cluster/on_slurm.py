@@ -20,8 +20,8 @@ KNOWN = ("partition", "time", "cpus", "mem", "parallel", "account", "qos", "cons
 class SlurmEngine:
     """`slurm:partition=P,time=T`: one job array of all tasks.
 
-    `time` is that of `sbatch`; `cpus` are cores of a task, `mem` is its memory (`4GB`), `parallel` how many tasks run
-    at once; `account`, `qos`, `constraint` and `exclude` are handed on. Jobs are kept below ~/.cache/parley meanwhile.
+    `time` is that of `sbatch`. `cpus` are cores of a task, `mem` is its memory (`4GB`), `parallel` how many tasks run
+    at once. `account`, `qos`, `constraint` and `exclude` are handed on. Jobs are kept below ~/.cache/parley meanwhile.
     """
 
     shares = False
@@ -41,7 +41,7 @@ class SlurmEngine:
     def carry_out(
         self, function: str, tasks: Sequence[Task], cpus: float, account: Account | None = None
     ) -> Iterator[tuple[int, Any]]:
-        assert account is None  # `shares` says that there is none
+        assert account is None  # `shares` is False
         base = Path.home() / ".cache" / "parley"
         base.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=base))

@@ -16,16 +16,16 @@ from parley.runs.lock import NETWORK, file_system
 from parley.runs.shards import FOLDER
 from parley.runs.untouched import connect
 
-PUBLISH_S = 30.0  # how often what is written beside the run directory is copied to it
+PUBLISH_S = 30.0  # how often the local copy is published to the run directory
 
 
 @contextmanager
 def shelf(out: Path, name: str) -> Iterator[Path]:
     """The directory in which a unit of the run `out` writes its shard `name`.
 
-    On a network file system no SQLite file is written to. The shard is then written on a local disk, and copied to
-    the run directory whole, every `PUBLISH_S` seconds and at the end; where its machine is lost, what was copied last
-    is taken up.
+    On a network file system no SQLite file is written to. The shard is then written on a local disk. It is copied to
+    the run directory whole, every `PUBLISH_S` seconds and at the end. If its machine is lost, the next one goes on from
+    the last copy.
     """
     shared = out / FOLDER / name
     if file_system(out) not in NETWORK:
@@ -48,7 +48,8 @@ def shelf(out: Path, name: str) -> Iterator[Path]:
 
 
 def publish(local: Path, shared: Path) -> None:
-    """Replace the shard in the run directory by what is committed here, file by file; readers never see half of one."""
+    """Replace the shard in the run directory by the committed state here, file by file. Readers never see half of a
+    file."""
     shared.mkdir(parents=True, exist_ok=True)
     draft = local / "copy.sqlite"
     draft.unlink(missing_ok=True)
@@ -69,7 +70,7 @@ def _publish_often(local: Path, shared: Path, ended: threading.Event) -> None:
 
 
 def _commits(shard: Path) -> int:
-    """The transactions that a shard holds; -1 where there is none."""
+    """The transactions that a shard holds. -1 where there is no shard."""
     try:
         with closing(connect(shard / "run.sqlite")) as db:
             row = db.execute("SELECT n FROM commits").fetchone()

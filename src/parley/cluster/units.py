@@ -51,7 +51,7 @@ def carry_out_unit(
         limits = Limits(prices=Prices(prices or {}))
         manifest = _carried_out(Path(out), number, hooks, limits, account)
     except RunPaused as paused:
-        return {"how": PAUSED, "why": str(paused.__cause__ or paused)}  # without what is said of one process
+        return {"how": PAUSED, "why": str(paused.__cause__ or paused)}  # without the part that concerns one process
     except Interrupted:
         return {"how": STOPPED, "why": "it was told to stop"}
     except ParleyError as wrong:

@@ -1,4 +1,4 @@
-"""Joint subgoals told Actor by Actor, of which a world only heeds a summary: what keeps K Actors at a cost linear in K.
+"""Joint subgoals told Actor by Actor, where a world heeds a summary only. This keeps the cost of K Actors linear in K.
 
 After each Actor's part the parts so far have a *status*; the state moves by the status after the last one. Quantities
 over the |M|^K joint subgoals can then be computed over the C statuses (dynamic programming over Actors).

@@ -35,7 +35,7 @@ class Numbered(Sequence[str]):
 
     def __contains__(self, name: object) -> bool:
         number = _number(name)
-        return number is not None and number in self.numbers  # a range looks through all it has for what is no number
+        return number is not None and number in self.numbers  # else a range compares all its values
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         """The position of a name; raises `ValueError` if it is not among them."""

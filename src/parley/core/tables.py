@@ -33,7 +33,7 @@ class Vocabulary:
             flat = [index[sentence] for sentence in said.ravel().tolist()]
         except KeyError as unknown:
             what = self._what
-            raise BadInput(f"{what} {unknown.args[0]!r} is none of the world's {len(index)} {what}s") from None
+            raise BadInput(f"{what} {unknown.args[0]!r} is not one of the world's {len(index)} {what}s") from None
         found = np.array(flat, dtype=np.intp).reshape(said.shape)
         self._last = (said, found)
         return found

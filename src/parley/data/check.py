@@ -128,7 +128,7 @@ def _refusals(found: dict[str, Any], label_error: float) -> Iterator[str]:
     if found["impossible_observations"]:
         yield f"{found['impossible_observations']} observations are impossible under the latent of their document"
     if found["foreign_labels"]:
-        yield f"{found['foreign_labels']} labels are not the expert's law (nor corrupted by label_error)"
+        yield f"{found['foreign_labels']} labels are not the expert's distribution (nor corrupted by label_error)"
     optimal, chance = found["optimal_labels"], np.sqrt(label_error * (1 - label_error) / found["steps"])
     if 1 - label_error - optimal > 4 * chance + 1e-6:
         yield f"{optimal:.2%} of the labels are optimal, fewer than label_error={label_error:g} leaves"

@@ -31,7 +31,7 @@ def read_logs(run: Path, beliefs: Beliefs, num_episodes: int, part: int) -> Docu
         raise BadInput(f"logs {str(run)!r}: only episodes were recorded; run again with --record steps")
     unknown = sorted(set(latents) - set(t.latents))
     if unknown:
-        raise BadInput(f"logs {str(run)!r}: latent {unknown[0]!r} is none of world {t.name!r}'s")
+        raise BadInput(f"logs {str(run)!r}: latent {unknown[0]!r} is not one of world {t.name!r}'s")
     told, steps = _rows(run, num_episodes)
     shape = (len(latents), num_episodes)
     _whole([row[:2] for row in told], np.ndindex(shape), run, "episode")

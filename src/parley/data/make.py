@@ -35,10 +35,10 @@ configs:
 
 # {documents:,} documents of {episodes} episodes of `{world}`
 
-Made by `parley data make{options} --out DIR`. Columns: `document`, `latent` (hidden from the
-planner), and for each episode `behaviours` (who acted), `instructions`, `observations`, `subgoals` (one sentence an
-actor at each step), `labels` (the law of the expert who knows the latent, over joint subgoals in the order of
-`data.json`).
+Made by `parley data make{options} --out DIR`. Columns: `document`, `latent` (hidden from the planner). Columns
+of each episode: `behaviours` (who acted), `instructions`, `observations`, `subgoals` (one sentence an actor at each
+step) and `labels`. `labels` are distributions over joint subgoals, in the order of `data.json`: those of the expert who knows the
+latent.
 """
 
 

@@ -138,7 +138,7 @@ def _laws(arrow: Any, table: Any, where: str, shape: tuple[int, ...]) -> np.ndar
         raise BadInput(f"{where}: column 'labels' should hold numbers, found {values.type}")
     laws = values.to_numpy().astype(float).reshape(-1, *shape)
     if not (np.abs(laws.sum(axis=-1) - 1) < 1e-6).all() or not (laws >= 0).all():
-        raise BadInput(f"{where}: column 'labels' holds a row that is no law over the {shape[-1]} subgoals")
+        raise BadInput(f"{where}: column 'labels' holds a row that is not a distribution over the {shape[-1]} subgoals")
     return laws
 
 

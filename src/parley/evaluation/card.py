@@ -12,7 +12,7 @@ NUM_DOCUMENTS = 128
 AVERAGED = """,
 averaged over the exact posterior of the latent (its mean given the transcript: the same minimiser with less noise)"""
 EXPECTED = """;
-what is heard is learned from its exact law given the transcript, averaged in the same way"""
+an observation is learned from its exact distribution given the transcript, averaged in the same way"""
 
 CARD = """---
 library_name: transformers
@@ -23,8 +23,8 @@ pipeline_tag: text-generation
 # A planner for `{world}`
 
 A Llama-architecture language model of {parameters:,} parameters. It reads the transcript of a run of the world
-`{world}`, whose hidden latent stays the same from episode to episode, and its next-token law after an observation is a
-law over subgoals: what a perfectly pretrained model computes there is a Bayesian mixture of experts (He et al. 2024).
+`{world}`. The hidden latent stays the same from episode to episode. After an observation its next-token distribution is
+a distribution over subgoals. A perfectly pretrained model computes a Bayesian mixture of experts there (He et al. 2024).
 
 Transcript (each line, with its line break, is one token; any other text falls back to words and bytes):
 
@@ -34,13 +34,13 @@ It holds {episodes} episodes of {horizon} steps. Made by
 
     {commands}
 
-that is{last}: {tokens:,} tokens of fresh documents in which subgoals are chosen without regard to the latent (behaviour
-`{behaviour}`{rho}), each step labelled with the law of the expert who knows it{labels};
+that is{last}: {tokens:,} tokens of fresh documents. Their subgoals are chosen without regard to the latent (behaviour
+`{behaviour}`{rho}). Each step is labelled with the distribution of the expert who knows it{labels}. Training took
 {trained_s:.0f} seconds on {trained_on}.
 
 ## Distance to the exact oracle
 
-Total variation between its law over subgoals and the oracle's, {documents} held-out documents of {episodes} episodes:
+Total variation between its distribution over subgoals and the oracle's, {documents} held-out documents of {episodes} episodes:
 
 | held-out behaviour | mean (95% interval) | worst episode position | first | last |
 |---|---|---|---|---|

@@ -8,8 +8,8 @@ from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig, run
 
 SENTENCE = (
-    "A pretrained transformer plans in words, episode after episode, in houses whose secret it does not know: you see "
-    "what it loses against the best possible planner, without exploration and with it, beside an exact Bayesian one."
+    "A pretrained transformer plans in words, episode after episode, in houses whose secret it does not know. You see "
+    "its loss against the best possible planner, without and with exploration, beside that of an exact Bayesian planner."
 )
 RUNS = 64
 PLANNERS = (

@@ -1,18 +1,19 @@
 """Exploration bought only where it is needed: the value of finding out against its cost, over the episodes that remain.
 
-Between trials the explorer exploits: it plays greedily on the exact posterior b. A trial is an episode played greedily
-on a belief tilted towards some latent; Z are the latents that lose less by it than by exploiting (`exploration.doubt`).
-At the start of an episode the explorer asks what doing without costs: b(z) for z in Z times what exploiting loses more
-in the world of z, in each episode until exploiting itself gives z or Z away; with affinity a between them and the rest,
-about log(odds against them) / (-2 log a) episodes, or all that remain if a = 1. A trial is made where doing without,
-times `prudence`, exceeds what the trials needed cost.
+Between trials the explorer exploits: it plays greedily on the exact posterior b. In a trial the explorer plays an
+episode greedily on a belief tilted towards some latent. Z are the latents that lose less by it than by exploiting
+(`exploration.doubt`). At the start of an episode the explorer computes the cost of making no trial. For each z in Z
+this is b(z) times the additional loss of exploiting in the world of z. It is paid in each episode until exploiting
+itself reveals z or Z. With affinity a between them and the rest, that takes about log(odds against them) / (-2 log a)
+episodes. If a = 1 it takes all that remain. A trial is made where doing without, times `prudence`, exceeds what the
+trials needed cost.
 
 With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot count on the prior: a latent that
 trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
 prior, 0.5 from their geometric mean; `prudence` asks for more evidence before giving up.
 
-With `obeys` the planner's own proposals are executed between trials, so that planners can be told apart under one and
-the same exploration: what exploiting loses is then still reckoned for the exact posterior.
+With `obeys` the planner's own proposals are executed between trials. Planners can then be compared under the same
+exploration. The loss of exploiting is still computed for the exact posterior.
 """
 
 import numpy as np
@@ -108,7 +109,7 @@ class AdaptiveExplorer(PosteriorExplorer):
         return self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon > IDLE
 
     def _weigh(self, remaining: int) -> None:
-        """Decide what is tried; a decision stands until the belief has moved."""
+        """Decide the trial. A decision stands until the belief has moved."""
         belief, now = self._nearer(self.before, self.flat), self.reader.instruction[:, 0]
         often = self.asked + 1 / self.asked.shape[1]
         self.chosen = {}

@@ -2,10 +2,10 @@
 
 - *exploiting*: greedy on the belief;
 - *trials*: greedy on a belief tilted towards one class, where exploiting would cost much if that class were the truth;
-- *plans*: the best for an episode given what is left to lose after each way that it may end (`theory.plans`). A plan
-  may begin with a subgoal that only informs, and then do what that subgoal told.
+- *plans*: the best for an episode, given the remaining loss after each way that it may end (`theory.plans`). A plan may
+  begin with a subgoal that only informs, and then do what that subgoal told.
 
-A policy costs what it loses in n episodes and what is then left to lose (`Worth`), n being the best number of them.
+A policy costs its loss in n episodes plus the remaining loss after them (`Worth`), with the best n.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Chosen:
 
     A plan lists, by step, the nodes that it comes to and the probabilities of joint subgoals there.
 
-    `score` is what it costs in all, with what is left to lose after so many episodes (`number`) of it.
+    `score` is its total cost: that of so many episodes (`number`), and the remaining loss after them.
     """
 
     score: float
@@ -52,7 +52,7 @@ class Chosen:
     plan: list[tuple[Int[np.ndarray, " m"], Float[np.ndarray, "m G"]]] | None = None
 
     def planned(self, step: int, node: int) -> Float[np.ndarray, " G"] | None:
-        """The plan's law at a node of the tree; None where it says nothing."""
+        """The plan's distribution at a node of the tree. None where the plan does not define one."""
         if self.plan is None or node < 0 or step > len(self.plan):
             return None
         nodes, laws = self.plan[step - 1]
@@ -61,9 +61,10 @@ class Chosen:
 
 
 class Candidates:
-    """Finds what is worth its cost in one family; `start` is the belief that a run begins with.
+    """Finds the policies worth their cost in one family. `start` is the belief that a run begins with.
 
-    `prudence`: as if so many times as many episodes remained; what is given up for good then costs so much more.
+    `prudence`: as if so many times as many episodes remained. A latent that is given up permanently then costs so much
+    more.
     """
 
     def __init__(self, trials: Trials, num_instructions: int, prudence: float, start: Float[np.ndarray, " C"]) -> None:
@@ -73,7 +74,8 @@ class Candidates:
     def best(
         self, belief: Float[np.ndarray, " C"], w: int, often: Float[np.ndarray, " W"], remaining: int
     ) -> Chosen | None:
-        """What is best tried under an instruction; None where it is exploiting, be it to wait for another one."""
+        """The best trial under an instruction. None where exploiting is best, also in order to wait for another
+        instruction."""
         remaining = int(np.ceil(self.prudence * remaining))
         kept = np.flatnonzero(belief * remaining > LEAST)
         asked = Asked(self, belief, remaining, kept, self.worth(often, remaining).of_classes(kept))
@@ -92,7 +94,8 @@ class Candidates:
         return now
 
     def worth(self, often: Float[np.ndarray, " W"], remaining: int) -> Worth:
-        """What is left to lose where instructions come so often; with the programme that informs best at the start."""
+        """The remaining loss where instructions come so often, with the programme that is most informative at the
+        start."""
         key = np.round(often, 1).tobytes(), int(np.log2(max(remaining, 1)))
         if key not in self._worth:
             worth = Worth.of(self.trials, often)
@@ -121,7 +124,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Asked:
-    """One question: what is best tried on a belief, so many episodes before the end."""
+    """One question: the best trial on a belief, so many episodes before the end."""
 
     of: Candidates
     belief: Float[np.ndarray, " C"]
@@ -197,7 +200,7 @@ class Asked:
         return best_plan(trials.tree, trials.losses(w), self.belief, values)
 
     def _reached(self, plan: Plan) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The nodes that a plan comes to under some class, and its laws there."""
+        """The nodes that a plan reaches under some class, and its distributions there."""
         tree, found = self.of.trials.tree, []
         nodes = np.unique(tree.first[tree.first >= 0])
         for (law,), step in zip(plan, tree.steps, strict=True):

@@ -12,7 +12,8 @@ from parley.theory.design import Design
 
 
 class DesignedPolicy:
-    """Laws over joint subgoals by the node of the episode tree at which each run stands; Actors' parts one by one.
+    """Distributions over joint subgoals, by the node of the episode tree at which each run stands. Actors' parts are
+    chosen one by one.
 
     `designs` holds one design, or one for each instruction in the order of the tables. Where no latent can have
     produced what was said the policy is uniform for the rest of the episode.

@@ -1,9 +1,9 @@
 """What a trial of some latents is worth: the value of finding out against its cost, over the episodes that remain.
 
-On trial is what is done, not a latent: beside the class that it is played for, all that lose less by a trial's play
-than by exploiting, against the mixture of the others. What one of them wastes without the trial it wastes until
-exploiting gives away itself, or them all; what the trial's play would go on losing is not gained, but in the class that
-it is played for.
+A trial tests a behaviour, not a latent. It is played for one class. All classes that lose less by the trial's play than
+by exploiting are grouped with it, against the mixture of the others. Without the trial a class loses until exploiting
+reveals that class, or the group. The loss of the trial's own play is not gained, except in the class that it is played
+for.
 """
 
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ def _odds(mine: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _wait(odds: np.ndarray, nats: np.ndarray, remaining: int) -> np.ndarray:
-    """Episodes until exploiting, which tells so much in each, gives away what is believed with such odds."""
+    """Episodes until exploiting, so informative in each, reveals a hypothesis that has such odds."""
     return np.minimum(odds / np.maximum(nats, TINY), remaining)
 
 

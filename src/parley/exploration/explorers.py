@@ -15,7 +15,8 @@ Policy = Callable[[Menu, Moment, int], Float[np.ndarray, "B M"]]
 
 
 class ListeningPolicy(Protocol):
-    """An exploration policy that depends on the episode so far: it hears what is said, and each part that is chosen."""
+    """An exploration policy that depends on the episode so far: it hears the observations, and each part that is
+    chosen."""
 
     def hear(self, said: Opening | Outcome) -> None: ...
 
@@ -106,9 +107,9 @@ class OwnPlan(NoExploration):
 class EpsilonGreedy(NoExploration):
     """With probability epsilon(t) an episode (or, `per="step"`, a step) is exploration: its subgoals come from pi_e.
 
-    `epsilon` maps the episode, counted from 0, to a probability, or to one for each run. The law that a choice reports
-    has the coin averaged out *given what was already executed in this episode*: each subgoal heard is evidence about
-    the coin. pi_e is `policy`, or a `listener` where it depends on the history.
+    `epsilon` maps the episode, counted from 0, to a probability, or to one for each run. A choice reports its
+    distribution with the coin averaged out *given what was already executed in this episode*: each subgoal heard is
+    evidence about the coin. The exploration policy pi_e is `policy`, or a `listener` where it depends on the history.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class EpsilonGreedy(NoExploration):
         weight = self._weight[:, None]
         law = weight * explore + (1 - weight) * mine
         rows = np.arange(num_runs)
-        # A run whose law has weight nowhere (an episode that is over) keeps its weight.
+        # A run whose distribution is zero everywhere (an episode that is over) keeps its weight.
         total = law[rows, index]
         posterior = self._weight * explore[rows, index] / np.where(total > 0, total, 1)
         self._weight = np.where(total > 0, posterior, self._weight)

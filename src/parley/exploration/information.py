@@ -1,10 +1,10 @@
 """Information-directed sampling over the policies of an episode.
 
-Russo and Van Roy 2014, "Learning to Optimize via Information-Directed Sampling": each episode is played by the mixture
-of two policies with the least information ratio, expected regret squared over information gain (their Proposition 1:
-two are enough). The gain is the mutual information, in nats, between the class of latents and how the episode ends.
-The policies: for each of `PRICES`, the one of least regret less price times gain, the best of all policies of the
-episode's tree (`theory.plans`); the price 0 gives the greedy one.
+Russo and Van Roy 2014, "Learning to Optimize via Information-Directed Sampling". Each episode is played by a mixture of
+two policies. The mixture has the least information ratio: expected regret squared over information gain (their
+Proposition 1: two policies are enough). The gain is the mutual information, in nats, between the class of latents and
+how the episode ends. The policies: for each of `PRICES`, the policy with the least regret minus price times gain, over
+all policies of the episode's tree (`theory.plans`). The price 0 gives the greedy one.
 """
 
 import numpy as np

@@ -12,7 +12,7 @@ from parley.theory.posterior import normalised
 
 
 class OptimalExplorer:
-    """Plays, whatever is proposed, what has the least expected regret over all the episodes that remain.
+    """Executes the subgoal with the least expected regret over all the episodes that remain. It ignores proposals.
 
     It counts on instructions in turn, as the dynamic programme does.
     """

@@ -1,8 +1,9 @@
 """Trials from proposals alone that never give a subgoal up for good: the trials of `proposals`, and a floor of others.
 
-`ProposalsExplorer` gives up in two ways. A subgoal whose trial told nothing is not tried again, although the next trial
-may tell (a swim up the river that fails half way says nothing of the bank). And a share p is not tried where p times
-the visits to come is below a trial's cost, whatever is lost if that latent is the true one. The floor takes up both:
+`ProposalsExplorer` gives up in two ways. A trial that is not informative is not repeated, although the next one might
+be. For example, a swim up the river that fails half way says nothing about the bank. A share p is not tried where p
+times the visits to come is below a trial's cost. This holds however large the loss if that latent is the true one. The
+floor takes up both:
 
 - a share counts as p / p_1^caution, normalised, p_1 being the share at the first visit to this decision. For BAIL p is
   a posterior share, so this is the share from a prior p_1^(1 - caution), as the `caution` of `adaptive`;

@@ -1,4 +1,4 @@
-"""What explorers share that go by the exact posterior over classes of latents, whoever plans."""
+"""Shared by the explorers that use the exact posterior over classes of latents, with any planner."""
 
 from typing import Protocol
 
@@ -40,7 +40,7 @@ class Reader(Protocol):
 
 
 class PosteriorExplorer:
-    """Plays a law over joint subgoals that a subclass derives from the posterior.
+    """Plays a distribution over joint subgoals that a subclass derives from the posterior.
 
     `owns`: the reader is this explorer's; otherwise it is the run's planner, which hears before explorers do.
     """
@@ -76,7 +76,7 @@ class PosteriorExplorer:
         return normalised(self.reader.settled) @ self.home.T
 
     def _law(self, moment: Moment) -> Float[np.ndarray, "B G"]:
-        """The law over joint subgoals at this moment; here, greedily on the belief."""
+        """The distribution over joint subgoals at this moment. Here: greedy on the belief."""
         return self._greedily(moment, self._believed())
 
     def _greedily(self, moment: Moment, weights: Float[np.ndarray, "B Z"]) -> Float[np.ndarray, "B G"]:
@@ -97,7 +97,7 @@ class PosteriorExplorer:
         return Choice(index, self.trial.copy(), law)
 
     def _executed(self, law: Float[np.ndarray, "B M"], proposal: Proposal, how: str) -> Float[np.ndarray, "B M"]:
-        """What is executed, given this explorer's own law of one Actor's part."""
+        """The executed subgoal, given this explorer's own distribution of one Actor's part."""
         return law
 
     def snapshot(self) -> State:

@@ -1,19 +1,19 @@
 """Exploration bought from proposals alone, for any Planner: no latent, no tables, no likelihoods.
 
-A planner that learns changes its mind: where the proposal at a decision it has met before has stopped moving although
-it still leaves a subgoal a share p, acting on the proposal tells nothing more about that subgoal. By BAIL p is the
-posterior share of the latents in which the subgoal is right, so doing without it costs p for each visit still to come,
-in units of what being wrong costs; a trial costs about one unit. A trial is made where the visits until the planner
-would have learnt it by itself, times p, exceed `patience` times the trials that would teach it: one at first, and as
-trials of it are made, as many as these say (where they move the odds no faster than acting does, none is made any
-more). Afterwards the episode goes on with the subgoals that
-the same latents would propose: those whose odds are nearest to those of the subgoal tried. Of several Actors' parts
-those after the one on trial are drawn from the proposal, which, given that part, is that of the latents on trial. In
-later steps the first part that departs from the mode may be any Actor's: one is taken in the proportion that all
-departing parts have of the share on trial, the last Actor's by its odds (of all parts together).
+A planner that learns changes its mind. At a decision that it met before, its proposal may have stopped moving, and
+still leave a subgoal a share p. Then acting on the proposal is no longer informative about that subgoal. By BAIL p is
+the posterior share of the latents in which the subgoal is right. Without a trial each visit to come costs p, in units
+of the cost of being wrong. A trial costs about one unit. Let v be the visits until the planner would have learnt it
+without a trial. A trial is made where p v exceeds `patience` times the number of trials that would teach it. This
+number is one at first, and is estimated from the trials as they are made. Where trials move the odds no faster than
+acting does, they stop. Afterwards the episode goes on with the subgoals that the same latents would propose: those
+whose odds are nearest to those of the subgoal tried. With several Actors, the parts after the one on trial are drawn
+from the proposal. Given that part, the proposal is that of the latents on trial. In later steps the first part that
+departs from the mode may be any Actor's. One is drawn in proportion to the share on trial that its departing parts
+have. The last Actor's is drawn by its odds (of all parts together).
 
-A decision is known by the instruction, the step, the last two observations with the subgoal between them, and the parts
-of the subgoal chosen for the Actors before.
+Four things identify a decision: the instruction, the step, the last two observations with the subgoal between them, and
+the parts chosen for the Actors before.
 """
 
 import numpy as np
@@ -58,9 +58,9 @@ class ProposalsExplorer:
         if isinstance(said, Opening):
             asked, nothing = self._words.of(said.instructions), np.full(len(seen), -1)
             self._where = np.stack([asked, nothing, nothing, seen], axis=1)
-            self._trial: Float[np.ndarray, " B"] = np.full(len(seen), np.nan)  # odds of what is tried; NaN: no trial
+            self._trial: Float[np.ndarray, " B"] = np.full(len(seen), np.nan)  # odds of the trial; NaN: no trial
             self._next = self._trial  # for the next step
-            self._weight = np.ones(len(seen))  # by which what is tried counts more than its share
+            self._weight = np.ones(len(seen))  # by which a trial counts more than its share
             self._explored = np.zeros(len(seen), dtype=bool)
             self._before: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
         else:

@@ -1,9 +1,9 @@
 """A sequential test of the model, and the explorer that falls back to forced exploration once the model is rejected.
 
-Each hypothesis (a latent, or a planner's mixture) is bet against: a predictor that only counts (step, observation,
-subgoal -> observation; add 1/2, and 1/2 for what was never met) starts at every moment s with weight 1 / (s (s + 1)).
-The wealth is a martingale from 1 if the hypothesis is true, whatever is executed, so it ever reaches 1,000 with
-probability at most 1 in 1,000 (Ville 1939). The model is rejected when all its hypotheses are.
+A predictor bets against each hypothesis (a latent, or a planner's mixture). It only counts (step, observation, subgoal
+-> observation), and adds 1/2, and 1/2 for outcomes never met. At every moment s one starts with weight 1 / (s (s + 1)).
+If the hypothesis is true, the wealth is a martingale from 1 under any policy. So it ever reaches 1,000 with probability
+at most 1 in 1,000 (Ville 1939). The model is rejected when all its hypotheses are.
 """
 
 from collections.abc import Callable
@@ -72,7 +72,7 @@ class Bets:
 
     @property
     def least(self) -> Float[np.ndarray, " B"]:
-        """Log wealth against the hypothesis that the bets do least against, with what is kept for bets to come."""
+        """Log wealth against the hypothesis that the bets do least against, with the wealth kept for bets to come."""
         if self.log_wealth is None:
             return np.zeros(len(self.rows))
         waiting = -np.log(self.moments + 1.0)[:, None]
@@ -156,8 +156,8 @@ class GuardedExplorer:
     def restore(self, state: State) -> None:
         if "since" not in state:
             raise BadInput(
-                "the run's snapshot holds no sequential test, which its explorer now has: it was begun by an earlier "
-                "version; start it anew in another directory (its log stays readable)"
+                "the run's snapshot holds no sequential test, which its explorer now has. An earlier version began it. "
+                "Start it anew in another directory (its log stays readable)"
             )
         self.since = state["since"].copy()
         self.inner.restore(_part(state, "inner."))

@@ -15,7 +15,7 @@ from parley.core.relevance import alike
 from parley.core.roles import State
 
 Key = tuple[int, ...]  # step, Actor, run, menu, instruction, observation before, subgoal, observation, parts before
-SAID = slice(5, 8)  # of a key: what is compared by its words
+SAID = slice(5, 8)  # of a key: the part that is compared by its words
 SAME = 0.1  # total variation of two proposals that are nearly the same
 LATEST = 256  # situations that a new one is compared with, at most
 

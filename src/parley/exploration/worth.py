@@ -1,8 +1,8 @@
-"""What is left to lose by a belief, and what following a policy of an episode for some episodes leaves.
+"""The remaining loss of a belief, now and after some episodes with a policy.
 
-Who acts on a belief b as if class a were the truth loses, under class c, D(a, c) an episode until what is seen tells c
-from a: that takes as many episodes as the odds, log(b(a) / b(c)) + 1 nats, hold of the nats that one tells. Let M(a, c)
-be that loss weighed by b(c). There are two ways to go on:
+An agent acts on a belief b as if class a were the truth. Under class c it loses D(a, c) an episode, until the
+observations tell c from a. That takes n episodes: n is the odds, log(b(a) / b(c)) + 1 nats, over the nats that one
+episode gives. Let M(a, c) be that loss weighed by b(c). There are two ways to go on:
 
 - *one after another*: act as if each class were the truth in turn, until it is refuted. Under c it costs the sum of
   M(a, c) over the classes a that come before c, less what these tell about c besides. Classes come in the order of the
@@ -10,7 +10,7 @@ be that loss weighed by b(c). There are two ways to go on:
 - *by asking first*: follow a programme that informs for n episodes, at a price an episode under each class, and then
   act. Doubts fall by what it tells of each pair; those that it never settles stay and are paid. n is the best number.
 
-What is left is the less of the two. Both count each doubt for what it costs, so what is learnt lowers them.
+The remaining loss is the smaller of the two. Both count each doubt by its cost, so learning lowers them.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from parley.theory.trials import Trials
 TINY = 1e-12
 NOTHING = 1e-9  # nats: fewer tell nothing
 MOVED, NATS = 0.02, 0.25  # who exploits reconsiders once the belief in a class has moved by so much, and its log-odds
-SAMPLES = 96  # histories from which what is left after several episodes is estimated
+SAMPLES = 96  # histories from which the remaining loss after several episodes is estimated
 SECANTS = 4  # in search of the number of episodes of a programme
 EXACT = 512  # ends of an episode that are all looked at; of more, samples
 
@@ -112,7 +112,7 @@ class Worth:
         order = np.argsort(late, axis=1, kind="stable")  # S rank
         others = (belief @ self.rivals).reshape(wrong.shape)
         unsure = others / np.maximum(belief[:, None, :] + others, 1e-300)  # S a c
-        unsure *= self.told > NOTHING  # what is never refuted loses all that there is
+        unsure *= self.told > NOTHING  # a hypothesis that is never refuted loses the maximum
         after = np.argsort(order, axis=1)[:, None, :] > num[:, None]  # S rank c: c comes after the class of that rank
         pay = np.cumprod(unsure[rows, order], axis=1)
         paid: np.ndarray = wrong[rows, order] * after
@@ -193,7 +193,7 @@ class Future:
     ends: Float[np.ndarray, "E C"]
     belief: Float[np.ndarray, " C"]
     loss: Float[np.ndarray, " C"]
-    least: float = MOVED  # a smaller change of the belief is none
+    least: float = MOVED  # a smaller change of the belief does not count
     _history: np.ndarray | None = None
     _number: int = 1
 

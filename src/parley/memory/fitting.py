@@ -1,4 +1,4 @@
-"""What is left out where not everything fits: the older half of the episodes at a time."""
+"""Leaves parts out where not everything fits: the older half of the episodes at a time."""
 
 from dataclasses import replace
 

@@ -101,7 +101,7 @@ class Llama:
             self.shape = s = Shape.of(config, path)
             w = {name: value.astype(np.float32) for name, value in weights.items()}
             if damaged := next((name for name, value in w.items() if not np.isfinite(value).all()), None):
-                raise BadInput(f"{str(path)!r}: its weights {damaged!r} hold numbers that are none (NaN or infinite)")
+                raise BadInput(f"{str(path)!r}: its weights {damaged!r} hold NaN or infinite numbers")
             self.embed = w["model.embed_tokens.weight"]
             self.norm = w["model.norm.weight"]
             self.head = np.ascontiguousarray((self.embed if "lm_head.weight" not in w else w["lm_head.weight"]).T)

@@ -66,7 +66,7 @@ def require_numbers(name: str, model: Any) -> None:
     """Raise `BadInput` where a weight is NaN or infinite."""
     for part, weights in model.named_parameters():
         if weights.is_floating_point() and not bool(weights.isfinite().all()):
-            raise BadInput(f"{name!r}: its weights {part!r} hold numbers that are none (NaN or infinite): load it anew")
+            raise BadInput(f"{name!r}: its weights {part!r} hold NaN or infinite numbers: load it anew")
 
 
 def require_embeddings(name: str, tokenizer: Any, model: Any) -> None:

@@ -54,7 +54,7 @@ class OneOfSeveral(ExactPlanner):
 
 
 class Together:
-    """K planners, of which the k-th says Actor k's part; they hear and are kept together."""
+    """K planners. The k-th says Actor k's part. All are kept together and hear the same."""
 
     def __init__(self, planners: list[KeptPlanner], decode: str) -> None:
         self.planners, self.decode = planners, decode

@@ -154,7 +154,7 @@ class EndpointPlanner:
             except Refused as refused:
                 if not refused.outcome.startswith("filtered"):
                     raise
-                return None  # the server declines what is in the prompt, and would again
+                return None  # the server declines this prompt, and would again
 
     def narrow(self, run: int, overflow: Overflow, size: int, least: int, said: str) -> None:
         """Shorter prompts from here on, after one of `size` tokens did not fit; at least those of the shortest one."""
@@ -206,7 +206,7 @@ class EndpointPlanner:
         return self._seed(run, self._episode, self._step, actor * 1000 + draw)
 
     def seed_of(self, run: int, episode: int) -> int:
-        """The seed that a server is given for what is written after an episode."""
+        """The seed that a server is given for the text after an episode."""
         return self._seed(run, episode, 0, 0)
 
     def _seed(self, run: int, episode: int, step: int, part: int) -> int:

@@ -67,9 +67,9 @@ class TokenModel(Protocol):
 class Hearing:
     """How a choice is heard.
 
-    `normalise` is as in `models.scoring.line_scores`. `calibrate` names what is taken off the scores. A menu is shown
-    in `permutations` orders, and the laws are averaged. Scores are divided by `temperature`. With `think` the model
-    reasons first, in at most `max_tokens`.
+    `normalise` is as in `models.scoring.line_scores`. `calibrate` names the amount that is subtracted from the scores.
+    A menu is shown in `permutations` orders, and the distributions are averaged. Scores are divided by `temperature`.
+    With `think` the model reasons first, in at most `max_tokens`.
     """
 
     way: str = "sentences"
@@ -147,7 +147,8 @@ class LocalPlanner:
             self._read()
 
     def _read(self) -> None:
-        """Read what every question from here on begins with: a function of what was heard, whatever is asked."""
+        """Read the common beginning of every later prompt. It depends on the heard observations only, not on the
+        questions."""
         prompts: list[Sequence[int] | None] = [None] * self._num_rows
         for i in np.flatnonzero(self._active):
             for p, prompter in enumerate(self.runs[i]):
@@ -172,7 +173,7 @@ class LocalPlanner:
     def _laws(
         self, asked: Sequence[int], menus: Sequence[tuple[str, ...]], parts: Sequence[tuple[str, ...]]
     ) -> list[Float[np.ndarray, " M"]]:
-        """A law over its menu for each run that is asked: the mean over orders."""
+        """For each run that is asked, a distribution over its menu: the mean over orders."""
         laws = list[Float[np.ndarray, " M"]]()
         if not asked:
             return laws
@@ -202,7 +203,7 @@ class LocalPlanner:
         ]
 
     def bases(self, run: int, menu: tuple[str, ...], parts: tuple[str, ...]) -> Float[np.ndarray, "P M"]:
-        """What is taken off these scores: those of the menu when nothing has been said."""
+        """The amount to subtract from these scores: those of the menu when nothing has been said."""
         found = []
         for p, prompter in enumerate(self.runs[run]):
             shown = tuple(menu[j] for j in self._order(len(menu), p))

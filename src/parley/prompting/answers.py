@@ -193,7 +193,8 @@ def _places(text: str, part: str) -> list[int]:
 
 
 def _index(name: str) -> int:
-    """The entry of a letter, -1 where it is none. A lone small letter counts too; a small word does not."""
+    """The entry of a letter. -1 where the text is not such a letter. A lone small letter counts too; a small word does
+    not."""
     if not (1 <= len(name) <= 4 and name.isascii() and name.isalpha() and (name.isupper() or len(name) == 1)):
         return -1
     index = -1

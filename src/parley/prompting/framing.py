@@ -50,7 +50,7 @@ def turn(text: str) -> str:
 
 
 def narrowed(text: str, inside_entry: Callable[[str, int], bool]) -> str:
-    """What is framed as the answer in a text, or the text; a frame that stands inside an entry of the menu is none.
+    """The text that is framed as the answer, or the whole text. A frame inside an entry of the menu does not count.
 
     >>> narrowed("A is long. **Answer**: $B$", lambda text, at: False)
     ' $B$'
@@ -64,7 +64,7 @@ def narrowed(text: str, inside_entry: Callable[[str, int], bool]) -> str:
 
 
 def _last(text: str, inside_entry: Callable[[str, int], bool]) -> str | None:
-    """What stands in the last frame of a text; None where there is none."""
+    """The text in the last frame. None where the text has no frame."""
     for frame in (ANSWER, TAGGED):
         marks = [mark for mark in frame.finditer(text) if not inside_entry(text, mark.start())]
         if marks:
@@ -74,7 +74,7 @@ def _last(text: str, inside_entry: Callable[[str, int], bool]) -> str | None:
 
 
 def _braced(text: str, begin: int) -> str:
-    """What stands between braces of which the first is open."""
+    """The text between braces whose first brace is open."""
     depth = 1
     for at in range(begin, len(text)):
         depth += (text[at] == "{") - (text[at] == "}")

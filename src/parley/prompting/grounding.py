@@ -1,4 +1,4 @@
-"""Actions in a model's own words: which entry of a menu is meant, and what is said where any words will do."""
+"""Actions in a model's own words: the entry of a menu that they mean, or the utterance where any words will do."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from parley.prompting.mentions import NOT_BEFORE
 
 NEAR = 0.75  # likeness from which words are taken for an entry ...
 APART = 0.05  # ... if no other entry is as like them
-LONGEST = 200  # characters of what is said
+LONGEST = 200  # characters of an utterance
 MARK = re.compile(r"^(?:action|answer|command|next action)\s*[:=]\s*", re.IGNORECASE)
 
 

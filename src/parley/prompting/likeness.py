@@ -46,7 +46,7 @@ def bare(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The coarsest form: what is seen, compatible, bare, without case."""
+    """The coarsest form: visible characters only, compatible, bare, without case."""
     return " ".join(bare(compatible(seen(text))).casefold().split())
 
 
@@ -75,7 +75,7 @@ def forms(text: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def peeled(text: str) -> list[str]:
-    """`text`, and what is left of it as layers of quotes, brackets and markup around it are taken off.
+    """`text`, and its inner parts as layers of quotes, brackets and markup around it are taken off.
 
     >>> peeled('"**B**"')
     ['"**B**"', '**B**', 'B']

@@ -95,8 +95,8 @@ def _goes_on(text: str, end: int) -> bool:
 def joined(before: str, after: str, next_one: str = "") -> bool:
     """Whether what ends with `before` and what begins with `after` are one word or one number.
 
-    Next to a hyphen, an apostrophe or a decimal point the character beyond it decides: `before` may hold two, and
-    `next_one` is the one beyond `after`.
+    Next to a hyphen, an apostrophe or a decimal point the character beyond it decides. `before` may hold two
+    characters, and `next_one` is the one beyond `after`.
     """
     if not before or not after:
         return False

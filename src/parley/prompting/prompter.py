@@ -31,7 +31,7 @@ class Words:
 
     @classmethod
     def of(cls, world: World) -> "Words":
-        """What is fixed of a world's words; a world whose menus change from step to step has none."""
+        """The fixed part of a world's words. It is empty where menus change from step to step."""
         tables, script = world.tables, getattr(world, "script", None)  # physical worlds have a script
         menus = tables.menus if tables else script.menus if script else ()
         known = tuple(map(tuple, menus))
@@ -48,15 +48,15 @@ class Prompting:
     budget: int = 0
     count: Callable[[str], int] = len
     shots: tuple[Told, ...] = ()
-    changes: bool = False  # of what is heard, show what was not said at the step before
+    changes: bool = False  # of the heard observations, show those that were not said at the step before
 
 
 @dataclass
 class Prompter:
     """Prompts as a function of what one run has heard. Within an episode they grow, unless the budget cuts them.
 
-    `narrowed` gives the budgets to which the run came down before the decision at an episode and step (`narrow`), so
-    that a replay comes down at the same places.
+    `narrowed` gives the budgets that the run was reduced to before the decision at an episode and step (`narrow`). A
+    replay then reduces at the same places.
     """
 
     how: Prompting
@@ -124,7 +124,7 @@ class Prompter:
         if not self._fits(turns):
             raise BadInput(
                 f"budget={self.budget}: the rules, a menu of {len(menu)} and the last step take {self.size(turns)} "
-                "tokens (bytes, where no tokenizer=... counts them): this world needs a server of a larger context"
+                "tokens (bytes, where no tokenizer=... counts them). This world needs a server of a larger context"
             )
         return turns
 

@@ -2,7 +2,7 @@
 
 Servers give reasoning in fields of its own (`reasoning_content`), in parts of the content, or leave the model's marks
 in the text: `<think>`, `[THINK]`, `<|channel|>analysis`. A mark may lack its opening (it stood in the prompt) or its
-end (the answer was cut off); text before a lone end, or after a lone opening, is reasoning too.
+end (the answer was cut off). Text before a lone end, or after a lone opening, is reasoning too.
 """
 
 import re
@@ -52,7 +52,7 @@ class Said:
 
     @classmethod
     def in_choice(cls, choice: Any, chat: bool) -> "Said":
-        """From a choice of a server's answer; raises `KeyError` or `TypeError` where it is none."""
+        """From a choice of a server's answer. Raises `KeyError` or `TypeError` where it has no such form."""
         message = choice["message"] if chat else {"content": choice["text"]}
         text, thought = parts_of(message.get("content"))
         aside = next((message[name] for name in ASIDE if message.get(name)), "")
@@ -112,7 +112,7 @@ def _parts(content: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
 
 
 def without_reasoning(text: str) -> tuple[str, bool]:
-    """What is said in a text besides reasoning, and whether it ends within reasoning.
+    """The text without its reasoning, and whether it ends within reasoning.
 
     >>> without_reasoning("<think>A is long.</think>B")
     ('B', False)

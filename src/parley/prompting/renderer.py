@@ -12,7 +12,7 @@ LONGEST = 1 << 22  # characters of a text
 
 
 def main() -> None:
-    """Answer what is asked on standard input, one JSON a line, until it ends."""
+    """Answer the questions on standard input, one JSON a line, until it ends."""
     asks, says = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr
     _limit()

@@ -1,4 +1,4 @@
-"""What is left out of a prompt where even one episode does not fit: by rule, and said in its place."""
+"""Leaves parts of an episode out of a prompt where not even one fits: by rule, and told in its place."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ class Shape:
     skipped: int = 0
 
     def smaller(self, said: int, steps: int) -> "Shape | None":
-        """The next smaller shape of an episode whose longest sentence has `said` characters; None where there is none.
+        """The next smaller shape of an episode whose longest sentence has `said` characters. None where no shape is
+        smaller.
 
         First what was heard is shortened, by half at a time; then steps are left out, the older half at a time.
         """

@@ -1,8 +1,8 @@
 """Prompt templates: Jinja files of blocks, in a sandbox, in which what was said is data and never template.
 
-A template has the blocks `system`, `memory`, `opening`, `subgoal`, `observation`, `ask`, `again` and `note`; a file of
-one's own may begin with `{% extends "chat" %}` and say only what differs. `| line` keeps a sentence on its line,
-`| block` indents the lines of a text that has several, as a map.
+A template has the blocks `system`, `memory`, `opening`, `subgoal`, `observation`, `ask`, `again` and `note`. Your own
+file may begin with `{% extends "chat" %}` and say only what differs. `| line` keeps a sentence on its line, `| block`
+indents the lines of a text that has several, as a map.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from parley.core.text import one_line
 from parley.prompting import bounded
 
 BLOCKS = ("system", "memory", "opening", "subgoal", "observation", "ask", "again", "note")
-BLANK = "(nothing)"  # what a message says of which nothing is seen
+BLANK = "(nothing)"  # a message that shows nothing
 SHIPPED = ("chat", "foresee", "stated", "transcript")
 
 
@@ -67,7 +67,7 @@ class _Loader(BaseLoader):
 
 
 def shipped(name: str) -> str:
-    """The text of a shipped template; empty where there is none of that name."""
+    """The text of a shipped template. Empty where no shipped template has that name."""
     return files("parley.prompting").joinpath(f"templates/{name}.jinja").read_text("utf-8") if name in SHIPPED else ""
 
 
@@ -75,7 +75,7 @@ def shipped(name: str) -> str:
 class PromptTemplate:
     """A shipped template by name, or a file; where `source` is given, its text, under any name.
 
-    What is not shipped is rendered within bounds (`prompting.bounded`).
+    A template that is not shipped is rendered within bounds (`prompting.bounded`).
     """
 
     name: str

@@ -13,7 +13,7 @@ from parley.report.folding import Folding
 from parley.report.signatures import Diagnosis
 from parley.report.summary import Summary
 
-TOLERATED = 0.05  # share of decisions on no usable answer of which nothing is said
+TOLERATED = 0.05  # share of decisions without a usable answer that needs no warning
 
 
 def plain(text: str) -> str:

@@ -55,7 +55,7 @@ def known_menu(menus: dict[str, list[Any]], key: str) -> list[Any]:
 class Seals:
     """The checksums of a log's locksteps, cohort by cohort; a log of an earlier version has none: nothing is checked.
 
-    `first` and `num` say of which runs, of one cohort or several.
+    `first` and `num` say which runs, of one cohort or several.
     """
 
     def __init__(self, db: sqlite3.Connection, first: int, num: int) -> None:

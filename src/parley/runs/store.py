@@ -312,5 +312,5 @@ def _committed(out: Path, warn: Callable[[str], None] | None) -> int:
         if mark[1]:
             raise RunDamaged(f"{lost}: put the run.sqlite-wal that belongs to it back, or begin a new run")
         if warn:
-            warn(f"{lost}, as after a power cut: what is missing is run again")
+            warn(f"{lost}, as after a power cut: the missing part is run again")
     return commits

@@ -18,8 +18,8 @@ from parley.runs.hooks import Hook
 class Curves(Hook, ABC):
     """Tells a tracker the mean over runs of every episode, once all runs of the log have ended it.
 
-    `begun(out, manifest)`, `tracked(numbers, episode)` and `ended(status, numbers)` are the tracker's. An episode of
-    which some runs had been recorded before the run was resumed is not told.
+    `begun(out, manifest)`, `tracked(numbers, episode)` and `ended(status, numbers)` are the tracker's. An episode that
+    had been recorded for some runs before the resumption is not told.
     """
 
     def begin(self, out: Path, manifest: Mapping[str, Any]) -> None:

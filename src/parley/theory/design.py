@@ -128,7 +128,7 @@ def _require_affordable(functional: Functional, goal: Goal) -> None:
         least = functional.respond(nothing, np.ones(1))[1]
         if goal.budget < least:
             raise BadInput(
-                f"budget={goal.budget}: not knowing the latent costs {least:.6g} an episode whatever is played; "
+                f"budget={goal.budget}: not knowing the latent costs {least:.6g} an episode under every policy; "
                 "allow at least that much"
             )
 

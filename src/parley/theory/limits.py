@@ -10,8 +10,8 @@ would not do: where 32 runs of 32 lose nothing its width is zero.
 import numpy as np
 from jaxtyping import Float
 
-# All of the fortune at stake is best where hardly any number differs from 0 (as losses of those who have learnt); the
-# other shares are for the rest.
+# All of the fortune at stake is best where hardly any number differs from 0 (as losses of planners that have learnt).
+# The other shares are for the rest.
 SHARES = 2.0 ** -np.arange(8)
 WEIGHTS = np.array([0.8, *np.full(7, 0.2 / 7)])
 EVERYTHING = 1e-9  # kept back of a stake of everything, so that no logarithm is infinite

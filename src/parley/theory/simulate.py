@@ -11,8 +11,8 @@ from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
 from parley.theory.posterior import bail, normalised
 
-# A run that believes the truth but for this is over. Under the truth the odds against it are expected never to rise, so
-# what is left out is of this order times the largest loss, an episode.
+# A run that believes the truth but for this is over. Under the truth the odds against it are expected never to rise. So
+# the omitted part is of this order times the largest loss, an episode.
 SETTLED = 1e-6
 
 

@@ -61,8 +61,8 @@ that is{last}: {tokens:,} tokens in pages of at most {length}, {families} famili
 
 ## Distance to the exact planner
 
-Total variation between its law over subgoals and that of the exact planner which knows the family and not its latent,
-on documents of uniformly drawn subgoals, {measured} families of each kind that were not trained on:
+Total variation between its distribution over subgoals and that of the exact planner, which knows the family and not
+its latent. Documents of uniformly drawn subgoals, {measured} families of each kind that were not trained on:
 
 | kind | mean (95% interval over families) | first episode | last quarter |
 |---|---|---|---|
@@ -70,7 +70,7 @@ on documents of uniformly drawn subgoals, {measured} families of each kind that 
 
 ## Limits
 
-The table says how well it plans; a law that is the same for all subgoals is at about 0.6 to 0.8. It knows {words}
+The table says how well it plans. A uniform distribution over the subgoals is at about 0.6 to 0.8. It knows {words}
 English words, all others in pieces. Positions beyond {longest} were not trained, and are not used: the prompt is cut.
 """
 

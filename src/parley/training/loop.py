@@ -20,7 +20,7 @@ from parley.training.recipe import Recipe
 
 
 class Documents(Protocol):
-    """A batch of documents, of which parts can be taken."""
+    """A batch of documents that can be taken in parts."""
 
     def __len__(self) -> int: ...
 

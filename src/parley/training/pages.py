@@ -40,7 +40,8 @@ class Page:
 
 @dataclass(frozen=True)
 class Pages:
-    """A batch: tokens (N, L), shorter pages filled up; the predictions of all pages, `row` says of which each is.
+    """A batch: tokens (N, L), shorter pages filled up, and the predictions of all pages. `row` gives the page of each
+    prediction.
 
     `words` are the tokens that occur, and `target` gives the branches as indices into them.
     """

@@ -91,7 +91,7 @@ class Answers:
         try:
             return named(self.runs.grid(name))
         except ParleyError:
-            return {"measure": "return", "first": "return", "metrics": []}  # the row says what is wrong
+            return {"measure": "return", "first": "return", "metrics": []}  # the row names the fault
 
     def _heat(self, asked: Asked) -> dict[str, Any]:
         grid, (first, last) = self.runs.grid(asked["id"]), _range(asked)
@@ -136,7 +136,7 @@ def _range(asked: Asked) -> tuple[int, int | None]:
 
 
 def _number(asked: Asked, name: str, default: int | None = None) -> int:
-    """A whole number of a question; raises `BadInput` where it is none."""
+    """A whole number of a question. Raises `BadInput` where the value is not one."""
     text = asked.get(name, "") if default is not None else asked[name]
     if not text and default is not None:
         return default

@@ -134,7 +134,7 @@ def film_of(found: Found, run: str, name: str) -> tuple[bytes, str]:
 
 
 def guarded(app: Asgi, host: str) -> Asgi:
-    """The application for those alone who asked this server by its own name, from its own pages or by hand."""
+    """The application, only for those who asked this server by its own name, from its own pages or by hand."""
 
     async def guard(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -162,8 +162,8 @@ def guarded(app: Asgi, host: str) -> Asgi:
 def refusal(scope: dict[str, Any], host: str) -> str:
     """Why a request is refused; empty where it is not.
 
-    A name that somebody else's DNS leads here shows in `Host`; a page of somebody else's in `Origin`, or in what a
-    browser says of the request (`Sec-Fetch-Site`). A link from elsewhere may open the page itself.
+    If somebody else's DNS name leads here, `Host` shows it. If somebody else's page asks, `Origin` shows it, or the
+    browser's `Sec-Fetch-Site`. A link from elsewhere may open the page itself.
     """
     headers: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
@@ -261,7 +261,7 @@ class Viewer:
         self.close()
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Give back the held connections."""
         self.laboratory.close()
         self.answers.close()
         if self.notes:

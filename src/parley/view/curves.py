@@ -21,7 +21,7 @@ SHARED = ("world", "seed", "runs", "latent", "instructions")  # of configuration
 
 @dataclass(frozen=True)
 class Shown:
-    """What is drawn of runs: a metric from episode `first` to `last`, so far or by episode."""
+    """The drawn curves of runs: a metric from episode `first` to `last`, so far or by episode."""
 
     metric: str
     way: str

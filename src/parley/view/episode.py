@@ -67,7 +67,7 @@ class _Menus:
 
 
 def _step(row: dict[str, Any], menus: _Menus) -> dict[str, Any]:
-    """A step with the bars of each Actor's menu: what was proposed, the law that was executed, what was chosen."""
+    """A step with the bars of each Actor's menu: the proposal, the executed distribution, the choice."""
     menu, actors = menus.of(row["menu"]), []
     said = _parts(row["subgoal"], len(menu))
     given = {name: _laws(row[name], len(menu)) for name in ("proposal", "answers", "law")}
@@ -140,6 +140,6 @@ def kept_film(out: Path, run: int, episode: int, kind: str) -> bool:
 
 
 def films_of(out: Path) -> list[dict[str, Any]]:
-    """The episodes of which there are films."""
+    """The episodes that have films."""
     found = [NAME.fullmatch(path.name) for path in sorted((out / "films").glob("*"))]
     return [{"run": int(m[1]), "episode": int(m[2]), "name": m[0]} for m in found if m]

@@ -94,7 +94,7 @@ def _about(found: Found, name: str) -> dict[str, Any]:
 
 
 def _read(found: Found, path: Path) -> dict[str, Any]:
-    """A JSON object, empty where there is none or it cannot be read."""
+    """A JSON object. Empty where the file is missing or cannot be read."""
     try:
         real = found.file(path)
         if real.stat().st_size > LARGEST:

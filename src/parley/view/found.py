@@ -64,11 +64,11 @@ class Found:
                 waiting += sorted(inner, reverse=True)
 
     def run(self, name: str) -> Path:
-        """The directory of a run; raises `BadInput` where there is none of that name."""
+        """The directory of a run. Raises `BadInput` where no run has that name."""
         return self._of(self.runs, name, "run")
 
     def experiment(self, name: str) -> Path:
-        """The directory of an experiment; raises `BadInput` where there is none of that name."""
+        """The directory of an experiment. Raises `BadInput` where no experiment has that name."""
         return self._of(self.experiments, name, "experiment")
 
     def _of(self, known: dict[str, Path], name: str, what: str) -> Path:

@@ -40,7 +40,7 @@ class Grid:
     numbers: dict[str, Float[np.ndarray, "R T"]] = field(default_factory=dict)
     spent: dict[str, Float[np.ndarray, "R T"]] = field(default_factory=dict)
     read: dict[str, Reading] = field(default_factory=dict)
-    measure: str = ""  # the column that regret is read from; empty where there is none
+    measure: str = ""  # the column that regret is read from; empty where the log has no regret
     elsewhere: Float[np.ndarray, " S"] | None = None  # spent by calls that belong to no episode, as a probe
 
     def __post_init__(self) -> None:
@@ -193,7 +193,8 @@ class Grid:
         return np.full((len(rows), width), np.nan)
 
     def curves(self, out: Path, label: str = "") -> Curves:
-        """What the tables and figures of a report are made from (`report.summary.Curves.read`), of what is read."""
+        """The data behind the tables and figures of a report (`report.summary.Curves.read`), from the rows that were
+        read."""
         (rows, width), config = self.rows_and_width(), self.manifest["config"]
         measure, values = self.measured(rows, width)
         doubt: Any = 0.0

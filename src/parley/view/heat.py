@@ -54,7 +54,7 @@ def named(grid: Grid) -> dict[str, Any]:
     """What can be drawn of this run, and what regret is measured by."""
     rows, width = grid.rows_and_width()
     measure = grid.measured(rows, width)[0] if width else grid.measure.replace("_", " ") or "return"
-    first = measure if measure in OWN else "regret"  # what is asked first of a run
+    first = measure if measure in OWN else "regret"  # the questions that come first about a run
     known = [m for m in METRICS if m not in ("regret", first) and values_of(grid, m, rows[:1], width).size]
     empty = {"faults": not grid.faults.any(), "cost": bool(grid.spent) and not grid.spent["cost"].any()}
     known = [metric for metric in known if not empty.get(metric)]
@@ -74,7 +74,7 @@ def _width(grid: Grid) -> int:
 
 
 def _loss(grid: Grid, width: int) -> Float[np.ndarray, "R T"]:
-    """Regret, or where there is none what grows as the score or the return falls."""
+    """Regret. Without regret: a quantity that grows as the score or the return falls."""
     first, rows = named(grid)["first"], np.arange(grid.num_runs)
     return values_of(grid, first, rows, width) * (-1 if first in OWN else 1)
 

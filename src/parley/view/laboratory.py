@@ -28,7 +28,7 @@ class Laboratory:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, task: str, out: Path, *numbers: int) -> dict[str, Any]:
-        """The answer to a task; {"refused": sentence} where there is none."""
+        """The answer to a task. {"refused": sentence} where it has no answer."""
         with self._lock:
             process = self._running()
             assert process.stdin and process.stdout
@@ -69,7 +69,7 @@ class Laboratory:
 
 
 def main() -> None:
-    """Answer line by line; what is printed by others goes nowhere."""
+    """Answer line by line. Other output is dropped."""
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     try:
         import resource

@@ -51,7 +51,7 @@ class Log:
         return f"SELECT {named} FROM {table}"
 
     def last(self, table: str) -> int:
-        """The number of the last row; 0 where there is none."""
+        """The number of the last row. 0 where the log is empty."""
         if not self.has(table):
             return 0
         return int(self.db.execute(f"SELECT MAX(rowid) FROM {table}").fetchone()[0] or 0)
@@ -97,7 +97,10 @@ class Log:
 
 @contextmanager
 def opened(out: Path, seconds: float = DEADLINE_S) -> Iterator[Log]:
-    """The log of a run directory; `RunDamaged` where it is none, or takes more than `seconds` of processor time."""
+    """The log of a run directory.
+
+    Raises `RunDamaged` where it is not a log, or takes more than `seconds` of processor time.
+    """
     path = out / "run.sqlite"
     until = time.thread_time() + seconds
     try:

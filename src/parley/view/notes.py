@@ -31,7 +31,7 @@ class Notes:
             raise BadInput(f"notes={str(path)!r} cannot be used as a file of notes: {wrong}") from None
 
     def of(self, out: Path) -> dict[str, Any]:
-        """Note and tags of a run directory; empty where there are none."""
+        """Note and tags of a run directory. Empty where the directory has no note."""
         with self._lock:
             row = self._db.execute("SELECT note, tags FROM notes WHERE run = ?", (str(out),)).fetchone()
         return {"note": row[0], "tags": json.loads(row[1])} if row else {"note": "", "tags": []}

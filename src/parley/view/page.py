@@ -40,8 +40,8 @@ Recorded = dict[str, Any]
 def report_page(outs: Sequence[Path], chosen: Sequence[Cells | None] = (), trees: Places = ()) -> bytes:
     """The page of one or more run directories, compared where they are several.
 
-    `chosen` says of which episodes it holds the steps, one list a directory; None, or nothing, leaves the choice to
-    `notable`. `trees` are decisions of the first directory whose search trees it holds.
+    `chosen` says which episodes have their steps on it, one list a directory. None, or an empty list, leaves the choice
+    to `notable`. `trees` are decisions of the first directory whose search trees it holds.
     """
     return page_of(recorded(outs, chosen, trees))
 

@@ -26,7 +26,7 @@ ALL_CONFIG = ("world", "planner", "explore", "memory", "episodes", "runs", "seed
 
 @dataclass
 class Seen:
-    """What is known of one run directory."""
+    """The facts about one run directory."""
 
     out: Path
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -52,7 +52,7 @@ class Runs:
         self._reader.shutdown(wait=False, cancel_futures=True)
 
     def seen(self, name: str) -> Seen:
-        """What is known of a run; raises `BadInput` where there is none of that name."""
+        """The facts about a run. Raises `BadInput` where no run has that name."""
         out = self.found.run(name)
         with self._lock:
             if name not in self._seen or self._seen[name].out != out:

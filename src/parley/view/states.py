@@ -12,14 +12,14 @@ from parley.report.summary import readable_manifest
 from parley.runs.directory import at_work, require_plain
 from parley.runs.shards import files_of
 
-SILENT_S = 120.0  # after so long without a new row, a run of which nothing else is known is taken for killed
+SILENT_S = 120.0  # after so long without a new row, a run without other signs of life counts as killed
 WINDOW_S = 60.0  # over which the speed of a run is measured
 LARGEST_MANIFEST = 1 << 24  # bytes
 RUNNING, FINISHED, INTERRUPTED, FAILED, DAMAGED = "running", "finished", "interrupted", "failed", "damaged"
 
 
 def manifest_of(out: Path) -> dict[str, Any]:
-    """The manifest of a run directory; raises `ParleyError` saying what is wrong with it."""
+    """The manifest of a run directory. Raises `ParleyError`, which names the fault."""
     path = out / "manifest.json"
     require_plain(out)
     if path.stat().st_size > LARGEST_MANIFEST:

@@ -254,5 +254,5 @@ def carry_out(task: str, out: Path, root: Path | None, numbers: list[int]) -> di
         return {"refused": "this takes more memory than the viewer allows"}
     except (
         Exception
-    ) as wrong:  # a manifest and a log are somebody else's: whatever they say, the next question is answered
+    ) as wrong:  # a manifest and a log are somebody else's: the next question is answered whatever their content
         return {"refused": f"the run directory does not agree with itself: {type(wrong).__name__}: {wrong}"}

@@ -16,7 +16,7 @@ TICK_S = 0.8  # between two looks
 SHARE = 0.02  # of the time that may be spent on looking
 MOST_S = 1.0  # a look stops reading runs after so long, and goes on at the next one
 HEARTBEAT_S = 15.0
-END = b""  # the message after which there are none
+END = b""  # the message after the last one
 WAITING = 100  # messages that may wait for somebody who does not listen
 
 

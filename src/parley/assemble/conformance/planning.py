@@ -59,13 +59,13 @@ class FromSnapshot:
 
 
 def check_planner(spec: str, on: str) -> list[str]:
-    """What is wrong with a planner in a world."""
+    """The faults of a planner in a world."""
     tried = Tried(on, lambda scene: planner_of(spec, scene, trust=True), lambda scene: explorer_of(TRYING, scene))
     return tried.wrong("planner")
 
 
 def check_explorer(spec: str, on: str) -> list[str]:
-    """What is wrong with an explorer in a world, under a planner that proposes all subgoals alike."""
+    """The faults of an explorer in a world, under a planner that proposes all subgoals alike."""
     exact = world_of(on, trust=True).tables is not None
     tried = Tried(
         on,
@@ -80,7 +80,7 @@ TRYING = "epsilon-greedy:epsilon=0.5"  # so that planners hear of subgoals that 
 
 @dataclass(frozen=True)
 class Tried:
-    """A planner and an explorer in a world, one of which is held to its contract."""
+    """A planner and an explorer in a world. One of the two is held to its contract."""
 
     on: str
     planner: Make

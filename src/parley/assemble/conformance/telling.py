@@ -43,7 +43,7 @@ CHATTER = (
 
 
 def check_memory(spec: str) -> list[str]:
-    """What is wrong with a memory, over a stream of episodes and two budgets."""
+    """The faults of a memory, over a stream of episodes and two budgets."""
     named = MEMORIES.find(spec, trust=True)
     make = maker(named)
     found: list[str] = []
@@ -120,7 +120,7 @@ def _tilts(recalled: Recalled, again: Recalled, now: Told) -> list[str]:
 
 
 def check_template(spec: str) -> list[str]:
-    """What is wrong with a template: what was said must be shown as it is, on a line of its own."""
+    """The faults of a template: it must show what was said unchanged, on a line of its own."""
     template, found = template_of(spec, trust=True), []
     shown = entries(MENU)
     about = {"rules": "", "menus": [shown], "horizon": 3, "answer": "letter", "shots": 0}
@@ -153,7 +153,7 @@ def check_template(spec: str) -> list[str]:
 
 
 def check_hook(spec: str, on: str) -> list[str]:
-    """What is wrong with a hook, told of a short run."""
+    """The faults of a hook that is told of a short run."""
     hooks = hooks_of([spec], trust=True)
     config = RunConfig(on, "random", episodes=2, runs=2)
     world, draws = world_of(on, trust=True), Draws(0, 2)

@@ -45,7 +45,7 @@ Measured = Float[np.ndarray, "Q 2"]  # each with the half-width of its 95% inter
 
 @dataclass(frozen=True)
 class Demonstrated(Training):
-    """A training on demonstrations of which a share is optimal."""
+    """A training on demonstrations, where a share of them is optimal."""
 
     @property
     def matching(self) -> str:

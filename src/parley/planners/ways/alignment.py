@@ -12,7 +12,7 @@ from collections.abc import Sequence
 UNKNOWN = "\ufffd"
 BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 IDS = re.compile(r"token_id:\d+")  # tokens shown by number
-FAR = 64  # characters that tokens of which nothing is seen may span
+FAR = 64  # characters that hidden tokens may span
 
 
 def shared(tokens: Sequence[Sequence[str]], values: Sequence[Sequence[object]], texts: Sequence[str]) -> int:
@@ -43,7 +43,7 @@ def _common(several: Sequence[Sequence[object]]) -> int:
 def _within(tokens: Sequence[str], text: str, end: int) -> int:
     """How many of the first tokens of a text lie before its character `end`."""
     at, sure = 0, 0  # where the next token begins, and how many tokens end before `end`
-    hidden = False  # whether tokens have gone by of which nothing is seen
+    hidden = False  # whether some tokens that have gone by are hidden
     for i, token in enumerate(tokens):
         begin = _place(token, text, at, hidden)
         if begin is None:

@@ -14,7 +14,7 @@ from parley.models.failures import Failure, Overflow, Refused
 LATER = "max_completion_tokens"  # the newer name of the limit on an answer
 OPTIONAL = ("seed", "temperature", "stop", "top_p")  # parameters without which a call is still what it was
 TOPS = ("top_logprobs", "logprobs")
-FEWEST = 5  # first tokens of which every server that tells log-probabilities tells them
+FEWEST = 5  # first tokens that come with log-probabilities on every server that tells any
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def _tried(way: Any, asked_for: bool) -> str:
 def _rehearsed(way: Any, task: Task) -> str:
     """Empty where a way can be asked as in the run, else why not; a way that nothing comes after must be.
 
-    Where it is refused, it is asked in other ways (`_others`), of which the first that is answered is taken.
+    Where it is refused, it is asked in other ways (`_others`). The first that is answered is taken.
     """
     if task.rehearsal is None:
         return ""

@@ -51,7 +51,7 @@ def tables_of(sketch: Sketch) -> Tables:
         for z in latents:
             for g in subgoals:
                 for prob, after in sketch.step(z, state, g):
-                    # What is first reached after the last step leads nowhere: it stays.
+                    # A state that is first reached after the last step leads nowhere: it stays.
                     transition[z, i, g, states.get(after, i)] += prob
     said = {state: sketch.say(state) for state in states}
     observations = tuple(dict.fromkeys(said.values()))

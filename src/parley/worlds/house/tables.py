@@ -56,7 +56,7 @@ LOCKED = (
     (door("library", "nursery"), door("kitchen", "lounge"), door("lounge", "cellar")),
     (door("hall", "kitchen"), door("study", "lounge"), door("kitchen", "pantry")),
 )
-# Whoever goes from the first room to the second goes against the draught.
+# The way from the first room to the second goes against the draught.
 AGAINST = tuple(
     (ROOMS.index(a), ROOMS.index(b))
     for a, b in (("study", "lounge"), ("kitchen", "pantry"), ("lounge", "nursery"), ("nursery", "workshop"))

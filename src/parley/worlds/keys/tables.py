@@ -21,7 +21,7 @@ episode.
 Tables: 36 states, deterministic for each latent, except for the right key and the Reporter. The right key fails with
 probability slip^3. `parley world verify keys` holds them against the grid.
 
-Why: discrete and quick, and two secrets, of which each instruction needs another part.
+Why: discrete and quick, and two secrets. Each instruction needs another part of them.
 """
 
 from dataclasses import dataclass

@@ -91,7 +91,7 @@ class Ways:
         now = np.array([[(1.0 + met.get((a, b), 0)) ** -EAGER for b in self.index] for a in self.index])
         found = [np.zeros((len(self.names), len(self.index)))]
         for _ in range(horizon - 1):
-            # What is worth later, from the state that follows and after the mechanism that was tried.
+            # The later value, from the state that follows and after the mechanism that was tried.
             later = found[-1].T[self._kinds]
             tried = (now[:, self._kinds] + np.einsum("sgt,sgt->sg", self.then, later)).max(axis=2)
             provoked = (self._pays + np.einsum("sgt,sgt->sg", self._provoked, later)).max(axis=1)

@@ -57,16 +57,16 @@ def wrap(
     """A world from any environment whose `reset` and `step` are Gymnasium's (or the old Gym's, or PettingZoo's).
 
     Args:
-        make_env: makes the environment of a variation, `make_env(variation)`; `make_env()` where there are none.
+        make_env: makes the environment of a variation, `make_env(variation)`; `make_env()` without variations.
         variations: what is hidden: a range, a sequence, or a mapping from names. Each run has one, drawn by `prior`.
         horizon: the most subgoals of an episode. None: the environment's own limit where it has one, else 100.
         menu: what can be told at a step: a list, a function of (observation, info), or "free": any words. None:
             `info["admissible_commands"]`, or the names of `skills`.
         skills: what the subgoals do: a mapping from names to generators, policies, lists of actions or actions
             (`kit.skills`), or what makes an `Actor`. None: the subgoal itself is the action. For several agents a
-            mapping from agents to such mappings.
-        describe: a function of the raw state to words, a `Reporter`, or what makes one. None: texts as they are,
-            numbers and dictionaries of them plainly, MiniGrid's view as a list of what is seen.
+            mapping from agents to such mappings. describe: a function of the raw state to words, a `Reporter`, or what
+            makes one. None: texts as they are, numbers and dictionaries of them plainly, MiniGrid's view as a list of
+            the visible objects.
         instruction: the task, or a function of (observation, info) to that of an episode; or several tasks. None:
             `info["goal"]`, `info["instruction"]` or the observation's "mission", else "collect as much reward ...".
         max_score: the highest return, or a function of `info` at reset. None: `info["max_score"]`, where there is one.
@@ -82,8 +82,8 @@ def wrap(
             finished is begun anew on resuming. None: found out then.
         more: further fields of `PhysicalWorld`.
 
-    Raises:
-        BadInput: an argument cannot be used. What an environment gives later that is none raises `EnvironmentFailed`.
+    Raises: BadInput: an argument cannot be used. If the environment later gives something unusable, that raises
+        `EnvironmentFailed`.
     """
     if seeded_by not in ("episode", "variation"):
         raise BadInput(f"seeded_by={seeded_by!r}: expected 'episode' or 'variation'")

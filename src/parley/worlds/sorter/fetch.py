@@ -66,7 +66,7 @@ class SorterFetch(MujocoFetchEnv):
     def arm(self) -> Float[np.ndarray, " 10"]:
         """What FetchReach observes: the grip's place, both fingers, and the speeds of grip and fingers a step."""
         grip, seconds = "robot0:grip", self.n_substeps * self.model.opt.timestep
-        return np.concatenate(  # without the parent's look at all 15 joints, of which these are two
+        return np.concatenate(  # without the parent's look at all 15 joints; these are two of them
             (
                 self._utils.get_site_xpos(self.model, self.data, grip),
                 self.data.qpos[self._finger_places],

@@ -1,4 +1,4 @@
-"""`bandit`: arms of which one pays more often, as in published tests of whether language models explore.
+"""`bandit`: one arm pays more often, as in published tests of whether language models explore.
 
 Latents: which arm is the best (alike). Subgoals: pull one of `arms` arms. Horizon 1. The best arm pays 1 with
 probability 0.5 + `gap` / 2, any other with probability 0.5 - `gap` / 2, else 0.
@@ -45,7 +45,7 @@ SCENARIOS = {  # the word for an arm, its names, the instruction, the report of 
 
 
 def bandit(arms: int = 5, gap: float = 0.2, scenario: str = "buttons") -> Tables:
-    """Arms of which one pays more often (Krishnamurthy et al. 2024, BanditBench).
+    """One of the arms pays more often (Krishnamurthy et al. 2024, BanditBench).
 
     The Bernoulli bandits with `arms` arms and a `gap` between the best arm and the others; see the module's docstring.
     """

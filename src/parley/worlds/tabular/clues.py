@@ -48,7 +48,7 @@ def clues(
     dull: float = 0.6,
     seed: int = 0,
 ) -> Tables:
-    """Jobs of which one is right, and questions that only inform.
+    """Jobs where one is right, and questions that only inform.
 
     The family with `latents` jobs and `clues` questions drawn by `seed`; see the module's docstring.
     """

@@ -1,4 +1,4 @@
-"""`signs`: n boxes of which one may be full, a shelf that always pays, and a sign that says which box it is.
+"""`signs`: n boxes (at most one is full), a shelf that always pays, and a sign that says which box it is.
 
 Latents: "no box is full" (prior `nowhere`) and "box i is full" (the rest, shared alike). Subgoals: "take from the
 shelf", "read the sign", "open box 0", "open box 1", ... Horizon 1. Instruction: "do the job". A full box pays 1, an
@@ -16,7 +16,7 @@ from parley.core.tables import Tables
 
 
 def signs(n: int = 8, right: float = 0.9, nowhere: float = 0.2, shelf: float = 0.6) -> Tables:
-    """n boxes of which one may be full, and a sign that says which.
+    """n boxes (at most one is full), and a sign that says which.
 
     The sign is right with probability `right`; `nowhere` is the prior of no full box; `shelf` is the pay of the shelf.
     """
