@@ -74,7 +74,7 @@ def test_logs_that_do_not_fit_are_refused(logged, tmp_path, capsys):
     db = sqlite3.connect(out / "run.sqlite")
     db.execute("UPDATE steps SET next_observation = 'elsewhere' WHERE run = 1 AND episode = 1 AND step = 1")
     db.commit()
-    with pytest.raises(BadInput, match="of another world: observation 'elsewhere' is none"):
+    with pytest.raises(BadInput, match="of another world: observation 'elsewhere' is not one"):
         read_logs(out, beliefs, 2, 0)
     db.execute("DELETE FROM steps WHERE run = 1 AND episode = 1 AND step = 1")
     db.commit()
