@@ -41,9 +41,9 @@ def none(scene: Scene) -> KeptExplorer:
 def epsilon_greedy(
     scene: Scene, epsilon: float | str = "theory", power: float = 0.0, per: str = "episode", policy: str = "uniform"
 ) -> KeptExplorer:
-    """Explores a share epsilon of episodes (per=step: of steps). epsilon is a number, a power of t (power=0.5), or the
-    theory's. policy is uniform, designed (the largest eta), cheapest (the least regret for its eta), or a JSON file.
-    The file gives subgoals with weights, which need not sum to 1.
+    """Explores a share epsilon of episodes (per=step: of steps). The share is a number, a power of t (power=0.5), or
+    the theory's. The policy is uniform, designed (the largest eta), cheapest (the least regret for its eta), or a JSON
+    file. The file gives subgoals with weights, which need not sum to 1.
     """
     found = exploration_policy(scene, policy)
     if epsilon == "theory":

@@ -37,8 +37,8 @@ configs:
 
 Made by `parley data make{options} --out DIR`. Columns: `document`, `latent` (hidden from the planner). Columns
 of each episode: `behaviours` (who acted), `instructions`, `observations`, `subgoals` (one sentence an actor at each
-step) and `labels`. `labels` are distributions over joint subgoals, in the order of `data.json`: those of the expert who knows the
-latent.
+step) and `labels`. `labels` are distributions over joint subgoals, in the order of `data.json`: those of the expert who
+knows the latent.
 """
 
 

@@ -24,7 +24,7 @@ pipeline_tag: text-generation
 
 A Llama-architecture language model of {parameters:,} parameters. It reads the transcript of a run of the world
 `{world}`. The hidden latent stays the same from episode to episode. After an observation its next-token distribution is
-a distribution over subgoals. A perfectly pretrained model computes a Bayesian mixture of experts there (He et al. 2024).
+a distribution over subgoals. A perfectly pretrained model computes a Bayesian mixture of experts (He et al. 2024).
 
 Transcript (each line, with its line break, is one token; any other text falls back to words and bytes):
 
@@ -40,7 +40,8 @@ that is{last}: {tokens:,} tokens of fresh documents. Their subgoals are chosen w
 
 ## Distance to the exact oracle
 
-Total variation between its distribution over subgoals and the oracle's, {documents} held-out documents of {episodes} episodes:
+Total variation between its distribution over subgoals and the oracle's, on {documents} held-out documents of
+{episodes} episodes:
 
 | held-out behaviour | mean (95% interval) | worst episode position | first | last |
 |---|---|---|---|---|

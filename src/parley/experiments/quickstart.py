@@ -9,7 +9,7 @@ from parley.execute import RunConfig, run
 
 SENTENCE = (
     "A pretrained transformer plans in words, episode after episode, in houses whose secret it does not know. You see "
-    "its loss against the best possible planner, without and with exploration, beside that of an exact Bayesian planner."
+    "its loss against the best possible planner, without and with exploration, beside that of an exact Bayesian one."
 )
 RUNS = 64
 PLANNERS = (

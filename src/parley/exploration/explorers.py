@@ -108,8 +108,8 @@ class EpsilonGreedy(NoExploration):
     """With probability epsilon(t) an episode (or, `per="step"`, a step) is exploration: its subgoals come from pi_e.
 
     `epsilon` maps the episode, counted from 0, to a probability, or to one for each run. A choice reports its
-    distribution with the coin averaged out *given what was already executed in this episode*: each subgoal heard is
-    evidence about the coin. The exploration policy pi_e is `policy`, or a `listener` where it depends on the history.
+    distribution with the coin averaged out *given what was already executed in this episode*: each executed subgoal
+    is evidence about it. The exploration policy pi_e is `policy`, or a `listener` where it depends on the history.
     """
 
     def __init__(

@@ -12,8 +12,8 @@ from the proposal. Given that part, the proposal is that of the latents on trial
 departs from the mode may be any Actor's. One is drawn in proportion to the share on trial that its departing parts
 have. The last Actor's is drawn by its odds (of all parts together).
 
-Four things identify a decision: the instruction, the step, the last two observations with the subgoal between them, and
-the parts chosen for the Actors before.
+Four things identify a decision: instruction, step, the last two observations with the subgoal between them, and the
+parts chosen for the Actors before.
 """
 
 import numpy as np

@@ -27,7 +27,7 @@ from parley.report.plots import dots_figure
 from parley.worlds.generated.world import EVALUATED
 
 NAME = "calibration"
-CLAIM = "Calibrated and averaged over orders, a chat model's distribution is nearer to BAIL than its raw scores of sentences"
+CLAIM = "Calibrated and averaged over orders, a chat model is nearer to BAIL than by its raw scores of sentences"
 WAYS = ("sentences", "letters")
 # A base model answers no question by a letter: it is asked by sentences alone.
 MODELS = {"SmolLM2": ("hf:smollm2", WAYS), "Gemma 3": ("hf:gemma3", WAYS[:1])}

@@ -43,9 +43,9 @@ from parley.theory.distinguishability import classes_of, uniform
 
 NAME = "continuous-control"
 CLAIM = (
-    "In MuJoCo physics, where the usually locked door is open, a transformer that was pretrained on the abstract model "
-    "has linear regret when it is decoded greedily, sublinear regret with epsilon-greedy exploration at the rate "
-    "t^(-1/2), and less than either over subgoals of one low-level action, called as often"
+    "In MuJoCo physics the usually locked door is open, and a transformer pretrained on the abstract model plans. "
+    "Decoded greedily it has linear regret. With epsilon-greedy exploration at the rate t^(-1/2) it has sublinear "
+    "regret. Both lose less than planning over subgoals of one low-level action, called as often"
 )
 GREEDY = "transformer:decode=greedy"
 EPSILON = "epsilon-greedy:epsilon=1,power=0.5"

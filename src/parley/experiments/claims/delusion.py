@@ -21,8 +21,8 @@ from parley.report.plots import curves_figure
 
 NAME = "delusion"
 CLAIM = (
-    "In `shortcut` with an open door, half expert trajectories in the pretraining data raise BAIL's regret and lower "
-    "its posterior of the open door at the end of a run, to below the prior in most runs"
+    "In `shortcut` with an open door, half expert trajectories in the pretraining data raise BAIL's regret. They "
+    "lower its posterior of the open door at the end of a run, in most runs below the prior"
 )
 SHARES, DECIDING = (0.0, 0.25, 0.5, 0.75), 0.5
 LATENT = 1  # the door is open

@@ -30,8 +30,8 @@ from parley.training.converge import converge
 
 NAME = "demo-ratio"
 CLAIM = (
-    "Trained on a share rho of expert trajectories, 0.25 <= rho < 1, a model is closer to the oracle that counts its "
-    "own choices as evidence than to the one that does not"
+    "A model is trained on a share rho of expert trajectories, 0.25 <= rho < 1. It is closer to the oracle that "
+    "counts its own choices as evidence than to the oracle that does not"
 )
 STEPS = {"traps": 600, "shortcut:open=0.5": 400, "treasure:n=2": 500}  # of a training, at most, in each world
 WORLDS = tuple(STEPS)

@@ -24,8 +24,8 @@ from parley.serving.app import Running
 
 NAME = "diagnosis"
 CLAIM = (
-    "At least 95% of planted failures are named right and at most 5% of healthy runs are called ill; "
-    "without tables at least 85% are named right"
+    "At least 95% of planted failures are named right, and at most 5% of healthy runs are called ill. Without tables "
+    "at least 85% are named right"
 )
 NAMES = (HEALTHY, EXPLORE, PRETRAINING, BELIEF, UNUSABLE, MODEL)
 TUNED = 10  # seeds below were used to set thresholds

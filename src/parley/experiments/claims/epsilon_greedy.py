@@ -29,9 +29,10 @@ from parley.theory.distinguishability import classes_of, uniform
 
 NAME = "epsilon-greedy"
 CLAIM = (
-    "On every tabular world and order of instructions, at the theory's rate, log(regret / (T epsilon(T))) has a slope "
-    "in log T of at most 0.03 and regret is below the bound with constant 1; the anytime variant likewise within a "
-    "run: the slope of log(regret(t) / sum of epsilon_s) in log t over its last decade, and the bound at every t"
+    "At the theory's rate, log(regret / (T epsilon(T))) has a slope in log T of at most 0.03. Regret is below the "
+    "bound with constant 1. Both hold on every tabular world and order of instructions. The anytime variant does the "
+    "same within a run. Its slope is that of log(regret(t) / sum of epsilon_s) in log t over the last decade; the "
+    "bound holds at every t"
 )
 BOUND, SMALL = 0.03, 0.3
 WORLDS = ("shortcut", "treasure", "household", "random", "traps", "weather", "team")

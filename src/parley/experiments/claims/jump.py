@@ -33,7 +33,7 @@ from parley.report.plots import curves_figure
 NAME = "jump"
 CLAIM = (
     "When the latent of `household` jumps, the sequential test on surprise finds it with a median delay of at most 10 "
-    "episodes, 90% within 20, at not more than one false alarm in 1,000 episodes"
+    "episodes. In 90% of runs the delay is at most 20. There is at most one false alarm in 1,000 episodes"
 )
 PLAIN, RESTART, DISCOUNT = "exact", "exact:forget=restart", "exact:forget=0.99"
 JUMP, LENGTH = 60, 120

@@ -26,8 +26,8 @@ from parley.theory.curves import growth
 
 NAME = "multi-agent"
 CLAIM = (
-    "In `team` and `forage` greedy decoding alone has linear regret, epsilon-greedy and adaptive exploration sublinear "
-    "regret, whatever the number of Actors; and one Planner for all Actors loses less than one for each"
+    "In `team` and `forage` greedy decoding without exploration has linear regret, epsilon-greedy and adaptive "
+    "exploration sublinear regret, with any number of Actors. One Planner for all Actors loses less than one for each"
 )
 GREEDY, ALONE = "exact:decode=greedy", "decentralised:decode=greedy"
 UNIFORM = "epsilon-greedy:epsilon=1,power=0.5"

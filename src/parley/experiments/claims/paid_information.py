@@ -22,10 +22,11 @@ from parley.theory.curves import student
 
 NAME = "paid-information"
 CLAIM = (
-    "`adaptive` in `signs` has at n = 32 at most 1.5 times its Bayes regret at n = 4, at every n at most 1.25 times "
-    "that of exploring until certain, and with a sign that never errs 1.3 times the optimum; there, in `clues` and on "
-    "published tables at most 1.1 times the best of greedy, sampled, posterior sampling, explore-then-commit and "
-    "information-directed sampling + 0.25, in the worst latent 1.1 times + 1"
+    "In `signs` the Bayes regret of `adaptive` at n = 32 is at most 1.5 times that at n = 4. At every n it is at most "
+    "1.25 times that of exploring until certain. With a sign that never errs it is at most 1.3 times the optimum. In "
+    "`signs`, in `clues` and on published tables it is at most 1.1 times that of the best reference plus 0.25. In the "
+    "worst latent 1 is added instead. The references are greedy, sampled, posterior sampling, explore-then-commit "
+    "and information-directed sampling"
 )
 COMMIT, DIRECTED = ("exact", "explore-then-commit"), ("exact", "information-directed")
 REFERENCES = (GREEDY, SAMPLED, SAMPLING, COMMIT, DIRECTED)

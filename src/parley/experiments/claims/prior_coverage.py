@@ -19,8 +19,8 @@ from parley.theory.distinguishability import classes_of
 
 NAME = "prior-coverage"
 CLAIM = (
-    "As the prior of the true latent falls, regret without exploration grows like a power of c_Z (slope above 0.3), "
-    "with epsilon-greedy at the theory's rate hardly at all (slope below 0.1)"
+    "As the prior of the true latent falls, regret without exploration grows like a power of c_Z (slope above 0.3). "
+    "With epsilon-greedy at the theory's rate it hardly grows (slope below 0.1)"
 )
 EXPLORE = "epsilon-greedy:epsilon=theory,policy=designed"
 NONE, WITH = 0.3, 0.1

@@ -21,8 +21,9 @@ from parley.report.plots import curves_figure
 
 NAME = "real-worlds"
 CLAIM = (
-    "In other people's environments a planner that learns by a rule gains over episodes: on average over worlds, its "
-    "score in the last quarter of the episodes is higher than in the first, and higher than that of random choices"
+    "In other people's environments a planner that learns by a rule gains over episodes. On average over worlds its "
+    "score in the last quarter of the episodes is higher than in the first. It is also higher than that of random "
+    "choices"
 )
 # World, what it needs, and the highest return: where a world tells none, what its makers call solved.
 WORLDS = {

@@ -30,7 +30,7 @@ from parley.theory.beliefs import Beliefs
 NAME = "search-budget"
 CLAIM = (
     "On `household`, with the checkpoint's proposals as prior, a tree search of 1,024 model calls a decision finds at "
-    "least 95% of expectimax's value, one of 256 at least 90%, at every step of an episode"
+    "least 95% of expectimax's value. One of 256 calls finds at least 90%. Both hold at every step of an episode"
 )
 WORLD = "household"
 LEAST = {256: 0.90, 1024: 0.95}  # share of expectimax's value, by calls

@@ -31,8 +31,8 @@ from parley.theory.traps import traps
 
 NAME = "traps"
 CLAIM = (
-    "What not exploring costs, and for how many episodes it does, is within a tenth, and 0.1, of what the exact chain "
-    "of beliefs predicts, in every cell"
+    "The cost of not exploring, and the number of episodes with this cost, are as the exact chain of beliefs "
+    "predicts. In every cell they differ by at most a tenth of the prediction plus 0.1"
 )
 WORLDS = ("shortcut", "shortcut:open=0.3", "treasure:n=8", "treasure:n=16", "shortcut:jam=0.4")
 FEW = WORLDS[:3]

@@ -36,8 +36,8 @@ from parley.worlds.generated.world import EVALUATED, HELD_OUT
 
 NAME = "unseen-worlds"
 CLAIM = (
-    "In families that were not trained on, memory makes a checkpoint lose less, adaptive exploration less still where "
-    "there are traps, and it loses at most half as much in episode 32 as in episode 1"
+    "In families that were not trained on, memory makes a checkpoint lose less. Adaptive exploration lowers the loss "
+    "further where there are traps. The checkpoint loses at most half as much in episode 32 as in episode 1"
 )
 EPISODES = 32
 SEEDS = "generated"  # the set of families of kinds that were trained on

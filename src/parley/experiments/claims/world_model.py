@@ -52,7 +52,7 @@ from parley.training.train import pretrain
 NAME = "world-model"
 CLAIM = (
     "At depth 1 the shipped transformers' log-loss on held-out observations is at most 0.02 nats above the entropy "
-    "floor, and their calibration error at most 0.02, in every tabular world and in the tables of `keys`"
+    "floor. Their calibration error is at most 0.02. Both hold in every tabular world and in the tables of `keys`"
 )
 BOUND = 0.02
 EXCESS, HALF = range(2)  # of the numbers kept of a row; then the reliability

@@ -32,7 +32,7 @@ from parley.theory.curves import MARGIN, Growth, growth
 NAME = "wrong-model"
 CLAIM = (
     "Behind traps, with an overconfident model whose experts are right, both adaptive explorers have sublinear "
-    "regret, as the model is rejected and exploration forced from then on; without the test (`false_alarm=0`) they "
+    "regret. The model is rejected, and exploration is forced from then on. Without the test (`false_alarm=0`) they "
     "have linear regret"
 )
 POWER = 3
