@@ -19,6 +19,7 @@ from scripts.prose_blocks import Block, code_blocks, page_blocks
 
 ROOT = Path(__file__).parents[1]
 KNOWN = ROOT / "scripts" / "prose_known.json"
+GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 LONGEST = 25  # words of a sentence
 AVERAGE = 18.0  # words of a sentence, over a file
 PASSIVE = 0.35  # of the sentences of a page
@@ -42,6 +43,11 @@ FORBIDDEN = {
 IRREGULAR = (
     "built|chosen|done|drawn|found|given|held|kept|known|left|lost|made|meant|paid|put|read|run|said|seen|sent|set|shown"
     "|split|spoken|taken|thought|told|understood|used|written"
+)
+TERM = re.compile(r"\b[A-Z]{2,}(?=s?\b)(?!\.md)")
+# Every reader knows these; all others stand in the glossary.
+EVERYDAY = frozenset(
+    "AI API CPU CSV CUDA FAQ GB GIF GL GPU HOME HTML ICML JSON JSONL MB NFS README SHA SIGKILL SIGTERM URL".split()
 )
 BE = r"\b(?:is|are|was|were|be|been|being)"
 PASSIVES = re.compile(rf"{BE}(?: (?:not|never|then|also|only|\w+ly))? (?:\w{{2,}}ed|{IRREGULAR})\b", re.I)
@@ -81,6 +87,7 @@ def words(sentence: str) -> list[str]:
 
 def faults(path: str, text: str) -> list[Fault]:
     """Everything in a file that is against the rules."""
+    known = EVERYDAY | set(TERM.findall(GLOSSARY.read_text(encoding="utf-8")))
     page, found, lengths, passive = path.endswith(".md"), list[Fault](), list[int](), 0
     for block in page_blocks(text) if page else code_blocks(path, text):
         for line, sentence in sentences(block):
@@ -89,6 +96,9 @@ def faults(path: str, text: str) -> list[Fault]:
                 found.append(Fault(path, line, f"{length} words, at most {LONGEST}: {sentence[:70]} ..."))
             for pattern, instead in FORBIDDEN.items():
                 found += [Fault(path, line, f"{hit[0]!r}: {instead}") for hit in re.finditer(pattern, sentence, re.I)]
+            if page:
+                new = sorted(set(TERM.findall(sentence)) - known)
+                found += [Fault(path, line, f"{term!r}: say it in words, or in the glossary") for term in new]
             if length > 3:
                 lengths.append(length)
                 passive += bool(PASSIVES.search(sentence))

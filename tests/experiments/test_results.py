@@ -4,11 +4,15 @@ import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from parley.core.errors import BadInput
+from parley.experiments.known import EXPERIMENTS
 from parley.experiments.results import MOST_ROWS, read_findings, write_results
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def finding(under, name, estimate, quick=False, claim="it | holds <b>"):
@@ -99,3 +103,11 @@ def test_what_is_no_finding(tmp_path, text):
     (tmp_path / "bail" / "finding.json").write_text(text)
     with pytest.raises(BadInput, match="is no finding"):
         read_findings(tmp_path)
+
+
+def test_a_page_says_the_claim_of_its_experiment():
+    pages = {path.stem: path.read_text() for path in (DOCS / "results").glob("*.md")}
+    assert len(pages) >= 25
+    for name, page in pages.items():
+        claim = EXPERIMENTS[name].CLAIM.replace("|", "\\|").replace("<", "&lt;")
+        assert page.startswith(f"# {name}\n\n{claim}.\n\n**"), name
