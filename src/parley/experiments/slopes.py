@@ -8,7 +8,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
-from parley.report.style import figure, legend_below, looks, styled
+from parley.report.plots import named
+from parley.report.style import figure, legend_below, looks, styled, tall
 
 
 def slope(
@@ -43,14 +44,12 @@ def row(error: float, regret: Float[np.ndarray, "R T"]) -> dict[str, Any]:
 def points_figure(name: str, error: str, series: dict[str, list[dict[str, Any]]]) -> Figure:
     """Realised regret of an episode against the error, one colour a series."""
     with styled():
-        made, (ax,) = figure(1, 2.8 + 0.13 * len(series), 1.3)
+        made, (ax,) = figure(1, tall(len(series)), 1.3)
         for (colour, _, marker), (label, rows) in zip(looks(len(series)), series.items(), strict=True):
             rows = sorted(rows, key=lambda one: one["error"])
             half = [one["high"] - one["regret"] for one in rows]
             at = [one["error"] for one in rows], [one["regret"] for one in rows]
             ax.errorbar(*at, half, marker=marker, color=colour, label=label)
-        ax.set_title(name, loc="left")
-        ax.set_xlabel(error)
-        ax.set_ylabel("realised regret of an episode")
+        named(ax, name, error, "realised regret of an episode")
         legend_below(ax)
     return made

@@ -1,6 +1,8 @@
 """Figures: cumulative regret curves with pointwise 95% bands over runs."""
 
 import io
+import re
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,19 +16,20 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 from parley.core.text import inert
 from parley.report.signatures import Evidence
-from parley.report.style import GREY, figure, legend_below, looks, name_lines, styled
+from parley.report.style import GREY, figure, legend_below, looks, name_lines, styled, tall
 from parley.report.summary import OWN, Curves, mean_band
 from parley.runs.directory import write_whole
 
 LONGEST_LABEL = 72  # characters: longer ones leave no room for the curves
 MOST_ROWS = 40  # of a figure of dots: more cannot be read
 MOST_LINEAR = 3.0
+TITLE, ROW = 48, 40  # characters of a line of a title, and of the label of an axis
 
 
 def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
     """One panel a world: titles and the curves in it."""
     with styled():
-        made, axes = figure(len(panels), 3.0, 1.3)
+        made, axes = figure(len(panels), tall(max((len(curves) for _, curves in panels), default=0)), 1.3)
         for ax, (title, curves) in zip(axes, panels, strict=True):
             _panel(ax, title, curves)
     return made
@@ -43,7 +46,7 @@ def by_world(curves: Sequence[Curves]) -> list[tuple[str, list[Curves]]]:
 def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[np.ndarray, "R T"]]]) -> Figure:
     """Means over runs of cumulative curves, with their bands, in one panel."""
     with styled():
-        made, (ax,) = figure(1, 2.8 + 0.13 * len(curves), 1.3)
+        made, (ax,) = figure(1, tall(len(curves)), 1.3)
         _draw(ax, title, x, y, [(label, *mean_band(total)) for label, total in curves])
     return made
 
@@ -51,49 +54,63 @@ def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[
 def evidence_figure(panels: Sequence[tuple[str, Evidence]]) -> Figure:
     """What diagnoses were decided by, one panel a run directory; dotted: the limit beyond which something is wrong."""
     with styled():
-        made, axes = figure(len(panels), 3.0, 1.3)
+        made, axes = figure(len(panels), tall(1 + max(len(evidence.curves) for _, evidence in panels)), 1.3)
         for ax, (title, evidence) in zip(axes, panels, strict=True):
             for (colour, _, marker), (label, curve) in zip(
                 looks(len(evidence.curves)), evidence.curves.items(), strict=True
             ):
                 ax.plot(range(len(curve)), curve, marker + "-", ms=3, lw=1, color=colour, label=_literal(label))
             ax.axhline(evidence.limit, ls=":", color=GREY, label="limit")
-            _named(ax, title, "episode, counted from 0", evidence.quantity)
+            named(ax, title, "episode, counted from 0", evidence.quantity)
             legend_below(ax)
     return made
 
 
-def dots_figure(title: str, x: str, names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> Figure:
+def dots_figure(
+    title: str,
+    x: str,
+    names: Sequence[str],
+    columns: Mapping[str, Sequence[float]],
+    halves: Mapping[str, Sequence[float]] | None = None,
+) -> Figure:
     """One row a name, one dot a column; values beyond `MOST_LINEAR` are on a logarithmic scale from 1 on.
 
-    Of more than `MOST_ROWS` names the rows with the largest values are drawn, and the title says so.
+    `halves` are half the widths of the columns' 95% intervals. Of more than `MOST_ROWS` names the rows with the largest
+    values are drawn, and the title says so. A value may be NaN: it was not measured.
     """
-    order = sorted(range(len(names)), key=lambda i: max(values[i] for values in columns.values()))[-MOST_ROWS:]
+    known = np.nan_to_num(np.array([list(values) for values in columns.values()]), nan=-np.inf)
+    order = np.argsort(known.max(axis=0), kind="stable")[-MOST_ROWS:].tolist()
     if len(order) < len(names):
         title = f"{title}\n(the {len(order)} largest of {len(names)})"
     with styled():
         made, (ax,) = figure(1, 1.4 + 0.16 * len(order), 1.6)
         for (colour, _, marker), (label, values) in zip(looks(len(columns)), columns.items(), strict=True):
-            drawn = [values[i] for i in order]
-            ax.plot(drawn, range(len(order)), marker, color=colour, ms=4, label=_literal(label), alpha=0.8)
-        if max(map(max, columns.values())) > MOST_LINEAR:
+            drawn, half = [values[i] for i in order], None if halves is None else [halves[label][i] for i in order]
+            style = {"fmt": marker, "color": colour, "ms": 4, "elinewidth": 0.8, "alpha": 0.8}
+            ax.errorbar(drawn, range(len(order)), xerr=half, label=_literal(label), **style)  # type: ignore[arg-type]
+        if known.max() > MOST_LINEAR:
             ax.set_xscale("symlog", linthresh=1)
         ax.set_yticks(range(len(order)), [_literal(names[i]) for i in order], fontsize=6)
-        _named(ax, title, x, "")
+        named(ax, "", x, "")
+        made.suptitle(_titled(title), x=0.01, ha="left", fontsize=9)  # the names leave its panel little room
         ax.grid(axis="y", lw=0.3)
         made.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return made
 
 
 def loglog_figure(
-    title: str, x: str, y: str, series: Mapping[str, Sequence[tuple[float, float]]], exponent: float | None = None
+    title: str, x: str, y: str, series: Mapping[str, Sequence[tuple[float, ...]]], exponent: float | None = None
 ) -> Figure:
-    """Points on logarithmic scales, one colour a series; a dotted line of the given slope through their middle."""
+    """Points on logarithmic scales, one colour a series; a dotted line of the given slope through their middle.
+
+    A point is (x, y), or (x, y, half the width of y's 95% interval).
+    """
     with styled():
-        made, (ax,) = figure(1, 2.8 + 0.13 * len(series), 1.3)
+        made, (ax,) = figure(1, tall(len(series)), 1.3)
         for (colour, _, marker), (label, points) in zip(looks(len(series)), series.items(), strict=True):
-            ax.plot(*np.array(points).T, marker, color=colour, ms=4, alpha=0.7, label=_literal(label))
-        every = np.array([point for points in series.values() for point in points])
+            style = {"fmt": marker, "color": colour, "ms": 4, "elinewidth": 0.8, "alpha": 0.7}
+            ax.errorbar(*np.array(points).T, label=_literal(label), **style)  # type: ignore[arg-type]
+        every = np.array([point[:2] for points in series.values() for point in points])
         if exponent is not None and len(every):
             ends = np.array([every[:, 0].min(), every[:, 0].max()])
             middle = np.exp(np.log(every).mean(axis=0))
@@ -102,7 +119,7 @@ def loglog_figure(
             getattr(ax, f"set_{name}scale")("log")
             axis.set_minor_formatter(NullFormatter())
         _few_decades(ax, every)
-        _named(ax, title, x, y)
+        named(ax, title, x, y)
         legend_below(ax)
     return made
 
@@ -110,22 +127,33 @@ def loglog_figure(
 def reliability_figure(panels: Sequence[tuple[str, Sequence[tuple[str, Float[np.ndarray, "bins 3"]]]]]) -> Figure:
     """Mean confidence of each bin against its observed frequency; the area of a dot is its share of the predictions."""
     with styled():
-        made, axes = figure(len(panels), 3.2, 1.3)
+        made, axes = figure(len(panels), tall(max(len(rows) for _, rows in panels)), 1.3)
         for ax, (title, rows) in zip(axes, panels, strict=True):
             ax.plot([0, 1], [0, 1], ":", color=GREY, lw=1)
             for (colour, _, marker), (label, bins) in zip(looks(len(rows)), rows, strict=True):
                 share, confidence, truth = bins[bins[:, 0] > 0].T
                 area = 10 + 300 * share
                 ax.scatter(confidence, truth, area, color=colour, marker=marker, alpha=0.6, label=_literal(label), lw=0)
-            _named(ax, title, "confidence of the most probable observation", "its exact probability")
+            named(ax, title, "confidence of the most probable observation", "its exact probability")
             legend_below(ax)
     return made
 
 
-def _named(ax: Axes, title: str, x: str, y: str) -> None:
-    ax.set_title("\n".join(map(_literal, title.split("\n"))), loc="left")
-    ax.set_xlabel(x)
-    ax.set_ylabel(y)
+def named(ax: Axes, title: str, x: str, y: str) -> None:
+    """Titles and labels in as many lines as they need."""
+    ax.set_title(_titled(title), loc="left")
+    ax.set_xlabel("\n".join(_rows(x, ROW)))
+    ax.set_ylabel("\n".join(_rows(y, ROW)))
+
+
+def _titled(title: str) -> str:
+    return "\n".join(row for line in title.split("\n") for row in _rows(_literal(line), TITLE))
+
+
+def _rows(text: str, longest: int) -> list[str]:
+    """The text in lines that are not too long; names of worlds and planners break after their commas."""
+    whole = text if len(text) <= longest else re.sub(r",(?=\S)", ", ", text)
+    return textwrap.wrap(whole, longest, break_on_hyphens=False) or [""]
 
 
 def _few_decades(ax: Axes, points: np.ndarray) -> None:
@@ -168,7 +196,7 @@ def _draw(
     for name, value in (stated or {}).items():
         ax.axhline(value, ls=":", color=GREY, lw=1, label=_literal(name))
         ends.append((value, _literal(name), GREY))
-    _named(ax, title, x, y)
+    named(ax, title, x, y)
     ax.margins(x=0)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_ylim(bottom=0)

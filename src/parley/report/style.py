@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 # Okabe and Ito (2008); yellow is left out, which is too pale for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -15,6 +16,7 @@ DASHES = ("-", "--", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 GREY = "#515a5a"
 COLUMN = 3.4, 2.6  # inches: one column of a two-column page, and a panel's height
+TICKS, LINE, NAME = 0.22, 0.14, 0.16  # inches below a panel: its ticks, a line of its label, a name in the legend
 SHORT = 24  # characters of a name that stands at the end of its line; longer ones stand below the panel
 STYLE = {
     "font.size": 8.0,
@@ -73,9 +75,17 @@ def name_lines(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
 
 
 def legend_below(ax: Axes) -> None:
-    """The legend under the panel, one name a line."""
-    if ax.get_legend_handles_labels()[1]:
-        ax.legend(loc="upper left", bbox_to_anchor=(-0.12, -0.2), borderaxespad=0.0)
+    """The legend under the panel and its label, one name a line."""
+    if not ax.get_legend_handles_labels()[1]:
+        return
+    lines = len(ax.get_xlabel().split("\n")) if ax.get_xlabel() else 0
+    under = ScaledTranslation(0, -(TICKS + LINE * lines), ax.figure.dpi_scale_trans)
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.12, 0), bbox_transform=ax.transAxes + under, borderaxespad=0.0)
+
+
+def tall(names: int) -> float:
+    """The height of a panel with so many names below it."""
+    return 2.8 + NAME * names
 
 
 def spread(places: Sequence[float], least: float) -> list[float]:

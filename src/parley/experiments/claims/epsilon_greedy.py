@@ -23,6 +23,7 @@ from parley.execute import RunConfig
 from parley.experiments.base import Finding, all_hold, at_most, expected_regret
 from parley.exploration.explorers import schedule
 from parley.report.plots import loglog_figure
+from parley.report.summary import mean_band
 from parley.theory.bounds import least_episodes, regret_bound, theory_epsilon
 from parley.theory.curves import Estimate, bootstrap, growth, loglog_slope
 from parley.theory.distinguishability import classes_of, uniform
@@ -203,9 +204,9 @@ def _dependence(inside: list[tuple[RunConfig, Float[np.ndarray, "r Z M"]]]) -> l
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"]]) -> Figure:
-    series: dict[str, list[tuple[float, float]]] = {}
+    series: dict[str, list[tuple[float, ...]]] = {}
     for c, k in zip(configs, kept, strict=True):
         if c.explore == THEORY and c.world in WORLDS and c.instructions == "cyclic":
-            means = _apart(k, c.world)[:, :, -1].mean(axis=0)
-            series.setdefault(c.world, []).append((c.episodes, float(means.max())))
+            means, halves = mean_band(_apart(k, c.world)[:, :, -1])
+            series.setdefault(c.world, []).append((c.episodes, means.max(), halves[means.argmax()]))
     return loglog_figure(NAME, "T", "expected regret of a run of T episodes", series, 0.5)

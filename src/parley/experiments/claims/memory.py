@@ -17,6 +17,7 @@ from parley.execute import RunConfig
 from parley.experiments.base import Finding, above, difference
 from parley.experiments.served import measure, model_for
 from parley.report.plots import dots_figure
+from parley.report.summary import mean_band
 
 __all__ = ["CLAIM", "NAME", "analyse", "cells", "figure", "measure"]
 
@@ -64,8 +65,9 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    columns = {
-        f"{horizon} episodes": [float(regret[:, :horizon].sum(1).mean()) for regret in regrets]
-        for horizon in horizons(configs[0])
-    }
-    return dots_figure(f"{NAME}: {WORLD}", "regret", [kind_of(config) for config in configs], columns)
+    columns, halves = {}, {}
+    for horizon in horizons(configs[0]):
+        name = f"{horizon} episodes"
+        means, half = mean_band(np.stack([regret[:, :horizon].sum(1) for regret in regrets], axis=1))
+        columns[name], halves[name] = means.tolist(), half.tolist()
+    return dots_figure(f"{NAME}: {WORLD}", "regret", [kind_of(config) for config in configs], columns, halves)

@@ -18,6 +18,7 @@ from parley.execute import RunConfig
 from parley.experiments.base import Finding, all_hold, at_least
 from parley.experiments.claims.adaptive_lines import ADAPTIVE, GREEDY, LIMIT, SAMPLED, SAMPLING, apart, totals_of
 from parley.report.plots import dots_figure
+from parley.report.summary import mean_band
 from parley.theory.curves import student
 
 NAME = "paid-information"
@@ -117,10 +118,13 @@ def _row(
 def figure(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Figure:
     """Bayes regret by world and line."""
     columns: dict[str, list[float]] = {}
+    halves: dict[str, list[float]] = {}
     for config, total in zip(configs, totals, strict=True):
         if (config.planner, config.explore) != LIMIT:
             prior = apart(config.world)[1]
             line = f"{config.planner}, {config.explore}"
-            columns.setdefault(line, []).append(float((total.reshape(-1, len(prior)) @ prior).mean()))
+            (mean,), (half,) = mean_band((total.reshape(-1, len(prior)) @ prior)[:, None])
+            columns.setdefault(line, []).append(float(mean))
+            halves.setdefault(line, []).append(float(half))
     names = [world.partition(",")[0] for world in dict.fromkeys(config.world for config in configs)]
-    return dots_figure(f"{NAME}, T = {EPISODES:,}", "Bayes regret", names, columns)
+    return dots_figure(f"{NAME}, T = {EPISODES:,}", "Bayes regret", names, columns, halves)

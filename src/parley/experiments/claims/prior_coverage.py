@@ -14,6 +14,7 @@ from parley import assemble
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
 from parley.report.plots import loglog_figure
+from parley.report.summary import mean_band
 from parley.theory.curves import Estimate, loglog_slope
 from parley.theory.distinguishability import classes_of
 
@@ -62,7 +63,8 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    series: dict[str, list[tuple[float, float]]] = {}
+    series: dict[str, list[tuple[float, ...]]] = {}
     for c, r in zip(configs, regrets, strict=True):
-        series.setdefault(c.explore, []).append((c_z(c), float(r.sum(axis=1).mean())))
+        (mean,), (half,) = mean_band(r.sum(axis=1)[:, None])
+        series.setdefault(c.explore, []).append((c_z(c), mean, half))
     return loglog_figure(NAME, "c_Z", "expected regret", series)

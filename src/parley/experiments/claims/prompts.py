@@ -17,6 +17,7 @@ from parley.execute import RunConfig
 from parley.experiments.base import Finding, above, difference
 from parley.experiments.served import measure, model_for
 from parley.report.plots import dots_figure
+from parley.report.summary import mean_band
 
 __all__ = ["CLAIM", "NAME", "analyse", "cells", "figure", "measure"]
 
@@ -76,6 +77,10 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    of = {(c.world, design_of(c)): float(r.sum(1).mean()) for c, r in zip(configs, regrets, strict=True)}
-    columns = {world: [of.get((world, design), np.nan) for design in DESIGNS] for world in WORLDS}
-    return dots_figure(NAME, "regret", list(DESIGNS), columns)
+    of = {(c.world, design_of(c)): mean_band(r.sum(1)[:, None]) for c, r in zip(configs, regrets, strict=True)}
+    nothing = np.array([np.nan])
+    columns, halves = (
+        {world: [float(of.get((world, design), (nothing, nothing))[i][0]) for design in DESIGNS] for world in WORLDS}
+        for i in (0, 1)
+    )
+    return dots_figure(NAME, "regret", list(DESIGNS), columns, halves)

@@ -26,6 +26,7 @@ from parley.core.tables import Tables
 from parley.execute import RunConfig
 from parley.experiments.base import Finding, all_hold, at_least
 from parley.report.plots import dots_figure
+from parley.report.summary import mean_band
 
 NAME = "published-bandits"
 CLAIM = (
@@ -194,10 +195,12 @@ def _row(
 def figure(configs: Sequence[Pulling], kept: Sequence[Pays]) -> Figure:
     """Regret of a pull by world and rule, where all rules were pulled."""
     found = [
-        (c, float(one[:, LOST].mean()) / c.episodes) for c, one in zip(configs, kept, strict=True) if c.world != HARD
+        (c, mean_band(one[:, [LOST]] / c.episodes)) for c, one in zip(configs, kept, strict=True) if c.world != HARD
     ]
-    columns = {rule: [lost for c, lost in found if c.rule == rule] for rule in MORE}
+    columns, halves = (
+        {rule: [float(lost[i][0]) for c, lost in found if c.rule == rule] for rule in MORE} for i in (0, 1)
+    )
     names = list(dict.fromkeys(config.world.partition(",")[0] for config, _ in found))
-    drawn = dots_figure(f"{NAME}, T = 1,000", "regret of a pull, in units of the pay", names, columns)
+    drawn = dots_figure(f"{NAME}, T = 1,000", "regret of a pull, in units of the pay", names, columns, halves)
     drawn.axes[0].set(xscale="linear", xlim=(0, None))
     return drawn

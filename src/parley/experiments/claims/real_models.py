@@ -135,9 +135,13 @@ def _num_subgoals(world: str) -> int:
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T 4"]]) -> Figure:
-    of: dict[str, dict[str, float]] = {}
-    for one in analyse(configs, regrets).rows:
-        of.setdefault(one["world"], {})[f"{one['planner']}, {one['explorer']}"] = float(one["of random"])
+    of: dict[str, dict[str, tuple[float, float]]] = {}
+    rows = analyse(configs, regrets).rows
+    scale = {one["world"]: one["regret"] for one in rows if one["planner"] == "random"}
+    for one in rows:
+        half = float(one["regret half"] / scale[one["world"]])
+        of.setdefault(one["world"], {})[f"{one['planner']}, {one['explorer']}"] = float(one["of random"]), half
     names = [name for name in next(iter(of.values())) if name != "random, none"]
-    columns = {world: [found[name] for name in names] for world, found in of.items()}
-    return dots_figure(f"{NAME}: regret, random choice = 1", "regret in units of random choice's", names, columns)
+    columns, halves = ({world: [found[name][i] for name in names] for world, found in of.items()} for i in (0, 1))
+    title = f"{NAME}: regret, random choice = 1"
+    return dots_figure(title, "regret in units of random choice's", names, columns, halves)
