@@ -28,8 +28,8 @@ def overlaps(figure: Figure) -> list[str]:
 
 
 def _undrawn(figure: Figure) -> set[int]:
-    """Labels of ticks beyond the limits of their axis: they exist, and are not drawn."""
-    found = set()
+    """Labels of ticks beyond the limits of their axis, or without an axis: they exist, and are not drawn."""
+    found = {id(text) for ax in figure.axes if not ax.axison for text in (*ax.get_xticklabels(), *ax.get_yticklabels())}
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
         low, high = sorted(axis.get_view_interval())
         drawn = {id(tick) for tick in axis._update_ticks()}

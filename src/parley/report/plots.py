@@ -45,9 +45,15 @@ def by_world(curves: Sequence[Curves]) -> list[tuple[str, list[Curves]]]:
 
 def curves_figure(title: str, x: str, y: str, curves: Sequence[tuple[str, Float[np.ndarray, "R T"]]]) -> Figure:
     """Means over runs of cumulative curves, with their bands, in one panel."""
+    return curves_panels(x, [(title, y, curves)])
+
+
+def curves_panels(x: str, panels: Sequence[tuple[str, str, Sequence[tuple[str, Float[np.ndarray, "R T"]]]]]) -> Figure:
+    """The same, each panel with its title and the name of its quantity."""
     with styled():
-        made, (ax,) = figure(1, tall(len(curves)), 1.3)
-        _draw(ax, title, x, y, [(label, *mean_band(total)) for label, total in curves])
+        made, axes = figure(len(panels), tall(max(len(curves) for *_, curves in panels)), 1.3)
+        for ax, (title, y, curves) in zip(axes, panels, strict=True):
+            _draw(ax, title, x, y, [(label, *mean_band(total)) for label, total in curves])
     return made
 
 
@@ -105,23 +111,38 @@ def loglog_figure(
 
     A point is (x, y), or (x, y, half the width of y's 95% interval).
     """
+    return loglog_panels(x, y, {title: series}, exponent)
+
+
+def loglog_panels(
+    x: str,
+    y: str,
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, ...]]]],
+    exponent: float | None = None,
+) -> Figure:
+    """The same, one panel a title."""
     with styled():
-        made, (ax,) = figure(1, tall(len(series)), 1.3)
-        for (colour, _, marker), (label, points) in zip(looks(len(series)), series.items(), strict=True):
-            style = {"fmt": marker, "color": colour, "ms": 4, "elinewidth": 0.8, "alpha": 0.7}
-            ax.errorbar(*np.array(points).T, label=_literal(label), **style)  # type: ignore[arg-type]
-        every = np.array([point[:2] for points in series.values() for point in points])
-        if exponent is not None and len(every):
-            ends = np.array([every[:, 0].min(), every[:, 0].max()])
-            middle = np.exp(np.log(every).mean(axis=0))
-            ax.plot(ends, middle[1] * (ends / middle[0]) ** exponent, ":", color=GREY, label=f"slope {exponent:g}")
-        for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
-            getattr(ax, f"set_{name}scale")("log")
-            axis.set_minor_formatter(NullFormatter())
-        _few_decades(ax, every)
-        named(ax, title, x, y)
-        legend_below(ax)
+        made, axes = figure(len(panels), tall(max(map(len, panels.values()))), 1.3)
+        for ax, (title, series) in zip(axes, panels.items(), strict=True):
+            _loglog(ax, series, exponent)
+            named(ax, title, x, y)
+            legend_below(ax)
     return made
+
+
+def _loglog(ax: Axes, series: Mapping[str, Sequence[tuple[float, ...]]], exponent: float | None) -> None:
+    for (colour, _, marker), (label, points) in zip(looks(len(series)), series.items(), strict=True):
+        style = {"fmt": marker, "color": colour, "ms": 4, "elinewidth": 0.8, "alpha": 0.7}
+        ax.errorbar(*np.array(points).T, label=_literal(label), **style)  # type: ignore[arg-type]
+    every = np.array([point[:2] for points in series.values() for point in points])
+    if exponent is not None and len(every):
+        ends = np.array([every[:, 0].min(), every[:, 0].max()])
+        middle = np.exp(np.log(every).mean(axis=0))
+        ax.plot(ends, middle[1] * (ends / middle[0]) ** exponent, ":", color=GREY, label=f"slope {exponent:g}")
+    for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+        getattr(ax, f"set_{name}scale")("log")
+        axis.set_minor_formatter(NullFormatter())
+    _few_decades(ax, every)
 
 
 def reliability_figure(panels: Sequence[tuple[str, Sequence[tuple[str, Float[np.ndarray, "bins 3"]]]]]) -> Figure:
@@ -136,6 +157,8 @@ def reliability_figure(panels: Sequence[tuple[str, Sequence[tuple[str, Float[np.
                 ax.scatter(confidence, truth, area, color=colour, marker=marker, alpha=0.6, label=_literal(label), lw=0)
             named(ax, title, "confidence of the most probable observation", "its exact probability")
             legend_below(ax)
+            for handle in getattr(ax.get_legend(), "legend_handles", ()):
+                handle.set_sizes([20])
     return made
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import cycle, islice
 from typing import Any
 
 from matplotlib import rc_context
@@ -48,9 +47,12 @@ def figure(columns: int = 1, height: float = COLUMN[1], wide: float = 1.0) -> tu
 
 
 def looks(number: int) -> list[tuple[str, str, str]]:
-    """Colour, dashes and marker for each of so many series; no two are alike up to 18."""
-    pairs = ((colour, dashes) for dashes in DASHES for colour in COLOURS)
-    return [(*pair, marker) for pair, marker in zip(islice(cycle(pairs), number), cycle(MARKERS), strict=False)]
+    """Colour, dashes and marker for each of so many series.
+
+    No two have the same colour and dashes up to 18, nor the same colour and marker up to 36.
+    """
+    rounds = [divmod(i, len(COLOURS)) for i in range(number)]
+    return [(COLOURS[i], DASHES[turn % len(DASHES)], MARKERS[(i + turn) % len(MARKERS)]) for turn, i in rounds]
 
 
 def name_lines(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:

@@ -24,7 +24,7 @@ from parley.evaluation.evaluate import matching, pretraining_error
 from parley.execute import RunConfig
 from parley.experiments.base import Finding, above, expected_regret
 from parley.experiments.claims.pretraining_error import Training
-from parley.report.plots import loglog_figure
+from parley.report.plots import loglog_panels
 from parley.theory.posterior import Evidence
 from parley.training.converge import converge
 
@@ -118,9 +118,10 @@ def analyse(configs: Sequence[Demonstrated], kept: Sequence[Measured]) -> Findin
 
 
 def figure(configs: Sequence[Demonstrated], kept: Sequence[Measured]) -> Figure:
-    """Error by width, one series a world and share."""
-    series: dict[str, list[tuple[float, float]]] = {}
+    """Error by width, one panel a world, one series a share."""
+    panels: dict[str, dict[str, list[tuple[float, ...]]]] = {}
     for c, k in zip(configs, kept, strict=True):
-        label = f"{c.world}, rho {c.rho:g}" if not c.label_error else f"{c.world}, {c.label_error:.0%} wrong labels"
-        series.setdefault(label, []).append((c.width, float(k[0, 0])))
-    return loglog_figure(NAME, "width", "total variation to the matching oracle", series)
+        label = f"rho {c.rho:g}" if not c.label_error else f"{c.label_error:.0%} wrong labels"
+        series = panels.setdefault(f"{NAME}: {c.world}", {}).setdefault(label, [])
+        series.append((c.width, float(k[0, 0])))
+    return loglog_panels("width", "total variation to the matching oracle", panels)

@@ -28,7 +28,8 @@ from parley.experiments.base import (
     wilson,
 )
 from parley.planners.forgetting import RestartingPlanner
-from parley.report.plots import curves_figure
+from parley.report.plots import curves_panels
+from parley.report.style import GREY
 
 NAME = "jump"
 CLAIM = (
@@ -148,14 +149,15 @@ def _quantile(found: Float[np.ndarray, " R"], share: float) -> float | None:
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Figure:
-    """Regret where no run stops, and the share of jumps found."""
+    """Regret where no run stops, and the share of jumps found so far."""
     curves = [(c.planner, np.cumsum(k[0], axis=1)) for c, k in zip(configs, kept, strict=True) if c.world == FLOORED]
-    drawn = curves_figure(f"{NAME} at episode {JUMP}", "episode", "cumulative expected regret", curves)
-    drawn.axes[0].axvline(JUMP, ls=":", lw=1, color="#515a5a")
     found = delays(next(k for c, k in zip(configs, kept, strict=True) if (c.world, c.planner) == (MOVED, RESTART)))
-    other = drawn.axes[0].twinx()
-    t = np.arange(LENGTH - JUMP + 1)
-    other.step(JUMP + t, [(found <= d).mean() for d in t], where="post", lw=1, ls="--", color="#515a5a")
-    other.set_ylabel("share of jumps found (dashed)")
-    other.set_ylim(0, 1.02)
+    so_far = JUMP + found[:, None] <= np.arange(1, LENGTH + 1)
+    panels = [
+        (f"{NAME} at episode {JUMP}: regret", "cumulative expected regret", curves),
+        (f"{NAME} at episode {JUMP}: found", "share of jumps found", [(RESTART, so_far)]),
+    ]
+    drawn = curves_panels("episode", panels)
+    for ax in drawn.axes:
+        ax.axvline(JUMP, ls=":", lw=1, color=GREY)
     return drawn
