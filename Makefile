@@ -51,7 +51,7 @@ docs: $(VENV)/.dev
 	$(BIN)/python scripts/site.py
 
 notebooks: $(VENV)/.dev
-	$(BIN)/python scripts/notebook.py docs/tutorials/3-reproduce-a-theorem.md
+	$(BIN)/python scripts/notebook.py docs/tutorials/1-ten-minutes.md docs/tutorials/3-reproduce-a-theorem.md
 
 # The sdist and the wheel, each installed into an empty environment, where quickstart then runs.
 dist: $(VENV)/.dev
