@@ -45,6 +45,7 @@ format: $(VENV)/.dev
 figures: $(VENV)/.core
 	$(BIN)/parley quickstart --figure docs/figures/quickstart.png
 	$(BIN)/python scripts/figures.py docs/figures/concepts
+	$(BIN)/python -m scripts.redraw
 
 # The documentation as a site, in site/.
 docs: $(VENV)/.dev

@@ -1,19 +1,20 @@
-"""Each experiment's figure of its full sweep, with drawn numbers for what it measured: no text lies on another."""
+"""No text lies on another in the figures of the experiments: rows as measured, curves as drawn here."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scripts import redraw
+from scripts.redraw import DRAWN, rows
 
 from parley.execute import RunConfig
-from parley.experiments.claims import search_budget, world_model
+from parley.experiments.claims import world_model
 from parley.experiments.claims.unseen_worlds import Seen
 from parley.experiments.known import EXPERIMENTS
 from tests.report.overlaps import overlaps
 
-# Their figures need what takes minutes to compute: tables of 81 families, trained Reporters, forces, scores of a model.
-# They are drawn by functions that tests/report/test_figures.py draws with many worlds and long names.
-LEFT_OUT = {"adaptive-exploration", "actor-error", "reporter-error", "traps", "calibration"}
+# Its figure is of scores of a model for every menu. It is drawn by `dots_figure`, as in tests/report/test_figures.py.
+LEFT_OUT = {"calibration"}
 MOST_EPISODES = 400
 
 
@@ -31,18 +32,29 @@ MEASURED: dict[str, Callable[[RunConfig, np.random.Generator], np.ndarray]] = {
     "delusion": several(2),
     "continuous-control": several(2),
     "jump": lambda config, rng: np.stack([rng.random((config.runs, config.episodes)) < at for at in (0.9, 0.1)]),
-    "diagnosis": lambda config, rng: rng.integers(0, 5, (1, 2)),
-    "real-models": lambda config, rng: rng.integers(0, 2, (config.runs, config.episodes, 4)),
     "paid-information": lambda config, rng: rng.gamma(2.0, 5.0, (config.runs, 1)),
-    "search-budget": lambda config, rng: np.sort(rng.random((16, 4 * len(search_budget.HEARD), 3))),
     "world-model": lambda config, rng: rng.random((8 + config.episodes, world_model.KEPT + 3 * world_model.BINS)),
     "unseen-worlds": lambda config, rng: np.zeros((1, 1)) if isinstance(config, Seen) else curves(config, rng),
 }
 
 
-@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in LEFT_OUT])
+@pytest.mark.parametrize("name", DRAWN)
+def test_no_text_of_a_figure_of_rows_overlaps(name):
+    found = rows(name)
+    assert found and overlaps(DRAWN[name](found)) == []
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in {*LEFT_OUT, *DRAWN}])
 def test_no_text_of_an_experiments_figure_overlaps(name):
     experiment, rng = EXPERIMENTS[name], np.random.default_rng(0)
     cells = experiment.cells(False)
     drawn = experiment.figure(cells, [MEASURED.get(name, curves)(config, rng) for config in cells])
     assert overlaps(drawn) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("1,000", 1000.0), ("'-0.00768", -0.00768), ("[477, 4,770]", [477, 4770]), ("a, b", "a, b"), ("1e-05", 1e-05)],
+)
+def test_cells_of_earlier_tables_are_read(cell, value):
+    assert redraw._value(cell) == value

@@ -1,6 +1,6 @@
 """Regret against an error of one part: the slope through the origin, run by run, and its picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ def row(error: float, regret: Float[np.ndarray, "R T"]) -> dict[str, Any]:
     return {"error": error, "regret": float(means.mean()), "low": means.mean() - half, "high": means.mean() + half}
 
 
-def points_figure(name: str, error: str, series: dict[str, list[dict[str, Any]]]) -> Figure:
+def points_figure(name: str, error: str, series: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     """Realised regret of an episode against the error, one colour a series."""
     with styled():
         made, (ax,) = figure(1, tall(len(series)), 1.3)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, SymmetricalLogLocator
 
 from parley.core.text import inert
 from parley.report.signatures import Evidence
@@ -22,7 +22,7 @@ from parley.runs.directory import write_whole
 
 LONGEST_LABEL = 72  # characters: longer ones leave no room for the curves
 MOST_ROWS = 40  # of a figure of dots: more cannot be read
-MOST_LINEAR = 3.0
+MOST_LINEAR, MOST_FINE = 3.0, 100.0  # values up to which a scale is linear, and has ticks within a decade
 TITLE, ROW = 48, 40  # characters of a line of a title, and of the label of an axis
 
 
@@ -77,12 +77,12 @@ def dots_figure(
     x: str,
     names: Sequence[str],
     columns: Mapping[str, Sequence[float]],
-    halves: Mapping[str, Sequence[float]] | None = None,
+    halves: Mapping[str, Sequence[float] | np.ndarray] | None = None,
 ) -> Figure:
     """One row a name, one dot a column; values beyond `MOST_LINEAR` are on a logarithmic scale from 1 on.
 
-    `halves` are half the widths of the columns' 95% intervals. Of more than `MOST_ROWS` names the rows with the largest
-    values are drawn, and the title says so. A value may be NaN: it was not measured.
+    `halves` are half the widths of the columns' 95% intervals, or (2, rows): below and above. Of more than `MOST_ROWS`
+    names the rows with the largest values are drawn, and the title says so. A value may be NaN: it was not measured.
     """
     known = np.nan_to_num(np.array([list(values) for values in columns.values()]), nan=-np.inf)
     order = np.argsort(known.max(axis=0), kind="stable")[-MOST_ROWS:].tolist()
@@ -91,17 +91,34 @@ def dots_figure(
     with styled():
         made, (ax,) = figure(1, 1.4 + 0.16 * len(order), 1.6)
         for (colour, _, marker), (label, values) in zip(looks(len(columns)), columns.items(), strict=True):
-            drawn, half = [values[i] for i in order], None if halves is None else [halves[label][i] for i in order]
+            drawn = [values[i] for i in order]
+            half = None if halves is None else np.asarray(halves[label])[..., order]
             style = {"fmt": marker, "color": colour, "ms": 4, "elinewidth": 0.8, "alpha": 0.8}
             ax.errorbar(drawn, range(len(order)), xerr=half, label=_literal(label), **style)  # type: ignore[arg-type]
         if known.max() > MOST_LINEAR:
             ax.set_xscale("symlog", linthresh=1)
+            subs = (1.0, 2.0, 5.0) if known.max() <= MOST_FINE else (1.0,)
+            ax.xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=subs))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.set_yticks(range(len(order)), [_literal(names[i]) for i in order], fontsize=6)
         named(ax, "", x, "")
         made.suptitle(_titled(title), x=0.01, ha="left", fontsize=9)  # the names leave its panel little room
         ax.grid(axis="y", lw=0.3)
         made.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return made
+
+
+def by_column(
+    rows: Sequence[Mapping[str, Any]], name: str, column: str, value: str, half: str
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """A finding's rows as the columns of a figure of dots, and their half widths; NaN where there is no such row."""
+    of = {(str(row[column]), str(row[name])): row for row in rows}
+    names, columns = list(dict.fromkeys(str(row[name]) for row in rows)), list(dict.fromkeys(key for key, _ in of))
+    values, halves = (
+        {key: [float(of.get((key, one), {}).get(what, np.nan)) for one in names] for key in columns}
+        for what in (value, half)
+    )
+    return values, halves
 
 
 def loglog_figure(

@@ -8,7 +8,7 @@ things that they call impossible. Regret is V*_z(w) minus the return, V* being t
 `household` decides. In `house`, where physics is slow, a few runs show the loss; its errors are distances of forces.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,9 +79,12 @@ def _errors(world: str) -> list[float]:
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    series: dict[str, list[dict[str, Any]]] = {}
-    for world, regret in _by_world(configs, regrets).items():
-        errors, num = _errors(world), len(SHARES[world])
-        rows = [row(errors[i % num], r) for i, r in enumerate(regret)]
-        series |= {f"{world}, planner: {name}": rows[i * num : (i + 1) * num] for i, name in enumerate(PLANNERS)}
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    series: dict[str, list[Mapping[str, Any]]] = {}
+    for one in rows:
+        if "error" in one:
+            series.setdefault(f"{one['world']}, planner: {one['planner']}", []).append(one)
     return points_figure(NAME, "the Actor's error: total variation (household), distance of forces (house)", series)

@@ -10,9 +10,10 @@ times. Each time it is twice as many as their variance asks for, in blocks of a 
 side.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -31,7 +32,7 @@ from parley.experiments.claims.adaptive_lines import (
     apart,
     totals_of,
 )
-from parley.experiments.claims.adaptive_margins import REFERENCES, Judged, Lines, judged
+from parley.experiments.claims.adaptive_margins import Judged, Lines, judged
 from parley.experiments.families import many_families
 from parley.report.plots import dots_figure
 
@@ -129,15 +130,23 @@ def analyse(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Findi
 
 
 def figure(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Figure:
+    return drawn(analyse(configs, totals).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Bayes regret by world, at the longest T: both adaptive forms beside the best reference."""
-    longest = max(config.episodes for config in configs)
-    by_world: dict[str, Lines] = {}
-    for config, total in zip(configs, totals, strict=True):
-        by_world.setdefault(config.world, Lines(config.world)).add(config, total)
+    longest = max(one["T"] for one in rows)
+    of = {(one["criterion"], one["world"]): one for one in rows if one["T"] == longest}
+    worlds = [world for criterion, world in of if criterion == "proposals"]
+    nothing = {"best": np.nan, "regret": np.nan}
     columns = {
-        "best reference (or a lower bound)": [lines.best(REFERENCES, longest, False)[0] for lines in by_world.values()],
-        "adaptive": [lines.score(ADAPTIVE, longest, False) for lines in by_world.values()],
-        "adaptive-proposals": [lines.score(PROPOSALS, longest, False) for lines in by_world.values()],
+        "best reference (or a lower bound)": [of.get(("bayes", world), nothing)["best"] for world in worlds],
+        "adaptive": [of.get(("bayes", world), nothing)["regret"] for world in worlds],
+        "adaptive-proposals": [of["proposals", world]["regret"] for world in worlds],
     }
-    names = [name.partition(",")[0] for name in by_world]
-    return dots_figure(f"{NAME}, T = {longest:,}", "Bayes regret", names, columns)
+    return dots_figure(f"{NAME}, T = {longest:,.0f}", "Bayes regret", [_short(world) for world in worlds], columns)
+
+
+def _short(world: str) -> str:
+    """The kind and the seed of a family; its other arguments fill a line."""
+    return world.partition(",")[0]

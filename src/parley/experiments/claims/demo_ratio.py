@@ -8,7 +8,7 @@ scratch; published LLMs of any size were not run (the planner `hf:` takes them).
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,10 +118,15 @@ def analyse(configs: Sequence[Demonstrated], kept: Sequence[Measured]) -> Findin
 
 
 def figure(configs: Sequence[Demonstrated], kept: Sequence[Measured]) -> Figure:
+    return drawn(analyse(configs, kept).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Error by width, one panel a world, one series a share."""
     panels: dict[str, dict[str, list[tuple[float, ...]]]] = {}
-    for c, k in zip(configs, kept, strict=True):
-        label = f"rho {c.rho:g}" if not c.label_error else f"{c.label_error:.0%} wrong labels"
-        series = panels.setdefault(f"{NAME}: {c.world}", {}).setdefault(label, [])
-        series.append((c.width, float(k[0, 0])))
+    for one in rows:
+        label = f"{one['label_error']:.0%} wrong labels" if one["label_error"] else f"rho {one['rho']:g}"
+        low, high = one["error_interval"]
+        series = panels.setdefault(f"{NAME}: {one['world']}", {}).setdefault(label, [])
+        series.append((one["width"], one["error"], (high - low) / 2))
     return loglog_panels("width", "total variation to the matching oracle", panels)

@@ -5,9 +5,10 @@ result. Thresholds were set on seeds 0 to 9 (`TUNED`); those judged here are oth
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -135,13 +136,17 @@ def _verdict(share: tuple[float, float, float], bound: float) -> str:
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1 2"]]) -> Figure:
-    planted = [c for c in configs if isinstance(c, Planted)]
-    named = np.concatenate(list(regrets)).astype(int)
-    labels = list(dict.fromkeys(f"{c.failure}: {c.world}, {c.planner}" for c in planted))
-    columns = {}
-    for column, how in enumerate(("with tables", "without")):
-        right: dict[str, list[bool]] = {label: [] for label in labels}
-        for config, name in zip(planted, named[:, column], strict=True):
-            right[f"{config.failure}: {config.world}, {config.planner}"].append(NAMES[name] == config.failure)
-        columns[how] = [float(np.mean(right[label])) for label in labels]
-    return dots_figure(NAME, "share named right", labels, columns)
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    planted = [one for one in rows if "planted" in one]
+    columns: dict[str, list[float]] = {}
+    sides: dict[str, list[tuple[float, float]]] = {}
+    for one in planted:
+        low, share, high = wilson(int(one[one["planted"]]), int(one["runs"]))
+        columns.setdefault(one["decided"], []).append(share)
+        sides.setdefault(one["decided"], []).append((share - low, high - share))
+    names = list(dict.fromkeys(one["planted"] for one in planted))
+    halves = {how: np.array(of).T for how, of in sides.items()}
+    return dots_figure(NAME, "share named right", names, columns, halves)

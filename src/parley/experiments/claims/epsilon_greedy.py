@@ -9,7 +9,7 @@ t stands for T epsilon(T). Its last decade counts, t from T0: the lengths of the
 regret is the single cost of finding the latent out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -182,6 +182,7 @@ def _slopes(cells: list[tuple[RunConfig, Float[np.ndarray, " r"]]], x: list[floa
     return {
         "epsilon": [by / c.episodes for (c, _), by in zip(cells, scale, strict=True)],
         "regret": [float(total.mean()) for _, total in cells],
+        "half_width": [float(mean_band(total[:, None])[1][0]) for _, total in cells],
         "runs": len(cells[0][1]),
         "slope": slope.value,
         "interval": [slope.low, slope.high],
@@ -204,9 +205,14 @@ def _dependence(inside: list[tuple[RunConfig, Float[np.ndarray, "r Z M"]]]) -> l
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"]]) -> Figure:
-    series: dict[str, list[tuple[float, ...]]] = {}
-    for c, k in zip(configs, kept, strict=True):
-        if c.explore == THEORY and c.world in WORLDS and c.instructions == "cyclic":
-            means, halves = mean_band(_apart(k, c.world)[:, :, -1])
-            series.setdefault(c.world, []).append((c.episodes, means.max(), halves[means.argmax()]))
+    return drawn(analyse(configs, kept).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Regret of the worst latent, where instructions take turns."""
+    series = {
+        one["world"]: list(zip(one["T"], one["regret"], one.get("half_width", [np.nan] * len(one["T"])), strict=True))
+        for one in rows
+        if one.get("instructions") == "cyclic"
+    }
     return loglog_figure(NAME, "T", "expected regret of a run of T episodes", series, 0.5)

@@ -7,7 +7,8 @@ its first episodes do not depend on how many follow. A note is for models that w
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,8 +17,7 @@ from matplotlib.figure import Figure
 from parley.execute import RunConfig
 from parley.experiments.base import Finding, above, difference
 from parley.experiments.served import measure, model_for
-from parley.report.plots import dots_figure
-from parley.report.summary import mean_band
+from parley.report.plots import by_column, dots_figure
 
 __all__ = ["CLAIM", "NAME", "analyse", "cells", "figure", "measure"]
 
@@ -65,9 +65,11 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    columns, halves = {}, {}
-    for horizon in horizons(configs[0]):
-        name = f"{horizon} episodes"
-        means, half = mean_band(np.stack([regret[:, :horizon].sum(1) for regret in regrets], axis=1))
-        columns[name], halves[name] = means.tolist(), half.tolist()
-    return dots_figure(f"{NAME}: {WORLD}", "regret", [kind_of(config) for config in configs], columns, halves)
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    names = list(dict.fromkeys(one["memory"] for one in rows))
+    told = [{**one, "T": f"T = {one['T']:g}"} for one in rows]
+    columns, halves = by_column(told, "memory", "T", "regret", "half_width")
+    return dots_figure(f"{NAME}: {WORLD}", "regret after T episodes", names, columns, halves)

@@ -6,7 +6,7 @@ exploration. Its loss beyond the exact planner, an episode, is fitted against it
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -134,8 +134,15 @@ def cost_of_error(kept: Sequence[Float[np.ndarray, "1 K"]]) -> tuple[float, tupl
 
 
 def figure(configs: Sequence[Training], kept: Sequence[Float[np.ndarray, "1 K"]]) -> Figure:
-    series: dict[str, list[tuple[float, float]]] = {}
-    for c, k in zip(configs, kept, strict=True):
-        label = f"width {c.width}" + (f", T_p = {c.episodes}" if c.episodes != configs[0].episodes else "")
-        series.setdefault(label, []).append((c.documents * c.episodes, float(k[0, ERROR])))
+    return drawn(analyse(configs, kept).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    trained = [one for one in rows if "documents" in one]
+    series: dict[str, list[tuple[float, ...]]] = {}
+    for one in trained:
+        label = f"width {one['width']:g}"
+        if one["episodes"] != trained[0]["episodes"]:
+            label += f", T_p = {one['episodes']:g}"
+        series.setdefault(label, []).append((one["documents"] * one["episodes"], one["error"], one["half_width"]))
     return loglog_figure(NAME, "N_p T_p", "total variation to the oracle", series, EXPONENT)

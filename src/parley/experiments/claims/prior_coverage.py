@@ -4,7 +4,8 @@ In `treasure` the prior of the gold chest is made smaller and smaller, the truth
 sampling planner needs about 1/p episodes to look; epsilon-greedy at the theory's rate pays log c_Z under a root only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -55,16 +56,21 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     else:
         verdict = NOT_SUPPORTED if without.high <= NONE or bought.low >= WITH else UNDECIDED
     rows = [
-        {"c_z": c_z(c), "explore": c.explore, "regret": float(r.sum(axis=1).mean()), "runs": len(r)}
+        {"c_z": c_z(c), "explore": c.explore, "regret": float(mean[0]), "half_width": float(half[0]), "runs": len(r)}
         for c, r in zip(configs, regrets, strict=True)
+        for mean, half in (mean_band(r.sum(axis=1)[:, None]),)
     ]
     rows.append({"slope without": without.value, "interval": [without.low, without.high]})
     return Finding(CLAIM, verdict, bought.value, (bought.low, bought.high), "log-log slope in c_Z, exploring", rows)
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     series: dict[str, list[tuple[float, ...]]] = {}
-    for c, r in zip(configs, regrets, strict=True):
-        (mean,), (half,) = mean_band(r.sum(axis=1)[:, None])
-        series.setdefault(c.explore, []).append((c_z(c), mean, half))
+    for one in rows:
+        if "c_z" in one:
+            series.setdefault(one["explore"], []).append((one["c_z"], one["regret"], one.get("half_width", np.nan)))
     return loglog_figure(NAME, "c_Z", "expected regret", series)

@@ -6,8 +6,9 @@ where `PARLEY_MODEL` names another model.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from parley.execute import RunConfig
 from parley.experiments.base import Finding, above, difference
 from parley.experiments.served import measure, model_for
-from parley.report.plots import dots_figure
+from parley.report.plots import by_column, dots_figure
 from parley.report.summary import mean_band
 
 __all__ = ["CLAIM", "NAME", "analyse", "cells", "figure", "measure"]
@@ -62,6 +63,7 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
                 "world": world,
                 "prompt": design,
                 "regret": float(regret.sum(1).mean()),
+                "half_width": float(mean_band(regret.sum(1)[:, None])[1][0]),
                 "more": gain,
                 "low": low,
                 "high": high,
@@ -77,10 +79,10 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    of = {(c.world, design_of(c)): mean_band(r.sum(1)[:, None]) for c, r in zip(configs, regrets, strict=True)}
-    nothing = np.array([np.nan])
-    columns, halves = (
-        {world: [float(of.get((world, design), (nothing, nothing))[i][0]) for design in DESIGNS] for world in WORLDS}
-        for i in (0, 1)
-    )
-    return dots_figure(NAME, "regret", list(DESIGNS), columns, halves)
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    names = list(dict.fromkeys(one["prompt"] for one in rows))
+    columns, halves = by_column(rows, "prompt", "world", "regret", "half_width")
+    return dots_figure(NAME, "regret", names, columns, halves)

@@ -13,7 +13,7 @@ chat model saves by its whole history, in units of the regret of random choice, 
 paired runs. Below 0.05 the claim is refuted: nothing is learnt from such a history.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.experiments.base import Finding, at_least, expected_regret, wilson
 from parley.experiments.beside import Beside
-from parley.report.plots import dots_figure
+from parley.report.plots import by_column, dots_figure
 from parley.worlds.generated.world import EVALUATED
 
 NAME = "real-models"
@@ -135,13 +135,21 @@ def _num_subgoals(world: str) -> int:
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T 4"]]) -> Figure:
-    of: dict[str, dict[str, tuple[float, float]]] = {}
-    rows = analyse(configs, regrets).rows
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     scale = {one["world"]: one["regret"] for one in rows if one["planner"] == "random"}
-    for one in rows:
-        half = float(one["regret half"] / scale[one["world"]])
-        of.setdefault(one["world"], {})[f"{one['planner']}, {one['explorer']}"] = float(one["of random"]), half
-    names = [name for name in next(iter(of.values())) if name != "random, none"]
-    columns, halves = ({world: [found[name][i] for name in names] for world, found in of.items()} for i in (0, 1))
+    shares = [
+        {
+            **one,
+            "line": f"{one['planner']}, {one['explorer']}",
+            "half_width": one["regret half"] / scale[one["world"]],
+        }
+        for one in rows
+        if one["planner"] != "random"
+    ]
+    names = list(dict.fromkeys(one["line"] for one in shares))
+    columns, halves = by_column(shares, "line", "world", "of random", "half_width")
     title = f"{NAME}: regret, random choice = 1"
     return dots_figure(title, "regret in units of random choice's", names, columns, halves)

@@ -5,7 +5,8 @@ error: the true one mixed with noise, or one learned by contrast from so many pa
 regret would filter the reports by the true tables and be biased: regret is V*_z(w) minus the return.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -52,6 +53,13 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    rows = [row(total_variation(config), regret) for config, regret in zip(configs, regrets, strict=True)]
-    series = {"the true one and noise": rows[: len(NOISE)], "learned from pairs": rows[len(NOISE) :]}
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    series: dict[str, list[Mapping[str, Any]]] = {}
+    for one in rows:
+        if "error" in one:
+            kind = "learned from pairs" if "reporter=learned" in one["world"] else "the true one and noise"
+            series.setdefault(kind, []).append(one)
     return points_figure(NAME, "total variation of the Reporter to the true E", series)

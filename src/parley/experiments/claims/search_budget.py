@@ -5,7 +5,7 @@ episodes. One search is in full, every observation counted. The other is by a tr
 checkpoint as prior. A call is the predictions for all subgoals at one history.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from parley.experiments.base import NOT_SUPPORTED, Finding, at_least
 from parley.planners.prediction import ExactWorldModel, TransformerWorldModel
 from parley.planners.search import Question, Tree, expectimax
 from parley.planners.world_model import Search
-from parley.report.plots import dots_figure
+from parley.report.plots import by_column, dots_figure
 from parley.theory.beliefs import Beliefs
 
 NAME = "search-budget"
@@ -120,11 +120,20 @@ def _share(mine: Float[np.ndarray, " N"], whole: Float[np.ndarray, " N"]) -> tup
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Values]) -> Figure:
-    """The shortfall from expectimax's value, by the number of episodes heard and by step."""
-    number = kept[0].shape[1] // len(HEARD)
-    names = [f"after {heard} episodes, step {h + 1}" for heard in HEARD for h in range(number)]
-    missing = {}
-    for config, values in zip(configs, kept, strict=True):
-        found, _, whole = values.mean(axis=0).T  # nothing is missing where nothing can be had
-        missing[f"{_calls(config):,} calls"] = list(100 * (whole - found) / np.where(whole > 0, whole, 1.0))
-    return dots_figure(NAME, "percent of expectimax's value that is not found", names, missing)
+    return drawn(analyse(configs, kept).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """The shortfall from expectimax's value, by step."""
+    missing = [
+        {
+            "step": f"step {one['step']:g}",
+            "calls": f"{one['calls']:,g} calls",
+            "missing": 100 * (1 - one["found_share"]),
+            "half_width": 50 * (one["found_interval"][1] - one["found_interval"][0]),
+        }
+        for one in rows
+    ]
+    names = list(dict.fromkeys(one["step"] for one in missing))
+    columns, halves = by_column(missing, "step", "calls", "missing", "half_width")
+    return dots_figure(NAME, "percent of expectimax's value that is not found", names, columns, halves)

@@ -9,7 +9,7 @@ The number of runs of a cell follows from the variances that the same chain pred
 interval half as wide as the slack, within bounds. Where sampling pays, a few runs pay nearly all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from statistics import NormalDist
@@ -30,6 +30,7 @@ from parley.theory.escapes import Escape
 from parley.theory.traps import traps
 
 NAME = "traps"
+LEAST_DRAWN = 1e-3  # so that 0 has a place on a logarithmic scale
 CLAIM = (
     "The cost of not exploring, and the number of episodes with this cost, are as the exact chain of beliefs "
     "predicts. In every cell they differ by at most a tenth of the prediction plus 0.1"
@@ -138,9 +139,14 @@ def _over(measured: tuple[float, float, float], predicted: float) -> tuple[float
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R 2"]]) -> Figure:
-    points: dict[str, list[tuple[float, float]]] = {"cost": [], "episodes that cost": []}
-    for config, found in zip(configs, kept, strict=True):
-        said = predicted(config)
-        for name, expected, mean in zip(points, (said.cost, said.paying), found.mean(axis=0), strict=True):
-            points[name].append((max(expected, 1e-3), max(float(mean), 1e-3)))  # so that nothing has a place
-    return loglog_figure(NAME, "predicted", "of runs", points, 1.0)
+    return drawn(analyse(configs, kept).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    series: dict[str, list[tuple[float, ...]]] = {}
+    for one in rows:
+        for name, key in (("cost", "cost"), ("episodes that cost", "escape")):
+            low, high = one[f"{key}_interval"]
+            point = max(one[f"predicted_{key}"], LEAST_DRAWN), max(one[key], LEAST_DRAWN), (high - low) / 2
+            series.setdefault(name, []).append(point)
+    return loglog_figure(NAME, "predicted", "of runs", series, 1.0)
