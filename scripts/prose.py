@@ -4,11 +4,9 @@
     python -m scripts.prose FILE ...   # these files only
 
 It reads the pages (*.md), and of code the docstrings, the comments and the messages. No file may have a fault.
-While `scripts/prose_known.json` exists, it says how many faults a file that is older than these rules may have.
 """
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +16,6 @@ from typing import NamedTuple
 from scripts.prose_blocks import Block, code_blocks, page_blocks
 
 ROOT = Path(__file__).parents[1]
-KNOWN = ROOT / "scripts" / "prose_known.json"
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 LONGEST = 25  # words of a sentence
 AVERAGE = 18.0  # words of a sentence, over a file
@@ -118,16 +115,18 @@ def files() -> list[Path]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="hold prose to how we write")
-    parser.add_argument("paths", nargs="*", type=Path, help="only these files, with all their faults")
+    parser.add_argument("paths", nargs="*", type=Path, help="only these files")
     args = parser.parse_args()
-    known = json.loads(KNOWN.read_text()) if KNOWN.exists() and not args.paths else {}
     chosen = [path.resolve() for path in args.paths] or files()
-    found = [faults(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) for path in chosen]
-    worse = [some for some in found if some and len(some) > known.get(some[0].path, 0)]
-    for fault in (fault for some in worse for fault in some):
+    found = [
+        fault
+        for path in chosen
+        for fault in faults(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
+    ]
+    for fault in found:
         print(f"{fault.path}:{fault.line}: {fault.text}")
-    print(f"prose: {len(found)} files, {sum(map(len, found))} faults, {len(worse)} files with more than they may have")
-    return int(bool(worse))
+    print(f"prose: {len(chosen)} files, {len(found)} faults")
+    return int(bool(found))
 
 
 if __name__ == "__main__":
