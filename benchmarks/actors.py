@@ -5,11 +5,11 @@
 Families of 8 latents, for K = 1 to 8. `factored`: 12 statuses, 4 parts a menu, folded at random. `transformer`: 4
 layers of width 64, weights as after 3,000 tokens, 2 parts a menu. `enumerated`, up to K = 4: the exact planner on the
 product of the same menus as `factored`. Timed is the hearing of an outcome and the K proposals after it; the planners
-take turns, and their process's CPU time counts. An episode of K Actors has K + 1 lines a step, so that over a context
-that is kept growing a transformer's attention adds its own part: `transformer` has heard about 200 lines whatever K,
-`transformer, 11 episodes` as many episodes; both so many that its cache, whose room doubles, does not grow in the
-decision that is timed. Printed: medians of the rounds, and the slope of log time in log K over
-K = 2 to 8 (at most 1 where cost is linear beside a constant) with a 95% bootstrap interval over rounds.
+take turns, and their process's CPU time counts. An episode of K Actors has K + 1 lines a step. In a context that is
+kept growing, a transformer's attention adds to this. `transformer` has heard about 200 lines with every K,
+`transformer, 11 episodes` as many episodes. In both, the cache, whose room doubles, does not grow in the decision that
+is timed. Printed: medians of the rounds. Also the slope of log time in log K over K = 2 to 8, with a 95% bootstrap
+interval over rounds. The slope is at most 1 where cost is linear beside a constant.
 """
 
 import argparse
@@ -116,7 +116,7 @@ def main() -> None:
                 kinds[kind].append(Decisions(learned, tables, tables.menus, args.runs, before))
     for name, planners in kinds.items():
         for one in planners:
-            one.seconds()  # what is found once
+            one.seconds()  # its first answers
         times = np.array([[one.seconds() for one in planners] for _ in range(args.rounds)])
         listed = ", ".join(f"{1e3 * t:.2f}" for t in np.median(times, axis=0))
         point, low, high = slope(times)

@@ -32,7 +32,7 @@ def card(planner: str, suites: tuple[str, ...], seed: int) -> Card:
 
 
 def faults(seeds: int, names: Sequence[str]) -> None:
-    """How often each planted fault is named, what is named besides, and what is named of the exact planner."""
+    """How often each planted fault is named, and the faults named besides it, and of the exact planner."""
     named: dict[str, Counter[str]] = {name: Counter() for name in names}
     for seed in range(seeds):
         for name, found in named.items():

@@ -3,8 +3,8 @@
     python benchmarks/endpoint.py [--pairs 10] [--calls 1280] [--concurrency 64] [--latency-ms 100 0]
 
 The server is another process that answers after a fixed time. One side of a pair is `Endpoint.ask` with the ledger of a
-run (every call committed to its SQLite file), the other the same number of `httpx2.Client.post` and `json.loads`,
-both from as many threads as the concurrency, with prompts of 4,000 characters that differ from call to call. Timed
+run (every call committed to its SQLite file). The other is the same number of `httpx2.Client.post` and `json.loads`.
+Both have as many threads as the concurrency, and prompts of 4,000 characters that differ from call to call. Timed
 alternately; printed: milliseconds a call, and the median of the ratios of wall times with a 95% bootstrap interval. At
 a latency of 0 both sides are bound by the processor alone, which is not how models answer.
 """

@@ -3,8 +3,9 @@ for the transformer.
 
     python benchmarks/episodes.py [--episodes 200]
 
-Each row: milliseconds an episode of 64 runs in a tenth of the run, and the ratio to the first tenth (medians, so that a
-busy neighbour does not count). The transformer cuts its history by rule when its context is full, hence the saw-tooth.
+Each row: milliseconds an episode of 64 runs in a tenth of the run, and the ratio to the first tenth. Both are medians,
+so that a busy neighbour does not count. The transformer cuts its history by rule when its context is full, hence the
+saw-tooth.
 """
 
 import argparse

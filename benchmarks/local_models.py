@@ -3,10 +3,10 @@
     python benchmarks/local_models.py [--model smollm2] [--runs 16] [--context 1024] [--pairs 5] [--llama-cpp]
 
 Each run holds a prompt of so many tokens. A decision reads an observation of `--new` tokens and scores a menu of 6
-lines (`models.rows`: one pass that reads, one tree pass). Beside it, alternately, in one process and with one thread:
-the pass of the new tokens alone by transformers, in one batch with one cache; and that of the new tokens and those of
-the tree. With `--llama-cpp` the new tokens by bare llama.cpp, in float32 too, one call for all runs. Printed: medians
-of the ratios over the pairs, with 95% bootstrap intervals.
+lines (`models.rows`: one pass that reads, one tree pass). Two passes are timed beside it, alternately, in one process
+and with one thread. One is transformers' pass of the new tokens only, in one batch with one cache. The other has the
+new tokens and those of the tree. With `--llama-cpp` the new tokens by bare llama.cpp, in float32 too, one call for all
+runs. Printed: medians of the ratios over the pairs, with 95% bootstrap intervals.
 """
 
 import argparse

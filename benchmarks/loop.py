@@ -2,9 +2,9 @@
 
     python benchmarks/loop.py [--episodes 30] [--repeats 5]
 
-The floor does, on the same shapes, only the posterior update, the mixture and the sampling of subgoal, state and
-observation; the loop adds sentences, menus, exploration, the environment's interface, expected regret and the log.
-Loop and floor are timed alternately in one process; what is printed is the median of the ratios and their range.
+On the same shapes, the floor only updates the posterior, mixes, and samples subgoal, state and observation. The loop
+adds sentences, menus, exploration, the environment's interface, expected regret and the log. Loop and floor are timed
+alternately in one process. Printed: the median of the ratios and their range.
 """
 
 import argparse

@@ -3,15 +3,14 @@
     python benchmarks/physical.py [--pairs 8] [--launches 3] [--runs 64] [--workers 1 2] [--cohorts K] [--quiet 0.02]
 
 One side of a pair is an episode of `house`, subgoals drawn at random, through the vectorised text environment: Actor,
-Reporter, checks, processes and all. The runs are in cohorts as `parley run` has them by default, each in a thread and
-with its share of the processes, or in K of them; the processes of a cohort wait for each other after every subgoal.
-The other is the very same low-level actions, which have been recorded before the clock starts, in the very same mazes
-of the very same processes: each calls `HouseMaze.step` on them, one after another, waiting for nobody. That both are
-in the same processes matters: what a step takes differs by a few per cent from process to process. Now this, now that
-side is timed first; resets are not timed. A pair during which processes of others took more than a share of all cores
-(`--quiet`, read from /proc) says nothing of either side and is made again. Printed: subgoals and low-level actions a
-second, and the median of the ratios of wall times over several launches of all processes, with a 95% bootstrap
-interval.
+Reporter, checks, processes and all. The runs are in cohorts as `parley run` has them by default, or in K of them. Each
+cohort has a thread, and its share of the processes. The processes of a cohort wait for each other after every subgoal.
+The other side executes the same low-level actions, recorded before the clock starts, in the same mazes of the same
+processes. Each process calls `HouseMaze.step` on them, one after another, and waits for nobody. That both are in the
+same processes matters: what a step takes differs by a few per cent from process to process. Now this, now that side is
+timed first; resets are not timed. If other processes took more than a share of all cores during a pair (`--quiet`, read
+from /proc), the pair is made again. Printed: subgoals and low-level actions a second, and the median of the ratios of
+wall times over several launches of all processes. The median has a 95% bootstrap interval.
 """
 
 import argparse
@@ -152,7 +151,7 @@ def measure(workers: int, args: argparse.Namespace) -> None:
     low, high = np.percentile(medians, [2.5, 97.5])
     subgoals = args.launches * args.pairs * assemble.world("house").horizon * args.runs
     print(
-        f"{workers} workers, {args.runs} runs in {cohorts} cohorts, {args.launches} x {args.pairs} pairs: "
+        f"{workers} workers, {args.runs} runs in {cohorts} cohorts, {args.launches} x {args.pairs} pairs. "
         f"{subgoals / times:.0f} subgoals/s, {sum(one[2] for one in found) / times:.0f} actions/s; "
         f"wall time over bare steps {np.median(ratios):.3f} ({low:.3f} to {high:.3f}); "
         f"of each launch {', '.join(f'{m:.3f}' for m in np.median(ratios, axis=1))}",

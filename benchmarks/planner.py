@@ -2,13 +2,14 @@
 
     python benchmarks/planner.py [--pairs 20] [--prompt 2048]
 
-A Llama (3.2M parameters, random weights) holds a prompt in its cache; 8 candidates of 3 tokens that share nothing are
-scored in one tree-masked pass and, alternately, the same 24 tokens are passed once as plain text. Printed: the median
-of the ratios over the pairs, with a 95% bootstrap interval.
+A Llama (3.2M parameters, random weights) holds a prompt in its cache. 8 candidates of 3 tokens that share nothing are
+scored in one tree-masked pass. Alternately, the same 24 tokens are passed once as plain text. Printed: the median of
+the ratios over the pairs, with a 95% bootstrap interval.
 
 Then the forward passes of a vectorised evaluation, without world or loop: 16 runs, 500 steps, 4 layers of width 32, one
-token a step, with the numpy cache, and by encoding the whole context anew at each step, in numpy and in transformers.
-Re-encoding is timed at every 70th step from the 10th; a quadratic fitted to those times is summed over all steps.
+token a step. They are timed with the numpy cache, and by encoding the whole context anew at each step, in numpy and in
+transformers. Re-encoding is timed at every 70th step from the 10th; a quadratic fitted to those times is summed over
+all steps.
 """
 
 import argparse

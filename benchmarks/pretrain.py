@@ -5,8 +5,9 @@
 
 The bare loop has its batch in memory and does nothing but forward, backward, clipping and the optimiser's step. The
 other is the loop of `parley pretrain`, that draws documents as it goes. They take turns; printed is the median of the
-ratios of their speeds over the pairs, with a 95% bootstrap interval. On a GPU also the share of its peak that the
-model's arithmetic reaches (6 operations a parameter and token), where --peak names that peak in TFLOP/s.
+ratios of their speeds over the pairs, with a 95% bootstrap interval. On a GPU it also prints the share of the peak that
+the model's arithmetic reaches (6 operations a parameter and
+token). The option `--peak` names the peak in TFLOP/s.
 """
 
 import argparse

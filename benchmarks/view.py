@@ -1,6 +1,8 @@
-"""How fast the viewer answers on a large log (64 runs of 10,000 episodes with their steps, about 1.5 GB), and what an
-open one costs a run that goes on (`--slowdown PAIRS`), or how it compares in a browser with `inspect view` on a log of
-as many samples (`--beside PYTHON`, a Python in which inspect-ai is installed)."""
+"""How fast the viewer answers on a large log: 64 runs of 10,000 episodes with their steps, about 1.5 GB.
+
+`--slowdown PAIRS`: the cost of an open viewer to a run that goes on. `--beside PYTHON`: compared in a browser with
+`inspect view` on a log of as many samples. PYTHON is an interpreter in which inspect-ai is installed.
+"""
 
 import argparse
 import json

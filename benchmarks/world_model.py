@@ -2,10 +2,11 @@
 
     python benchmarks/world_model.py [--pairs 20] [--world household] [--runs 64]
 
-The shipped checkpoint has heard half its context in every run. Asked is what comes after each subgoal at `--runs`
-histories imagined 0, 1 and 2 steps ahead: the tokens imagined and all subgoals, side by side, in one pass. Alternately
-the same number of tokens is appended to the same cache as plain text (and taken back). Printed: predictions a second (a
-subgoal at a history is one) and the ratio of speeds, bare pass over prediction times; medians, 95% bootstrap intervals.
+The shipped checkpoint has heard half its context in every run. The question is the observation after each subgoal, at
+`--runs` histories imagined 0, 1 and 2 steps ahead. The tokens imagined and all subgoals are side by side, in one pass.
+Alternately the same number of tokens is appended to the same cache as plain text (and taken back). Printed: predictions
+a second (a subgoal at a history is one) and the ratio of speeds, bare pass over prediction times; medians, 95%
+bootstrap intervals.
 """
 
 import argparse

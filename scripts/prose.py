@@ -109,7 +109,7 @@ def faults(path: str, text: str) -> list[Fault]:
 def files() -> list[Path]:
     """The files that follow the rules: pages and code."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")]
-    code = [path for below in ("src", "scripts", "examples") for path in (ROOT / below).rglob("*.py")]
+    code = [path for below in ("src", "scripts", "examples", "benchmarks") for path in (ROOT / below).rglob("*.py")]
     return sorted([*pages, *code])
 
 
