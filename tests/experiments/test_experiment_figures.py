@@ -33,7 +33,6 @@ MEASURED: dict[str, Callable[[RunConfig, np.random.Generator], np.ndarray]] = {
     "continuous-control": several(2),
     "jump": lambda config, rng: np.stack([rng.random((config.runs, config.episodes)) < at for at in (0.9, 0.1)]),
     "paid-information": lambda config, rng: rng.gamma(2.0, 5.0, (config.runs, 1)),
-    "world-model": lambda config, rng: rng.random((8 + config.episodes, world_model.KEPT + 3 * world_model.BINS)),
     "unseen-worlds": lambda config, rng: np.zeros((1, 1)) if isinstance(config, Seen) else curves(config, rng),
 }
 
@@ -50,6 +49,12 @@ def test_no_text_of_an_experiments_figure_overlaps(name):
     cells = experiment.cells(False)
     drawn = experiment.figure(cells, [MEASURED.get(name, curves)(config, rng) for config in cells])
     assert overlaps(drawn) == []
+
+
+def test_no_text_of_reliabilities_overlaps():
+    cells, rng = world_model.cells(False), np.random.default_rng(0)
+    width = world_model.KEPT + 3 * world_model.BINS
+    assert overlaps(world_model.reliability(cells, [rng.random((8 + one.episodes, width)) for one in cells])) == []
 
 
 @pytest.mark.parametrize(

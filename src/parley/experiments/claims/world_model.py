@@ -20,7 +20,7 @@ does not ask why the later subgoals were chosen: no floor.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
 from parley.models.checkpoint import Checkpoint
 from parley.planners.exact import ExactPlanner
 from parley.planners.prediction import ExactWorldModel, ReadingWorldModel, TransformerWorldModel
-from parley.report.plots import reliability_figure
+from parley.report.plots import by_column, dots_figure, reliability_figure, save_png
 from parley.theory.curves import student
 from parley.training.recipe import Recipe
 from parley.training.train import pretrain
@@ -208,7 +208,27 @@ def _model(config: RunConfig) -> str:
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Figure:
+    return drawn(analyse(configs, kept).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """The excess log-loss of what ships, by world and depth."""
+    shipped = [
+        {**one, "half_width": (one["interval"][1] - one["interval"][0]) / 2}
+        for one in rows
+        if one["model"] == SHIPPED and one["of"].startswith("depth")
+    ]
+    names = list(dict.fromkeys(one["world"] for one in shipped))
+    columns, halves = by_column(shipped, "world", "of", "excess_nats", "half_width")
+    return dots_figure(NAME, "nats an observation above the entropy floor", names, columns, halves)
+
+
+def keep(configs: Sequence[RunConfig], kept: Sequence[Rows], out: Path) -> None:
     """Reliability at depth 1, and at the greatest depth; of the trained models one a world."""
+    save_png(reliability(configs, kept), out / "reliability.png")
+
+
+def reliability(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Figure:
     both: list[tuple[str, RunConfig, Rows]] = []
     panels = []
     for c, k in zip(configs, kept, strict=True):
