@@ -102,7 +102,7 @@ def _endpoint(scene: Scene, model: str, base_url: str, calling: Calling, cache: 
     if cache:
         ledger = shared = SharedAnswers(scene.ledger, Path(cache))
         scene.closing.callback(shared.close)
-    made = Endpoint(at, calling, ledger)
+    made = Endpoint(at, calling, ledger, transport=scene.shared.get("transport"))
     scene.closing.callback(made.close)
     return made
 
