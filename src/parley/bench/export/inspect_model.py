@@ -1,8 +1,11 @@
-"""A model of inspect_ai as Planner: the endpoint planner, whose calls go to inspect's model and not to a network."""
+"""A card of a model that inspect_ai evaluates: an endpoint planner, whose calls go to inspect and not to a network."""
 
 import contextvars
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -10,8 +13,17 @@ from anyio.from_thread import BlockingPortal
 
 from parley.assemble.endpoint import endpoint
 from parley.assemble.scene import Scene
+from parley.bench.arms import Sizes
+from parley.bench.budget import Budget
+from parley.bench.cards import card_of
+from parley.bench.conducting import Bench, Plan
+from parley.bench.pages import markdown
+from parley.bench.suites import entries_of
+from parley.core.errors import BadInput
 from parley.planners.endpoint import EndpointPlanner
+from parley.runs.directory import write_whole
 
+PLANNER = "parley.bench.export.inspect_model:asked"
 NOWHERE = "http://inspect.invalid/v1"  # no call leaves: see `Bridge`
 FINISHED = {"max_tokens": "length", "model_length": "length", "content_filter": "content_filter"}
 BRIDGES: dict[str, "Bridge"] = {}  # of the sample that is at work, by model
@@ -28,6 +40,52 @@ def asked(
 
 
 asked.remote, asked.cohort = True, 1  # type: ignore[attr-defined]
+
+
+def samples(plan: dict[str, Any]) -> dict[str, str]:
+    """The entries of a plan by name, each with what it measures."""
+    entries, _ = entries_of(f"{PLANNER}:model=any", plan["suites"], plan["worlds"])
+    return {entry.name: entry.measures for entry in entries}
+
+
+@dataclass
+class Card:
+    """The card in the making, of each model in a directory of its own."""
+
+    plan: Plan
+    out: Path
+    options: str
+    budget: Budget
+    benches: dict[str, Bench] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: dict[str, Any], out: Path, options: str, budget: str) -> "Card":
+        """The card of a plan as an exported file has it."""
+        return cls(Plan("", plan["suites"], plan["worlds"], Sizes(**plan["sizes"])), out, options, Budget.read(budget))
+
+    def measure(self, model: str, name: str) -> dict[str, Any]:
+        """Run an entry's batches until it is decided: its line, a sentence, and whether its fault is shown."""
+        bench, why = self._bench(model), ""
+        entry = next(one for one in bench.entries if one.name == name)
+        while not why and bench.open(entry):
+            why = bench.advance(entry, self.budget)
+        card = card_of(bench, why)
+        write_whole(bench.out / "card.json", card.as_json().encode())
+        write_whole(bench.out / "card.md", markdown(card).encode())
+        line = next((one for one in card.entries if one.name == name and one.num_runs), None)
+        said = line.decided or why or "not decided" if line else card.left_out.get(name, why)
+        shown = entry.fault.shown(bench.measure(entry)) if line and entry.fault else None
+        return {"line": asdict(line) if line else None, "said": said, "shown": shown}
+
+    def _bench(self, model: str) -> Bench:
+        if not set(model).isdisjoint(",=|"):
+            raise BadInput(f"model={model!r}: a name with a comma, an = or a | is no option of a planner")
+        if model not in self.benches:
+            spec = ",".join(filter(None, (f"{PLANNER}:model={model}", self.options)))
+            folder = self.out / "".join(c if c.isalnum() or c in "-." else "-" for c in model)
+            self.benches[model] = Bench(replace(self.plan, planner=spec), folder)
+            self.benches[model].begin()
+        return self.benches[model]
 
 
 class Bridge(httpx2.BaseTransport):
@@ -53,6 +111,20 @@ class Bridge(httpx2.BaseTransport):
         if output.stop_reason == "model_length" and output.usage is None:  # how inspect says what a server refuses
             return _refused(400, output.completion, "context_length_exceeded")
         return httpx2.Response(200, json=_answer(output))
+
+
+@contextmanager
+def bridging(model: str, portal: BlockingPortal, generate: Generate) -> Iterator[None]:
+    """Calls to a model are answered by `generate`; what it raises comes out as it is."""
+    bridge = BRIDGES[model] = Bridge(portal, generate)
+    try:
+        yield
+    except Exception:
+        if bridge.raised is not None:
+            raise bridge.raised from None
+        raise
+    finally:
+        del BRIDGES[model]
 
 
 def _refused(status: int, why: str, code: str = "") -> httpx2.Response:
