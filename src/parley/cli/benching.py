@@ -53,7 +53,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument(
         "--leaderboard", type=Path, nargs="+", metavar="CARD", help="cards (files, folders) as one page (default: none)"
     )
-    c.add_argument("--to", metavar="NAME", help="with the planner `export`: inspect, openenv, verifiers (default: none)")
+    c.add_argument(
+        "--to", metavar="NAME", help="with `export` for a planner: inspect, openenv, verifiers (default: none)"
+    )
     c.add_argument("--page", type=Path, help="where to write the leaderboard (default: standard output)")
 
 

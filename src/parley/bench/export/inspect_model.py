@@ -2,13 +2,13 @@
 
 import contextvars
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
+from anyio import to_thread
 from anyio.from_thread import BlockingPortal
 
 from parley.assemble.endpoint import endpoint
@@ -113,18 +113,20 @@ class Bridge(httpx2.BaseTransport):
         return httpx2.Response(200, json=_answer(output))
 
 
-@contextmanager
-def bridging(model: str, portal: BlockingPortal, generate: Generate) -> Iterator[None]:
-    """Calls to a model are answered by `generate`; what it raises comes out as it is."""
-    bridge = BRIDGES[model] = Bridge(portal, generate)
-    try:
-        yield
-    except Exception:
-        if bridge.raised is not None:
-            raise bridge.raised from None
-        raise
-    finally:
-        del BRIDGES[model]
+async def measured(card: Card, model: str, name: str, generate: Generate) -> dict[str, Any]:
+    """`Card.measure` in a thread, whose calls are answered by `generate` here; what that raises comes out as it is."""
+    wrong: BaseException | None = None
+    async with BlockingPortal() as portal:
+        bridge = BRIDGES[model] = Bridge(portal, generate)
+        try:
+            found = await to_thread.run_sync(card.measure, model, name)
+        except Exception as raised:
+            wrong = raised
+        finally:
+            del BRIDGES[model]
+    if wrong := bridge.raised or wrong:  # the bench may have taken it for a refusal
+        raise wrong
+    return found
 
 
 def _refused(status: int, why: str, code: str = "") -> httpx2.Response:

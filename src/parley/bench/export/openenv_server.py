@@ -31,7 +31,8 @@ def session(worlds: Sequence[str], episodes: int, socket: Any) -> None:
             else:
                 raise ValueError("expected reset, then step")
         except (ParleyError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
-            socket.send(json.dumps({"type": "error", "data": {"message": str(wrong)[:300], "code": "VALIDATION_ERROR"}}))
+            said = {"message": str(wrong)[:300], "code": "VALIDATION_ERROR"}
+            socket.send(json.dumps({"type": "error", "data": said}))
             continue
         socket.send(json.dumps({"type": "observation", "data": answer}))
     if stream is not None:
@@ -47,7 +48,7 @@ def _begun(worlds: Sequence[str], episodes: int, data: dict[str, Any]) -> tuple[
 
 
 def _told(stream: Stream, said: str, reward: float | None, done: bool) -> dict[str, Any]:
-    about = {"episode": stream.episode, "invalid": stream.invalid}
+    about: dict[str, float] = {"episode": stream.episode, "invalid": stream.invalid}
     if done:
         about["regret"] = stream.regret / stream.episodes
     observation = {"said": said, "choices": list(stream.menu), "task": stream.task, "metadata": about}
