@@ -17,9 +17,10 @@ from tests.bench.planted import FAULTS
 
 from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
-from parley.bench.cards import Card, Line, card_of
+from parley.bench.cards import card_of
 from parley.bench.conducting import Bench, Plan
 from parley.experiments.base import wilson
+from parley.report.cards import Card, Line
 
 WORLD = "bandit:arms=4,gap=0.5"
 

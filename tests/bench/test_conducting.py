@@ -10,11 +10,12 @@ import pytest
 from parley.assemble.memories import MEMORIES
 from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
-from parley.bench.cards import Card, card_of, read_card
+from parley.bench.cards import card_of
 from parley.bench.conducting import Bench, Plan
 from parley.bench.suites import SUITES, entries_of
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.core.said import EpisodeRecord
+from parley.report.cards import Card, read_card
 from tests.bench.planted import FAULTS
 
 BANDIT = "bandit:arms=4,gap=0.5"

@@ -8,7 +8,7 @@ from typing import Any
 
 from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
-from parley.bench.cards import card_of, read_card
+from parley.bench.cards import card_of
 from parley.bench.conducting import Bench, Plan
 from parley.bench.export.writing import write
 from parley.bench.pages import card_table, leaderboard, markdown
@@ -17,6 +17,7 @@ from parley.bench.suites import SUITES
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
 from parley.report.bars import Bars
+from parley.report.cards import read_card
 from parley.report.tables import plain
 from parley.runs.directory import write_whole
 from parley.runs.ledger import Prices
