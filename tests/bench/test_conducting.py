@@ -140,13 +140,6 @@ def test_a_world_that_has_no_use_here_is_refused_in_one_sentence(world: str, sai
         Bench(Plan("exact", ("bayes",), (world,), SMALL), tmp_path)
 
 
-def test_planning_is_worth_something_or_it_is_said_who_does_not_plan(tmp_path) -> None:
-    entries, _ = entries_of("world-model:model=exact", ("world-model",), ("shortcut",))
-    assert [entry.name for entry in entries] == ["planned/shortcut"]
-    assert {arm.planner for arm in entries[0].arms} == {"exact", "world-model:model=exact"}
-    assert "foretells nothing" in entries_of("random", ("world-model",))[1]["world-model"]
-
-
 def test_a_plan_of_somebody_else_imports_nothing_unless_it_is_trusted(tmp_path) -> None:
     plan = Plan("tests.bench.planted:Forgets", ("bayes",), (BANDIT,), SMALL)
     plan.keep(tmp_path)
