@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,21 @@ def test_a_spent_budget_ends_it_and_the_card_says_so(tmp_path) -> None:
     assert "budget" in card.ended
     assert sum(line.num_runs > 0 for line in card.entries) < len(card.entries)
     assert read_card_text(card, tmp_path) == card
+
+
+def test_a_run_that_outlasts_the_minutes_pauses_and_goes_on_with_the_next_sitting(tmp_path) -> None:
+    plan, budget = Plan("exact", ("bayes",), (BANDIT,), SMALL), Budget(minutes=0.02)
+
+    def slow(record: EpisodeRecord, runs: int) -> None:
+        time.sleep(0.5)  # a run of six episodes takes longer than the budget
+
+    bench = Bench(plan, tmp_path)
+    assert "the budget of 0.02 minutes is spent" in bench.conduct(budget, lambda said: None, slow)
+    (begun,) = (tmp_path / "runs").glob("*/*/manifest.json")
+    assert json.loads(begun.read_text())["status"] == "interrupted"
+    assert 0.02 <= bench.spending.total.minutes < 0.1
+    whole = conducted("exact", ("bayes",), tmp_path)
+    assert all(line.num_runs for line in whole.entries)
 
 
 def read_card_text(card: Card, folder) -> Card:

@@ -231,7 +231,7 @@ class Bench:
         folder = folder_of(arm, sizes, batch, self.out)
         config = config_of(arm, sizes, batch, self.out)
         parts = config.parts(trust=True)
-        limits = budget.limits(self.spending.total)
+        limits, progress = budget.limits(self.spending.total), budget.watched(self.spending.total, progress)
         if folder.exists() and not (folder / "run.sqlite").is_file():
             shutil.rmtree(folder)  # killed before it had a log
         try:

@@ -74,7 +74,8 @@ def memories_for(planner: str) -> tuple[list[str], str]:
     takes = {"memory", "scene"} if named.code else {"memory"}
     if not takes & set(parameters(named.kind.factory)):
         return [], f"planner {planner!r} remembers in its own way: it reads no prompt, so memories cannot be compared"
-    return [name for name in MEMORIES if name != "none"], ""
+    writing = {name: kind.calls for name, kind in MEMORIES.ours.items()}  # the dear ones come last
+    return sorted((name for name in MEMORIES if name != "none"), key=lambda name: writing.get(name, 1)), ""
 
 
 def _memory(planner: str, world: str, left: Left, first: bool) -> Iterator[Entry]:
