@@ -58,7 +58,7 @@ function Side({ cards }: { cards: BenchCard[] }) {
         </div>
       </Panel>
       {suites.map(([suite, rows]) => (
-        <Panel key={suite} title={<Words said={suite} />} note="95% intervals, valid at any sample size; marks: floor and ceiling">
+        <Panel key={suite} title={<Words said={suite} />} note="95% intervals, valid at any sample size; dotted: the floor, thin: the ceiling">
           <div class="scroll" tabIndex={0} role="region" aria-label={`Entries of ${suite}`}>
             <table class="bench">
               <thead><tr><th>entry</th>{cards.map((card) => <th key={card.id}><Words said={card.id} /></th>)}</tr></thead>
