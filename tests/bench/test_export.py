@@ -207,3 +207,6 @@ def test_what_ends_a_sample_comes_out_as_it_is_and_a_refusal_is_a_sentence(tmp_p
     assert "no such key" in found["said"]
     with pytest.raises(BadInput, match="no option of a planner"):
         Card.of(PLAN, tmp_path / "c", "", "").measure("a,b", name)
+    alone = Card.of(PLAN, tmp_path / "d", "", "").measure("..", name)  # nobody answers for this model
+    assert "for `inspect eval` alone" in alone["said"]
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "d"}

@@ -34,6 +34,8 @@ def asked(
     scene: Scene, model: str, way: str = "auto", memory: str = "full", budget: int = 0, max_tokens: int = 0
 ) -> EndpointPlanner:
     """The model that inspect_ai evaluates; `model` is its name there. Options as those of the endpoint planner."""
+    if model not in BRIDGES:
+        raise BadInput(f"model={model!r} is not being evaluated here: this planner is for `inspect eval` alone")
     scene.shared["transport"] = BRIDGES[model]
     told = {"way": way, "api": "chat", "memory": memory, "budget": budget, "max_tokens": max_tokens}
     return endpoint(scene, f"parley/{model}", NOWHERE, **told, timeout_s=3600.0)  # type: ignore[arg-type]
@@ -82,8 +84,8 @@ class Card:
             raise BadInput(f"model={model!r}: a name with a comma, an = or a | is no option of a planner")
         if model not in self.benches:
             spec = ",".join(filter(None, (f"{PLANNER}:model={model}", self.options)))
-            folder = self.out / "".join(c if c.isalnum() or c in "-." else "-" for c in model)
-            self.benches[model] = Bench(replace(self.plan, planner=spec), folder)
+            folder = "".join(c if c.isalnum() or c in "-." else "-" for c in model).strip(".") or "model"
+            self.benches[model] = Bench(replace(self.plan, planner=spec), self.out / folder)
             self.benches[model].begin()
         return self.benches[model]
 
