@@ -219,7 +219,7 @@ class Bench:
             try:
                 self._run(arm, batch, budget, progress)
             except RunPaused as paused:
-                return str(paused)
+                return budget.gone(self.spending.total) or str(paused)
             except BadInput as wrong:
                 self.refused[arm.name] = str(wrong)
                 write_whole(self.out / "refused.json", (json.dumps(self.refused, indent=1) + "\n").encode())
