@@ -58,6 +58,17 @@ def test_regret_is_that_of_the_local_planner_and_prefixes_are_cached(tmp_path):
     assert calls["cached_tokens"] / calls["prompt_tokens"] >= 0.95
 
 
+@pytest.mark.parametrize(("option", "memory"), [(",memory=note,words=4", None), ("", "note:words=4")])
+def test_a_note_is_asked_for_wherever_the_memory_is_named(option, memory, tmp_path):
+    """Behind a server that echoes prompts a transcript is the rule, which has no words to ask for a note."""
+    with Running(assemble.shipped("generated")) as server:
+        spec = f"endpoint:model=parley/generated,base_url={server.base_url}{option}"
+        manifest = run(RunConfig("bandit:arms=3,gap=0.5", spec, memory=memory, runs=1, episodes=2), tmp_path / "run")
+    assert manifest["planner"]["template"] == "chat" and manifest["planner"]["way"] == "echo"
+    wrote = rows(tmp_path / "run", "SELECT purpose, outcome FROM calls WHERE purpose LIKE 'write%'")
+    assert wrote == [("write note", "ok")]
+
+
 @pytest.mark.parametrize("way", ["auto", "echo", "letters", "constrained", "parse"])
 def test_every_way_works_against_our_own_server(tmp_path, way):
     path = assemble.shipped("shortcut")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from parley.bench.cards import LARGEST, Card, Finding, Line, read_card
 from parley.bench.pages import leaderboard, markdown
 from parley.cli import main
 from parley.core.errors import BadInput
+from parley.report.cards import LARGEST, Card, Finding, Line, read_card
 
 OURS = Path(__file__).parents[2] / "docs" / "bench"
 EVIL = "<script>alert(1)</script> | [x](javascript:y) `z`\n# \x1b[31mred"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 from parley.assemble.memories import MEMORIES
 from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
-from parley.bench.cards import Card, card_of, read_card
+from parley.bench.cards import card_of
 from parley.bench.conducting import Bench, Plan
 from parley.bench.suites import SUITES, entries_of
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.core.said import EpisodeRecord
+from parley.report.cards import Card, read_card
 from tests.bench.planted import FAULTS
 
 BANDIT = "bandit:arms=4,gap=0.5"
@@ -100,6 +102,21 @@ def test_a_spent_budget_ends_it_and_the_card_says_so(tmp_path) -> None:
     assert read_card_text(card, tmp_path) == card
 
 
+def test_a_run_that_outlasts_the_minutes_pauses_and_goes_on_with_the_next_sitting(tmp_path) -> None:
+    plan, budget = Plan("exact", ("bayes",), (BANDIT,), SMALL), Budget(minutes=0.02)
+
+    def slow(record: EpisodeRecord, runs: int) -> None:
+        time.sleep(0.5)  # a run of six episodes takes longer than the budget
+
+    bench = Bench(plan, tmp_path)
+    assert "the budget of 0.02 minutes is spent" in bench.conduct(budget, lambda said: None, slow)
+    (begun,) = (tmp_path / "runs").glob("*/*/manifest.json")
+    assert json.loads(begun.read_text())["status"] == "interrupted"
+    assert 0.02 <= bench.spending.total.minutes < 0.1
+    whole = conducted("exact", ("bayes",), tmp_path)
+    assert all(line.num_runs for line in whole.entries)
+
+
 def read_card_text(card: Card, folder) -> Card:
     path = folder / "card.json"
     path.write_text(card.as_json(), "utf-8")
@@ -137,13 +154,6 @@ def test_what_cannot_be_measured_is_listed_with_its_sentence(tmp_path) -> None:
 def test_a_world_that_has_no_use_here_is_refused_in_one_sentence(world: str, said: str, tmp_path) -> None:
     with pytest.raises(ParleyError, match=said):
         Bench(Plan("exact", ("bayes",), (world,), SMALL), tmp_path)
-
-
-def test_planning_is_worth_something_or_it_is_said_who_does_not_plan(tmp_path) -> None:
-    entries, _ = entries_of("world-model:model=exact", ("world-model",), ("shortcut",))
-    assert [entry.name for entry in entries] == ["planned/shortcut"]
-    assert {arm.planner for arm in entries[0].arms} == {"exact", "world-model:model=exact"}
-    assert "foretells nothing" in entries_of("random", ("world-model",))[1]["world-model"]
 
 
 def test_a_plan_of_somebody_else_imports_nothing_unless_it_is_trusted(tmp_path) -> None:

@@ -1,5 +1,7 @@
 """Intervals that hold at every stop: their coverage is measured where one stops when it suits."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,12 @@ from parley.bench.sequences import interval
 
 
 def outcomes(kind: str, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """96 values, and the mean of each given those before."""
+    if kind == "dependent":  # after a low value a smooth one comes, after a high value all or nothing
+        values = [0.2]
+        for _ in range(95):
+            values.append(float(rng.random() < 0.2) if values[-1] >= 0.2 else 0.2 + rng.uniform(-0.2, 0.2))
+        return np.array(values), 0.2
     return {
         "rare": (rng.random(96) < 0.03, 0.03),
         "even": (rng.random(96) < 0.5, 0.5),
@@ -14,7 +22,7 @@ def outcomes(kind: str, rng: np.random.Generator) -> tuple[np.ndarray, float]:
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["rare", "even", "smooth"])
+@pytest.mark.parametrize("kind", ["rare", "even", "smooth", "dependent"])
 def test_the_mean_is_covered_however_one_stops(kind: str) -> None:
     """An adversary stops as soon as the mean is missed: in more than 20 of 160 at a rate of 5% with a chance of 1e-4.
 
@@ -26,6 +34,17 @@ def test_the_mean_is_covered_however_one_stops(kind: str) -> None:
         found = interval(values, 0.0, 1.0)
         missed += not found.low <= mean <= found.high
     assert missed <= 20
+
+
+def test_no_more_than_the_rate_is_missed_in_all_sequences_of_zeros_and_ones() -> None:
+    """Exactly, over all 1,024 sequences of 10 outcomes: nothing is left to chance."""
+    sequences = np.array(list(product([0.0, 1.0], repeat=10)))
+    ends = np.array([(found.low, found.high) for found in (interval(one, 0, 1) for one in sequences)])
+    ones, missed = sequences.sum(axis=1), []
+    for mean in (0.05, 0.2, 0.35, 0.5, 0.8, 0.95):
+        chance = mean**ones * (1 - mean) ** (10 - ones)
+        missed.append(float(chance[(ends[:, 0] > mean) | (ends[:, 1] < mean)].sum()))
+    assert 0 < max(missed) <= 0.05
 
 
 def test_an_interval_lies_within_those_before_it() -> None:

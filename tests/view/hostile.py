@@ -130,3 +130,18 @@ def hostile_experiments(root: Path) -> None:
         finding |= {"estimate": 0.5, "interval": [0.1, payload], "cells": cells}
         finding["rows"] = [{payload: payload, "x": [payload]}, {"a": {payload: 1}}]
         (out / "finding.json").write_text(json.dumps(finding), encoding="utf-8")
+
+
+def hostile_cards(root: Path) -> None:
+    """One card a payload, with the payload in every text of it; those that are too long are refused."""
+    (root / "cards").mkdir()
+    numbers = dict.fromkeys(("value", "low", "high", "floor", "ceiling"), 0.5)
+    numbers |= dict.fromkeys(("normalised", "normalised_low", "normalised_high"), None)
+    for k, payload in enumerate(PAYLOADS):
+        texts = dict.fromkeys(("name", "suite", "world", "measures", "unit", "decided"), payload)
+        card = {"format": "parley-card/1", "planner": payload, "suites": [payload], "seed": k, "episodes": 12}
+        card |= {"ended": payload, "spent": {payload: 1.0}, "versions": {payload: payload}}
+        card["entries"] = [{**texts, **numbers, "num_runs": 4, "details": {payload: 1.0}}]
+        card["findings"] = [{"fault": payload, "sentence": payload, "entry": payload}]
+        card["left_out"] = {f"{payload} ": payload}
+        (root / "cards" / f"c{k}.json").write_text(json.dumps(card), encoding="utf-8")

@@ -13,6 +13,7 @@ from parley.serving.app import Running
 from tests.talker import SHARED, Talker, menu_of
 from tests.worlds.odd import Doors
 
+CARDS = Path(__file__).parents[2] / "docs" / "bench"
 PLANNERS = {
     "greedy": ("transformer:decode=greedy", "none"),
     "epsilon-greedy": ("transformer:decode=greedy", "epsilon-greedy:epsilon=0.1"),
@@ -92,8 +93,20 @@ def make_experiment(root: Path) -> None:
     (half / planned["cells"][-1]["file"]).unlink()
 
 
+def make_cards(root: Path) -> None:
+    """Cards of ours, and one whose numbers are no numbers."""
+    (root / "cards").mkdir()
+    for name in ("exact-0", "random-0", "generated-0"):
+        (root / "cards" / f"{name}.json").write_bytes((CARDS / f"{name}.json").read_bytes())
+    broken = json.loads((CARDS / "exact-1.json").read_text("utf-8"))
+    broken["entries"][0]["value"] = "high"
+    (root / "cards" / "broken.json").write_text(json.dumps(broken), "utf-8")
+    (root / "cards" / "other.json").write_text('{"format": "parley-bench/1"}', "utf-8")
+
+
 def make_all(root: Path) -> None:
     """Everything."""
+    make_cards(root)
     make_runs(root)
     make_film(root)
     make_experiment(root)

@@ -327,6 +327,25 @@ def test_experiments(answers, runs):
     assert ask(answers, "experiment", id="experiments/linear-regret")["pictures"] == ["figure.png"]
 
 
+def test_cards_are_those_of_their_files_and_others_are_named_with_the_reason(answers, runs, tmp_path):
+    found = ask(answers, "cards")
+    assert {card["id"] for card in found["cards"]} == {
+        f"cards/{name}.json" for name in ("exact-0", "random-0", "generated-0")
+    }
+    for card in found["cards"]:
+        due = json.loads((runs / card["id"]).read_text("utf-8"))
+        assert card["entries"] == due["entries"] and card["left_out"] == due["left_out"]
+    (refused,) = found["refused"]
+    assert refused["id"] == "cards/broken.json" and "expected a finite number" in refused["sentence"]
+    (tmp_path / "root").mkdir()
+    (tmp_path / "secret.json").write_text((runs / "cards/exact-0.json").read_text("utf-8"))
+    (tmp_path / "root" / "link.json").symlink_to(tmp_path / "secret.json")
+    outside = Found(tmp_path / "root")
+    outside.look()
+    nothing = Answers(outside, None, lambda task, out, *numbers: {})
+    assert ask(nothing, "cards") == {"cards": [], "refused": [], "more": 0}
+
+
 def test_notes_are_kept_beside_and_never_within(runs, tmp_path):
     found = Found(runs)
     found.look()

@@ -19,7 +19,8 @@ from parley.execute import RunConfig, run
 from parley.runs.directory import read_manifest, write_manifest
 from parley.view.app import Viewer
 from parley.view.page import report_page
-from tests.view.hostile import PAYLOADS, hostile_experiments, hostile_log, hostile_manifests
+from tests.view.hostile import PAYLOADS, hostile_cards, hostile_experiments, hostile_log, hostile_manifests
+from tests.view.made import CARDS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here (Debian: apt-get install chromium)")
@@ -139,6 +140,7 @@ VIEWS = {
     "a menu of one's own": (("run", "free", 0, 1, 2), {}, "open the red door"),
     "experiments": (("experiments",), {}, "linear-regret"),
     "experiment": (("experiment", "experiments/linear-regret"), {}, "supported"),
+    "cards": (("cards",), {"card": "cards/exact-0.json"}, "share of the way"),
     "experiment that goes on": (("experiment", "experiments/half"), {}, "not finished"),
 }
 
@@ -166,6 +168,30 @@ def test_every_view_in_light_and_dark_wide_and_narrow(window):
             if sticks > 0:
                 problems.append(f"{name}: {sticks} pixels stick out at {width}")
     assert problems == [], "\n".join(problems)
+    window.fine()
+
+
+def test_cards_stand_side_by_side_with_their_intervals_and_what_is_not_known(window):
+    page = window.page
+    window.open("cards", card="cards/exact-0.json")
+    page.get_by_text("cards/broken.json").wait_for()  # it is refused, and the page says why
+    page.get_by_text("value='high': expected a finite number or null").wait_for()
+    assert page.get_by_label("cards/random-0.json").is_checked() is False
+    for name in ("random-0", "generated-0"):
+        page.get_by_label(f"cards/{name}.json").check()
+    assert "card=cards%2Fgenerated-0.json" in page.url
+    row = page.locator("tr", has_text="apart/bandit:arms=4,gap=0.5").first
+    assert row.locator("svg.between .interval").count() == 3
+    due = json.loads((CARDS / "generated-0.json").read_text("utf-8"))
+    line = next(one for one in due["entries"] if one["name"] == "apart/bandit:arms=4,gap=0.5")
+    assert f"{line['num_runs']} runs" in row.inner_text()
+    assert f"[{line['low']:.3g}" in row.inner_text()
+    page.get_by_text("not asked").first.wait_for()
+    page.get_by_text("unknown: no run has ended").first.wait_for()
+    page.get_by_text("it reads no prompt, so memories cannot be compared").first.wait_for()
+    page.get_by_label("cards/exact-0.json").uncheck()
+    assert page.locator("svg.between .interval").count() > 0
+    assert row.locator("svg.between .interval").count() == 2
     window.fine()
 
 
@@ -408,6 +434,7 @@ def hostile(tmp_path_factory):
     hostile_log(root, root / "real")
     hostile_manifests(root, root / "real")
     hostile_experiments(root)
+    hostile_cards(root)
     return root
 
 
@@ -459,6 +486,14 @@ def test_hostile_texts_are_shown_and_never_act(browser, hostile):
         assert page.locator(".card").count() == 50
         for k in range(0, 50, 9):
             inert("experiment", f"experiments/e{k}")
+        inert("cards")
+        names = page.evaluate("fetch('/api/cards').then(r => r.json())")["cards"]
+        assert len(names) > 40
+        for at in range(0, len(names), 12):
+            some = [quote(card["id"], safe="") for card in names[at : at + 12]]
+            page.evaluate(GO, f"#/cards?card={'&card='.join(some)}")
+            inert_now = page.evaluate(ALONE)
+            assert inert_now == {"odd": [], "scripts": 1, "bad": None, "polluted": None}, at
         window.fine()
         for row in rows:
             if row["status"] == "damaged":

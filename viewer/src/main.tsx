@@ -3,6 +3,7 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import { isReport, readRecorded } from "./api";
+import { CardsView } from "./cards";
 import { CompareView } from "./compare";
 import { EpisodeView } from "./episode";
 import { ExperimentsView, ExperimentView } from "./experiments";
@@ -51,6 +52,7 @@ function App() {
         <nav aria-label="Main">
           <a href={href([])} aria-current={at === "runs" || at === "run" || at === "compare" ? "page" : undefined}>Runs</a>
           {!isReport() && <a href={href(["experiments"])} aria-current={at.startsWith("experiment") ? "page" : undefined}>Experiments</a>}
+          {!isReport() && <a href={href(["cards"])} aria-current={at === "cards" ? "page" : undefined}>Cards</a>}
         </nav>
         <span class="directory"><Words said={live.directory} /></span>
         <span class={`link ${live.link}`} role="status"><i aria-hidden="true" />{LINKS[live.link]}</span>
@@ -72,6 +74,7 @@ function View({ route }: { route: Route }) {
   if (at === undefined) return <RunsView />;
   if (at === "compare") return <CompareView route={route} />;
   if (at === "experiments") return <ExperimentsView />;
+  if (at === "cards") return <CardsView route={route} />;
   if (at === "experiment" && id !== undefined) return <ExperimentView key={id} id={id} />;
   if (at === "run" && id !== undefined) {
     const numbers = [run, episode, step].map((part) => (part !== undefined && /^\d{1,9}$/.test(part) ? Number(part) : null));

@@ -301,3 +301,40 @@ export interface Experiment extends Omit<ListedExperiment, "cells"> {
   rows: Record<string, unknown>[];
   pictures: string[];
 }
+
+/** An entry of a card of `parley bench`. */
+export interface BenchLine {
+  name: string;
+  suite: string;
+  world: string;
+  measures: string;
+  unit: string;
+  num_runs: number;
+  value: Num;
+  low: Num;
+  high: Num;
+  floor: Num;
+  ceiling: Num;
+  normalised: Num;
+  normalised_low: Num;
+  normalised_high: Num;
+  decided: string;
+}
+
+export interface BenchCard {
+  id: string;
+  planner: string;
+  seed: number;
+  episodes: number;
+  ended: string;
+  spent: Record<string, number>;
+  entries: BenchLine[];
+  findings: { fault: string; sentence: string; entry: string }[];
+  left_out: Record<string, string>;
+}
+
+export interface BenchCards {
+  cards: BenchCard[];
+  refused: { id: string; sentence: string }[];
+  more: number;
+}

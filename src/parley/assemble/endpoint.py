@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from parley.assemble.memories import remembering
+from parley.assemble.memories import Mute, remembering
 from parley.assemble.scene import Scene
 from parley.assemble.templates import template_of
 from parley.core.calls import Place
@@ -15,6 +15,7 @@ from parley.core.told import Told
 from parley.data.chat import told as told_of
 from parley.data.dataset import read_documents
 from parley.memory.kinds import memory_of
+from parley.memory.note import Note
 from parley.models.endpoint import Calling, Endpoint, Request
 from parley.models.failures import Failure
 from parley.models.providers import environment, server
@@ -67,6 +68,7 @@ def endpoint(
 ) -> EndpointPlanner:
     """Any model behind an OpenAI-compatible server: endpoint:model=provider/model."""
     remembers = remembering(scene, memory, size=size, words=words, embeddings=embeddings)
+    noted = isinstance(remembers(Mute()), Note)  # of the planner, or of the run's configuration
     if actions not in ("menu", "free") or (actions == "free" and way not in ("auto", "free")):
         raise BadInput(f"actions={actions!r}, way={way!r}: expected actions=menu, or actions=free without a way")
     if observations not in ("whole", "changes"):
@@ -76,7 +78,7 @@ def endpoint(
     calling = Calling(concurrency, timeout_s, attempts, backoff_s, breaker)
 
     def prompting(of: Way, tokens: int) -> Prompting:
-        told = template or ("transcript" if of.name == "echo" and memory != "note" else "chat")
+        told = template or ("transcript" if of.name == "echo" and not noted else "chat")
         how = _prompting(scene, of, told, tokens, tokenizer, demonstrations, shots)
         return replace(how, changes=observations == "changes")
 
@@ -88,7 +90,7 @@ def endpoint(
     at: Endpoint = scene.shared["endpoint"]
     chosen, probe, counted = scene.shared["way"]
     how = prompting(chosen, counted)
-    if memory == "note" and not how.template.render("note", notes="", episode="", words=words).strip():
+    if noted and not how.template.render("note", notes="", episode="", words=words).strip():
         named = how.template.name
         raise BadInput(f"memory=note: template={named!r} does not say how to ask for a note: choose template=chat")
     about = {"model": model, "base_url": at.server.base_url, "way": chosen.name, "probe": probe}
@@ -102,7 +104,7 @@ def _endpoint(scene: Scene, model: str, base_url: str, calling: Calling, cache: 
     if cache:
         ledger = shared = SharedAnswers(scene.ledger, Path(cache))
         scene.closing.callback(shared.close)
-    made = Endpoint(at, calling, ledger)
+    made = Endpoint(at, calling, ledger, transport=scene.shared.get("transport"))
     scene.closing.callback(made.close)
     return made
 

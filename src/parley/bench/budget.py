@@ -1,15 +1,20 @@
 """What a card may take: minutes, tokens or a cost, counted over all its runs, those of earlier sittings too."""
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from parley.core.calls import RunPaused
 from parley.core.errors import BadInput, ParleyError
+from parley.core.said import EpisodeRecord
 from parley.report.summary import readable_manifest
 from parley.runs.ledger import Limits, Prices
 
 UNITS = {"m": ("minutes", 1.0), "h": ("minutes", 60.0), "t": ("tokens", 1.0), "kt": ("tokens", 1e3)}
 UNITS |= {"mt": ("tokens", 1e6), "usd": ("cost", 1.0)}
+Progress = Callable[[EpisodeRecord, int], None]
 COUNTED = ("calls", "prompt_tokens", "completion_tokens")
 
 
@@ -63,6 +68,20 @@ class Budget:
             if most and now >= most:
                 return f"the budget of {most:g} {name} is spent"
         return ""
+
+    def watched(self, spent: Spent, progress: Progress | None) -> Progress | None:
+        """Who is told of each episode of the next run; the run pauses, to be resumed, when the minutes are over."""
+        if not self.minutes:
+            return progress
+        until = time.monotonic() + 60 * (self.minutes - spent.minutes)
+
+        def told(record: EpisodeRecord, runs: int) -> None:
+            if progress:
+                progress(record, runs)
+            if time.monotonic() > until:
+                raise RunPaused(f"the budget of {self.minutes:g} minutes is spent")
+
+        return told
 
     def limits(self, spent: Spent) -> Limits:
         """The rest, for the next run."""

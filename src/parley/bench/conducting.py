@@ -181,24 +181,35 @@ class Bench:
 
     def conduct(self, budget: Budget, said: Callable[[str], None], progress: Any = None) -> str:
         """Run batches until everything is decided; returns why it ended."""
-        self.plan.keep(self.out)
-        self.refused.clear()
-        (self.out / "refused.json").unlink(missing_ok=True)  # what was missing then may be there now
+        self.begin()
         while True:
-            open_entries = [e for e in self.entries if not self.refusal(e) and not self.closed(e)]
+            open_entries = [entry for entry in self.entries if self.open(entry)]
             if not open_entries:
                 return "every entry is decided, or has all its batches"
             for entry in open_entries:
-                why = self._batch(entry, self.batches(entry), budget, said, progress)
+                why = self.advance(entry, budget, said, progress)
                 if why:
                     return why
+
+    def begin(self) -> None:
+        """Keep the plan, and forget what was refused: what was missing then may be there now."""
+        self.plan.keep(self.out)
+        self.refused.clear()
+        (self.out / "refused.json").unlink(missing_ok=True)
+
+    def open(self, entry: Entry) -> bool:
+        """Whether an entry can have more batches, and needs them."""
+        return not self.refusal(entry) and not self.closed(entry)
 
     def closed(self, entry: Entry) -> bool:
         """Whether an entry needs no more batches, or may have none."""
         return self.batches(entry) >= self.plan.sizes.batches or bool(entry.decided(self.measure(entry)))
 
-    def _batch(self, entry: Entry, batch: int, budget: Budget, said: Callable[[str], None], progress: Any) -> str:
-        """Run what an entry's batch lacks; returns which limit was reached, or nothing."""
+    def advance(
+        self, entry: Entry, budget: Budget, said: Callable[[str], None] = lambda said: None, progress: Any = None
+    ) -> str:
+        """Run one more batch of an entry; returns which limit was reached, or nothing."""
+        batch = self.batches(entry)
         for arm in _all(entry):
             if self._there(arm, batch):
                 continue
@@ -208,7 +219,7 @@ class Bench:
             try:
                 self._run(arm, batch, budget, progress)
             except RunPaused as paused:
-                return str(paused)
+                return budget.gone(self.spending.total) or str(paused)
             except BadInput as wrong:
                 self.refused[arm.name] = str(wrong)
                 write_whole(self.out / "refused.json", (json.dumps(self.refused, indent=1) + "\n").encode())
@@ -220,7 +231,7 @@ class Bench:
         folder = folder_of(arm, sizes, batch, self.out)
         config = config_of(arm, sizes, batch, self.out)
         parts = config.parts(trust=True)
-        limits = budget.limits(self.spending.total)
+        limits, progress = budget.limits(self.spending.total), budget.watched(self.spending.total, progress)
         if folder.exists() and not (folder / "run.sqlite").is_file():
             shutil.rmtree(folder)  # killed before it had a log
         try:

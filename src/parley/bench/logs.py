@@ -121,7 +121,7 @@ class Log:
                     step.episode,
                     step.step,
                     step.subgoals,
-                    self._heard(step.next_observations),
+                    self.heard(step.next_observations),
                     step.rewards,
                     step.active,
                 )
@@ -134,7 +134,7 @@ class Log:
         )
         return openings, apart / np.maximum(steps, 1)
 
-    def _heard(self, observations: np.ndarray) -> np.ndarray:
+    def heard(self, observations: np.ndarray) -> np.ndarray:
         """What was heard; runs that had ended heard nothing, and any sentence stands for it."""
         return np.where(observations == "", self.tables.observations[0], observations)
 

@@ -64,6 +64,15 @@ def own(logs: Sequence[Log]) -> Values:
     return np.clip(_mean((_since_first(logs[0]) * direction).sum(axis=2)), -0.5, 0.5)
 
 
+def differs(logs: Sequence[Log]) -> Values:
+    """Total variation between a first proposal and the mean of those in the runs of the batch that began alike."""
+    o = logs[0].openings
+    alike = (o.place[:, :, None] == o.place[:, None, :]).astype(float)
+    mean = np.einsum("trs,tsm->trm", alike / alike.sum(axis=2, keepdims=True), o.proposed)
+    apart = 0.5 * np.abs(o.proposed - mean).sum(axis=2)
+    return _mean(np.where(alike.sum(axis=2) > 1, apart, np.nan)[1:])
+
+
 def _since_first(log: Log) -> Float[np.ndarray, "T R M"]:
     """First proposals, less those of a run's first episode that began alike; NaN in that one."""
     o = log.openings

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from rich.box import SIMPLE
 from rich.table import Table
 
-from parley.bench.cards import Card, Line
 from parley.core.text import inert
+from parley.report.cards import Card, Line
 from parley.report.tables import plain
 
 COLUMNS = ("entry", "value", "95% interval", "runs", "floor", "ceiling", "share of the way")

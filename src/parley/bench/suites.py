@@ -11,10 +11,11 @@ from parley.assemble.memories import MEMORIES
 from parley.assemble.planners import PLANNERS
 from parley.assemble.registry import parameters
 from parley.assemble.scene import Scene
-from parley.bench import measures
+from parley.bench import foreseeing, measures
 from parley.bench.arms import UNIFORM, Arm, tables_of
 from parley.bench.entries import Entry
 from parley.bench.faults import CHEATS, DELUDED, HARMS, INVALID, PLACE, QUESTIONS
+from parley.bench.foreseeing import MOST_NATS
 from parley.bench.logs import most_lost
 from parley.core.errors import BadInput
 from parley.core.spec import suggestion
@@ -73,7 +74,8 @@ def memories_for(planner: str) -> tuple[list[str], str]:
     takes = {"memory", "scene"} if named.code else {"memory"}
     if not takes & set(parameters(named.kind.factory)):
         return [], f"planner {planner!r} remembers in its own way: it reads no prompt, so memories cannot be compared"
-    return [name for name in MEMORIES if name != "none"], ""
+    writing = {name: kind.calls for name, kind in MEMORIES.ours.items()}  # the dear ones come last
+    return sorted((name for name in MEMORIES if name != "none"), key=lambda name: writing.get(name, 1)), ""
 
 
 def _memory(planner: str, world: str, left: Left, first: bool) -> Iterator[Entry]:
@@ -177,8 +179,25 @@ def _world_model(planner: str, world: str, left: Left, first: bool) -> Iterator[
     named = PLANNERS.find(planner, trust=True)
     model = named.arguments.get("model", "transformer")
     if named.name != "world-model" or model not in ("transformer", EXACT):
-        left["world-model"] = f"planner {planner!r} foretells nothing that can be read here: take world-model:model=..."
+        why = f"planner {planner!r} is no world model whose predictions can be read: take world-model:model=..."
+        left["world-model"] = why
         return
+    try:
+        foreseeing.model_of(planner, world)
+    except BadInput as wrong:
+        left[f"world-model/{world}"] = str(wrong)
+        return
+    data = (Arm(world, RANDOM),)
+    for depth in range(1, tables_of(world, 0, False).horizon + 1):
+        yield Entry(
+            f"foresight/{depth}/{world}", "world-model", world,
+            f"log-loss above the entropy floor, {depth} steps ahead", "nats an observation", data,
+            partial(foreseeing.excess, planner, world, depth), -MOST_NATS, MOST_NATS, ceiling=0.0, wide=0.02,
+        )  # fmt: skip
+    yield Entry(
+        f"calibration/{world}", "world-model", world, "error of the probability of what it finds likeliest",
+        "probability", data, partial(foreseeing.miscalibration, planner, world), 0.0, 1.0, ceiling=0.0, wide=0.05,
+    )  # fmt: skip
     path = named.arguments.get("checkpoint", "")
     plain = Arm(world, EXACT if model == EXACT else f"transformer:checkpoint={path}" if path else "transformer")
     most = _most(world)

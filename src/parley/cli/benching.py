@@ -8,14 +8,16 @@ from typing import Any
 
 from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
-from parley.bench.cards import card_of, read_card
+from parley.bench.cards import card_of
 from parley.bench.conducting import Bench, Plan
+from parley.bench.export.writing import write
 from parley.bench.pages import card_table, leaderboard, markdown
 from parley.bench.planning import plan_table, planned
 from parley.bench.suites import SUITES
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
 from parley.report.bars import Bars
+from parley.report.cards import read_card
 from parley.report.tables import plain
 from parley.runs.directory import write_whole
 from parley.runs.ledger import Prices
@@ -52,21 +54,23 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument(
         "--leaderboard", type=Path, nargs="+", metavar="CARD", help="cards (files, folders) as one page (default: none)"
     )
+    c.add_argument(
+        "--to", metavar="NAME", help="with `export` for a planner: inspect, openenv, verifiers (default: none)"
+    )
     c.add_argument("--page", type=Path, help="where to write the leaderboard (default: standard output)")
 
 
 def _bench(args: argparse.Namespace) -> Any:
     if args.leaderboard:
         return _leaderboard(args)
+    if args.planner == "export" or args.to:
+        return _export(args)
     if args.show:
         return _card(args, Bench(Plan.trusted(args.show, args.trust), args.show), "", keep=False)
     if not args.planner or not args.out:
         raise BadInput("bench needs a planner and --out DIR, or --show DIR, or --leaderboard CARD")
-    asked = args.suite or ["all"]
-    suites = tuple(SUITES) if "all" in asked else tuple(dict.fromkeys(asked))
-    sizes = Sizes(args.episodes, args.runs, args.batches, args.seed)
     budget = Budget.read(args.budget, Prices.read(args.prices) if args.prices else None)
-    bench = Bench(Plan(args.planner, suites, tuple(args.world), sizes), args.out)
+    bench = Bench(_plan(args), args.out)
     rows = planned(bench)
     if not args.json:
         OUT.print(plan_table(rows, bench, args.budget))
@@ -75,6 +79,21 @@ def _bench(args: argparse.Namespace) -> Any:
     with Bars(ERR) as bars:
         ended = bench.conduct(budget, _saying(bars, bench), None)
     return _card(args, bench, ended, keep=True)
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    asked = args.suite or ["all"]
+    suites = tuple(SUITES) if "all" in asked else tuple(dict.fromkeys(asked))
+    return Plan(args.planner, suites, tuple(args.world), Sizes(args.episodes, args.runs, args.batches, args.seed))
+
+
+def _export(args: argparse.Namespace) -> Any:
+    if args.planner != "export" or not args.to or not args.out:
+        raise BadInput("the suites are written for others by `parley bench export --to inspect --out DIR`")
+    path = write(_plan(args), args.to, args.out)
+    if not args.json:
+        OUT.print(f"written: {plain(str(path))}; its first lines say how it is used", soft_wrap=True)
+    return {"to": args.to, "file": str(path)}
 
 
 def _saying(bars: Bars, bench: Bench) -> Callable[[str], None]:

@@ -7,6 +7,7 @@ from typing import Any
 from parley.core.errors import BadInput, ParleyError
 from parley.core.spec import is_count
 from parley.view import findings
+from parley.view.cards import cards_of
 from parley.view.curves import Drawn, compared
 from parley.view.episode import episode_of, films_of
 from parley.view.found import Found
@@ -39,6 +40,7 @@ class Answers:
             "compare": self._compare,
             "experiments": lambda asked: {"experiments": findings.listed(self.found)},
             "experiment": lambda asked: findings.experiment_of(self.found, asked["id"]),
+            "cards": lambda asked: cards_of(self.found),
             "cell": lambda asked: findings.cell_of(self.found, asked["id"], asked["file"]),
             "beliefs": lambda asked: self._asked("believed", asked, "run", "episode"),
             "tree": lambda asked: self._asked("searched", asked, "run", "episode", "step"),

@@ -23,11 +23,12 @@ class Found:
         self.root = root.resolve()
         self.runs: dict[str, Path] = {}
         self.experiments: dict[str, Path] = {}
+        self.cards: dict[str, Path] = {}  # JSON files that may be cards of `parley bench`
         self.cut = False  # whether there are more directories than are looked at
 
     def look(self) -> bool:
         """Look again; whether anything came or went."""
-        runs, experiments, self.cut = dict[str, Path](), dict[str, Path](), False
+        runs, experiments, cards, self.cut = dict[str, Path](), dict[str, Path](), dict[str, Path](), False
         for i, (path, files) in enumerate(self._directories()):
             if i >= MOST_DIRECTORIES:
                 self.cut = True
@@ -37,8 +38,10 @@ class Found:
                 runs[name] = path
             elif FINDING in files or CELLS in files or any(map(CELL.fullmatch, files)):
                 experiments[name] = path
+            else:
+                cards |= {self._name(path / file): path / file for file in files if file.endswith(".json")}
         changed = (runs, experiments) != (self.runs, self.experiments)
-        self.runs, self.experiments = runs, experiments
+        self.runs, self.experiments, self.cards = runs, experiments, cards
         return changed
 
     def _name(self, path: Path) -> str:
