@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from parley.assemble.worlds import GENERALIST, checkpoint_of, find_world, shipped
+from parley.assemble.worlds import GENERALIST, checkpoint_of, shipped
 
 # The descriptions in what `parley pretrain`, `parley finetune` and the tuning of an adapter write.
 ABOUT = ("parley.json", "finetuned.json", "parley-adapter.json")
@@ -58,5 +58,5 @@ def _checkpoint(planner: str, given: Mapping[str, str], world: str) -> Path | No
         return shipped(path) if path == GENERALIST and not Path(path).exists() else Path(path)
     if planner == "transformer" or (planner == "world-model" and given.get("model", "transformer") == "transformer"):
         named = given.get("checkpoint", "")
-        return Path(named) if named and Path(named).is_dir() else checkpoint_of(named or find_world(world).name)
+        return Path(named) if named and Path(named).is_dir() else checkpoint_of(named or world.partition(":")[0].strip())
     return None

@@ -151,7 +151,7 @@ def _cells(args: argparse.Namespace) -> list[Cell]:
 def _run(args: argparse.Namespace) -> Any:
     cells = _cells(args)
     parts = [cell.config.parts(trust=True) for cell in cells]  # faults are told before any bar is drawn
-    beyond_all = [_beyond(cell.config, part) for cell, part in zip(cells, parts, strict=True)]
+    beyond_all = [_beyond(cell.config) for cell in cells]
     for said in dict.fromkeys(filter(None, beyond_all)):
         _warn(said)
     if args.dry_run:
@@ -173,9 +173,13 @@ def _run(args: argparse.Namespace) -> Any:
     return answers if args.quiet else answers[0]
 
 
-def _beyond(config: RunConfig, parts: Parts) -> str | None:
-    """Whether a checkpoint is run for more episodes than the theory speaks of."""
-    found = pretrained(parts.planner.spec, parts.planner.arguments, config.world)
+def _beyond(config: RunConfig) -> str | None:
+    """Whether a checkpoint is run for more episodes than the theory speaks of. Only our planners say what they read."""
+    planners = assemble.PLANNERS
+    if config.planner.partition(":")[0].strip() not in planners.ours:
+        return None
+    planner = planners.find(config.planner)
+    found = pretrained(planner.name, planner.arguments, config.world)
     return found.beyond(config.episodes) if found else None
 
 
@@ -244,7 +248,7 @@ def _resume(args: argparse.Namespace) -> Any:
         bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
         hooks, (_, changes) = assemble.hooks_of(args.hook, args.trust), parse_spec(f"set:{args.set}", "--set")
         manifest = resume(args.run, bar, said.append, _limits(args), None, args.trust, hooks, changes)
-    beyond = _beyond(config, config.parts(args.trust))
+    beyond = _beyond(config)
     for warning in [*said, *filter(None, [beyond])]:
         _warn(warning)
     args.out, args.quiet = args.run, False
