@@ -20,6 +20,7 @@ from parley.theory.plans import Plan, best_plan
 from parley.theory.trials import Told, Trials
 
 IDLE = 1e-3  # regret: where less is left to gain, nothing is tried
+SURE = 0.05  # of what exploiting costs: costs are not estimated better
 LEAST = IDLE / 10  # episodes that remain times the belief in a class: with less it is as good as given up
 TILTS = (1.0, 0.5)  # weight on the class that is tried
 TRIED = 4  # classes considered for a trial, those that exploiting would cost most
@@ -79,7 +80,7 @@ class Candidates:
         asked = Asked(self, belief, remaining, kept, self.worth(often, remaining).of_classes(kept))
         exploit = Policy(self.trials.play(belief[None], w))
         score = asked.exploiting(exploit, w)
-        now = asked.cheapest(w, exploit, score - IDLE)
+        now = asked.cheapest(w, exploit, score - IDLE, SURE * score)
         if now is None:
             return None
         paid = float(exploit.told.loss[0] @ belief)
@@ -129,16 +130,23 @@ class Asked:
     kept: Int[np.ndarray, " k"]  # classes that are not as good as given up
     worth: Worth  # of these
 
-    def cheapest(self, w: int, exploit: Policy, below: float) -> Chosen | None:
-        """The policy that costs least in all under an instruction, if it costs less than `below`."""
-        seen, best = [exploit], None
+    def cheapest(self, w: int, exploit: Policy, below: float, margin: float = 0.0) -> Chosen | None:
+        """The policy that costs least in all under an instruction, if it costs less than `below`.
+
+        By `margin` less, as far as exploiting settles the same doubts: what is put off until then is not lost.
+        """
+        seen, best, least = [exploit], None, below
+        doubt = self._doubt(exploit) if margin else 0.0
         for policy in self._others(w, exploit):
             if any(_same(policy.told, other.told) for other in seen):
                 continue
             seen.append(policy)
-            score, number = self.total(policy, below)
-            if score < below:
-                below = score
+            settled = self._doubt(policy) if margin else 0.0
+            share = min(1.0, doubt / max(settled, TINY))
+            limit = min(least, below - margin * share)
+            score, number = self.total(policy, limit)
+            if score < limit:
+                least = score
                 best = policy, Chosen(score, number, policy.weights)
         if best is None:
             return None
@@ -146,6 +154,12 @@ class Asked:
         if policy.plan is None:
             return chosen
         return Chosen(chosen.score, chosen.number, None, self._reached(policy.plan))
+
+    def _doubt(self, policy: Policy) -> float:
+        """By how much an episode of a policy lowers what confusing the classes costs."""
+        belief, ends = self.belief[self.kept], policy.told.ends[:, self.kept]
+        doubt = self.worth.confused(self.remaining)
+        return float(apart(belief[None], doubt)[0] - apart(belief * ends, doubt).sum())
 
     def exploiting(self, exploit: Policy, w: int) -> float:
         """What exploiting costs in all.
