@@ -47,8 +47,16 @@ def test_linear_regret_is_not_supported_by_curves_that_bend():
     t = np.arange(1, 201)
     bent = np.tile(np.diff(np.sqrt(t), prepend=0.0), (8, 1))
     cells = linear_regret.cells(True)
-    assert linear_regret.analyse(cells, [bent] * 3).verdict == NOT_SUPPORTED
-    assert linear_regret.analyse(cells, [np.zeros((8, 200))] * 3).verdict == NOT_SUPPORTED
+    flat, straight, p = np.zeros((8, 200)), np.full((8, 200), 0.5), 1 / 16
+    found = np.tile(0.5 * (1 - p) ** t, (8, 1))  # what sampling loses until the gold chest is opened
+    for greedy, sampled, verdict in (
+        (straight, found, SUPPORTED),
+        (bent, found, NOT_SUPPORTED),
+        (flat, found, NOT_SUPPORTED),
+        (straight, 0.3 * found, NOT_SUPPORTED),  # below the bound
+        (straight, straight, NOT_SUPPORTED),  # linear for ever
+    ):
+        assert linear_regret.analyse(cells, [greedy] * 3 + [sampled]).verdict == verdict
 
 
 def test_differences_are_taken_run_by_run():

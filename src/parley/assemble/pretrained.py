@@ -57,6 +57,6 @@ def _checkpoint(planner: str, given: Mapping[str, str], world: str) -> Path | No
         path = given.get("path", "")
         return shipped(path) if path == GENERALIST and not Path(path).exists() else Path(path)
     if planner == "transformer" or (planner == "world-model" and given.get("model", "transformer") == "transformer"):
-        named = given.get("checkpoint", "")
-        return Path(named) if named and Path(named).is_dir() else checkpoint_of(named or world.partition(":")[0].strip())
+        named = given.get("checkpoint") or world.partition(":")[0].strip()
+        return Path(named) if given.get("checkpoint") and Path(named).is_dir() else checkpoint_of(named)
     return None

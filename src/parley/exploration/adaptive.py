@@ -30,7 +30,7 @@ from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
 from parley.theory.trials import Trials
 
-KEPT = ("asked", "weighed", "often", "remaining")
+KEPT = ("asked", "weighed", "often", "remaining", "put_off")
 DECISIONS = 4096  # kept, so that they need not be worked out again
 
 
@@ -66,6 +66,8 @@ class AdaptiveExplorer(PosteriorExplorer):
         self.weighed: Float[np.ndarray, "B W C"] = np.full((num, num_w, num_c), np.nan)
         self.often: Float[np.ndarray, "B W W"] = np.zeros((num, num_w, num_w))
         self.remaining: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
+        # What exploiting has lost since a trial, whose gain is within the error of the estimates, was first put off.
+        self.put_off: Float[np.ndarray, "B W"] = np.zeros((num, num_w))
         self._decisions: dict[bytes, Chosen | None] = {}
         self.chosen: dict[int, Chosen] = {}
 
@@ -121,6 +123,10 @@ class AdaptiveExplorer(PosteriorExplorer):
                 self.weighed[row, w], self.remaining[row, w] = belief[row], remaining
                 self.often[row, w] = often[row] / often[row].sum()
                 decided = self._decided(row, w)
+            if decided and self.put_off[row, w] < decided.unsure:
+                self.put_off[row, w] += decided.lost
+                continue
+            self.put_off[row, w] = 0.0
             if decided:
                 self.chosen[row] = decided
         self.trial = np.isin(np.arange(len(belief)), list(self.chosen))
@@ -155,7 +161,8 @@ class AdaptiveExplorer(PosteriorExplorer):
     def restore(self, state: State) -> None:
         super().restore(state)
         for name in KEPT:
-            setattr(self, name, state[name].copy())
+            if name in state:  # `put_off` is not in snapshots of the versions before
+                setattr(self, name, state[name].copy())
 
 
 def _ratio(weights: Float[np.ndarray, " C"], b: Float[np.ndarray, " C"]) -> Float[np.ndarray, " C"]:

@@ -9,7 +9,7 @@ A policy costs its loss in n episodes plus the remaining loss after them (`Worth
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,6 +20,7 @@ from parley.theory.plans import Plan, best_plan
 from parley.theory.trials import Told, Trials
 
 IDLE = 1e-3  # regret: where less is left to gain, nothing is tried
+SURE = 0.2  # of what exploiting costs: costs are not estimated better
 LEAST = IDLE / 10  # episodes that remain times the belief in a class: with less it is as good as given up
 TILTS = (1.0, 0.5)  # weight on the class that is tried
 TRIED = 4  # classes considered for a trial, those that exploiting would cost most
@@ -43,13 +44,17 @@ class Chosen:
 
     A plan lists, by step, the nodes that it comes to and the probabilities of joint subgoals there.
 
-    `score` is its total cost: that of so many episodes (`number`), and the remaining loss after them.
+    `score` is its total cost: that of so many episodes (`number`), and the remaining loss after them. A gain can be
+    within the error of the estimates while exploiting settles the same doubts. Then it is put off until exploiting,
+    which loses `lost` in an episode, has lost `unsure`.
     """
 
     score: float
     number: int
     weights: Float[np.ndarray, " C"] | None = None
     plan: list[tuple[Int[np.ndarray, " m"], Float[np.ndarray, "m G"]]] | None = None
+    unsure: float = 0.0
+    lost: float = 0.0
 
     def planned(self, step: int, node: int) -> Float[np.ndarray, " G"] | None:
         """The plan's distribution at a node of the tree. None where the plan does not define one."""
@@ -81,9 +86,10 @@ class Candidates:
         asked = Asked(self, belief, remaining, kept, self.worth(often, remaining).of_classes(kept))
         exploit = Policy(self.trials.play(belief[None], w))
         score = asked.exploiting(exploit, w)
-        now = asked.cheapest(w, exploit, score - IDLE)
-        if now is None:
+        found = asked.cheapest(w, exploit, score - IDLE)
+        if found is None:
             return None
+        policy, now = found
         paid = float(exploit.told.loss[0] @ belief)
         for v in np.flatnonzero(often > 0).tolist():
             waiting = now.score - IDLE - paid / often[v]
@@ -91,7 +97,8 @@ class Candidates:
                 exploiting = Policy(self.trials.play(belief[None], v))
                 if asked.cheapest(v, exploiting, waiting) is not None:
                     return None
-        return now
+        unsure = SURE * score * asked.shared(exploit, policy)
+        return replace(now, unsure=unsure, lost=paid) if score - now.score < unsure else now
 
     def worth(self, often: Float[np.ndarray, " W"], remaining: int) -> Worth:
         """The remaining loss where instructions come so often, with the programme that is most informative at the
@@ -132,7 +139,7 @@ class Asked:
     kept: Int[np.ndarray, " k"]  # classes that are not as good as given up
     worth: Worth  # of these
 
-    def cheapest(self, w: int, exploit: Policy, below: float) -> Chosen | None:
+    def cheapest(self, w: int, exploit: Policy, below: float) -> tuple[Policy, Chosen] | None:
         """The policy that costs least in all under an instruction, if it costs less than `below`."""
         seen, best = [exploit], None
         for policy in self._others(w, exploit):
@@ -147,8 +154,19 @@ class Asked:
             return None
         policy, chosen = best
         if policy.plan is None:
-            return chosen
-        return Chosen(chosen.score, chosen.number, None, self._reached(policy.plan))
+            return best
+        return policy, replace(chosen, plan=self._reached(policy.plan))
+
+    def shared(self, exploit: Policy, policy: Policy) -> float:
+        """The share of what a policy settles that exploiting settles as well."""
+        mine, theirs = self._settled(policy), self._settled(exploit)
+        return float(np.minimum(mine, theirs).sum() / max(mine.sum(), TINY))
+
+    def _settled(self, policy: Policy) -> Float[np.ndarray, "k k"]:
+        """By how much an episode of a policy lowers what confusing two classes costs."""
+        belief = self.belief[self.kept]
+        told = 1 - policy.told.pairs()[0][np.ix_(self.kept, self.kept)]
+        return np.asarray(self.worth.confused(self.remaining) * np.sqrt(np.outer(belief, belief)) * told)
 
     def exploiting(self, exploit: Policy, w: int) -> float:
         """What exploiting costs in all.

@@ -1,4 +1,4 @@
-"""A run as a conversation: episodes of one hidden latent, one after another; what is remembered of them pays."""
+"""A run as a conversation: episodes of one hidden latent, one after another, in which memory pays."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ class Stream:
         self._env = environment(world)
 
     def begin(self, seed: int) -> str:
-        """What is said first; the latent, which is hidden, is that of run 0 of `parley run --seed SEED`."""
+        """The first message. The hidden latent is that of run 0 of `parley run --seed SEED`."""
         latent = int(draw_latent(self.tables.prior, Draws(seed, 1).uniform(Purpose.LATENT))[0])
         self._values = beliefs_of(self.tables).value[latent]
         self._random = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ FRAMEWORKS = {"inspect": "parley_bench.py", "openenv": "parley_server.py", "veri
 
 
 def write(plan: Plan, to: str, out: Path) -> Path:
-    """Write the file for a framework into `out`, and return its path; raises `BadInput` where the plan is none."""
+    """Write the file for a framework into `out`, and return its path. `BadInput` for a plan that cannot be run."""
     if to not in FRAMEWORKS:
         raise BadInput(f"to={to!r}: expected one of {', '.join(FRAMEWORKS)}{suggestion(to, FRAMEWORKS)}")
     entries_of("random", plan.suites, plan.worlds)  # refuses suites and worlds that there are not
