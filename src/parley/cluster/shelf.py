@@ -47,7 +47,7 @@ def placed(out: Path) -> AbstractContextManager[Path]:
 
 @contextmanager
 def _stored(store: Store) -> Iterator[Path]:
-    """A finished run is removed here once it is put up. So an old one is never taken for a new one of the same address."""
+    """A finished run is removed here once it is put up: an old one is never taken for a new one of the same address."""
     store.take_up()
     with _publishing(store.put, store.local / "manifest.json"):
         yield store.local
