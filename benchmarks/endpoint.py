@@ -16,7 +16,9 @@ import multiprocessing
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -51,6 +53,25 @@ def serve(port: int) -> None:
 
     app = Starlette(routes=[Route("/{ms}/chat/completions", answer, methods=["POST"])])
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", backlog=4096)
+
+
+@contextmanager
+def serving() -> Iterator[int]:
+    """The server in a process of its own; yields its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(port,), daemon=True)
+    server.start()
+    for _ in range(600):
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    try:
+        yield port
+    finally:
+        server.kill()
 
 
 def body(number: int, kind: str) -> dict:
@@ -102,16 +123,12 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--latency-ms", type=int, nargs="+", default=[100, 0])
     args = parser.parse_args()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(port,), daemon=True)
-    server.start()
-    for _ in range(200):
-        with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
+    with serving() as port:
+        compare(port, args)
+
+
+def compare(port: int, args: argparse.Namespace) -> None:
+    """Both sides in turn, at each latency."""
     rng = np.random.default_rng(0)
     for ms in args.latency_ms:
         url, ratios, each = f"http://127.0.0.1:{port}/{ms}", [], {"ours": [], "bare": []}
@@ -129,7 +146,6 @@ def main() -> None:
             f"latency {ms} ms, {args.concurrency} threads: ours {np.median(each['ours']):.2f} ms a call, bare "
             f"{np.median(each['bare']):.2f}; ratio {np.median(ratios):.3f} [{low:.3f}, {high:.3f}], {args.pairs} pairs"
         )
-    server.kill()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Runs on Ray beside one process: wall time, what a unit costs besides its work, and DuckDB over many episodes.
 
-    python benchmarks/scale.py [--rows 25000000] [--planners exact transformer] [--json FILE]
+    python benchmarks/scale.py [--rows 25000000] [--planners exact transformer endpoint] [--json FILE]
 
 Both sides are timed in turn, in one process, after Ray's start and a first run on each of its workers.
 """
@@ -23,6 +23,7 @@ import pyarrow
 import pyarrow.parquet
 import ray
 
+from endpoint import serving
 from parley.cluster.account import Account
 from parley.cluster.driver import run_on
 from parley.cluster.engines import engine_of
@@ -35,8 +36,10 @@ from parley.runs.shards import connect
 EXPLORE = "epsilon-greedy:epsilon=0.1"
 RUNS = {
     "exact": RunConfig("household", "exact", EXPLORE, episodes=600, runs=64, cohort=16, record="episodes"),
-    "transformer": RunConfig("household", "transformer", EXPLORE, episodes=24, runs=32, cohort=8, record="episodes"),
+    "transformer": RunConfig("household", "transformer", EXPLORE, episodes=96, runs=32, cohort=8, record="episodes"),
+    "endpoint": RunConfig("shortcut", "", EXPLORE, episodes=6, runs=32, cohort=8),
 }
+LATENCY_MS = 100  # of the server that the endpoint planner asks
 UNIT = RunConfig("shortcut", "exact", EXPLORE, episodes=1, runs=64, cohort=1)
 REPEATS = 3
 EPISODES = 2_500_000  # rows of the log that is exported
@@ -49,11 +52,14 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def compare(folder: Path, engine, planners: list[str]) -> dict[str, dict[str, float]]:
+def compare(folder: Path, engine, planners: list[str], port: int) -> dict[str, dict[str, float]]:
     """Each planner in one process and on two workers, in turn."""
     found = {}
     for name in planners:
         config = RUNS[name]
+        if name == "endpoint":
+            at = f"base_url=http://127.0.0.1:{port}/{LATENCY_MS},way=parse,concurrency=16"
+            config = replace(config, planner=f"endpoint:model=vllm/m,{at}")
         here, there = [], []
         for i in range(REPEATS):
             here.append(timed(partial(run, config, folder / f"{name}-here-{i}")))
@@ -173,7 +179,8 @@ def main() -> None:
 
     keep("start_s", start_s)
     keep("first_run_s", first_s)
-    keep("planners", compare(folder, engine, args.planners))
+    with serving() as port:
+        keep("planners", compare(folder, engine, args.planners, port))
     cost = unit_cost(folder, engine)
     keep("costs", cost)
     keep("account", account_rate())

@@ -59,17 +59,19 @@ def run(
     limits: Limits | None = None,
     parts: assemble.Parts | None = None,
     hooks: Hooks | None = None,
+    calls: CallLedger | None = None,
 ) -> dict[str, Any]:
     """Carry out a run into the new directory `out`; returns the manifest.
 
-    `parts` are those that the configuration names, unless they are given; who begins a run knows its code.
+    `parts` are those that the configuration names, unless they are given; who begins a run knows its code. `calls` is
+    the ledger of its calls, with limits of its own, if given.
     """
     parts = parts or config.parts(trust=True)
     world = parts.world
     config = config.resolved(parts)
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
     hooks = hooks or Hooks({})
-    calls = CallLedger(limits, hooks)
+    calls = calls or CallLedger(limits, hooks)
     with ExitStack() as closing:
         # Before anything is written: this finds the faults of the configuration.
         reached = expert_values(world, latents, config.seed)
@@ -112,6 +114,7 @@ def resume(
     trust: bool = False,
     hooks: Hooks | None = None,
     changes: Mapping[str, str] | None = None,
+    calls: CallLedger | None = None,
 ) -> dict[str, Any]:
     """Continue the run in `out` from its log; a finished run is left as it is.
 
@@ -136,7 +139,7 @@ def resume(
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
     hooks = hooks or Hooks({})
-    store, calls = RunStore.open(out, warn), CallLedger(limits, hooks)
+    store, calls = RunStore.open(out, warn), calls or CallLedger(limits, hooks)
     if config != began_as:
         store.change(asdict(config), {"was": began_as.planner, "is": config.planner})
     with ExitStack() as closing:

@@ -3,23 +3,32 @@
 import json
 import os
 import random
+import secrets
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from parley import assemble
+from parley.bench.arms import Sizes
+from parley.bench.budget import Budget
+from parley.bench.cards import card_of
+from parley.bench.conducting import Bench, Plan
 from parley.cluster.account import Account
+from parley.cluster.addressed import brought
 from parley.cluster.documents import make_documents, spread
 from parley.cluster.driver import Options, resume_on, run_on
-from parley.cluster.engines import engine_of
+from parley.cluster.engines import Lost, engine_of
+from parley.cluster.on_ray import RayEngine
 from parley.core.calls import RunPaused
 from parley.data.dataset import DataConfig
 from parley.data.make import make
@@ -30,10 +39,13 @@ from parley.experiments.known import EXPERIMENTS
 from parley.runs.directory import read_manifest
 from parley.runs.ledger import Limits
 from parley.runs.shards import connect
+from tests.bucket import Bucket
 from tests.cluster.serial import all_of
 from tests.talker import Talker, config
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: the extra ray")
+# A Ray that did not start in time, on a busy machine, leaves its processes to themselves; it is begun again.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <function Popen.__del__")
 # As if the machine were ours: Ray kills workers where others need memory, and gives them the lowest priority but four.
 ALONE = {"RAY_memory_monitor_refresh_ms": "0", "RAY_worker_niceness": "0"}
 EXPLORE = "epsilon-greedy:epsilon=0.2"
@@ -50,9 +62,16 @@ def monkeypatch_module():
 
 
 @pytest.fixture(scope="module")
-def two_workers(monkeypatch_module):
+def bucket():
+    """An object store, which workers know from their environment."""
+    with Bucket() as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def two_workers(monkeypatch_module, bucket):
     """A Ray of this machine with two cores, which engines of this process find."""
-    for name, value in ALONE.items():
+    for name, value in {**ALONE, **bucket.environment}.items():
         monkeypatch_module.setenv(name, value)
     engine = engine_of("ray:cpus=1")
     engine.connected()
@@ -88,9 +107,18 @@ def test_tables_are_those_of_one_process(tmp_path, two_workers, name):
     assert all_of(tmp_path / "many", connect) == all_of(tmp_path / "one")
 
 
+def test_shards_are_put_into_an_object_store(tmp_path, two_workers, bucket):
+    pytest.importorskip("obstore", reason="obstore is not installed: the extra objects")
+    out = Path("s3://runs/many")
+    run(RUNS["exact"], tmp_path / "one")
+    assert run_on(two_workers, RUNS["exact"], out)["status"] == "finished"
+    assert all_of(brought(out), connect) == all_of(tmp_path / "one")
+    assert len([key for key in bucket.objects if key.startswith("runs/many/shards/") and "log-" in key]) >= 3
+
+
 @pytest.mark.slow
 def test_an_endpoint_planner_hears_the_same_and_workers_share_their_limits(tmp_path, two_workers):
-    with Slow(0.01) as talker:
+    with Slow(0.2) as talker:  # long enough for calls to meet on a busy machine
         about = config(talker, "letters", runs=8, episodes=3, cohort=2, more=",timeout_s=30")
         about = replace(about, planner=about.planner.replace("concurrency=64", "concurrency=3"))
         run(about, tmp_path / "one")
@@ -189,6 +217,18 @@ def test_pretraining_data_are_those_of_one_process(tmp_path, two_workers, monkey
     assert "is another one on this machine" in make_documents(str(tmp_path / "many"), 0, str(tmp_path))
 
 
+def test_a_card_is_that_of_one_process(tmp_path, two_workers):
+    plan = Plan("exact", ("memory",), ("shortcut",), Sizes(episodes=4, runs=4, batches=2))
+    cards = []
+    for name, engine in (("one", None), ("many", two_workers)):
+        bench = Bench(plan, tmp_path / name)
+        card = card_of(bench, bench.conduct(Budget(), lambda said: None, engine=engine))
+        cards.append(replace(card, spent={}, entries=[replace(line, details={}) for line in card.entries]))
+    assert cards[0] == cards[1] and cards[0].entries[0].num_runs > 0
+    for run_of in sorted((tmp_path / "one" / "runs").glob("*/*")):
+        assert all_of(run_of) == all_of(tmp_path / "many" / run_of.relative_to(tmp_path / "one"))
+
+
 def test_workers_are_killed_and_nothing_is_lost_or_there_twice(tmp_path, two_workers):
     with Slow(0.01) as talker:
         about = config(talker, "letters", runs=8, episodes=6, cohort=2, more=",timeout_s=30")
@@ -217,6 +257,50 @@ def test_workers_are_killed_and_nothing_is_lost_or_there_twice(tmp_path, two_wor
             assert db.execute(again).fetchone()[0] == 0, "and not asked again"
 
 
+@pytest.mark.slow
+def test_workers_are_killed_and_nothing_is_lost_in_an_object_store(tmp_path, two_workers, bucket):
+    pytest.importorskip("obstore", reason="obstore is not installed: the extra objects")
+    out, killed = Path("s3://runs/killed"), []
+    with Slow(0.01) as talker:
+        about = config(talker, "letters", runs=8, episodes=6, cohort=2, more=",timeout_s=30")
+        run(about, tmp_path / "one")
+        over = threading.Event()
+
+        def kill() -> None:
+            while len(killed) < 3 and not over.wait(0.4):
+                for pid in workers()[:1]:
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        run_on(two_workers, about, out)
+        over.set()
+        killer.join()
+    assert killed and all_of(brought(out), connect) == all_of(tmp_path / "one")
+
+
+class Accountless(RayEngine):
+    """A Ray whose account dies at once."""
+
+    def _shared(self, account):
+        actor = super()._shared(account)
+        ray.kill(actor)
+        return actor
+
+
+@pytest.mark.slow
+def test_a_run_whose_account_is_gone_goes_on_when_it_is_resumed(tmp_path, two_workers):
+    with Slow(0.01) as talker:
+        about = config(talker, "letters", runs=4, episodes=2, cohort=2, more=",timeout_s=30")
+        run(about, tmp_path / "one")
+        with pytest.raises(Lost, match="the account of the run's limits is gone.*`parley resume"):
+            run_on(Accountless("ray:cpus=1"), about, tmp_path / "many")
+        assert read_manifest(tmp_path / "many")["status"] == "interrupted"
+        resume_on(two_workers, tmp_path / "many")
+    assert all_of(tmp_path / "many", connect) == all_of(tmp_path / "one")
+
+
 def test_an_account_gives_back_what_a_dead_unit_had_taken():
     import asyncio
 
@@ -238,6 +322,47 @@ def test_an_account_gives_back_what_a_dead_unit_had_taken():
     asyncio.run(story())
 
 
+@contextmanager
+def head(folder, environment):
+    """A Ray that is begun by its own command, with a server for clients; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--num-cpus=2", "--include-dashboard=false", "--object-store-memory=100000000", "--disable-usage-stats"]
+    options += ["--port=0", f"--ray-client-server-port={port}", f"--temp-dir={folder}", "--block"]
+    command = [str(Path(sys.executable).parent / "ray"), "start", "--head", *options]
+    with open(folder / "head.log", "w") as log:
+        started = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    try:
+        until = time.monotonic() + 300
+        while "Ray runtime started" not in (folder / "head.log").read_text():
+            assert started.poll() is None and time.monotonic() < until, (folder / "head.log").read_text()[-2000:]
+            time.sleep(0.5)
+        yield f"ray://127.0.0.1:{port}"
+    finally:
+        started.terminate()
+        started.wait(60)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_cluster_from_outside_finds_the_same(tmp_path):
+    pytest.importorskip("grpc", reason="Ray's client is not installed: the extra ray")
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    environment = {**os.environ, **ALONE, **token, "PYTHONPATH": ":".join(sys.path)}
+    with Slow(0.01) as talker, tempfile.TemporaryDirectory(prefix="ray-") as folder:  # sockets need a short path
+        asked = config(talker, "letters", runs=8, episodes=3, cohort=2, more=",timeout_s=30")
+        with head(Path(folder), environment) as address:
+            for name, about in (("exact", RUNS["exact"]), ("endpoint", asked)):
+                run(about, tmp_path / name)
+                out = tmp_path / f"{name}-many"
+                command = [sys.executable, "-c", DRIVER, str(out), json.dumps(vars(about)), address]
+                done = subprocess.run(command, capture_output=True, text=True, env=environment)
+                assert done.stdout == "done\n", done.stderr[-2000:]
+                assert read_manifest(out)["on"] == address
+                assert all_of(out, connect) == all_of(tmp_path / name)
+
+
 DRIVER = """
 import json, sys
 from pathlib import Path
@@ -245,7 +370,7 @@ from parley.cluster.driver import resume_on, run_on
 from parley.cluster.engines import engine_of
 from parley.execute import RunConfig
 out, about = Path(sys.argv[1]), json.loads(sys.argv[2])
-engine = engine_of("ray")
+engine = engine_of((sys.argv[3:] or ["ray"])[0])
 resume_on(engine, out) if (out / "manifest.json").is_file() else run_on(engine, RunConfig(**about), out)
 print("done", flush=True)
 """

@@ -251,16 +251,17 @@ def test_on_a_network_file_system_shards_are_written_beside_it_and_copied_whole(
 def test_a_unit_on_a_network_file_system_is_taken_up_from_what_was_copied(tmp_path, monkeypatch):
     shared = tmp_path / "shared"
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("parley.cluster.shelf.file_system", lambda path: "nfs4" if path == tmp_path else "ext4")
+    there = tmp_path / "shards" / "a"
+    monkeypatch.setattr("parley.cluster.shelf.file_system", lambda path: "nfs4" if path == there else "ext4")
     run(RUNS["exact"], tmp_path / "one")
     run(RUNS["exact"], shared / "a")
-    with shelf.shelf(tmp_path, "a") as here:
+    with shelf.shelf(tmp_path / "shards" / "a") as here:
         here.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(shared / "a", here)
     published = tmp_path / "shards" / "a"
     assert all_of(published) == all_of(tmp_path / "one")
     shutil.rmtree(here)
-    with shelf.shelf(tmp_path, "a") as again:
+    with shelf.shelf(tmp_path / "shards" / "a") as again:
         assert all_of(again) == all_of(tmp_path / "one")
 
 

@@ -280,7 +280,7 @@ def test_a_file_of_variables_is_read_and_the_process_comes_first(tmp_path, monke
     assert environment(tmp_path / ".env")["VLLM_API_KEY"] == "from-process"
 
 
-@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"timeout_s": 0}, {"backoff_s": float("nan")}, {"breaker": 0}])
+@pytest.mark.parametrize("wrong", [{"concurrency": -1}, {"timeout_s": 0}, {"backoff_s": float("nan")}, {"breaker": 0}])
 def test_bad_options(wrong):
     with pytest.raises(BadInput, match=next(iter(wrong))):
         Calling(**wrong)

@@ -102,7 +102,6 @@ def test_world_files(capsys, tmp_path):
         ("run --world shortcut --planner transformer:checkpoint={} --out {}/r", 2, "no checkpoint of parley's"),
         ("run --world nowhere.json --out {}/r", 2, "nowhere.json"),
         ("run --world shortcut", 2, "--out"),
-        ("run --world shortcut --out s3://bucket/r", 2, "s3: names an object store"),
         ("pretrain --world shortcut --out gs://bucket/c", 2, "gs: names an object store"),
         ("data make --world shortcut --documents 1 --episodes 1 --out s3://b/d", 2, "s3: names an object store"),
         ("resume {}/nothing", 2, "no such run directory"),

@@ -10,8 +10,10 @@ from rich.console import Console
 
 from parley import assemble
 from parley.api.runs import Run
+from parley.api.runs import open as open_run
 from parley.cluster.driver import Options, run_on
 from parley.cluster.engines import engine_of
+from parley.cluster.shelf import placed
 from parley.core.errors import BadInput
 from parley.core.roles import Explorer, Planner, World
 from parley.execute import RunConfig
@@ -51,7 +53,8 @@ def run(
         explorer: the same for an `Explorer`.
         memory: what prompts show of earlier episodes: a name, a spec, `"module:Name"`, or a class that makes a
             `Memory` for each run. None: what the planner's own arguments say.
-        out: the run directory, new or empty. None: a temporary directory, which is told.
+        out: the run directory, new or empty, or an address in an object store (`s3://bucket/run`, docs/scale.md).
+            None: a temporary directory, which is told.
         on: where to run: `"ray"`, `"ray://HOST:PORT"` or `"slurm:partition=...,time=..."` (docs/scale.md); parts and
             hooks must then have names. None: in this process.
         latent: the latent of all runs by name or index, `"each"` in turn; None: drawn from the prior.
@@ -100,7 +103,8 @@ def run(
             run_on(engine, config, folder, Options(limits, tuple(map(str, hooks)), done))
         else:
             bar = bars.begin(config.world, episodes * runs) if bars else None
-            carry_out(config, folder, bar, limits, parts, told)
+            with placed(folder) as here:
+                carry_out(config, here, bar, limits, parts, told)
     if out is None:
         console.print(f"parley: the run is kept in {folder}", markup=False, soft_wrap=True, highlight=False)
-    return Run((folder,))
+    return open_run(folder)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from parley import assemble
 from parley.api.episodes import Episode, read_episode
+from parley.cluster.addressed import brought
 from parley.cluster.driver import Options, engine_for, resume_on
+from parley.cluster.shelf import placed
 from parley.core.errors import BadInput
+from parley.core.paths import address
 from parley.execute import RunConfig
 from parley.execute import resume as carry_on
 from parley.report.summary import Curves, Summary
@@ -33,6 +36,7 @@ class Run:
     """
 
     paths: tuple[Path, ...]
+    stored: str = ""  # the address that this is a copy of
 
     @property
     def out(self) -> Path:
@@ -55,7 +59,7 @@ class Run:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> "Run":
-        return Run((self.paths[index],))
+        return Run((self.paths[index],), self.stored)
 
     def summary(self) -> Summary:
         """What the run amounts to: regret or return with a 95% interval over runs, share explored, growth."""
@@ -121,13 +125,15 @@ class Run:
                 trust,
             )
         limits = Limits(token_limit, cost_limit, Prices.read(Path(prices)) if prices else Prices())
-        if engine := engine_for(self.out, on):
+        out = Path(self.stored or self.out)
+        if engine := engine_for(out, on):
             if parts is not None or not all(isinstance(hook, str) for hook in hooks):
                 raise BadInput("a run in shards goes on with parts and hooks that have names")
-            resume_on(engine, self.out, Options(limits, tuple(map(str, hooks)), trust=trust))
-            return self
-        carry_on(self.out, limits=limits, parts=parts, trust=trust, hooks=assemble.hooks_of(hooks, trust))
-        return self
+            resume_on(engine, out, Options(limits, tuple(map(str, hooks)), trust=trust))
+        else:
+            with placed(out) as here:
+                carry_on(here, limits=limits, parts=parts, trust=trust, hooks=assemble.hooks_of(hooks, trust))
+        return open(out) if self.stored else self
 
     def __repr__(self) -> str:
         shown = ", ".join(map(str, self.paths[:3])) + (", ..." if len(self.paths) > 3 else "")
@@ -142,9 +148,13 @@ class Run:
 def open(path: str | Path) -> Run:
     """The run in a directory, or the runs that a pattern matches: `parley.open("runs/*")`.
 
+    If the run has an address in an object store (`s3://bucket/run`), its last upload is brought to this machine.
+
     Raises `BadInput` where there is no run.
     """
     text = str(path)
+    if url := address(path):
+        return Run((brought(Path(path)),), url)
     folders = sorted(map(Path, glob(text, recursive=True))) if has_magic(text) else [Path(path)]
     if has_magic(text):
         folders = [folder for folder in folders if (folder / "manifest.json").is_file()]

@@ -5,8 +5,8 @@ The intervals hold wherever one stops (`bench.sequences`).
 """
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,15 +16,19 @@ import numpy as np
 
 from parley.assemble.trust import deeds
 from parley.bench.arms import Arm, Sizes, config_of, folder_of, tables_of
+from parley.bench.batches import Batch, run_batch, spread
 from parley.bench.budget import Budget, Spending
 from parley.bench.entries import Entry, Measured, predicted
 from parley.bench.logs import Log
 from parley.bench.sequences import interval
 from parley.bench.suites import entries_of
+from parley.cluster.engines import Engine
+from parley.cluster.units import FAILED, PAUSED, STOPPED, WRONG
 from parley.core.calls import RunPaused
-from parley.core.errors import BadInput, RunDamaged
-from parley.execute import RunConfig, resume, run
+from parley.core.errors import BadInput, ParleyError, RunDamaged
+from parley.execute import RunConfig
 from parley.runs.directory import read_manifest, write_whole
+from parley.runs.ledger import CallLedger
 from parley.runs.ownership import mine, signature
 
 FORMAT = "parley-bench/1"
@@ -179,16 +183,26 @@ class Bench:
                 found["saved_per_1000_prompt_tokens"] = float(saved) * self.plan.sizes.episodes / (prompt / 1000)
         return found
 
-    def conduct(self, budget: Budget, said: Callable[[str], None], progress: Any = None) -> str:
-        """Run batches until everything is decided; returns why it ended."""
+    def conduct(
+        self, budget: Budget, said: Callable[[str], None], progress: Any = None, engine: Engine | None = None
+    ) -> str:
+        """Run batches until everything is decided, here or on `engine`; returns why it ended.
+
+        Entries that are open get their next batch in turn. Which batches these are is known before the first begins,
+        so the order in which they end changes nothing.
+        """
         self.begin()
         while True:
             open_entries = [entry for entry in self.entries if self.open(entry)]
             if not open_entries:
                 return "every entry is decided, or has all its batches"
-            for entry in open_entries:
-                why = self.advance(entry, budget, said, progress)
-                if why:
+            due = [(entry, self.batches(entry)) for entry in open_entries]
+            if engine:
+                if why := self._spread(engine, due, budget, said):
+                    return why
+                continue
+            for entry, batch in due:
+                if why := self.advance(entry, budget, said, progress, batch):
                     return why
 
     def begin(self) -> None:
@@ -206,10 +220,15 @@ class Bench:
         return self.batches(entry) >= self.plan.sizes.batches or bool(entry.decided(self.measure(entry)))
 
     def advance(
-        self, entry: Entry, budget: Budget, said: Callable[[str], None] = lambda said: None, progress: Any = None
+        self,
+        entry: Entry,
+        budget: Budget,
+        said: Callable[[str], None] = lambda said: None,
+        progress: Any = None,
+        batch: int | None = None,
     ) -> str:
-        """Run one more batch of an entry; returns which limit was reached, or nothing."""
-        batch = self.batches(entry)
+        """Run one more batch of an entry, or the one that is named; returns which limit was reached, or nothing."""
+        batch = self.batches(entry) if batch is None else batch
         for arm in _all(entry):
             if self._there(arm, batch):
                 continue
@@ -221,26 +240,43 @@ class Bench:
             except RunPaused as paused:
                 return budget.gone(self.spending.total) or str(paused)
             except BadInput as wrong:
-                self.refused[arm.name] = str(wrong)
-                write_whole(self.out / "refused.json", (json.dumps(self.refused, indent=1) + "\n").encode())
+                self._refuse(arm, str(wrong))
                 return ""
         return ""
 
+    def _spread(
+        self, engine: Engine, due: Sequence[tuple[Entry, int]], budget: Budget, said: Callable[[str], None]
+    ) -> str:
+        """Have what the batches of entries lack run on `engine`; returns which limit was reached, or nothing."""
+        if why := budget.gone(self.spending.total):
+            return why
+        lacking = {(arm, n): entry.name for entry, n in due for arm in _all(entry) if not self._there(arm, n)}
+        batches = [Batch(arm, n, name) for (arm, n), name in lacking.items()]
+        with closing(spread(engine, batches, self.plan.sizes, self.out, budget, self.spending.total)) as ended:  # type: ignore[type-var]
+            for batch, how, why in ended:
+                said(f"{batch.entry}, batch {batch.number + 1}")
+                self.spending.look(folder_of(batch.arm, self.plan.sizes, batch.number, self.out))
+                if how == WRONG:
+                    self._refuse(batch.arm, why)
+                elif how == STOPPED:
+                    raise KeyboardInterrupt
+                elif how == FAILED:
+                    raise ParleyError(f"{batch.entry}, batch {batch.number + 1}: {why}")
+                elif (gone := budget.gone(self.spending.total)) or how == PAUSED:
+                    return gone or why
+        return ""
+
+    def _refuse(self, arm: Arm, why: str) -> None:
+        self.refused[arm.name] = why
+        write_whole(self.out / "refused.json", (json.dumps(self.refused, indent=1) + "\n").encode())
+
     def _run(self, arm: Arm, batch: int, budget: Budget, progress: Any) -> None:
-        sizes = self.plan.sizes
-        folder = folder_of(arm, sizes, batch, self.out)
-        config = config_of(arm, sizes, batch, self.out)
-        parts = config.parts(trust=True)
-        limits, progress = budget.limits(self.spending.total), budget.watched(self.spending.total, progress)
-        if folder.exists() and not (folder / "run.sqlite").is_file():
-            shutil.rmtree(folder)  # killed before it had a log
+        calls = CallLedger(budget.limits(self.spending.total))
+        progress = budget.watched(self.spending.total, progress)
         try:
-            if (folder / "manifest.json").is_file():
-                resume(folder, progress, None, limits, parts, trust=True)
-            else:
-                run(config, folder, progress, limits, parts)
+            run_batch((arm, batch), self.plan.sizes, self.out, calls, progress)
         finally:
-            self.spending.look(folder)
+            self.spending.look(folder_of(arm, self.plan.sizes, batch, self.out))
 
 
 def _all(entry: Entry) -> tuple[Arm, ...]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from parley.cli.signals import heeded
 from parley.core.errors import BadInput, ParleyError
-from parley.core.paths import require_local
+from parley.core.paths import address, require_local
 from parley.core.spec import suggestion
 from parley.core.text import inert
 
@@ -76,8 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             named = given[0] if given and given[0] in COMMANDS else None
             args = parser([named] if named else []).parse_args(given)
-            for path in (value for value in vars(args).values() if isinstance(value, Path)):
-                require_local(path)
+            _bring_runs(named, args)
             answer = args.command(args)
             if args.json and answer is not None:
                 print(json.dumps(answer))
@@ -90,6 +89,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             sys.stderr.close()
             return 1
+
+
+WRITES_RUNS = {("run", "out"), ("resume", "run"), ("merge", "run")}  # commands that deal with addresses themselves
+
+
+def _bring_runs(command: str | None, args: argparse.Namespace) -> None:
+    """Runs that are named by addresses are brought here; of other paths, an address is refused."""
+    for name, value in vars(args).items():
+        several = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Path)]
+        if not any(map(address, several)) or (command, name) in WRITES_RUNS:
+            continue
+        if name != "run":
+            for path in several:
+                require_local(path)
+        from parley.cluster.addressed import brought
+
+        found = [brought(path) for path in several]
+        setattr(args, name, found if isinstance(value, list) else found[0])
 
 
 def _complete() -> NoReturn:

@@ -15,6 +15,7 @@ from parley.bench.pages import card_table, leaderboard, markdown
 from parley.bench.planning import plan_table, planned
 from parley.bench.suites import SUITES
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
+from parley.cluster.engines import engine_of
 from parley.core.errors import BadInput
 from parley.report.bars import Bars
 from parley.report.cards import read_card
@@ -48,6 +49,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
     c.add_argument("--batches", type=int, default=8, metavar="N", help="of an entry, at most")
     c.add_argument("--seed", type=int, default=0, help="of all random numbers")
     c.add_argument("--out", type=Path, help="the card's directory; one that is there goes on (default: none, required)")
+    c.add_argument(
+        "--on", metavar="WHERE", help="where batches are run: ray, ray://HOST:PORT, slurm:... (default: here)"
+    )
     c.add_argument("--dry-run", action="store_true", help="print the plan and what it costs, and run nothing")
     c.add_argument("--show", type=Path, metavar="DIR", help="print the card by the runs in DIR (default: measure)")
     c.add_argument("--trust", action="store_true", help="with --show: import code that the plan names")
@@ -77,7 +81,7 @@ def _bench(args: argparse.Namespace) -> Any:
     if args.dry_run:
         return {"planner": args.planner, "out": str(args.out), "plan": rows, "left_out": bench.left}
     with Bars(ERR) as bars:
-        ended = bench.conduct(budget, _saying(bars, bench), None)
+        ended = bench.conduct(budget, _saying(bars, bench), engine=engine_of(args.on) if args.on else None)
     return _card(args, bench, ended, keep=True)
 
 

@@ -13,9 +13,12 @@ from parley.assemble import Parts
 from parley.assemble.estimate import Estimate, estimate
 from parley.assemble.pretrained import pretrained
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
+from parley.cluster.addressed import brought
 from parley.cluster.driver import Options, engine_for, resume_on, run_on
 from parley.cluster.engines import engine_of
+from parley.cluster.shelf import placed
 from parley.core.errors import BadInput, ParleyError
+from parley.core.paths import address, require_local
 from parley.core.spec import parse_spec
 from parley.execute import RunConfig, resume, run
 from parley.experiments.quickstart import SENTENCE, quickstart
@@ -154,6 +157,9 @@ def _run(args: argparse.Namespace) -> Any:
     beyond_all = [_beyond(cell.config) for cell in cells]
     for said in dict.fromkeys(filter(None, beyond_all)):
         _warn(said)
+    if args.study or args.render is not None:  # films and the cells of a file are looked for where they are written
+        for cell in cells:
+            require_local(cell.out)
     if args.dry_run:
         return _estimates(args, cells, [estimate(cell.config, part) for cell, part in zip(cells, parts, strict=True)])
     args.quiet = len(cells) > 1
@@ -197,7 +203,8 @@ def _carried_out(cell: Cell, parts: Parts, bars: Bars, args: argparse.Namespace)
     done = _finished(cell.out) if begun else 0
     bar = bars.begin(config.world, config.episodes * config.runs, done)
     if not begun:
-        return run(config, cell.out, bar, cell.limits, parts, hooks)
+        with placed(cell.out) as here:
+            return run(config, here, bar, cell.limits, parts, hooks)
     return resume(cell.out, bar, None, cell.limits, parts, hooks=hooks)
 
 
@@ -232,8 +239,10 @@ def _warn(said: str) -> None:
 
 
 def _resume(args: argparse.Namespace) -> Any:
-    config = RunConfig.from_manifest(read_manifest(args.run)["config"])
+    config = RunConfig.from_manifest(read_manifest(brought(args.run, shards=False))["config"])
     films = _to_render(args, config, args.trust)
+    if films:
+        require_local(args.run)
     if engine := engine_for(args.run, args.on):
         if args.set:
             raise BadInput(f"--set {args.set}: a run in shards goes on as it was begun")
@@ -245,9 +254,10 @@ def _resume(args: argparse.Namespace) -> Any:
         return _closing(args, manifest, films, args.trust)
     with Bars(ERR) as bars:
         said: list[str] = []
-        bar = bars.begin(config.world, config.episodes * config.runs, _finished(args.run))
+        bar = bars.begin(config.world, config.episodes * config.runs, _finished(brought(args.run)))
         hooks, (_, changes) = assemble.hooks_of(args.hook, args.trust), parse_spec(f"set:{args.set}", "--set")
-        manifest = resume(args.run, bar, said.append, _limits(args), None, args.trust, hooks, changes)
+        with placed(args.run) as here:
+            manifest = resume(here, bar, said.append, _limits(args), None, args.trust, hooks, changes)
     beyond = _beyond(config)
     for warning in [*said, *filter(None, [beyond])]:
         _warn(warning)
@@ -270,20 +280,23 @@ def _closing(args: argparse.Namespace, manifest: dict[str, Any], films: Films, t
     if films:
         world = assemble.world(manifest["config"]["world"], trust)
         made = [str(path) for path in render(args.out, world, films, args.render_kind, args.render_every)]
-    curves = Curves.read(args.out)
+    curves, named = Curves.read(brought(args.out)), address(args.out) or str(args.out)
     kept = manifest["config"]["record"]
     if not args.json and not args.quiet:
-        OUT.print(summary_table([curves.summary()], f"{manifest['config']['world']} ({args.out})"))
+        OUT.print(summary_table([curves.summary()], f"{manifest['config']['world']} ({named})"))
         if "calls" in manifest["totals"]:
             OUT.print(calls_line(manifest["totals"]["calls"]), soft_wrap=True, highlight=False)
         for path in made:
             OUT.print(f"film: {plain(path)}", soft_wrap=True, highlight=False)
-        ERR.print(f"recorded: {kept}. Look at it:  parley view {plain(str(args.out))}", soft_wrap=True)
+        ERR.print(
+            f"recorded: {kept}. Look at it:  parley {'show' if address(args.out) else 'view'} {plain(named)}",
+            soft_wrap=True,
+        )
     kinds = ("calls", "decisions", "invalid")
     told = {name: manifest["totals"][name] for name in kinds if name in manifest["totals"]}
     filmed = {"films": made} if made else {}
-    answer = {"out": str(args.out), "record": kept, **curves.summary().as_dict(), **told, **filmed}
-    wrong = invalid_line(manifest["totals"], str(args.out))
+    answer = {"out": named, "record": kept, **curves.summary().as_dict(), **told, **filmed}
+    wrong = invalid_line(manifest["totals"], named)
     if wrong and told["invalid"] == told["decisions"]:
         raise ParleyError(wrong, answer)
     if wrong:

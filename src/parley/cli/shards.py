@@ -6,6 +6,9 @@ from typing import Any
 
 from parley.api.runs import open as opened
 from parley.cli.console import OUT, AddCommand, AddGroup
+from parley.cluster.addressed import brought
+from parley.core.errors import BadInput
+from parley.core.paths import address
 from parley.report.tables import plain
 from parley.runs.frames import export
 from parley.runs.merging import merge
@@ -25,7 +28,9 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
 
 def _merge(args: argparse.Namespace) -> Any:
-    manifest = merge(args.run, args.out)
+    if address(args.run) and args.out is None:
+        raise BadInput(f"{address(args.run)} is merged into a directory: name one with --out")
+    manifest = merge(brought(args.run), args.out)
     out = args.out or args.run
     if not args.json:
         OUT.print(f"merged: {plain(str(out))} ({manifest['status']})", soft_wrap=True, highlight=False)

@@ -10,12 +10,14 @@ from typing import Any
 from parley import assemble
 from parley.assemble.config import RunConfig
 from parley.cluster.account import Account
+from parley.cluster.addressed import brought, driven, gather, put
 from parley.cluster.engines import Engine, Lost, Task, engine_of
 from parley.cluster.shelf import shelf
 from parley.cluster.units import FINISHED, PAUSED, STOPPED, WRONG, carry_out_unit, shard_name
 from parley.core.calls import RunPaused
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
+from parley.core.paths import address
 from parley.execute import Interrupted, checked, cohorts_of, entries_of, machine
 from parley.models.endpoint import Calling
 from parley.runs.directory import at_work, begin, process, read_manifest, storage, versions, write_manifest
@@ -47,9 +49,9 @@ def run_on(engine: Engine, config: RunConfig, out: Path, options: Options = Opti
     """Carry out a run into the new directory `out`, its cohorts as units on `engine`; returns the manifest.
 
     The tables are those of `execute.run`, bit for bit, in shards below `out`. Every machine must see `out`, and the
-    files that the configuration names, under the same path.
+    files that the configuration names, under the same path. `out` may be an address in an object store.
     """
-    _require_limits(engine, options.limits)
+    require_limits(engine, options.limits)
     parts = config.parts(trust=True)
     config = config.resolved(parts)
     latents = assemble.draw_latents(parts.world, Draws(config.seed, config.runs), config.latent)
@@ -61,12 +63,13 @@ def run_on(engine: Engine, config: RunConfig, out: Path, options: Options = Opti
         with ExitStack() as envs:
             envs.callback(first[0].envs.close)
             entries = entries_of(config, parts, latents, first, reached)
-    with _alone(out):
-        manifest = begin(out, {**entries, "on": engine.name})
-        (out / FOLDER).mkdir(exist_ok=True)
+    with driven(out) as here, _alone(here):
+        manifest = begin(here, {**entries, "on": engine.name})
+        (here / FOLDER).mkdir(exist_ok=True)
+        put(out)
         if calls.totals["calls"]:
             _keep_probes(out, calls, manifest)
-        return _driven(engine, config, out, manifest, parts, options)
+        return _driven(engine, config, out, here, manifest, parts, options)
 
 
 def resume_on(engine: Engine, out: Path, options: Options = Options()) -> dict[str, Any]:
@@ -74,24 +77,33 @@ def resume_on(engine: Engine, out: Path, options: Options = Options()) -> dict[s
 
     Limits are on the whole run. Raises `BadInput` where the run is not in shards, or somebody drives it now.
     """
-    manifest = read_manifest(out)
+    with driven(out) as here:
+        return _resumed(engine, out, here, options)
+
+
+def _resumed(engine: Engine, out: Path, here: Path, options: Options) -> dict[str, Any]:
+    manifest = read_manifest(here)
     if manifest["status"] == "finished":
         return manifest
-    if not is_sharded(out):
+    gather(out)
+    if "on" in manifest and not (here / "run.sqlite").exists():
+        (here / FOLDER).mkdir(exist_ok=True)  # it was killed before the first unit began
+    if not is_sharded(here):
         raise BadInput(f"{str(out)!r} has no shards, it is a run of one process: resume it without --on")
-    _require_limits(engine, options.limits)
+    require_limits(engine, options.limits)
     config = RunConfig.from_manifest(manifest["config"])
-    parts, _, changed = checked(out, manifest, config, None, options.trust)
+    parts, _, changed = checked(here, manifest, config, None, options.trust)
     if changed and options.warn:
         options.warn(
             f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}"
         )
-    with _alone(out):
-        manifest = read_manifest(out)
+    with _alone(here):
+        manifest = read_manifest(here)
         manifest.pop("error", None)
         manifest |= {"status": "started", "process": process(), "on": engine.name}
-        write_manifest(out, manifest)
-        return _driven(engine, config, out, manifest, parts, options)
+        write_manifest(here, manifest)
+        put(out)
+        return _driven(engine, config, out, here, manifest, parts, options)
 
 
 def engine_for(out: Path, on: str | None) -> Engine | None:
@@ -101,13 +113,16 @@ def engine_for(out: Path, on: str | None) -> Engine | None:
     """
     if on is not None:
         return engine_of(on)
-    manifest = read_manifest(out)
+    here = brought(out, shards=False)
+    manifest = read_manifest(here)
     began = manifest.get("on", "")
-    if not began or manifest["status"] == "finished" or not is_sharded(out):
+    if not began or manifest["status"] == "finished" or (here / "run.sqlite").exists():
         return None
     if began.partition(":")[0] == "ray" and not began.startswith("ray://"):
         return engine_of(began)
-    raise BadInput(f"{str(out)!r} is a run in shards, which was carried out elsewhere: say --on {began}")
+    raise BadInput(
+        f"{str(address(out) or out)!r} is a run in shards, which was carried out elsewhere: say --on {began}"
+    )
 
 
 @contextmanager
@@ -132,7 +147,7 @@ def _alone(out: Path) -> Iterator[None]:
 
 def _keep_probes(out: Path, calls: CallLedger, whole: Mapping[str, Any]) -> None:
     """Give the calls that the driver made a shard of their own."""
-    with shelf(out, PROBES) as shard:
+    with shelf(out / FOLDER / PROBES) as shard:
         about = {"config": whole["config"], "latents": [], "horizon": whole["horizon"], "machine": machine()}
         store = RunStore.create(shard, **about, shard={"first_run": 0, "num_runs": 0})
         calls.attach(store)
@@ -140,19 +155,27 @@ def _keep_probes(out: Path, calls: CallLedger, whole: Mapping[str, Any]) -> None
 
 
 def _driven(
-    engine: Engine, config: RunConfig, out: Path, manifest: dict[str, Any], parts: assemble.Parts, options: Options
+    engine: Engine,
+    config: RunConfig,
+    out: Path,
+    here: Path,
+    manifest: dict[str, Any],
+    parts: assemble.Parts,
+    options: Options,
 ) -> dict[str, Any]:
-    """Have the units carried out that have not finished, and end the manifest."""
+    """Have the units carried out that have not finished, and end the manifest, which this machine writes `here`."""
     began, status, error = time.perf_counter(), "failed", ""
     try:
-        _carry_out(engine, config, out, parts, options)
+        _carry_out(engine, config, out, here, parts, options)
         status = "finished"
     except RunPaused as paused:
         status, error = "interrupted", f"paused: {paused}"
-        raise RunPaused(f"{error}; what was finished is saved: `parley resume {out}` goes on") from paused
+        raise RunPaused(
+            f"{error}; what was finished is saved: `parley resume {address(out) or out}` goes on"
+        ) from paused
     except Lost as lost:
         status, error = "interrupted", str(lost)
-        raise Lost(f"{lost}; what was finished is saved: `parley resume {out}` goes on") from None
+        raise Lost(f"{lost}; what was finished is saved: `parley resume {address(out) or out}` goes on") from None
     except KeyboardInterrupt as interrupt:
         status = "interrupted"
         raise Interrupted from interrupt
@@ -164,21 +187,29 @@ def _driven(
         manifest.pop("process", None)
         manifest |= {"status": status, "totals": {"wall_s": wall_s}}
         with suppress(ParleyError):  # where a shard is damaged, the message says that
-            manifest["totals"] |= _totals(out)
+            gather(out)
+            manifest["totals"] |= _totals(here)
         if error:
             manifest["error"] = error
-        write_manifest(out, manifest)
+        write_manifest(here, manifest)
     return manifest
 
 
-def _carry_out(engine: Engine, config: RunConfig, out: Path, parts: assemble.Parts, options: Options) -> None:
-    numbers = list(_unfinished(config, out))
+def _carry_out(
+    engine: Engine, config: RunConfig, out: Path, here: Path, parts: assemble.Parts, options: Options
+) -> None:
+    numbers = list(_unfinished(config, here))
     left = sum(_size(config, number) for number in numbers)
     done = config.episodes * (config.runs - left)
     remote = parts.planner.kind.remote
-    account = _account(parts, options.limits, out, engine) if remote else None
+    account = _account(parts, options.limits, here, engine) if remote else None
     prices = {model: dict(price) for model, price in options.limits.prices.of.items()}
-    about = {"out": str(out.resolve()), "place": str(Path.cwd()), "hooks": list(options.hooks), "prices": prices}
+    about = {
+        "out": address(out) or str(out.resolve()),
+        "place": str(Path.cwd()),
+        "hooks": list(options.hooks),
+        "prices": prices,
+    }
     tasks: Sequence[Task] = [{**about, "number": number} for number in numbers]
     cpus = REMOTE_CPUS if remote else float(config.threads)
     own = {**machine(), **versions()}
@@ -223,7 +254,7 @@ def _account(parts: assemble.Parts, limits: Limits, out: Path, engine: Engine) -
     return Account(limits.tokens, limits.cost, in_flight, (tokens, cost))
 
 
-def _require_limits(engine: Engine, limits: Limits) -> None:
+def require_limits(engine: Engine, limits: Limits) -> None:
     """Raise `BadInput` where limits are given that the engine cannot hold over all machines."""
     if not engine.shares and (limits.tokens or limits.cost):
         raise BadInput(f"on={engine.name!r} has nothing that counts over all machines: limits need --on ray")

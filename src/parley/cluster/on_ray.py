@@ -10,15 +10,22 @@ from typing import Any
 
 from parley.cluster.account import Account
 from parley.cluster.engines import Lost, Task, call
-from parley.core.calls import RunPaused
 from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.core.spec import parse_spec
 
 RETRIES = 20  # of a task whose worker or node died
 PATIENCE_S = 30.0  # for tasks that are to stop, and say what they have saved
 ADDRESS = "RAY_ADDRESS"  # which of its clusters Ray takes
+AUTH = "RAY_AUTH_MODE"  # with `token`, Ray's client shows the token of RAY_AUTH_TOKEN, or of ~/.ray
 STARTS = 3  # of a cluster of its own, which on a busy machine is not there within Ray's 30 s
 GONE = "the account of the run's limits is gone with its machine"
+
+
+class Unreachable(RuntimeError):
+    """A unit does not reach the account: it begins again elsewhere, as its own node may be dying.
+
+    No error of this package, so that the unit does not answer it, but Ray sees it.
+    """
 
 
 class RayEngine:
@@ -44,10 +51,10 @@ class RayEngine:
         self, function: str, tasks: Sequence[Task], cpus: float, account: Account | None = None
     ) -> Iterator[tuple[int, Any]]:
         ray = self.connected()
-        actor = (
-            ray.remote(Account).options(num_cpus=0, max_concurrency=10_000).remote(*account.limits) if account else None
+        actor = self._shared(account) if account else None
+        remote = ray.remote(_task).options(
+            num_cpus=self._cpus or cpus, max_retries=RETRIES, retry_exceptions=[Unreachable]
         )
-        remote = ray.remote(_task).options(num_cpus=self._cpus or cpus, max_retries=RETRIES)
         waiting = {remote.remote(function, dict(task), actor): number for number, task in enumerate(tasks)}
         try:
             while waiting:
@@ -63,6 +70,14 @@ class RayEngine:
             if actor is not None:
                 with suppress(Exception):
                     ray.kill(actor)
+
+    def _shared(self, account: Account) -> Any:
+        """The account as an actor on the node of the driver: no other node that dies takes it along."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=True)
+        options = {"num_cpus": 0, "max_concurrency": 10_000, "scheduling_strategy": here}
+        return self._ray.remote(Account).options(**options).remote(*account.limits)
 
     def connected(self) -> Any:
         """Ray, connected to its cluster. Begins a cluster where there was no cluster to connect to."""
@@ -81,7 +96,8 @@ class RayEngine:
             except Exception as wrong:  # of many kinds, also plain ones
                 ray.shutdown()
                 if not left:
-                    raise BadInput(f"on={self.name!r}: Ray cannot be reached: {_brief(wrong)}") from None
+                    advice = "" if own or AUTH in os.environ else f"; if it asks for a token, set {AUTH}=token"
+                    raise BadInput(f"on={self.name!r}: Ray cannot be reached: {_brief(wrong)}{advice}") from None
             finally:
                 if threading.current_thread() is threading.main_thread():
                     signal.signal(
@@ -104,6 +120,8 @@ class RayEngine:
                 "what it committed stands"
             ) from None
         except errors.RayTaskError as wrong:
+            if isinstance(wrong.cause, Unreachable):
+                raise Lost(f"{GONE}; what was committed stands") from None
             raise ParleyError(f"a task on {self.name} raised: {_first_line(wrong.cause or wrong)}") from None
         except errors.RayError as lost:
             raise Lost(f"{self.name} is gone: {_first_line(lost)}") from None
@@ -141,7 +159,7 @@ class _Remote:
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayActorError:
-            raise RunPaused(GONE) from None
+            raise Unreachable(GONE) from None
 
 
 def _library() -> Any:

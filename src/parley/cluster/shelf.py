@@ -1,91 +1,88 @@
-"""Where a unit writes its shard: in the run directory, or where that is on a network file system, beside it."""
+"""Where a run directory is written that others are to read: in place, or on a local disk and copied from there."""
 
-import hashlib
 import os
 import shutil
 import sqlite3
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from parley.core.errors import BadInput, ParleyError
+from parley.cluster.scratch import commits, copy_log, scratch
+from parley.cluster.stores import Store
+from parley.core.errors import ParleyError
+from parley.core.paths import address
 from parley.runs.directory import read_manifest, write_manifest
 from parley.runs.lock import NETWORK, file_system
-from parley.runs.shards import FOLDER
-from parley.runs.untouched import connect
 
-PUBLISH_S = 30.0  # how often the local copy is published to the run directory
+PUBLISH_S = 30.0  # how often the local copy is published
 
 
 @contextmanager
-def shelf(out: Path, name: str) -> Iterator[Path]:
-    """The directory in which a unit of the run `out` writes its shard `name`.
+def shelf(shared: Path) -> Iterator[Path]:
+    """The directory in which the run directory `shared` is written, which others are to read.
 
-    On a network file system no SQLite file is written to. The shard is then written on a local disk. It is copied to
-    the run directory whole, every `PUBLISH_S` seconds and at the end. If its machine is lost, the next one goes on from
-    the last copy.
+    On a network file system no SQLite file is written to, and an object store has no files that grow. The log is then
+    written on a local disk. It is copied to `shared` whole, every `PUBLISH_S` seconds and at the end. If its machine is
+    lost, the next one goes on from the last copy.
     """
-    shared = out / FOLDER / name
-    if file_system(out) not in NETWORK:
+    if url := address(shared):
+        with _stored(Store(url)) as local:
+            yield local
+    elif file_system(shared) in NETWORK:
+        local = scratch(str(shared.parent.resolve())) / shared.name
+        if commits(shared) > commits(local):
+            shutil.rmtree(local, ignore_errors=True)
+            shutil.copytree(shared, local)
+        with _publishing(lambda: publish(local, shared), local / "run.sqlite"):
+            yield local
+    else:
         yield shared
-        return
-    local = _scratch(out) / name
-    if _commits(shared) > _commits(local):
-        shutil.rmtree(local, ignore_errors=True)
-        shutil.copytree(shared, local)
+
+
+def placed(out: Path) -> AbstractContextManager[Path]:
+    """The directory in which a run of one process is written: a path as it is, what has an address by a local copy."""
+    return shelf(out) if address(out) else nullcontext(out)
+
+
+@contextmanager
+def _stored(store: Store) -> Iterator[Path]:
+    """A finished run is removed here once it is put up: an old one is never taken for a new one of the same address."""
+    store.take_up()
+    with _publishing(store.put, store.local / "manifest.json"):
+        yield store.local
+    if read_manifest(store.local)["status"] == "finished":
+        shutil.rmtree(store.local)
+
+
+@contextmanager
+def _publishing(copy: Callable[[], None], begun: Path) -> Iterator[None]:
+    """Copy every `PUBLISH_S` seconds and, once there is `begun`, at the end: then it must succeed."""
     ended = threading.Event()
-    copying = threading.Thread(target=_publish_often, args=(local, shared, ended), daemon=True)
+
+    def often() -> None:
+        while not ended.wait(PUBLISH_S):
+            with suppress(ParleyError, OSError, sqlite3.Error):  # it is tried again
+                copy()
+
+    copying = threading.Thread(target=often, daemon=True)
     copying.start()
     try:
-        yield local
+        yield
     finally:
         ended.set()
         copying.join()
-        if (local / "run.sqlite").exists():
-            publish(local, shared)
+        if begun.exists():
+            copy()
 
 
 def publish(local: Path, shared: Path) -> None:
-    """Replace the shard in the run directory by the committed state here, file by file. Readers never see half of a
-    file."""
+    """Replace the run directory `shared` by the committed state here. Readers never see half of a file."""
     shared.mkdir(parents=True, exist_ok=True)
-    draft = local / "copy.sqlite"
-    draft.unlink(missing_ok=True)
-    with closing(connect(local / "run.sqlite")) as log, closing(sqlite3.connect(draft)) as copy:
-        log.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")
+    manifest = read_manifest(local)  # before the log: what it says to be there is there
+    draft = copy_log(local)
     there = shared / f".{os.getpid()}.tmp"
     shutil.copyfile(draft, there)
     os.replace(there, shared / "run.sqlite")
-    write_manifest(shared, read_manifest(local))
+    write_manifest(shared, manifest)
     draft.unlink()
-
-
-def _publish_often(local: Path, shared: Path, ended: threading.Event) -> None:
-    while not ended.wait(PUBLISH_S):
-        with suppress(ParleyError, OSError, sqlite3.Error):  # it is tried again, and at the end it must succeed
-            publish(local, shared)
-
-
-def _commits(shard: Path) -> int:
-    """The transactions that a shard holds. -1 where there is no shard."""
-    try:
-        with closing(connect(shard / "run.sqlite")) as db:
-            row = db.execute("SELECT n FROM commits").fetchone()
-            return int(row[0]) if row else 0
-    except (ParleyError, sqlite3.Error):
-        return -1
-
-
-def _scratch(out: Path) -> Path:
-    """A directory on a disk of this machine, of this user, and of this run."""
-    base = Path(tempfile.gettempdir()) / f"parley-shards-{os.getuid()}"
-    base.mkdir(mode=0o700, exist_ok=True)
-    at = base.lstat()
-    if base.is_symlink() or at.st_uid != os.getuid() or at.st_mode & 0o077:
-        raise BadInput(f"{str(base)!r} is open to other users: remove it, or set TMPDIR to a directory of yours")
-    if file_system(base) in NETWORK:
-        raise BadInput(f"{str(base)!r} is on a network file system too: set TMPDIR to a local disk of this machine")
-    return base / hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]

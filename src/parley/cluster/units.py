@@ -10,6 +10,7 @@ from typing import Any
 from parley import assemble
 from parley.assemble.config import RunConfig
 from parley.cluster.account import Banked, SharedLedger
+from parley.cluster.addressed import brought
 from parley.cluster.shelf import shelf
 from parley.core.calls import RunPaused
 from parley.core.errors import BadInput, ParleyError
@@ -18,6 +19,7 @@ from parley.runs.directory import read_manifest, storage
 from parley.runs.ledger import CallLedger, Limits, Prices
 from parley.runs.lock import BeingWritten
 from parley.runs.seals import read_mark
+from parley.runs.shards import FOLDER
 from parley.runs.store import RunStore
 from parley.worlds.kit.expert import expert_values
 
@@ -63,14 +65,15 @@ def carry_out_unit(
 def _carried_out(
     out: Path, number: int, hook_names: Sequence[str], limits: Limits, account: Banked | None
 ) -> dict[str, Any]:
-    whole = read_manifest(out)
+    here = brought(out, shards=False)
+    whole = read_manifest(here)
     config = RunConfig.from_manifest(whole["config"])
     first = number * config.cohort
     name = shard_name(first)
-    with shelf(out, name) as shard:
+    with shelf(out / FOLDER / name) as shard:
         if (shard / "manifest.json").is_file() and read_manifest(shard)["status"] == FINISHED:
             return read_manifest(shard)
-        parts, latents, _ = checked(out, whole, config, None, trust=True)
+        parts, latents, _ = checked(here, whole, config, None, trust=True)
         hooks = assemble.hooks_of(hook_names, trust=True)
         calls = SharedLedger(limits, hooks, account, name) if account else CallLedger(limits, hooks)
         with ExitStack() as closing:

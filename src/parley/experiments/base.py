@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
 from parley import assemble
 from parley.core.draws import Draws
@@ -242,8 +243,9 @@ def _measured(experiment: Experiment, config: RunConfig, out: Path, begin: Begin
 def keep_cell(
     experiment: Experiment, config: RunConfig, out: Path, bar: Callable[[EpisodeRecord, int], None]
 ) -> np.ndarray:
-    """Measure a cell, and keep it in its file."""
-    found: np.ndarray = getattr(experiment, "measure", expected_regret)(config, bar)
+    """Measure a cell with its number of threads, on which digits may depend, and keep it in its file."""
+    with threadpool_limits(config.threads):
+        found: np.ndarray = getattr(experiment, "measure", expected_regret)(config, bar)
     content = io.BytesIO()
     np.savez_compressed(content, config=np.array(repr(config)), regret=found)
     write_whole(out / cell_name(config), content.getvalue())

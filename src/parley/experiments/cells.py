@@ -14,12 +14,39 @@ from parley.experiments.base import Experiment, cell_name, keep_cell, stored_cel
 from parley.experiments.known import EXPERIMENTS
 
 
-def measure_cell(name: str, config: dict[str, Any], out: str, place: str) -> str:
+def kinds(experiment: Experiment) -> dict[str, type[RunConfig]]:
+    """The classes of an experiment's cells by name: `RunConfig`, and those that its own module has below it."""
+    own = vars(experiment).values()
+    return {kind.__name__: kind for kind in (RunConfig, *own) if isinstance(kind, type) and issubclass(kind, RunConfig)}
+
+
+def sent(experiment: Experiment, config: RunConfig) -> dict[str, Any]:
+    """A cell as it travels: the name of its class, and its fields."""
+    kind = type(config).__name__
+    if kinds(experiment).get(kind) is not type(config):
+        raise _unknown(experiment, kind)
+    return {"kind": kind, "config": asdict(config)}
+
+
+def received(experiment: Experiment, kind: str, config: dict[str, Any]) -> RunConfig:
+    """The cell that was sent. Its class is looked up in the experiment: no message names code that is imported."""
+    if kind not in kinds(experiment):
+        raise _unknown(experiment, kind)
+    return kinds(experiment)[kind](**config)
+
+
+def _unknown(experiment: Experiment, kind: str) -> BadInput:
+    known = ", ".join(kinds(experiment))
+    return BadInput(f"cell class {kind!r} is no class of experiment {experiment.NAME!r}, which has {known}")
+
+
+def measure_cell(name: str, kind: str, config: dict[str, Any], out: str, place: str) -> str:
     """Measure a cell of experiment `name` into its file in `out`; returns the error as a text, empty without one."""
     try:
         if Path(place).is_dir():
             os.chdir(place)
-        keep_cell(EXPERIMENTS[name], RunConfig(**config), Path(out), lambda record, runs: None)
+        experiment = EXPERIMENTS[name]
+        keep_cell(experiment, received(experiment, kind, config), Path(out), lambda record, runs: None)
     except ParleyError as wrong:
         return str(wrong)
     return ""
@@ -36,7 +63,7 @@ def measuring(engine: Engine, begin: Callable[[str, int], Callable[[int], None]]
             raise BadInput(f"experiment {experiment.NAME!r} is not one of Parley's: it cannot be carried out elsewhere")
         missing = [config for config in dict.fromkeys(cells) if stored_cell(out / cell_name(config), config) is None]
         about = {"name": experiment.NAME, "out": str(out.resolve()), "place": str(Path.cwd())}
-        tasks = [{**about, "config": asdict(config)} for config in missing]
+        tasks = [{**about, **sent(experiment, config)} for config in missing]
         bar, done = begin(experiment.NAME, len(missing)), 0
         with closing(engine.carry_out(CELL, tasks, 1.0)) as ended:  # type: ignore[type-var]
             for number, wrong in ended:

@@ -9,6 +9,7 @@ threads, the circuit breaker pauses.
 import hashlib
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,18 +25,24 @@ from parley.models import failures
 from parley.models.failures import Failure, Overflow, Refused, Unusable, told_apart
 from parley.models.network import connections, library
 from parley.models.providers import Server
+from parley.models.turns import MOST, AdaptiveTurns, Turns, load_of
 from parley.models.usage import counted, told
 
 KEPT = 2000  # characters of what a server says instead of an answer
 LONGEST_ANSWER = 1 << 22  # bytes of a body; more is no answer
 READ = ("timeout", "truncated answer", "malformed answer", "malformed JSON")  # failures of what may have been read
 UNANSWERED = ("certificate", "no TLS", "no call", "proxy", "web page", "event stream", "redirect")  # by no API
+BUSY = ("(429)", "(503)")  # failures of a server that has too much to do
+PAGE_S = 2.0  # how long we wait for what a server says of itself
 LONGEST_WAIT_S = 120.0  # a server that wants more time than this pauses the run
 
 
 @dataclass(frozen=True)
 class Calling:
-    """How a server is called: times in seconds; `breaker` counts failures in a row over all threads."""
+    """How a server is called: times in seconds; `breaker` counts failures in a row over all threads.
+
+    `concurrency` calls run at a time; 0: as many as the server takes (`models.turns`).
+    """
 
     concurrency: int = 16
     timeout_s: float = 60.0
@@ -44,12 +51,21 @@ class Calling:
     breaker: int = 32
 
     def __post_init__(self) -> None:
-        for name in ("concurrency", "attempts", "breaker"):
+        if self.concurrency < 0:
+            raise BadInput(
+                f"concurrency={self.concurrency}: expected a number of calls, or 0 for as many as the server takes"
+            )
+        for name in ("attempts", "breaker"):
             if getattr(self, name) < 1:
                 raise BadInput(f"{name}={getattr(self, name)}: expected at least 1")
         for name in ("timeout_s", "backoff_s"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise BadInput(f"{name}={getattr(self, name)}: expected a number of seconds above 0")
+
+    @property
+    def most(self) -> int:
+        """Calls in flight, at most."""
+        return self.concurrency or MOST
 
 
 @dataclass(frozen=True)
@@ -84,10 +100,10 @@ class Endpoint:
         headers = {"Content-Type": "application/json"}
         if server.key:
             headers["Authorization"] = f"Bearer {server.key}"
-        way = {"transport": transport} if transport else connections(server.base_url, calling.concurrency)
+        way = {"transport": transport} if transport else connections(server.base_url, calling.most)
         self.through = f" through the proxy {way['proxy'].url.netloc.decode()}" if "proxy" in way else ""
         self._client = self._http.Client(headers=headers, timeout=calling.timeout_s, **way)
-        self._turns = threading.BoundedSemaphore(calling.concurrency)
+        self._turns = Turns(calling.concurrency) if calling.concurrency else AdaptiveTurns(lambda: load_of(self._page))
         self._same: dict[str, threading.Lock] = {}
         self._urls: dict[str, Any] = {}  # by path: reading an address anew for every call is dear
         self._lock, self._in_a_row = threading.Lock(), 0
@@ -136,6 +152,7 @@ class Endpoint:
                 began = time.perf_counter()
                 answer, usage, failure = self._attempt(request, content, read)
                 took = time.perf_counter() - began
+            self._turns.answered(failure is not None and failure.outcome.endswith(BUSY))
             if failure is None:
                 outcome, said = judge(answer), _dumps(answer)
             else:
@@ -169,6 +186,15 @@ class Endpoint:
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
+
+    def _page(self, name: str) -> str:
+        """A page of the server's beside its API; empty where it has no such page."""
+        root = re.sub(r"/v[0-9]+$", "", self.server.base_url)
+        try:
+            response = self._client.get(f"{root}/{name}", timeout=PAGE_S)
+        except self._http.HTTPError:
+            return ""
+        return str(response.text) if response.status_code == 200 and len(response.content) < LONGEST_ANSWER else ""
 
     def _key(self, path: str, content: bytes, draw: str = "") -> str:
         """All that an answer depends on."""

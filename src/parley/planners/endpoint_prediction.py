@@ -62,7 +62,7 @@ class EndpointWorldModel:
         questions = [(n, g) for n in range(len(rows)) for g in range(len(self._subgoals))]
         while questions:
             asked = [self._imagined(*one) for one in zip(rows, subgoals, observations, strict=True)]
-            with ThreadPoolExecutor(self.reader.endpoint.calling.concurrency) as pool:
+            with ThreadPoolExecutor(self.reader.endpoint.calling.most) as pool:
                 one = partial(self._ask_one, rows, asked)
                 found = list(pool.map(one, questions))
             for (n, g), law in zip(questions, found, strict=True):
