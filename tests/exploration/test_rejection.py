@@ -124,7 +124,7 @@ def test_a_snapshot_of_before_the_test_is_refused_in_a_sentence():
     explorer, bare = GuardedExplorer(ProposalsExplorer(), None, uniform_policy), ProposalsExplorer()
     for one in (explorer, bare):
         one.start(Draws(0, 2), 10, 3)
-    with pytest.raises(BadInput, match="start it anew"):
+    with pytest.raises(BadInput, match="Start it anew"):
         explorer.restore(bare.snapshot())
 
 
