@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from parley.assemble.memories import MEMORIES
+from parley.bench import conducting
 from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
 from parley.bench.cards import card_of
@@ -148,6 +149,19 @@ def test_what_cannot_be_measured_is_listed_with_its_sentence(tmp_path) -> None:
     assert "world-model" in card.left_out
     again = card_of(Bench(Plan.read(tmp_path), tmp_path))
     assert again.left_out == card.left_out
+
+
+def test_a_reference_that_is_refused_is_listed_and_nothing_waits_for_it(tmp_path, monkeypatch) -> None:
+    real = conducting.run_batch
+
+    def refusing(due, *others):
+        if due[0].planner.startswith("exact"):
+            raise BadInput("there are no tables here")
+        return real(due, *others)
+
+    monkeypatch.setattr(conducting, "run_batch", refusing)
+    card = conducted("random", ("exploration",), tmp_path)
+    assert "there are no tables here" in card.left_out.values()
 
 
 @pytest.mark.parametrize(("world", "said"), [("team", "one Actor"), ("nowhere", "unknown world"), ("x.json", "read")])

@@ -113,7 +113,7 @@ class Bench:
 
     def refusal(self, entry: Entry) -> str:
         """Why an entry cannot be measured; empty where it can."""
-        return next((self.refused[arm.name] for arm in entry.arms if arm.name in self.refused), "")
+        return next((self.refused[arm.name] for arm in _all(entry) if arm.name in self.refused), "")
 
     def finished(self, arm: Arm, batch: int) -> bool:
         """Whether the run of a batch is there, whole."""
