@@ -229,6 +229,7 @@ def test_a_card_is_that_of_one_process(tmp_path, two_workers):
         assert all_of(run_of) == all_of(tmp_path / "many" / run_of.relative_to(tmp_path / "one"))
 
 
+@pytest.mark.slow
 def test_workers_are_killed_and_nothing_is_lost_or_there_twice(tmp_path, two_workers):
     with Slow(0.01) as talker:
         about = config(talker, "letters", runs=8, episodes=6, cohort=2, more=",timeout_s=30")

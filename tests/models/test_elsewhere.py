@@ -94,6 +94,7 @@ def test_it_answers_over_transformers_serve(server):
         assert (choice["text"] if kind == "completions" else choice["message"]["content"]) == expected
 
 
+@pytest.mark.slow
 def test_an_endpoint_planner_finds_out_what_transformers_serve_cannot_do(server, tmp_path):
     path = assemble.shipped("shortcut")
     spec = f"endpoint:model=vllm/{path},base_url={server},template=transcript,max_tokens=1,temperature=0,backoff_s=0.01"

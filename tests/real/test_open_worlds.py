@@ -55,7 +55,10 @@ def few(name, first=0, variations=2):
     return {"first": first, "variations": variations}
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+# ScienceWorld's start of Java takes a quarter of a minute; it is killed and resumed below in any case.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "scienceworld" else name for name in ADAPTERS]
+)
 def test_it_conforms(name):
     spec, _ = spec_of(name, **few(name))
     assert check_world(assemble.world(spec), 2, 1) == []

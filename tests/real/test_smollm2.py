@@ -29,33 +29,33 @@ run(RunConfig("shortcut", {planner!r}, runs=2, episodes=3, record="steps"), Path
 """
 
 
-def scores(spec: str, way: str, episodes: int) -> list[np.ndarray]:
-    """The scores of the menu at every decision of so many episodes of two documents of `household`."""
+def scores(spec: str, way: str, size: int) -> list[np.ndarray]:
+    """The scores of the menu at every decision of so many episodes of as many documents of `household`."""
     world = assemble.world("household")
-    scene = assemble.Scene("household", world, np.zeros(2, dtype=np.intp), 2)
-    documents = sample_documents(scene.beliefs, 2, episodes, (0, 7), behaviour="uniform")
+    scene = assemble.Scene("household", world, np.zeros(size, dtype=np.intp), size)
+    documents = sample_documents(scene.beliefs, size, size, (0, 7), behaviour="uniform")
     found, menu = [], world.tables.menus[0]
     seen = np.array(world.tables.observations, dtype=object)[documents.observations]
     tasks = np.array(world.tables.instructions, dtype=object)[documents.instructions]
     with scene.closing:
         planner = assemble.planner(f"{spec},way={way}", scene)
-        planner.start(Draws(0, 2))
-        for e in range(episodes):
+        planner.start(Draws(0, size))
+        for e in range(size):
             planner.hear(Opening(e, tasks[:, e], seen[:, e, 0]))
             for h in range(world.horizon):
-                found += [one[0] for one in planner.scores(range(2), [menu] * 2, [()] * 2)]
+                found += [one[0] for one in planner.scores(range(size), [menu] * size, [()] * size)]
                 chosen = np.array(menu, dtype=object)[documents.subgoals[:, e, h, None]]
-                planner.hear(Outcome(e, h + 1, chosen, seen[:, e, h + 1], np.zeros(2), np.ones(2, dtype=bool)))
+                planner.hear(Outcome(e, h + 1, chosen, seen[:, e, h + 1], np.zeros(size), np.ones(size, dtype=bool)))
     return found
 
 
 @pytest.mark.parametrize(
-    "way, episodes",
+    "way, size",
     [("letters", 1), *(pytest.param(way, 2, marks=pytest.mark.slow) for way in ("letters", "sentences"))],
 )
-def test_transformers_and_llama_cpp_give_the_same_scores(way, episodes):
-    ours, theirs = scores("hf:smollm2", way, episodes), scores("gguf:smollm2", way, episodes)
-    assert len(ours) == 2 * episodes * 4
+def test_transformers_and_llama_cpp_give_the_same_scores(way, size):
+    ours, theirs = scores("hf:smollm2", way, size), scores("gguf:smollm2", way, size)
+    assert len(ours) == size * size * 4
     assert max(np.abs(one - other).max() for one, other in zip(ours, theirs, strict=True)) < 2e-2
     assert [one.argmax() for one in ours] == [other.argmax() for other in theirs]
 

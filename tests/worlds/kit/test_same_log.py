@@ -28,7 +28,7 @@ def logged(out) -> list:
     "world, size",
     [
         pytest.param("house:horizon=4", (2, 2), marks=pytest.mark.slow),
-        ("keys", (3, 2)),
+        pytest.param("keys", (3, 2), marks=pytest.mark.slow),
         pytest.param("sorter:horizon=3", (2, 1), marks=pytest.mark.slow),
         ("quest", (2, 1)),
     ],
