@@ -24,6 +24,7 @@ LONGEST_LABEL = 72  # characters: longer ones leave no room for the curves
 MOST_ROWS = 40  # of a figure of dots: more cannot be read
 MOST_LINEAR, MOST_FINE = 3.0, 100.0  # values up to which a scale is linear, and has ticks within a decade
 TITLE, ROW = 48, 40  # characters of a line of a title, and of the label of an axis
+HALF_A_LINE = 36  # characters of a legend with two columns
 
 
 def regret_figure(panels: Sequence[tuple[str, Sequence[Curves]]]) -> Figure:
@@ -89,7 +90,8 @@ def dots_figure(
     if len(order) < len(names):
         title = f"{title}\n(the {len(order)} largest of {len(names)})"
     with styled():
-        made, (ax,) = figure(1, 1.4 + 0.16 * len(order), 1.6)
+        legend = 2 if max(map(len, columns)) <= HALF_A_LINE else 1  # columns
+        made, (ax,) = figure(1, 1.1 + 0.16 * (len(order) + -(-len(columns) // legend)), 1.6)
         for (colour, _, marker), (label, values) in zip(looks(len(columns)), columns.items(), strict=True):
             drawn = [values[i] for i in order]
             half = None if halves is None else np.asarray(halves[label])[..., order]
@@ -104,21 +106,35 @@ def dots_figure(
         named(ax, "", x, "")
         made.suptitle(_titled(title), x=0.01, ha="left", fontsize=9)  # the names leave its panel little room
         ax.grid(axis="y", lw=0.3)
-        made.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        made.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=legend)
     return made
 
 
 def by_column(
     rows: Sequence[Mapping[str, Any]], name: str, column: str, value: str, half: str
-) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """A finding's rows as the columns of a figure of dots, and their half widths; NaN where there is no such row."""
+) -> tuple[dict[str, list[float]], dict[str, np.ndarray]]:
+    """A finding's rows as the columns of a figure of dots, and how far their intervals reach below and above.
+
+    `half` names half the width of an interval, or its two ends. NaN where there is no such row.
+    """
     of = {(str(row[column]), str(row[name])): row for row in rows}
     names, columns = list(dict.fromkeys(str(row[name]) for row in rows)), list(dict.fromkeys(key for key, _ in of))
-    values, halves = (
-        {key: [float(of.get((key, one), {}).get(what, np.nan)) for one in names] for key in columns}
-        for what in (value, half)
-    )
-    return values, halves
+    values = {key: [float(of.get((key, one), {}).get(value, np.nan)) for one in names] for key in columns}
+    reach = {key: np.array([_reach(of.get((key, one), {}), value, half) for one in names]).T for key in columns}
+    return values, reach
+
+
+def _reach(row: Mapping[str, Any], value: str, half: str) -> tuple[float, float]:
+    found = row.get(half, np.nan)
+    return (row[value] - found[0], found[1] - row[value]) if isinstance(found, list) else (found, found)
+
+
+def rows_figure(
+    title: str, x: str, rows: Sequence[Mapping[str, Any]], name: str, column: str, value: str, half: str
+) -> Figure:
+    """The rows of a finding as dots with their intervals: a line each `name`, a look each `column` (`by_column`)."""
+    values, reach = by_column(rows, name, column, value, half)
+    return dots_figure(title, x, list(dict.fromkeys(str(row[name]) for row in rows)), values, reach)
 
 
 def loglog_figure(

@@ -1,6 +1,6 @@
 """`adaptive-proposals`: exploration from a transformer's proposals alone, over the episodes of its trained context."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from parley import assemble
 from parley.execute import RunConfig
 from parley.experiments.base import Finding, at_most
-from parley.report.plots import curves_figure
+from parley.report.plots import rows_figure
 
 NAME = "adaptive-proposals"
 CLAIM = (
@@ -66,10 +66,10 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    """Curves on `shortcut`, the latents in equal shares."""
-    curves = [
-        (f"{c.planner}, {c.explore}", np.cumsum(r, axis=1))
-        for c, r in zip(configs, regrets, strict=True)
-        if c.world == WORLDS[0][0]
-    ]
-    return curves_figure(f"{NAME} on {WORLDS[0][0]}", "episode", "cumulative expected regret", curves)
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """What `adaptive-proposals` loses less what another line loses; below 0 it loses less."""
+    x = f"regret of {MINE[1]} less the other's"
+    return rows_figure(NAME, x, rows, "against", "world", "difference", "interval")

@@ -4,7 +4,7 @@ The shipped checkpoints beside the exact oracle over the episodes of their train
 random numbers, what each loses. (How far apart their proposals are is on the model cards: `parley evaluate`.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from parley import assemble
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, shipped
 from parley.models.checkpoint import Checkpoint
-from parley.report.plots import curves_figure
+from parley.report.plots import rows_figure
 
 NAME = "bail"
 CLAIM = (
@@ -57,7 +57,9 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    curves = [
-        (f"{c.world}: {c.planner}", np.cumsum(r, axis=1)) for c, r in zip(configs, regrets, strict=True) if len(r) > 1
-    ]
-    return curves_figure(NAME, "episode", "cumulative expected regret", curves)
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    told = [{**one, "gap": "transformer less exact oracle"} for one in rows]
+    return rows_figure(NAME, "extra regret an episode", told, "world", "gap", "gap_an_episode", "interval")

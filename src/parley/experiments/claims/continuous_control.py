@@ -13,7 +13,7 @@ with as many calls. It gets nowhere; the calls and tokens it would need for the 
 action.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from parley.experiments.base import (
     expected_regret,
 )
 from parley.report.films import render
-from parley.report.plots import curves_figure
+from parley.report.plots import rows_figure
 from parley.report.summary import reading
 from parley.theory.bounds import regret_bound, theory_epsilon
 from parley.theory.curves import MARGIN, growth
@@ -174,28 +174,27 @@ def _theory(config: RunConfig) -> dict[str, Any]:
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Figure:
-    """Cumulative regret in the house; the theory's bound is far above the frame."""
-    return _figure("an open door in `house`", PAIRS[0], configs, kept)
+    return drawn(analyse(configs, kept).rows)
 
 
-def _figure(title: str, worlds: Sequence[str], configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Figure:
-    curves = [
-        (("flat: " if "cap" in c.world else "") + f"{c.planner}, {c.explore}", np.cumsum(one[0], axis=1))
-        for c, one in zip(configs, kept, strict=True)
-        if c.world in worlds
-    ]
-    return curves_figure(f"{NAME}: {title}", "episode", "cumulative regret", curves)
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Regret of a run in the house and at the arm; the theory's bound is far above the frame."""
+    told = []
+    for one in rows:
+        world, _, capped = str(one.get("world")).partition(":")
+        if "planner" in one and world in ("house", "sorter"):
+            line = f"{'one action a subgoal: ' if capped else ''}{one['planner']}, {one['explore']}"
+            told.append({**one, "line": line, "cell": f"{world}, T = {one['episodes']:g}"})
+    return rows_figure(NAME, "regret of a run", told, "line", "cell", "regret", "half_width")
 
 
 def keep(configs: Sequence[RunConfig], kept: Sequence[Kept], out: Path) -> None:
-    """The arm's curves (`sorter.png`); films, with words, of the first episode and the first that loses nothing.
+    """Films, with words, of the first episode and the first that loses nothing.
 
     In the house (`film/`) the latter is where a run that explores takes the short way. At the arm (`film-sorter/`) it
     is where one that imitates knows where the blocks belong. A few of the runs are carried out once more, with all
     their messages.
     """
-    if "sorter" in _whole(configs):
-        _figure("which mat keeps which block, in `sorter`", ["sorter"], configs, kept).savefig(out / "sorter.png")
     for folder, world, explore in (("film", "house", EPSILON), ("film-sorter", "sorter", "none")):
         config = next((c for c in configs if (c.world, c.planner, c.explore) == (world, GREEDY, explore)), None)
         directory = out / folder

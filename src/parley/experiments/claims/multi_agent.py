@@ -10,7 +10,7 @@ Two things are measured that are not part of the claim. One is `adaptive-proposa
 transformer beside the exact oracle, both sampled, over its context's episodes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from parley import assemble
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, above, all_hold
 from parley.models.checkpoint import Checkpoint
-from parley.report.plots import curves_figure
+from parley.report.plots import rows_figure
 from parley.theory.curves import growth
 
 NAME = "multi-agent"
@@ -34,6 +34,7 @@ UNIFORM = "epsilon-greedy:epsilon=1,power=0.5"
 DESIGNED, ADAPTIVE, PROPOSALS = f"{UNIFORM},policy=designed", "adaptive", "adaptive-proposals"
 FORAGE = "forage:low_level=false"
 LEARNED, ORACLE = "transformer", "exact"
+_LONE = "a Planner an Actor, "
 WANTED = {"none": "linear", UNIFORM: "sublinear", DESIGNED: "sublinear", ADAPTIVE: "sublinear"}
 
 
@@ -126,9 +127,19 @@ def _row(config: RunConfig, regret: Float[np.ndarray, "R T"]) -> dict[str, Any]:
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    curves = [
-        (f"{c.planner}, {c.explore}", np.cumsum(weighted(c, r), axis=1))
-        for c, r in zip(configs, regrets, strict=True)
-        if c.world == "team:actors=2"
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Regret of a run by world: how it is explored, and one Planner for each Actor."""
+    told = [
+        {
+            "world": f"{one['world'].removesuffix(':low_level=false')}, T = {one['T']:,g}",
+            "line": (_LONE if one["planner"] == ALONE else "") + one["explore"],
+            "regret": one["regret"],
+            "interval": [one["low"], one["high"]],
+        }
+        for one in rows
+        if one.get("planner") in (GREEDY, ALONE) and not one["world"].startswith("random")
     ]
-    return curves_figure(NAME, "episode", "cumulative expected regret", curves)
+    return rows_figure(NAME, "regret of a run", told, "world", "line", "regret", "interval")

@@ -8,7 +8,7 @@ family has a trap where the exact planner, greedy and without exploration, goes 
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from parley.data.dataset import world_digest
 from parley.execute import RunConfig
 from parley.experiments.base import UNDECIDED, Finding, above, all_hold, at_most, difference
 from parley.experiments.base import expected_regret as regret_of
-from parley.report.plots import curves_figure
+from parley.report.plots import rows_figure
 from parley.theory.curves import bootstrap
 from parley.theory.distinguishability import classes_of
 from parley.theory.traps import traps
@@ -294,6 +294,9 @@ def _fits(points: Float[np.ndarray, "P 2"], gaps: Float[np.ndarray, "R P"]) -> l
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    of = gathered(configs, regrets)
-    curves = [(title, np.cumsum(of[SEEDS, title], axis=1)) for title in ARMS]
-    return curves_figure(f"{NAME}: held-out seeds", "episode", "cumulative expected regret", curves)
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    told = [{**one, "interval": [one["low"], one["high"]]} for one in rows if "planner" in one]
+    return rows_figure(NAME, f"regret of {EPISODES} episodes", told, "set", "planner", "regret", "interval")

@@ -13,7 +13,7 @@ are the exact model, and a planner cloned from that behaviour, which needs no tr
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +30,7 @@ from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, Finding, at_most, expected_regret, shipped
 from parley.experiments.claims.epsilon_greedy import sizes
 from parley.models.checkpoint import Checkpoint
-from parley.report.plots import curves_figure
+from parley.report.plots import rows_figure
 from parley.theory.bounds import regret_bound
 from parley.theory.curves import expanded_tail
 from parley.training.recipe import PRESETS
@@ -172,9 +172,21 @@ def _mean(totals: Float[np.ndarray, "R Z"], prior: Float[np.ndarray, " Z"]) -> t
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    curves = [
-        (f"{c.world}: {NO_EXPERT if isinstance(c, Unlabelled) else c.planner}", np.cumsum(r, axis=1))
-        for c, r in zip(configs, regrets, strict=True)
-        if c.explore == RATE and c.planner in (MODEL, IMITATION, EXACT_MODEL)
-    ]
-    return curves_figure(f"{NAME}, {RATE}", "episode", "cumulative expected regret", curves)
+    return drawn(analyse(configs, regrets).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """The margins that the claim sets: below 0 the limit holds."""
+    told = []
+    for one in rows:
+        limits = LIMITS if one["model_based"] == MODEL else LIMITS_NO_EXPERT
+        for reference, times in limits:
+            told.append(
+                {
+                    "cell": f"{one['world']}: {one['explore']}",
+                    "limit": f"{one['model_based']} less {times:g} times {reference}",
+                    "above": one[f"above_{times}_times"],
+                    "interval": one[f"above_{times}_times_interval"],
+                }
+            )
+    return rows_figure(NAME, "regret less its limit", told, "cell", "limit", "above", "interval")

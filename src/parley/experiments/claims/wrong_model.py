@@ -10,7 +10,7 @@ are taken for another one, which explains the observations better under such a m
 imperfect model is linear in T. In `household`, which reveals itself, the floor is only a cost.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, all_hold, expected_regret
 from parley.experiments.families import many_families
 from parley.exploration.rejection import GuardedExplorer
-from parley.report.plots import curves_figure
+from parley.report.plots import rows_figure
 from parley.theory.curves import MARGIN, Growth, growth
 
 NAME = "wrong-model"
@@ -142,8 +142,10 @@ def _row(config: RunConfig, kept: Kept, grows: Growth) -> dict[str, Any]:
 
 
 def figure(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Figure:
-    """The first world, where exploration is forced and where it is not."""
-    first = configs[0].world
-    drawn = [(c, k) for c, k in zip(configs, kept, strict=True) if c.world == first and c.planner != EXPERT]
-    curves = [(c.explore, np.cumsum(k[:, 1:], axis=1)) for c, k in drawn]
-    return curves_figure(f"{NAME}: {first}, an open door", "episode", "cumulative expected regret", curves)
+    return drawn(analyse(configs, kept).rows)
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """How regret grows: 1 is linear."""
+    told = [{**one, "world": one["world"].partition(",")[0]} for one in rows if one["planner"] != EXPERT]
+    return rows_figure(NAME, "exponent with which regret grows", told, "world", "explore", "exponent", "interval")
