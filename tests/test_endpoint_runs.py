@@ -13,7 +13,8 @@ from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.execute import RunConfig, run
-from parley.runs.log import RunReader, StepsLog
+from parley.runs.log import StepsLog
+from parley.runs.reader import RunReader
 from parley.serving.app import Running
 from tests.talker import EVERYTHING, Talker, config, letter_by_chance, rows
 

@@ -15,7 +15,7 @@ import pytest
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.execute import RunConfig, resume, run
 from parley.runs import recorder, store
-from parley.runs.log import RunReader
+from parley.runs.reader import RunReader
 from parley.worlds.kit.tabular.world_file import dump_world
 from parley.worlds.tabular.shortcut import shortcut
 

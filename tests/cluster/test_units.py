@@ -23,8 +23,8 @@ from parley.execute import RunConfig, resume, run
 from parley.report.summary import Curves, readable_manifest
 from parley.runs.directory import read_manifest
 from parley.runs.lock import RunLock
-from parley.runs.log import RunReader
 from parley.runs.merging import merge
+from parley.runs.reader import RunReader
 from parley.runs.shards import connect
 from parley.view.grid import Grid
 from parley.view.states import changed_at

@@ -12,7 +12,7 @@ from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.execute import RunConfig, run
 from parley.planners.prediction import TransformerWorldModel
-from parley.runs.log import RunReader
+from parley.runs.reader import RunReader
 from parley.serving.app import Running
 from tests.talker import Talker, chance, menu_of
 

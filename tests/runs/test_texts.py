@@ -8,7 +8,7 @@ import pytest
 
 from parley.core.errors import RunDamaged
 from parley.execute import run
-from parley.runs.log import RunReader
+from parley.runs.reader import RunReader
 from parley.runs.texts import LONGEST, PIECE, TEXT, Reader, Texts, common
 from tests.talker import Talker, config, rows
 

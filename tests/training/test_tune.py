@@ -14,8 +14,9 @@ from parley.models.adapter import Adapter
 from parley.models.language_model import LanguageModel
 from parley.theory.beliefs import Beliefs
 from parley.training import tune as module
+from parley.training.adapting import KINDS, UNSEEN, Adapting
 from parley.training.lessons import FORMS, page
-from parley.training.tune import KINDS, UNSEEN, Adapting, tune
+from parley.training.tune import tune
 from parley.training.watch import Watch
 from parley.worlds.generated.world import generated
 from tests.tiny import tiny_language_model

@@ -11,7 +11,7 @@ from parley.core.errors import BadInput, RunDamaged
 from parley.execute import RunConfig, run
 from parley.report.summary import Curves
 from parley.runs.directory import read_manifest
-from parley.runs.log import RunReader
+from parley.runs.reader import RunReader
 from parley.runs.untouched import connect
 from parley.view.episode import episode_of
 from parley.view.found import Found

@@ -9,11 +9,12 @@ from parley import assemble
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.core.errors import BadInput
 from parley.report.bars import Bars
+from parley.training.adapting import Adapting
 from parley.training.finetune import Tuning, finetune
 from parley.training.generalist import pretrain_generated
 from parley.training.recipe import PRESETS, SIZES, Recipe, size_of
 from parley.training.train import pretrain
-from parley.training.tune import Adapting, tune
+from parley.training.tune import tune
 from parley.training.watch import Watch
 
 OF_RECIPE = {

@@ -15,8 +15,8 @@ from parley.prompting.template import as_messages, as_text
 from parley.report.summary import reading
 from parley.report.tables import plain
 from parley.runs.directory import read_manifest
-from parley.runs.log import RunReader
 from parley.runs.ownership import mine
+from parley.runs.reader import RunReader
 
 
 def add(command: AddCommand, group: AddGroup) -> None:

@@ -17,7 +17,7 @@ from parley import assemble
 from parley.core.said import EpisodeRecord
 from parley.core.spec import parse_spec
 from parley.execute import RunConfig, run
-from parley.runs.log import RunReader
+from parley.runs.reader import RunReader
 from parley.serving.app import Running
 
 OURS = "parley/"

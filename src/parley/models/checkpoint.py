@@ -11,7 +11,8 @@ import numpy as np
 from parley.core.errors import BadInput
 from parley.core.tables import Sentences
 from parley.models.huggingface import HuggingFaceModel
-from parley.models.llama import Llama, is_plain_llama
+from parley.models.llama import Llama
+from parley.models.llama_shape import is_plain_llama
 
 FORMAT = "parley-checkpoint/1"
 

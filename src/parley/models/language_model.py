@@ -16,8 +16,9 @@ from safetensors import SafetensorError
 from parley.core.errors import BadInput, MissingExtra
 from parley.models.adapter import Adapter, merge
 from parley.models.dequantised import as_directory
+from parley.models.packed import NAME, attend
 from parley.models.pretrained import cache_name, require_embeddings, require_numbers, where, why_not
-from parley.models.rows import NAME, Rows, attend
+from parley.models.rows import Rows
 from parley.models.scoring import Logprobs, sequential_logprobs, tree_logprobs
 from parley.models.single_rows import SingleRows
 from parley.models.text import TextTokens

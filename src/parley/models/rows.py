@@ -15,12 +15,11 @@ from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
 
 from parley.core.errors import BadInput
+from parley.models.packed import Cache, Pass, Segment, plain_segment, read_tree, tree_segment
 from parley.models.scoring import Logprobs, Tree
 
-NAME = "parley_rows"  # of the attention function, as transformers knows it
 PASS = 2048  # tokens of a pass that only reads, at most
 CHUNK = 64  # tokens that are compared at once
 NOTHING = -1  # stands for the token that a prompt is read up to
@@ -41,101 +40,6 @@ class Piece:
     number: int
     offset: int
     size: int
-
-
-@dataclass
-class Segment:
-    """What a pass computes of one prompt: tokens from position `start` on, and which of them each one sees.
-
-    The first `fed` follow each other and stay in the cache; the others are a tree behind them.
-    """
-
-    row: int
-    start: int
-    tokens: list[int]
-    depth: Int[np.ndarray, " n"]
-    sees: Bool[np.ndarray, "n n"] | None = None  # None: each all before it
-    wanted: Sequence[int] = ()  # whose logits are asked for
-    fed: int = 0
-
-
-class Cache:
-    """Keys and values of one prompt, layer by layer; a quarter more room than was needed when it ran out."""
-
-    def __init__(self) -> None:
-        self.keys: dict[int, Any] = {}
-        self.values: dict[int, Any] = {}
-
-    def put(self, layer: int, start: int, key: Any, value: Any) -> tuple[Any, Any]:
-        """Write (heads, n, size) from `start` on; all up to there, and these."""
-        end, found = start + key.shape[1], []
-        for kept, new in ((self.keys, key), (self.values, value)):
-            old = kept.get(layer)
-            if old is None or old.shape[1] < end:
-                room = new.new_empty(new.shape[0], end + max(64, end // 4), new.shape[2])
-                if old is not None:
-                    room[:, :start] = old[:, :start]
-                kept[layer] = old = room
-            old[:, start:end] = new
-            found.append(old[:, :end])
-        return found[0], found[1]
-
-    def copy(self, other: "Cache", start: int, end: int) -> None:
-        """Take the positions from `start` to `end` from another prompt; up to there it has its own."""
-        for layer in other.keys:
-            self.put(layer, start, other.keys[layer][:, start:end], other.values[layer][:, start:end])
-
-
-def attend(
-    module: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    attention_mask: Any,
-    scaling: float | None = None,
-    rows: "Pass | None" = None,
-    sliding_window: int | None = None,
-    **more: Any,
-) -> tuple[Any, None]:
-    """Attention of a pass (transformers' interface): each segment to its own prompt. Returns (1, n, heads, size)."""
-    import torch
-    from torch.nn.functional import scaled_dot_product_attention
-
-    if rows is None or more.get("softcap") is not None or query.shape[0] != 1:
-        raise TypeError("this model's attention is not one that packed prompts can be given to")
-    out, heads = torch.empty_like(query[0]), key.shape[1]
-    for segment, at, end in zip(rows.segments, rows.ends - rows.counts, rows.ends, strict=True):
-        past = rows.caches[segment.row].put(module.layer_idx, segment.start, key[0, :, at:end], value[0, :, at:end])
-        asked = query[0, :, at:end].reshape(heads, -1, query.shape[-1])  # heads that share keys, one after the other
-        mask = rows.mask(segment, sliding_window)
-        mask = mask.repeat(asked.shape[1] // (end - at), 1)
-        found = scaled_dot_product_attention(asked[None], past[0][None], past[1][None], mask, scale=scaling)
-        out[:, at:end] = found[0].reshape(-1, int(end - at), query.shape[-1])
-    return out.transpose(0, 1)[None], None
-
-
-class Pass:
-    """One forward pass: its segments, and where they end among its tokens."""
-
-    def __init__(self, torch: Any, segments: Sequence[Segment], caches: Sequence[Cache], device: Any) -> None:
-        self.torch, self.segments, self.caches, self.device = torch, segments, caches, device
-        self.counts = np.array([len(segment.tokens) for segment in segments])
-        self.ends = np.cumsum(self.counts)
-        self._masks: dict[tuple[int, int], Any] = {}
-
-    def mask(self, segment: Segment, window: int | None) -> Any:
-        """Which positions of its prompt and of itself each token of a segment sees, (n, start + n)."""
-        known = self._masks.get((id(segment), window or 0))
-        if known is None:
-            n = len(segment.tokens)
-            own = np.tri(n, dtype=bool) if segment.sees is None else segment.sees
-            sees = np.concatenate([np.ones((n, segment.start), dtype=bool), own], axis=1)
-            if window:
-                position = segment.start + segment.depth
-                every = np.concatenate([np.arange(segment.start), position])
-                sees &= position[:, None] - every < window
-            known = self._masks[id(segment), window or 0] = self.torch.from_numpy(sees).to(self.device)
-        return known
 
 
 class Rows:
@@ -186,11 +90,11 @@ class Rows:
             if prompt is not None:
                 tree = Tree.of(ours)
                 trees.append(tree)
-                segments.append(_segment(row, list(prompt), len(self.held[row]), tree))
+                segments.append(tree_segment(row, list(prompt), len(self.held[row]), tree))
         words = [sorted(set(tree.tokens.tolist())) for tree in trees] if among and self.narrow else None
         logits = self._forward(segments, words)
         columns = words or [list[int]() for _ in trees]
-        scored = iter([_read(*one, among) for one in zip(trees, logits, columns, strict=True)])
+        scored = iter([read_tree(*one, among) for one in zip(trees, logits, columns, strict=True)])
         return [[] if prompt is None else next(scored) for prompt in prompts]
 
     def after(self, prompts: Sequence[Tokens | None]) -> list[Any]:
@@ -200,7 +104,7 @@ class Rows:
         for row, prompt in enumerate(prompts):
             if prompt is not None:
                 new = list(prompt)[len(self.held[row]) :]
-                segments.append(_plain(row, len(self.held[row]), new, len(new) - 1, [len(new) - 1]))
+                segments.append(plain_segment(row, len(self.held[row]), new, len(new) - 1, [len(new) - 1]))
         found = iter(self._forward(segments))
         return [None if prompt is None else next(found)[0].log_softmax(-1) for prompt in prompts]
 
@@ -262,7 +166,7 @@ class Rows:
         self.pieces[row] = _until(self.pieces[row], keep)
 
     def _feed(self, new: Sequence[tuple[int, list[int]]]) -> None:
-        self._forward([_plain(row, len(self.held[row]), tokens, len(tokens)) for row, tokens in new])
+        self._forward([plain_segment(row, len(self.held[row]), tokens, len(tokens)) for row, tokens in new])
 
     def _forward(self, segments: Sequence[Segment], words: Sequence[Sequence[int]] | None = None) -> list[Any]:
         """Compute segments, keep what they feed, and return the logits that each wants, in float64.
@@ -333,14 +237,14 @@ class Rows:
         self._caches += [Cache() for _ in range(len(holders) + 1)]  # of what has gone
         for offset in sorted(holders):
             if offset > at:
-                segments.append(_plain(spare, 0, [0] * (offset - at), 0))
+                segments.append(plain_segment(spare, 0, [0] * (offset - at), 0))
                 spare += 1
             row, piece = max(holders[offset], key=lambda one: one[1].kept)
             begin = held[row][piece.start : piece.start + piece.kept]
-            segments.append(_plain(row, piece.start, begin + [0] * (piece.count - piece.kept), piece.kept))
+            segments.append(plain_segment(row, piece.start, begin + [0] * (piece.count - piece.kept), piece.kept))
             at = offset + piece.count
         if size > at:
-            segments.append(_plain(spare, 0, [0] * (size - at), 0))
+            segments.append(plain_segment(spare, 0, [0] * (size - at), 0))
         self._number = number
         self._forward(segments)
         del self._caches[self.num_rows :]
@@ -368,44 +272,3 @@ def same(one: Tokens, other: Tokens) -> int:
 def _until(pieces: Sequence[Piece], end: int) -> list[Piece]:
     """The pieces up to a position, the last one cut."""
     return [replace(p, kept=min(p.kept, end - p.start)) for p in pieces if p.start < end]
-
-
-def _plain(row: int, start: int, tokens: list[int], fed: int, wanted: Sequence[int] = ()) -> Segment:
-    return Segment(row, start, tokens, np.arange(len(tokens)), wanted=wanted, fed=fed)
-
-
-def _segment(row: int, prompt: list[int], start: int, tree: Tree) -> Segment:
-    """The rest of a prompt, and behind it those nodes of a tree that something follows."""
-    new = prompt[start:]
-    inner = np.unique([node for path in tree.paths for node in path[:-1]]).astype(np.intp)
-    n = len(new)
-    sees = np.zeros((n + len(inner), n + len(inner)), dtype=bool)
-    sees[:n, :n] = np.tri(n, dtype=bool)
-    sees[n:, :n], sees[n:, n:] = True, tree.sees[np.ix_(inner, inner)]
-    depth = np.concatenate([np.arange(n), n + tree.depth[inner]])
-    tokens = new + tree.tokens[inner].tolist()
-    return Segment(row, start, tokens, depth, sees, range(n - 1, n + len(inner)), n - 1)
-
-
-def _read(tree: Tree, logits: Any, words: Sequence[int], among: bool) -> list[Logprobs]:
-    """Log-probabilities of the tokens of each path, from the logits at the root and the inner nodes.
-
-    They are those of `words`, in this order, or where that is empty of the whole vocabulary.
-    """
-    inner = np.unique([node for path in tree.paths for node in path[:-1]]).astype(np.intp)
-    place = {-1: 0, **{int(node): i + 1 for i, node in enumerate(inner)}}
-    column = {word: i for i, word in enumerate(words)}
-    follows: dict[int, dict[int, None]] = {}
-    for path in tree.paths:
-        for before, node in zip([-1, *path[:-1]], path, strict=True):
-            follows.setdefault(before, {})[int(tree.tokens[node])] = None
-    logs: dict[tuple[int, int], float] = {}
-    for before, tokens in follows.items():
-        values = logits[place[before]]
-        found = values[[column[token] for token in tokens] if column else list(tokens)]
-        total = (found if among else values).logsumexp(-1)
-        logs |= {(before, token): value for token, value in zip(tokens, (found - total).tolist(), strict=True)}
-    return [
-        np.array([logs[before, int(tree.tokens[node])] for before, node in zip([-1, *path[:-1]], path, strict=True)])
-        for path in tree.paths
-    ]

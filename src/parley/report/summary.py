@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from parley.core.errors import RunDamaged
 from parley.runs.directory import agreeing, read_manifest, storage
-from parley.runs.log import RunReader
+from parley.runs.reader import RunReader
 from parley.theory.curves import loglog_slope
 
 Z95 = 1.96
