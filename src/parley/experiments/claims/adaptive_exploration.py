@@ -55,10 +55,10 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     """Both forms and the limit at every T, greedy decoding at the first, what learns more slowly for a tenth of it."""
     families = many_families(FAMILIES)
     worlds = SHIPPED[1:3] + families[1:4] if quick else SHIPPED + families
-    spans = (1000,) if quick else (10_000, 100_000)
+    spans, runs = ((1000,), RUNS // 4) if quick else ((10_000, 100_000), RUNS)
     lines = [(key, t) for t in spans for key in (ADAPTIVE, PROPOSALS)]
     lines += [(GREEDY, spans[0]), (SAMPLED, spans[0] // 10), (SAMPLING, spans[0] // 10)]
-    found = [_cell(world, key, t, RUNS) for world in worlds for key, t in lines]
+    found = [_cell(world, key, t, runs) for world in worlds for key, t in lines]
     return found + [replace(_cell(world, LIMIT, t, 1), runs=1) for world in worlds for t in spans]
 
 
