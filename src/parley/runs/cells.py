@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,7 +38,9 @@ class Cell:
 
 
 WHOLE, FLAG = Cell(frozenset({int}), 0, 2**53 - 1), Cell(frozenset({int}), 0, 1)
-NUMBER, TEXT = Cell(frozenset({int, float})), Cell(frozenset({str}), 0, LONGEST)
+# Rewards are finite (`core.answered`): no infinity stands in a log.
+NUMBER = Cell(frozenset({int, float}), -sys.float_info.max, sys.float_info.max)
+TEXT = Cell(frozenset({str}), 0, LONGEST)
 CELLS = {
     **dict.fromkeys(("run", "episode", "step"), WHOLE),
     "explored": FLAG,
