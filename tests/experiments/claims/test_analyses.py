@@ -3,13 +3,13 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from parley import assemble
 from parley.core.errors import BadInput
-from parley.data.dataset import world_digest
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from parley.experiments.claims import (
@@ -694,7 +694,9 @@ def test_unseen_worlds_asks_for_more_families_where_the_claim_is_undecided():
 
 
 def test_unseen_worlds_refuses_families_that_were_trained_on(monkeypatch):
-    monkeypatch.setattr(unseen_worlds, "_DIGESTS", {world_digest(generated(EVALUATED + 3))})
+    trained = partial(generated, EVALUATED + 3)
+    again = {unseen_worlds._fingerprint(trained()): trained}
+    monkeypatch.setattr(unseen_worlds, "_trained_on", lambda: again)
     cells = [unseen_worlds.Seen("generated", runs=4, seed=first) for first in (4, 0)]
     none, one = [unseen_worlds.measure(cell, lambda *said: None) for cell in cells]
     assert none == 0 and one == 1
@@ -718,9 +720,8 @@ def test_unseen_worlds_fits_how_the_gap_falls():
         unseen_worlds._curve(cells[:3], regrets[:3], {("generated", "exact"): exact})
 
 
-def test_unseen_worlds_in_small(monkeypatch):
+def test_unseen_worlds_in_small():
     """A chunk of families is run by every planner; the exact one loses least; traps are found."""
-    monkeypatch.setattr(unseen_worlds, "_DIGESTS", {"none"})
     few = dict(episodes=4, runs=3)
     regret = {}
     for title in ("exact", "at random"):
