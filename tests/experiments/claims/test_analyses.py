@@ -257,7 +257,7 @@ def test_wrong_model():
     finding = wrong_model.analyse(cells, [make(0.5, 1.0)(c, rng) for c in cells])
     assert finding.verdict == SUPPORTED and finding.rows[-1]["grows"] == "linear"
     drawn = wrong_model.figure(cells, [make(0.5, 1.0)(c, rng) for c in cells])
-    assert [text.get_text() for text in drawn.axes[0].get_legend().get_texts()] == [c.explore for c in cells[:4]]
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == [c.explore for c in cells[:4]]
 
 
 def test_wrong_model_is_wrong_and_is_rejected_where_it_is_watched():
@@ -434,14 +434,22 @@ def test_half_is_asked_behind_traps_that_the_theory_finds():
         assert not found.reveals("greedy") and not trapped(world)
 
 
+def small_but_whole() -> list[RunConfig]:
+    """The cells of the quick form with as many runs as the full one has at first: it looks again."""
+    return [replace(c, runs=c.runs * (4 if c.runs > 1 else 1)) for c in adaptive_exploration.cells(True)]
+
+
 @pytest.mark.usefixtures("few_bootstraps")
 def test_a_bound_that_decides_nothing_is_run_for_longer_and_noise_more_often():
-    cells = list(adaptive_exploration.cells(True))
+    cells = small_but_whole()
 
     def made(noise, mean=0.25):
         return [totals(c, np.random.default_rng(i), mean, noise) for i, c in enumerate(cells)]
 
     assert adaptive_exploration.further(cells, made(0.02)) == []
+    quick = adaptive_exploration.cells(True)
+    once = adaptive_exploration.further(quick, [totals(c, np.random.default_rng(0), 1.0, 3.0) for c in quick])
+    assert {c.seed for c in once} <= {0}
     longer = adaptive_exploration.further(cells, made(0.02, 9.0))
     assert longer and {(c.seed, c.episodes) for c in longer} == {(0, 1000)}
     while more := adaptive_exploration.further(cells, made(0.02, 9.0)):
@@ -464,8 +472,8 @@ def test_a_bound_that_decides_nothing_is_run_for_longer_and_noise_more_often():
 def test_what_a_line_has_had_it_needs_no_more():
     """At a further look the lines of a margin come to the same number of runs."""
     mine, block = adaptive_exploration.ADAPTIVE, adaptive_exploration.BLOCK
-    world = adaptive_exploration.cells(True)[0].world
-    cells = [c for c in adaptive_exploration.cells(True) if c.world == world]
+    cells = [c for c in small_but_whole() if c.world == small_but_whole()[0].world]
+    world = cells[0].world
     cells += [adaptive_exploration._cell(world, mine, 1000, block, seed) for seed in (1, 2)]
     more: list[RunConfig] = []
     while not any(c.seed for c in more):

@@ -45,8 +45,7 @@ CLAIM = (
 )
 SHIPPED = ("household", "shortcut", "treasure", "treasure:n=64", "random", "traps", "weather", "team")
 FAMILIES = 80  # those from the 41st on were first run when the explorers were finished
-RUNS = 32  # of each class, at first
-QUICK = 1_000  # episodes of the quick form
+RUNS = 32  # of each class, at first; the quick form has fewer, and does not look again
 BLOCK = 112  # of each class, in each of the blocks that are added
 SEEDS = range(1, 10), range(10, 22), range(22, 28)  # of the blocks that a line may get for each further look
 BOOTSTRAPS = 400
@@ -56,7 +55,7 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     """Both forms and the limit at every T, greedy decoding at the first, what learns more slowly for a tenth of it."""
     families = many_families(FAMILIES)
     worlds = SHIPPED[1:3] + families[1:4] if quick else SHIPPED + families
-    spans, runs = ((QUICK,), RUNS // 4) if quick else ((10_000, 100_000), RUNS)
+    spans, runs = ((1_000,), RUNS // 4) if quick else ((10_000, 100_000), RUNS)
     lines = [(key, t) for t in spans for key in (ADAPTIVE, PROPOSALS)]
     lines += [(GREEDY, spans[0]), (SAMPLED, spans[0] // 10), (SAMPLING, spans[0] // 10)]
     found = [_cell(world, key, t, runs) for world in worlds for key, t in lines]
@@ -75,9 +74,9 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Flo
 def further(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[RunConfig]:
     """References for longer where a bound decides nothing; after that, in full, more runs where they are needed."""
     found = [one for one in _judge(configs, totals) if one.low < 0]
-    quick = max(one.episodes for one in configs) <= QUICK
-    longer = [_cell(one.world, *one.longer, RUNS // 4 if quick else RUNS) for one in found if one.longer is not None]
-    if longer or quick:
+    runs = configs[0].runs // len(apart(configs[0].world)[0])
+    longer = [_cell(one.world, *one.longer, runs) for one in found if one.longer is not None]
+    if longer or runs < RUNS:
         return list(dict.fromkeys(longer))
     looks = _looks(configs)
     open_now = [one for one in found if one.high >= 0 and looks[one.world] <= len(SEEDS)]
