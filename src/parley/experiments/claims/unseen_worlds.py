@@ -99,13 +99,13 @@ class Grown(RunConfig):
 def cells(quick: bool) -> Sequence[RunConfig]:
     """Every set in chunks, every planner on it; the property of having a trap; in full, the curves."""
     found: list[RunConfig] = []
-    sizes = {SEEDS: 64 if quick else FIRST, **{f"{SEEDS}:kind={kind}": 32 if quick else 64 for kind in HELD_OUT}}
+    sizes = {SEEDS: 32 if quick else FIRST, **{f"{SEEDS}:kind={kind}": 16 if quick else 64 for kind in HELD_OUT}}
     found += [Seen(world, runs=families) for world, families in sizes.items()]
     for world, families in sizes.items():
         for first in range(0, families, CHUNK):
             found += [_chunk(world, title, first) for title in ARMS]
             found.append(Property(world, episodes=EPISODES, runs=CHUNK, seed=first))
-    shipped = 16 if quick else 24
+    shipped = 8 if quick else 24
     found += [RunConfig(world, *arm, episodes=EPISODES, runs=shipped) for world in SHIPPED for arm in ARMS.values()]
     if not quick:
         found += [Grown(SEEDS, "grown", episodes=EPISODES, runs=64, families=n, width=w) for n, w in CURVE]
