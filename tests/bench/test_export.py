@@ -77,26 +77,25 @@ def test_a_stream_is_the_run_of_its_seed(world: str, tmp_path) -> None:
         steps = log.execute("SELECT observation, subgoal, next_observation, reward FROM steps ORDER BY episode, step")
         rows = steps.fetchall()
         (regret,) = log.execute("SELECT sum(regret) FROM episodes").fetchone()
-    stream, over = Stream(world, 5), False
-    assert rows[0][0] in stream.begin(11)
+    stream = Stream(world, 5, seed=11)
+    assert rows[0][0] in stream.said
+    assert stream.reward is None
     for _, subgoal, heard, paid in rows:
-        assert not over
-        said, reward, over = stream.say(subgoal)
-        assert heard in said
-        assert reward == paid
-    assert over
-    assert stream.regret == pytest.approx(regret)
+        assert not stream.over
+        stream.say(subgoal)
+        assert heard in stream.said
+        assert stream.reward == paid
+    assert stream.over
+    assert stream.metrics == {"invalid": 0, "regret": pytest.approx(regret / 5)}
     stream.close()
 
 
 def test_words_that_choose_nothing_are_counted_and_something_is_drawn_for_them() -> None:
-    stream = Stream(WORLD, 4)
-    stream.begin(0)
-    said, _, _ = stream.say("I would rather not")
-    assert stream.invalid == 1
-    assert any(f"this was drawn: {one}" in said for one in stream.menu)
+    stream = Stream(WORLD, 4, seed=0)
+    stream.say("I would rather not")
+    assert any(f"this was drawn: {one}" in stream.said for one in stream.menu)
     stream.say("b")  # a letter of the menu as `choices` lists it
-    assert stream.invalid == 1
+    assert stream.metrics == {"invalid": 1}
     stream.close()
 
 
@@ -168,7 +167,7 @@ def test_a_card_through_inspect_is_the_card_of_the_same_model_behind_a_server(tm
             return SimpleNamespace(stop_reason="model_length", usage=None, completion=wrong.message)
 
     plan = {**PLAN, "suites": ("reliability", "bayes")}
-    card = Card.of(plan, tmp_path / "inspect", "way=constrained,budget=1000", "")
+    card = Card(plan, tmp_path / "inspect", "way=constrained,budget=1000", "")
     names = [name for name in samples(plan) if name.startswith(("invalid", "moved"))]
     found = [anyio.run(measured, card, "shortcut", name, answer)["line"] for name in names]
     with Running(PATH) as server:
@@ -201,12 +200,12 @@ def test_what_ends_a_sample_comes_out_as_it_is_and_a_refusal_is_a_sentence(tmp_p
 
     (name,) = samples(PLAN)
     with pytest.raises(Limit):
-        anyio.run(measured, Card.of(PLAN, tmp_path / "a", "way=parse", ""), "m", name, limited)
-    found = anyio.run(measured, Card.of(PLAN, tmp_path / "b", "way=parse", ""), "m", name, refused)
+        anyio.run(measured, Card(PLAN, tmp_path / "a", "way=parse", ""), "m", name, limited)
+    found = anyio.run(measured, Card(PLAN, tmp_path / "b", "way=parse", ""), "m", name, refused)
     assert found["line"] is None
     assert "no such key" in found["said"]
     with pytest.raises(BadInput, match="no option of a planner"):
-        Card.of(PLAN, tmp_path / "c", "", "").measure("a,b", name)
-    alone = Card.of(PLAN, tmp_path / "d", "", "").measure("..", name)  # nobody answers for this model
+        Card(PLAN, tmp_path / "c", "", "").measure("a,b", name)
+    alone = Card(PLAN, tmp_path / "d", "", "").measure("..", name)  # nobody answers for this model
     assert "for `inspect eval` alone" in alone["said"]
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "d"}

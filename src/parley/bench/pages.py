@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.table import Table
@@ -9,6 +10,7 @@ from rich.table import Table
 from parley.core.text import inert
 from parley.report.cards import Card, Line
 from parley.report.tables import plain
+from parley.runs.directory import write_whole
 
 COLUMNS = ("entry", "value", "95% interval", "runs", "floor", "ceiling", "share of the way")
 
@@ -30,6 +32,12 @@ def cells(line: Line) -> list[str]:
         share += f" [{number(line.normalised_low)}, {number(line.normalised_high)}]"
     row = [line.name, number(line.value), between, str(line.num_runs), number(line.floor), number(line.ceiling), share]
     return row
+
+
+def keep(card: Card, out: Path) -> None:
+    """Write a card to its directory, as `card.json` and `card.md`."""
+    write_whole(out / "card.json", card.as_json().encode())
+    write_whole(out / "card.md", markdown(card).encode())
 
 
 def card_table(card: Card) -> Table:

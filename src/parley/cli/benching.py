@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from parley.bench import pages
 from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
 from parley.bench.cards import card_of
 from parley.bench.conducting import Bench, Plan
 from parley.bench.export.writing import write
-from parley.bench.pages import card_table, leaderboard, markdown
 from parley.bench.planning import plan_table, planned
 from parley.bench.suites import SUITES
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
@@ -116,10 +116,9 @@ def _saying(bars: Bars, bench: Bench) -> Callable[[str], None]:
 def _card(args: argparse.Namespace, bench: Bench, ended: str, keep: bool) -> Any:
     card = card_of(bench, ended)
     if keep:
-        write_whole(bench.out / "card.json", card.as_json().encode())
-        write_whole(bench.out / "card.md", markdown(card).encode())
+        pages.keep(card, bench.out)
     if not args.json:
-        OUT.print(card_table(card))
+        OUT.print(pages.card_table(card))
         if keep:
             ERR.print(f"{plain(ended)}; the card: {plain(str(bench.out / 'card.md'))} and card.json", soft_wrap=True)
     answer = json.loads(card.as_json())
@@ -134,7 +133,7 @@ def _leaderboard(args: argparse.Namespace) -> Any:
         found for path in args.leaderboard for found in (sorted(path.rglob("*.json")) if path.is_dir() else [path])
     ]
     cards = [read_card(path) for path in paths]
-    page = leaderboard(cards)
+    page = pages.leaderboard(cards)
     if args.page:
         write_whole(args.page, page.encode())
     elif not args.json:

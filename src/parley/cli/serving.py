@@ -4,6 +4,8 @@ import argparse
 import os
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from parley import assemble
 from parley.cli.console import ERR, AddCommand, AddGroup
 from parley.core.errors import BadInput, MissingExtra
@@ -56,7 +58,8 @@ def _serve(args: argparse.Namespace) -> Any:
         ERR.print(f"serving {plain(name)} at {plain(url)}; a planner of it:  {planner}", soft_wrap=True)
 
     try:
-        Listening(app, at, ready, room).serve_forever()
+        with threadpool_limits(1):  # as in `parley run`: answers depend on no number of cores, and waiting is dear
+            Listening(app, at, ready, room).serve_forever()
     except KeyboardInterrupt:
         ERR.print("no longer serving")
     return None

@@ -201,12 +201,11 @@ class Cache:
     ) -> tuple[Float[np.ndarray, "B k q n d"], Float[np.ndarray, "B n k d"], Float[np.ndarray, "B n k d"]]:
         """Turned and scaled queries, turned keys, and values."""
         s = self.model.shape
-        q, k, v = np.split(
-            (x @ block.qkv).reshape(*size, -1, s.head_dim), [s.heads, s.heads + s.kv_heads], axis=2
-        )  # B n heads d
-        q, k = q * cos + _half_turn(q) * sin, k * cos + _half_turn(k) * sin
-        q = q.reshape(*size, s.kv_heads, -1, s.head_dim).transpose(0, 2, 3, 1, 4)
-        return q * np.float32(s.head_dim**-0.5), k, v
+        both, qkv = s.heads + s.kv_heads, (x @ block.qkv).reshape(*size, -1, s.head_dim)  # B n heads d
+        turned, v = qkv[:, :, :both], qkv[:, :, both:]
+        turned = turned * cos + _half_turn(turned) * sin
+        q = turned[:, :, : s.heads].reshape(*size, s.kv_heads, -1, s.head_dim).transpose(0, 2, 3, 1, 4)
+        return q * np.float32(s.head_dim**-0.5), turned[:, :, s.heads :], v
 
     def _attend(
         self,
@@ -238,11 +237,13 @@ class Cache:
 
 
 def _rms(x: np.ndarray, weight: np.ndarray, epsilon: float) -> np.ndarray:
-    return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + np.float32(epsilon)) * weight
+    mean = np.add.reduce(x * x, axis=-1, keepdims=True) / np.float32(x.shape[-1])  # np.mean takes twice as long
+    return x / np.sqrt(mean + np.float32(epsilon)) * weight
 
 
 def _mlp(block: _Block, x: np.ndarray, epsilon: float) -> np.ndarray:
-    gate, up = np.split(_rms(x, block.norm_mlp, epsilon) @ block.gate_up, 2, axis=-1)
+    both = _rms(x, block.norm_mlp, epsilon) @ block.gate_up
+    gate, up = both[:, : both.shape[-1] // 2], both[:, both.shape[-1] // 2 :]
     return (gate / (1 + np.exp(-gate)) * up) @ block.down
 
 
@@ -251,5 +252,5 @@ def _last(x: Float[np.ndarray, "B n k d"]) -> Float[np.ndarray, "B k d n"]:
 
 
 def _half_turn(x: np.ndarray) -> np.ndarray:
-    first, second = np.split(x, 2, axis=-1)
-    return np.concatenate([-second, first], axis=-1)
+    half = x.shape[-1] // 2
+    return np.concatenate([-x[..., half:], x[..., :half]], axis=-1)

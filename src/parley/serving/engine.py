@@ -149,18 +149,18 @@ class Engine:
                     finish = "stop"
                     break
                 said.append(token)
-                text = self.decode([t.id for t in said])
-                stops = [text.find(stop) for stop in how.stop if stop in text]
-                if stops:
-                    text, finish = text[: min(stops)], "stop"
-                    break
+                if how.stop:
+                    text = self.decode([t.id for t in said])
+                    if stops := [text.find(stop) for stop in how.stop if stop in text]:
+                        text, finish = text[: min(stops)], "stop"
+                        break
                 node = node.children[token.id] if node else None
                 if node and not node.children:
                     finish = "stop"
                     break
                 if len(session.tokens) < self.positions:
                     self._grow(session, token)
-            return Answer(text, said, finish), cached
+            return Answer(text if how.stop else self.decode([t.id for t in said]), said, finish), cached
 
     def _read(self, prompt: list[int], solid: int) -> tuple[_Session, list[Token], int]:
         if not 0 < len(prompt) <= self.positions:
@@ -210,7 +210,8 @@ class Engine:
         session.cache.length = np.full(1, begin, dtype=np.intp)
         logits = session.cache.append(np.array([prompt[begin:]], dtype=np.intp), every=True)[0]
         for i in range(shared, len(prompt)):
-            session.tokens.append(_scored(prompt[i], logits[i - 1 - begin]) if i else Token(prompt[0], None))
+            logs = _log_softmax(logits[i - 1 - begin]) if i else None
+            session.tokens.append(Token(prompt[0], None) if logs is None else _scored(prompt[i], logs))
         session.after, session.ids = logits[-1], list(prompt)
 
     def _grow(self, session: _Session, token: Token) -> None:
@@ -235,7 +236,7 @@ class Engine:
             best = int(choice.argmax())
         else:
             best = _nucleus(choice / how.temperature, how.top_p, draws)
-        return _scored(best, logits)
+        return _scored(best, logs)
 
     def _draws(self, prompt: Sequence[int], how: Sampling, index: int) -> np.random.Generator:
         if how.seed is None:
@@ -276,9 +277,11 @@ def _log_softmax(logits: Float[np.ndarray, " V"]) -> Float[np.ndarray, " V"]:
     return shifted - np.log(np.exp(shifted).sum())
 
 
-def _scored(token: int, logits: Float[np.ndarray, " V"]) -> Token:
-    logs = _log_softmax(logits)
-    best = np.argsort(-logs, kind="stable")[:TOP]
+def _scored(token: int, logs: Float[np.ndarray, " V"]) -> Token:
+    """A token with the most probable ones at its place; of those that are equally probable the first come first."""
+    least = np.partition(logs, -min(TOP, len(logs)))[-min(TOP, len(logs))]
+    likely = np.flatnonzero(logs >= least)
+    best = likely[np.argsort(-logs[likely], kind="stable")][:TOP]
     return Token(token, float(logs[token]), [(int(i), float(logs[i])) for i in best])
 
 

@@ -3,7 +3,7 @@
 import contextvars
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,10 @@ from parley.bench.arms import Sizes
 from parley.bench.budget import Budget
 from parley.bench.cards import card_of
 from parley.bench.conducting import Bench, Plan
-from parley.bench.pages import markdown
+from parley.bench.pages import keep
 from parley.bench.suites import entries_of
 from parley.core.errors import BadInput
 from parley.planners.endpoint import EndpointPlanner
-from parley.runs.directory import write_whole
 
 PLANNER = "parley.bench.export.inspect_model:asked"
 NOWHERE = "http://inspect.invalid/v1"  # no call leaves: see `Bridge`
@@ -50,34 +49,29 @@ def samples(plan: dict[str, Any]) -> dict[str, str]:
     return {entry.name: entry.measures for entry in entries}
 
 
-@dataclass
 class Card:
-    """The card in the making, of each model in a directory of its own."""
+    """The card in the making of a plan as an exported file has it, of each model in a directory of its own."""
 
-    plan: Plan
-    out: Path
-    options: str
-    budget: Budget
-    benches: dict[str, Bench] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, plan: dict[str, Any], out: Path, options: str, budget: str) -> "Card":
-        """The card of a plan as an exported file has it."""
-        return cls(Plan("", plan["suites"], plan["worlds"], Sizes(**plan["sizes"])), out, options, Budget.read(budget))
+    def __init__(self, plan: dict[str, Any], out: Path, options: str, budget: str) -> None:
+        self.plan = Plan("", plan["suites"], plan["worlds"], Sizes(**plan["sizes"]))
+        self.out, self.options, self.budget = out, options, Budget.read(budget)
+        self.benches: dict[str, Bench] = {}
 
     def measure(self, model: str, name: str) -> dict[str, Any]:
-        """Run an entry's batches until it is decided: its line, a sentence, and whether its fault is shown."""
+        """Run an entry's batches until it is decided: its line, a sentence, and the two scores."""
         bench, why = self._bench(model), ""
         entry = next(one for one in bench.entries if one.name == name)
         while not why and bench.open(entry):
             why = bench.advance(entry, self.budget)
         card = card_of(bench, why)
-        write_whole(bench.out / "card.json", card.as_json().encode())
-        write_whole(bench.out / "card.md", markdown(card).encode())
+        keep(card, bench.out)
         line = next((one for one in card.entries if one.name == name and one.num_runs), None)
-        said = line.decided or why or "not decided" if line else card.left_out.get(name, why)
-        shown = entry.fault.shown(bench.measure(entry)) if line and entry.fault else None
-        return {"line": asdict(line) if line else None, "said": said, "shown": shown}
+        if line is None:
+            return {"line": None, "said": card.left_out.get(name, why), "share_of_the_way": None, "no_fault": None}
+        shown = entry.fault.shown(bench.measure(entry)) if entry.fault else None
+        share = None if line.normalised is None else max(-1.0, min(1.0, line.normalised))
+        scores = {"share_of_the_way": share, "no_fault": None if shown is None else float(not shown)}
+        return {"line": asdict(line), "said": line.decided or why or "not decided", **scores}
 
     def _bench(self, model: str) -> Bench:
         if not set(model).isdisjoint(",=|"):
@@ -93,10 +87,9 @@ class Card:
 class Bridge(httpx2.BaseTransport):
     """Takes what would go to a server, from any thread, and has `generate` answer it where the sample is evaluated."""
 
-    def __init__(self, portal: BlockingPortal, generate: Generate) -> None:
-        self.portal, self.generate = portal, generate
+    def __init__(self, portal: BlockingPortal, generate: Generate, raised: list[BaseException]) -> None:
+        self.portal, self.generate, self.raised = portal, generate, raised
         self.context = contextvars.copy_context()  # inspect's: which sample a call belongs to
-        self.raised: BaseException | None = None  # what ends the sample, a limit of inspect's for instance
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if not request.url.path.endswith("/chat/completions"):
@@ -108,7 +101,7 @@ class Bridge(httpx2.BaseTransport):
             status = getattr(wrong, "status_code", None)
             if isinstance(status, int) and 400 <= status < 500:
                 return _refused(status, str(wrong))
-            self.raised = wrong
+            self.raised.append(wrong)
             raise
         if output.stop_reason == "model_length" and output.usage is None:  # how inspect says what a server refuses
             return _refused(400, output.completion, "context_length_exceeded")
@@ -117,17 +110,17 @@ class Bridge(httpx2.BaseTransport):
 
 async def measured(card: Card, model: str, name: str, generate: Generate) -> dict[str, Any]:
     """`Card.measure` in a thread, whose calls are answered by `generate` here; what that raises comes out as it is."""
-    wrong: BaseException | None = None
+    raised: list[BaseException] = []  # what ends the sample, a limit of inspect's for instance, before what it caused
     async with BlockingPortal() as portal:
-        bridge = BRIDGES[model] = Bridge(portal, generate)
+        BRIDGES[model] = Bridge(portal, generate, raised)
         try:
             found = await to_thread.run_sync(card.measure, model, name)
-        except Exception as raised:
-            wrong = raised
+        except Exception as wrong:
+            raised.append(wrong)
         finally:
             del BRIDGES[model]
-    if wrong := bridge.raised or wrong:  # the bench may have taken it for a refusal
-        raise wrong
+    if raised:  # the bench may have taken it for a refusal
+        raise raised[0]
     return found
 
 

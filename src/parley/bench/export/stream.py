@@ -11,19 +11,20 @@ from parley.prompting.answers import letters, parse
 
 
 class Stream:
-    """`episodes` of a world. A text that chooses nothing of the menu is an invalid answer: a subgoal is drawn then."""
+    """`episodes` of a world with the hidden latent of run 0 of `parley run --seed SEED`.
 
-    def __init__(self, world: str, episodes: int) -> None:
-        self.tables, self.episodes = tables_of(world, 0, False), episodes
-        self._env = environment(world)
+    `said` is what the world said last, `reward` what the last step paid (None before the first). A text that chooses
+    nothing of the menu is an invalid answer: a subgoal is drawn then.
+    """
 
-    def begin(self, seed: int) -> str:
-        """The first message. The hidden latent is that of run 0 of `parley run --seed SEED`."""
+    def __init__(self, world: str, episodes: int, seed: int) -> None:
+        self.tables, self.episodes, self.episode = tables_of(world, 0, False), episodes, -1
         latent = int(draw_latent(self.tables.prior, Draws(seed, 1).uniform(Purpose.LATENT))[0])
+        self._env, self._random = environment(world), np.random.default_rng(seed)
         self._values = beliefs_of(self.tables).value[latent]
-        self._random = np.random.default_rng(seed)
-        self.episode, self.invalid, self.regret = -1, 0, 0.0
-        return self._next(seed)
+        self.invalid, self.regret, self.over = 0, 0.0, False
+        self.reward: float | None = None
+        self.said = self._next(seed)
 
     def _next(self, seed: int | None = None) -> str:
         said, info = self._env.reset(seed=seed)
@@ -33,22 +34,24 @@ class Stream:
         self.regret += float(self._values[self.tables.instructions.index(self.task)])
         return f"Episode {self.episode + 1} of {self.episodes}. Task: {self.task}\n{said}"
 
-    def say(self, answer: str) -> tuple[str, float, bool]:
-        """What comes of an answer, the reward of the step, and whether the stream is over."""
-        chosen = parse(answer, self.menu)
-        note = ""
+    def say(self, answer: str) -> None:
+        """Carry out what an answer chooses; the stream may be `over` then."""
+        chosen, note = parse(answer, self.menu), ""
         if chosen is None:
             self.invalid += 1
             chosen = int(self._random.integers(len(self.menu)))
             note = f"That chooses nothing of the menu, so this was drawn: {self.menu[chosen]}\n"
         said, reward, ended, cut, _ = self._env.step(self.menu[chosen])
+        self.said, self.reward = f"{note}{said}\nReward: {reward:g}", reward
         self.regret -= reward
-        told = f"{note}{said}\nReward: {reward:g}"
-        if not (ended or cut):
-            return told, reward, False
-        if self.episode + 1 == self.episodes:
-            return told, reward, True
-        return f"{told}\n\n{self._next()}", reward, False
+        self.over = (ended or cut) and self.episode + 1 == self.episodes
+        if (ended or cut) and not self.over:
+            self.said += f"\n\n{self._next()}"
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Invalid answers so far; once the stream is over, the mean regret of an episode."""
+        return {"invalid": self.invalid} | ({"regret": self.regret / self.episodes} if self.over else {})
 
     @property
     def choices(self) -> str:
