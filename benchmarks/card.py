@@ -1,7 +1,7 @@
 """Whether `parley bench` names planted faults, and whether two cards of one planner agree.
 
-    python benchmarks/card.py faults --seeds 40      # the share of seeds in which each planted fault is named
-    python benchmarks/card.py agree --pairs 100      # the share of entries in which two cards of other seeds agree
+    python -m benchmarks.card faults --seeds 40      # the share of seeds in which each planted fault is named
+    python -m benchmarks.card agree --pairs 100      # the share of entries in which two cards of other seeds agree
 
 `--first N` goes on where an earlier call ended: its numbers are of the seeds or pairs from N on, and add up.
 Small suites: 12 episodes, batches of 32 runs, at most 2 of an entry. Planners are those of `tests/bench/planted.py`.
