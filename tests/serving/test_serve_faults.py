@@ -15,6 +15,7 @@ import urllib.request
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from parley import assemble
 from parley.cli import main
@@ -251,6 +252,15 @@ def test_a_signal_ends_it_though_it_computes_and_clients_stay(number):
         assert "Traceback" not in process.stderr.read()
         for one in (working, *idle):
             one.close()
+
+
+def test_it_computes_in_one_thread_as_runs_do(monkeypatch):
+    threads = []
+    monkeypatch.setattr(listening.Listening, "serve_forever", lambda self: threads.extend(threadpool_info()))
+    with threadpool_limits(2):
+        assert main(["serve", "shortcut", "--port", "0"]) == 0
+    assert threads
+    assert {pool["num_threads"] for pool in threads} == {1}
 
 
 def test_a_busy_port_and_an_open_host_are_refused(capsys, monkeypatch):

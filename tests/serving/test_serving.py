@@ -15,7 +15,7 @@ from parley import assemble
 from parley.core.errors import BadInput
 from parley.models.llama import Llama
 from parley.serving.app import Running
-from parley.serving.engine import Engine, Sampling
+from parley.serving.engine import TOP, Engine, Sampling, _scored
 from parley.serving.language import texts_of
 
 PATH = assemble.shipped("shortcut")
@@ -85,6 +85,17 @@ def test_echoed_logprobs_are_the_models_and_transformers(client, server):
     np.testing.assert_allclose(choice.logprobs.token_logprobs[1:], theirs, atol=1e-4)
     assert [len(top) for top in choice.logprobs.top_logprobs[1:]] == [3] * (len(ids) - 1)
     assert [TEXT[at:] for at in choice.logprobs.text_offset][-1] == choice.logprobs.tokens[-1]
+
+
+@pytest.mark.parametrize("num_tokens", [3, TOP, 500])
+def test_the_likeliest_tokens_come_in_order_and_equal_ones_by_their_number(num_tokens: int) -> None:
+    draws = np.random.default_rng(num_tokens)
+    for values in (2, 5, 10**6):  # many are equal, some are, none is
+        logs = np.append(draws.integers(values, size=num_tokens - 1).astype(float), -np.inf)
+        found = _scored(1, logs)
+        assert found.logprob == logs[1]
+        due = sorted(range(num_tokens), key=lambda i: (-logs[i], i))[:TOP]
+        assert found.top == [(i, logs[i]) for i in due]
 
 
 def test_logprobs_do_not_depend_on_what_was_read_before(server):

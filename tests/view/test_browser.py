@@ -21,11 +21,10 @@ from parley.view.app import Viewer
 from parley.view.page import report_page
 from tests.view.hostile import PAYLOADS, hostile_cards, hostile_experiments, hostile_log, hostile_manifests
 from tests.view.made import CARDS
+from tests.view.pictures import FLAGS, WAIT_MS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here (Debian: apt-get install chromium)")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-WAIT_MS = 90_000  # what a machine may need whose cores are all busy
 
 
 @pytest.fixture(scope="module")
