@@ -256,7 +256,7 @@ def test_a_signal_ends_it_though_it_computes_and_clients_stay(number):
 
 def test_it_computes_in_one_thread_as_runs_do(monkeypatch):
     threads = []
-    monkeypatch.setattr(listening.Listening, "serve_forever", lambda self: threads.extend(threadpool_info()))
+    monkeypatch.setattr(listening.Listening, "run", lambda self, sockets: threads.extend(threadpool_info()))
     with threadpool_limits(2):
         assert main(["serve", "shortcut", "--port", "0"]) == 0
     assert threads
