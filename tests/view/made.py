@@ -5,6 +5,7 @@ from pathlib import Path
 
 import parley
 from parley import assemble
+from parley.bench.cards import NUMBERS
 from parley.cli import main
 from parley.execute import RunConfig, run
 from parley.planners.scripted import ScriptedPlanner
@@ -94,10 +95,13 @@ def make_experiment(root: Path) -> None:
 
 
 def make_cards(root: Path) -> None:
-    """Cards of ours, and one whose numbers are no numbers."""
+    """Cards of ours, one of them without runs of its last entry, and one whose numbers are no numbers."""
     (root / "cards").mkdir()
-    for name in ("exact-0", "random-0", "generated-0"):
+    for name in ("exact-0", "random-0"):
         (root / "cards" / f"{name}.json").write_bytes((CARDS / f"{name}.json").read_bytes())
+    begun = json.loads((CARDS / "generated-0.json").read_text("utf-8"))
+    begun["entries"][-1] |= {**dict.fromkeys(NUMBERS), "num_runs": 0, "decided": "", "details": {}}
+    (root / "cards" / "generated-0.json").write_text(json.dumps(begun), "utf-8")
     broken = json.loads((CARDS / "exact-1.json").read_text("utf-8"))
     broken["entries"][0]["value"] = "high"
     (root / "cards" / "broken.json").write_text(json.dumps(broken), "utf-8")
