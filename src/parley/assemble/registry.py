@@ -30,6 +30,7 @@ class Kind:
     cohort: int = 1024  # for planners: runs that move together by default
     first: str = ""  # the argument that may stand first in a spec without its name
     remote: bool = False  # it waits for a server: every cohort has a thread, however few cores there are
+    imports: bool = False  # for worlds: its first argument names code, which it imports
     calls: int = 0  # for memories: answers that one has the planner's model write after an episode, at most
 
     @cached_property

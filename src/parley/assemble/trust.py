@@ -61,7 +61,10 @@ def _world(spec: str) -> Iterator[str]:
     elif REFERENCE.fullmatch(spec.strip()) and path not in WORLDS:
         yield f"import {spec!r}"
         return
-    for key, text in find_world(spec).arguments.items():
+    named = find_world(spec)
+    if named.kind.imports:
+        yield f"import the code of {spec!r}"
+    for key, text in named.arguments.items():
         kind, _, rest = text.partition(":")
         if key in ("reporter", "actor") and rest and not _number(rest):
             yield f"read {rest!r} as a {kind} {key}"

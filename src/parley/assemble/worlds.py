@@ -50,6 +50,7 @@ WORLDS = Registry(
         "jericho": Kind(f"{ROOMS}.open.jericho:jericho", first="path"),
         "textarena": Kind(f"{ROOMS}.open.textarena:textarena", first="game"),
         "openenv": Kind(f"{ROOMS}.open.openenv:openenv", first="url"),
+        "verifiers": Kind(f"{ROOMS}.open.verifiers:verifiers", first="name", imports=True),
     },
 )
 PARTS = ("name", "latents", "prior", "instructions", "horizon", "num_actors", "tables", "make")
