@@ -36,15 +36,29 @@ ADAPTERS = {
     "textworldexpress": ("textworldexpress:coin,horizon=5", "textworld_express", "random"),
     "textarena": ("textarena:FrozenLake-v0,horizon=5,actions=menu", "textarena", "random"),
     "textarena free": ("textarena:GuessTheNumber-v0,horizon=4", "textarena", "scripted"),
+    "verifiers": ("verifiers:guess-the-number,horizon=4,menu=0|1|2|3|4|5|6", "verifiers", "random"),
+    "verifiers free": ("verifiers:guess-the-number,horizon=3", "verifiers", "scripted"),
 }
+VERIFIERS = str(Path(__file__).with_name("verifiers_environment"))
 PLANNERS = {"random": "random", "scripted": "scripted:script=look|go east|go north|inventory"}
 SEED = 90271  # stands in no text by chance
 COLUMNS = "run, episode, step, observation, subgoal, explored, proposal, law, menu, next_observation, reward"
 
 
+@pytest.fixture(autouse=True)
+def environments_of_verifiers(monkeypatch):
+    """Ours are found by the Python that PARLEY_VERIFIERS_PYTHON names."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([VERIFIERS, os.environ.get("PYTHONPATH", "")]))
+
+
 def spec_of(name, **more):
     spec, package, planner = ADAPTERS[name]
-    if find_spec(package) is None:
+    if package == "verifiers":
+        if not os.environ.get("PARLEY_VERIFIERS_PYTHON") and find_spec(package) is None:
+            pytest.skip(
+                f"{name}: the package is not installed, and PARLEY_VERIFIERS_PYTHON names no Python that has it"
+            )
+    elif find_spec(package) is None:
         pytest.skip(f"{name}: the package {package} is not installed (see the extras in pyproject.toml)")
     if package in ("scienceworld", "textworld_express") and shutil.which("java") is None:
         pytest.skip(f"{name}: it runs on Java, and there is none")
@@ -67,7 +81,7 @@ def test_it_conforms(name):
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_nothing_of_the_variation_is_told(name):
     """The same variation under another index says the same, byte for byte; its number stands nowhere."""
-    first = 1 if name == "scienceworld" else SEED
+    first = 1 if name == "scienceworld" else 271 if name.startswith("verifiers") else SEED  # tasks are read one by one
     spec, _ = spec_of(name, **few(name, first - 1))
     swapped, _ = spec_of(name, **few(name, first, 1))
     here, there = (walk(assemble.world(one), 1, 1, 1) for one in (spec, swapped))
@@ -79,8 +93,8 @@ def test_nothing_of_the_variation_is_told(name):
     menu = list(info["menus"][0].row(0))
     envs.close()
     texts += [*menu, *map(str, info.get("instructions", ()))]
-    if first == SEED:
-        assert not any(str(SEED) in said for said in texts)
+    if first > 1:
+        assert not any(str(first) in said for said in texts)
     assert not any(".cache" in said or "/tmp" in said or "variation" in said.lower() for said in texts)
     if not world.script.menus:
         assert menu == sorted(menu)  # the order in which an environment lists what can be done may tell something
@@ -171,6 +185,37 @@ def test_openenv_a_server_and_its_faults():
         walk(assemble.world("openenv:http://127.0.0.1:9,timeout_s=1,horizon=2"), 1)
     with pytest.raises(BadInput, match="expected http://HOST:PORT"):
         assemble.world("openenv:localhost")
+
+
+def test_verifiers_pays_what_its_rubric_scores(tmp_path):
+    spec, _ = spec_of("verifiers", variations=3)
+    run(RunConfig(spec, "scripted:script=6|1", episodes=1, runs=3, latent="1"), tmp_path / "r")
+    told = [row[3:5] + row[9:] for row in rows(tmp_path / "r")[:2]]
+    assert told == [("Which number is it?", "6", "Less.", 0.0), ("Less.", "1", "The episode is over. Reward: 1.", 1.0)]
+    sums = assemble.world("verifiers:one-answer,horizon=1,max_score=2")
+    assert len(sums.latents) == 3
+    assert walk(sums, 1, 1, 1)[:2] == [["What is 1 + 1?"], ["collect as much reward as you can"]]
+    spec = "verifiers:one-answer,horizon=1"
+    run(RunConfig(spec, "scripted:script=3", episodes=1, runs=2, latent="2"), tmp_path / "s")
+    assert [row[-1] for row in rows(tmp_path / "s")] == [2.0, 2.0]
+
+
+def test_faults_of_verifiers_are_said(tmp_path, monkeypatch):
+    from parley.core.errors import EnvironmentFailed
+
+    spec, _ = spec_of("verifiers free", variations=2)
+    for word, said in (("raise", "the board broke"), ("picture", "reads text alone")):
+        with pytest.raises(EnvironmentFailed, match=said):
+            run(RunConfig(spec, f"scripted:script={word}", episodes=1, runs=1), tmp_path / word)
+    (tmp_path / "tools.json").write_text('{"taskset": {"tools": true}}', "utf-8")
+    for wrong, said in (
+        ("verifiers:guess-the-number", "its tasks do not end: say how many, variations=N"),
+        ("verifiers:no-such-thing", "no-such-thing.* not found.*Name a Python that has verifiers 0.4"),
+        (f"verifiers:one-answer,config={tmp_path / 'tools.json'}", "it offers tools: Parley replies in words alone"),
+        ("verifiers:one-answer,variations=9", "there are 3 variations"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            assemble.world(wrong)
 
 
 class Short:

@@ -41,9 +41,9 @@ def verifiers(
 ) -> PhysicalWorld:
     """Environments of verifiers 0.4, by their installed name: verifiers:NAME. The task of its dataset is hidden.
 
-    PARLEY_VERIFIERS_PYTHON names the Python that has verifiers; unless set, this one. A step is a reply, in any words or
-    of `menu` (go left|go right). The reward comes at the end. `config` is a JSON file of further settings, as those of
-    `vf-eval` below `env`. `timeout_s` bounds the wait for what follows a reply.
+    PARLEY_VERIFIERS_PYTHON names the Python that has verifiers. Unless set, it is this one. A step is a reply, in any
+    words or of `menu` (go left|go right). The reward comes at the end. `config` is a JSON file of further settings:
+    those of `vf-eval` below `env`. `timeout_s` bounds the wait for what follows a reply.
     """
     settings = _settings(name, config)
     arguments = json.dumps([settings, horizon])
@@ -77,13 +77,14 @@ class Player:
         self.python = os.environ.get(PYTHON) or sys.executable
         self._name, self._errors = name, tempfile.TemporaryFile()
         self._heard: dict[str, queue.SimpleQueue[Mapping[str, Any]]] = {"": queue.SimpleQueue()}
-        self._lock = threading.Lock()
+        self._lock, self._why = threading.Lock(), "its program ended"
         command = [self.python, "-P", str(PROGRAM), arguments]
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, encoding="utf-8"
             )
         except OSError as wrong:
+            self._errors.close()
             raise BadInput(f"{PYTHON}={self.python!r} is no Python: {wrong.strerror}") from None
         self._thread = threading.Thread(target=self._listen, daemon=True, name=f"verifiers:{name}")
         self._thread.start()
@@ -112,18 +113,19 @@ class Player:
             try:
                 print(json.dumps({"game": game, **what}), file=self._process.stdin, flush=True)
             except (OSError, ValueError):
-                raise ConnectionError(self._why()) from None
+                self._thread.join(5)
+                raise ConnectionError(self._why) from None
 
     def hear(self, game: str, timeout_s: float) -> Mapping[str, Any]:
         """What comes next of a game; raises `ConnectionError` where nothing does."""
         try:
             told = self._heard[game].get(timeout=timeout_s)
         except queue.Empty:
-            self.end()
+            self.end(0.0)
             raise ConnectionError(f"verifiers:{self._name} said nothing for {timeout_s:g} s (timeout_s)") from None
         if "ended" in told:
             self._heard[game].put(told)
-            raise ConnectionError(self._why())
+            raise ConnectionError(self._why)
         return told
 
     def stop(self, game: str) -> None:
@@ -132,13 +134,13 @@ class Player:
             with contextlib.suppress(ConnectionError):
                 self.tell(game)
 
-    def end(self) -> None:
-        """Let it finish, or stop it where it does not within seconds."""
+    def end(self, patience_s: float = 5.0) -> None:
+        """Let it finish, or stop it where it does not."""
         atexit.unregister(self.end)
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.close()  # type: ignore[union-attr]
         try:
-            self._process.wait(5)
+            self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -150,14 +152,13 @@ class Player:
                 told = json.loads(line)
                 if (mine := self._heard.get(told.get("game", ""))) is not None:
                     mine.put(told)
+        status = self._process.wait()
+        with self._errors as errors:
+            errors.seek(0)
+            last = [line for line in errors.read().decode("utf-8", "replace").splitlines() if line.strip()][-1:]
+        self._why = f"its program ended (status {status}){': ' if last else ''}{''.join(last)}"
         for mine in list(self._heard.values()):
             mine.put({"ended": True})
-
-    def _why(self) -> str:
-        self._process.wait(5)
-        self._errors.seek(0)
-        last = [line for line in self._errors.read().decode("utf-8", "replace").splitlines() if line.strip()][-1:]
-        return f"its program ended (status {self._process.returncode}): {last[0] if last else 'it said nothing'}"
 
 
 _players: dict[tuple[str, int], Player] = {}
@@ -165,7 +166,7 @@ _opening = threading.Lock()
 
 
 def player(arguments: str, name: str, timeout_s: float) -> Player:
-    """The program of this process that plays an environment with these settings; started where there is none."""
+    """The program of this process that plays an environment with these settings. The first call starts it."""
     with _opening:
         known = _players.get((arguments, os.getpid()))
         if known is None or not known.alive:

@@ -1,8 +1,8 @@
-"""A program for a Python that has verifiers 0.4: it plays an environment's episodes, and asks `verifiers.py` what to say.
+"""A program for a Python that has verifiers 0.4: it plays episodes of an environment, and asks for each reply.
 
-It is given the environment's settings as JSON, and never imported by Parley. Lines of JSON go both ways. In: `begin` a
-game with a task, `say` a reply, `stop`. Out: `ready` with the number of tasks, what is `heard`, and at the end what was
-`paid`; or why it `failed`.
+`verifiers.py` starts it with the environment's settings as JSON; Parley never imports it. Lines of JSON go both ways. In:
+`begin` a game with a task, `say` a reply, `stop`. Out: `ready` with the number of tasks, the messages `heard`, and at the
+end the reward that was `paid`; or why it `failed`.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class Playing:
             raise ValueError("it needs a container: Parley has none")
         self.rest, self.tasks = iter(taskset), list[Any]()
         self.replies: dict[str, asyncio.Queue[str]] = {}
-        self.pictures: set[str] = set()  # games that showed what is no text
+        self.pictures: set[str] = set()  # games that showed an image or a sound
         self.games: dict[str, asyncio.Task[None]] = {}
 
     def count(self) -> int | None:
@@ -95,7 +95,7 @@ class Playing:
         episode = await self.env.run_episode(task, vf.ModelContext(model=game, client=client))
         wrong = [error for one in (*episode.traces, episode) for error in one.errors]
         if game in self.pictures:
-            tell(game=game, cannot="it shows what is no text, and Parley reads text alone")
+            tell(game=game, cannot="it shows an image or a sound, and Parley reads text alone")
         elif wrong or not episode.ok:
             tell(game=game, failed=f"{wrong[0].type}: {wrong[0].message}" if wrong else "the episode is not valid")
         else:
