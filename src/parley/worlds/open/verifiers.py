@@ -90,7 +90,7 @@ class Player:
         self._thread.start()
         atexit.register(self.end)
         try:
-            told = self.hear("", max(timeout_s, 120.0))  # it imports much, and may load a data set
+            told = self.hear("", max(timeout_s, 600.0))  # it imports much, and may load a data set
         except ConnectionError as wrong:
             told = {"failed": str(wrong)}
         if "failed" in told:

@@ -1,8 +1,8 @@
 """A program for a Python that has verifiers 0.4: it plays episodes of an environment, and asks for each reply.
 
-`verifiers.py` starts it with the environment's settings as JSON; Parley never imports it. Lines of JSON go both ways. In:
-`begin` a game with a task, `say` a reply, `stop`. Out: `ready` with the number of tasks, the messages `heard`, and at the
-end the reward that was `paid`; or why it `failed`.
+`verifiers.py` starts it with the environment's settings as JSON; Parley never imports it. Lines of JSON go both ways.
+In: `begin` a game with a task, `say` a reply, `stop`. Out: `ready` with the number of tasks, the messages `heard`, and
+at the end the reward that was `paid`; or why it `failed`.
 """
 
 import asyncio
