@@ -88,6 +88,7 @@ class Playing:
         if (task := self.games.pop(game, None)) is not None:
             task.cancel()
             await asyncio.wait([task])
+            del self.replies[game]
 
     async def play(self, game: str, task: Any) -> None:
         """One episode, from its first message to its reward."""
