@@ -61,12 +61,9 @@ def main() -> None:
             runs = measured(args.world, kind, args.runs, args.seed, Path(folder) / kind)
             for r, (step, prompt, cached, calls) in enumerate(each.T for each in runs):
                 read, later = prompt - cached, cached[1:].sum() / prompt[1:].sum()
-                print(
-                    f"{kind}, run {r}: {len(step)} steps, {calls.sum()} calls; prompt tokens {prompt.sum():,}, from "
-                    f"the cache {cached.sum():,} ({cached.sum() / prompt.sum():.1%}), read {read.sum():,}; after "
-                    f"the first step {later:.1%} from the cache, {read[1:].mean():.0f} read a step",
-                    flush=True,
-                )
+                told = f"{kind}, run {r}: {len(step)} steps, {calls.sum()} calls, {prompt.sum():,} prompt tokens. "
+                told += f"Cached: {cached.sum() / prompt.sum():.1%}, after the first step {later:.1%}. "
+                print(f"{told}Read: {read.sum():,}, after the first step {read[1:].mean():.0f} a step.", flush=True)
                 print("  ", " ".join(f"{c}/{p}" for p, c in zip(prompt, cached, strict=True)), flush=True)
 
 
