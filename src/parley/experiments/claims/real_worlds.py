@@ -109,7 +109,7 @@ def analyse(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"
         value,
         (low, high),
         f"score of the learner, last quarter less first, mean of {len(worlds)} worlds (against random: "
-        f"{found[1][0]:.3f} [{found[1][1]:.3f}, {found[1][2]:.3f}])",
+        f"{found[1][0]:.3f} [{found[1][1]:.3f}, {found[1][2]:.3f}]); {len(cells)} of {len(WORLDS) * len(ARMS)} cells",
         [_row(c, scores) for world in worlds for c, scores in zip(cells, kept, strict=True) if c.world == world],
     )
 
