@@ -1,7 +1,7 @@
 """Learning over episodes in environments that are not ours: text games, grids, and Gymnasium's own."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from shutil import which
 from typing import Any
@@ -17,7 +17,7 @@ from parley.execute import RunConfig
 from parley.experiments.base import Finding as Found
 from parley.experiments.base import InMemory, above, all_hold
 from parley.loop import Cohort, run_cohort
-from parley.report.plots import curves_figure
+from parley.report.plots import rows_figure
 
 NAME = "real-worlds"
 CLAIM = (
@@ -138,11 +138,12 @@ def _row(config: RunConfig, kept: np.ndarray) -> dict[str, Any]:
 
 
 def figure(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"]]) -> Figure:
-    """The mean score so far over all worlds, one curve for each planner and explorer."""
-    curves = []
-    for planner, explore in dict.fromkeys((c.planner, c.explore) for c in cells):
-        mine = [k for c, k in zip(cells, kept, strict=True) if (c.planner, c.explore) == (planner, explore)]
-        fewest = min(map(len, mine))
-        mean = np.mean([k[:fewest, :-1] for k in mine], axis=0)
-        curves.append((f"{planner}, {explore}", np.cumsum(mean, axis=1) / np.arange(1, mean.shape[1] + 1)))
-    return curves_figure("environments that are not ours", "episode", "score, mean so far", curves)
+    """What the claim is about, world by world."""
+    return drawn([_row(config, scores) for config, scores in zip(cells, kept, strict=True)])
+
+
+def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """How much better the last quarter of the episodes is than the first, for the learner and for random choices."""
+    about = [one for one in rows if (one["planner"], one["explorer"]) in (RANDOM, LEARNER)]
+    told = [{**one, "world": one["world"].partition(",")[0], "interval": [one["from"], one["to"]]} for one in about]
+    return rows_figure(NAME, "score, last quarter less first", told, "world", "planner", "learnt", "interval")
