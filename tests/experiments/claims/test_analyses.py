@@ -332,17 +332,19 @@ def test_traps_that_are_never_escaped_are_held_against_all_their_episodes():
 
 
 def test_prior_coverage():
-    def make(without, bought, noise):
+    def make(without, level, noise, scale=10.0):
         def made(c, rng):
-            power = without if c.explore == "none" else bought
-            return spread(c, prior_coverage.c_z(c) ** power, noise, rng)
+            x = prior_coverage.c_z(c)
+            mean = 0.5 * x**without if c.explore == "none" else scale * max(x / 200, 1) ** level
+            return spread(c, mean, noise, rng)
 
         return made
 
-    assert verdict(prior_coverage, make(0.6, 0.02, 0.01)) == SUPPORTED
-    assert verdict(prior_coverage, make(0.6, 0.5, 0.01)) == NOT_SUPPORTED
-    assert verdict(prior_coverage, make(0.1, 0.02, 0.01)) == NOT_SUPPORTED
-    assert verdict(prior_coverage, make(0.32, 0.09, 1.0)) == UNDECIDED
+    assert verdict(prior_coverage, make(1.0, 0.0, 0.01)) == SUPPORTED
+    assert verdict(prior_coverage, make(1.0, 0.2, 0.01)) == NOT_SUPPORTED
+    assert verdict(prior_coverage, make(0.6, 0.0, 0.01, 0.1)) == NOT_SUPPORTED
+    assert verdict(prior_coverage, make(1.0, 0.0, 0.01, 100.0)) == NOT_SUPPORTED  # level, and yet too much
+    assert verdict(prior_coverage, make(0.92, 0.04, 1.0)) == UNDECIDED
 
 
 def test_memory():
