@@ -420,9 +420,13 @@ def test_adaptive_exploration():
         made = [totals(c, np.random.default_rng(i), mine, noise) for i, c in enumerate(cells)]
         finding = adaptive_exploration.analyse(cells, made)
         assert finding.verdict == expected and finding.interval[0] <= finding.estimate <= finding.interval[1]
-        bayes = [row for row in finding.rows if row["criterion"] == "bayes"]
+        assert finding == adaptive_exploration.from_rows(finding.rows)
+        bayes = [row for row in finding.rows if row.get("criterion") == "bayes"]
+        tight = {row["without slack"]: row for row in finding.rows if "without slack" in row}
+        assert sum(tight["bayes"][verdict] for verdict in (SUPPORTED, UNDECIDED, NOT_SUPPORTED)) == 5
+        assert tight["bayes"]["largest excess"] == pytest.approx(0.25 - min(row["margin"] for row in bayes))
         assert len(bayes) == 5 and all(row["regret"] == pytest.approx(mine, abs=noise) for row in bayes)
-    assert {row["criterion"] for row in finding.rows} == {"bayes", "worst", "half", "optimum", "proposals"}
+    assert {row["criterion"] for row in finding.rows if "criterion" in row} == {"bayes", "worst", "half", "optimum", "proposals"}
     json.dumps(finding.as_dict(), allow_nan=False)
 
 
@@ -516,20 +520,30 @@ def test_the_width_that_binds_is_no_evidence_of_the_exponent():
 
 
 def test_demo_ratio():
-    def make(gap, half):
-        found = ((0.01, 0.001), (0.01 + gap, 0.001), (gap, half), (2.0, 0.1), (1.9, 0.1), (1.0, 0.2))
-        return lambda c, rng: np.array(found)
+    def make(gap, half, at=(2.0, 1.8, 1.6, 1.8, 2.0)):
+        def made(c, rng):
+            regret = at[demo_ratio.RHOS.index(c.rho)]
+            found = ((0.01, 0.001), (0.01 + gap, 0.001), (gap, half), (regret, 0.1), (1.9, 0.1), (1.0, 0.2))
+            return np.array(found)
+
+        return made
 
     assert verdict(demo_ratio, make(0.01, 0.001)) == SUPPORTED
     assert verdict(demo_ratio, make(-0.01, 0.001)) == NOT_SUPPORTED
     assert verdict(demo_ratio, make(0.001, 0.01)) == UNDECIDED
+    assert verdict(demo_ratio, make(0.01, 0.001, (1.6, 1.8, 2.0, 2.2, 2.4))) == NOT_SUPPORTED  # not lowest in the middle
+    assert verdict(demo_ratio, make(0.01, 0.001, (2.0, 2.0, 1.9, 2.0, 2.4))) == UNDECIDED
     cells = demo_ratio.cells(False)
     shares = {(c.rho, c.label_error) for c in cells}
     assert {rho for rho, _ in shares} == {wrong for _, wrong in shares} == {0.0, 0.25, 0.5, 0.75, 1.0}
     assert all(rho == 0 or wrong == 0 for rho, wrong in shares)  # corrupted separately
-    every = {(world, width, *share) for world in demo_ratio.WORLDS for width in demo_ratio.WIDTHS for share in shares}
-    assert {(c.world, c.width, c.rho, c.label_error) for c in cells} == every and len(every) == len(cells) == 108
+    worlds, widths, seeds = demo_ratio.WORLDS, demo_ratio.WIDTHS, demo_ratio.SEEDS
+    every = {(world, width, *share, s) for world in worlds for width in widths for share in shares for s in seeds}
+    assert {(c.world, c.width, c.rho, c.label_error, c.seed) for c in cells} == every and len(every) == len(cells) == 324
     rows = demo_ratio.analyse(cells, [make(0.01, 0.001)(c, None) for c in cells]).rows
+    shape = {(row["in"], row["to rho"]): (row["trainings"], row["verdict"]) for row in rows if "in" in row}
+    assert shape["traps", 0.5] == (12, SUPPORTED) and shape["treasure:n=2", 0.5] == (12, NOT_SUPPORTED)
+    rows = [row for row in rows if "error" in row]
     assert {tuple(row["delusion_interval"]) for row in rows} == {(0.8, 1.2)}
     assert {"closer_by" in row for row in rows if not row["rho"] + row["label_error"]} == {False}
     assert {c.matching for c in cells if c.label_error} == {f"exact:label_error={x}" for x in (0.25, 0.5, 0.75, 1.0)}
@@ -654,12 +668,16 @@ def test_diagnosis():
 def test_unseen_worlds():
     """Memory that saves, exploration that saves where there are traps, and regret that falls: each must hold."""
 
-    def make(saved, explored, left):
+    def make(saved, explored, left, elsewhere=()):
+        """Sets that the claim names; `elsewhere` those where it is the other way round."""
+
         def made(c, rng):
             if isinstance(c, unseen_worlds.Property):
                 return np.array([[float((c.seed + i) % 2)] for i in range(c.runs)])
             if isinstance(c, unseen_worlds.Seen):
                 return np.zeros((1, 1))
+            if (c.world in unseen_worlds.HOLDS) == (c.world in elsewhere):
+                return np.full((c.runs, c.episodes), 0.3)
             total = 10.0 + saved * ("memory=none" in c.planner) - explored * (c.explore == "adaptive-proposals")
             falls = np.linspace(1.0, left, c.episodes)
             return (total * falls / falls.sum())[None] * rng.uniform(0.9, 1.1, size=(c.runs, 1))
@@ -674,6 +692,8 @@ def test_unseen_worlds():
         (0.02, 3.0, 0.2, UNDECIDED),
     ):
         assert verdict(unseen_worlds, make(saved, explored, left)) == expected
+    for wrong in ("generated:kind=lock", "generated:kind=ask", "household"):
+        assert verdict(unseen_worlds, make(3.0, 3.0, 0.2, (wrong,))) == NOT_SUPPORTED
 
 
 def test_unseen_worlds_asks_for_more_families_where_the_claim_is_undecided():

@@ -106,10 +106,10 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"
         lengths = {c.episodes: (c, k) for c, k in mine if c.explore == THEORY}
         row = {"world": world, "instructions": order, "T": list(lengths)} | _at_rate(list(lengths.values()))
         rows.append(row | next((_anytime(c, k) for c, k in mine if c.explore == ANYTIME), {}))
-    return judged(rows + epsilon_families.rows(configs, kept))
+    return from_rows(rows + epsilon_families.rows(configs, kept))
 
 
-def judged(rows: Sequence[Mapping[str, Any]]) -> Finding:
+def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
     """The finding from its rows: each is judged by its interval, and all must hold."""
     intervals = {name: [row[name] for row in rows if name in row and "world" in row] for name in LIMITS}
     verdicts = [row["verdict"] for row in rows if "verdict" in row]
