@@ -32,8 +32,8 @@ from parley.training.converge import converge
 NAME = "demo-ratio"
 CLAIM = (
     "A model is trained on a share rho of expert trajectories, 0.25 <= rho < 1. It is closer to the oracle that "
-    "counts its own choices as evidence than to the oracle that does not. In `traps` regret is lowest at rho = 0.5; in "
-    "`shortcut` and `treasure` it is lowest at rho = 0 and rises up to rho = 1"
+    "counts its own choices as evidence than to the oracle that does not. In `traps` regret at rho = 0.5 is below that at 0 "
+    "and at 1. In `shortcut` and `treasure` it rises from 0 to 0.5, and on to 1"
 )
 STEPS = {"traps": 600, "shortcut:open=0.5": 400, "treasure:n=2": 500}  # of a training, at most, in each world
 WORLDS = tuple(STEPS)
