@@ -64,6 +64,8 @@ def test_the_change_is_within_the_variation_where_the_planner_goes(share):
 
 def test_a_sentence_that_the_tables_call_impossible_is_named():
     first = replace(TABLES, emission=np.tile(np.eye(3)[:, :2] + [[0, 0], [0, 0], [1, 0]], (2, 1, 1)))
-    beliefs = Beliefs(replace(first, initial=np.eye(3)[[0, 0]], transition=np.tile(np.eye(3)[None, :, None], (2, 1, 2, 1))))
+    beliefs = Beliefs(
+        replace(first, initial=np.eye(3)[[0, 0]], transition=np.tile(np.eye(3)[None, :, None], (2, 1, 2, 1)))
+    )
     with pytest.raises(BadInput, match="give them a floor"):
         elsewhere(beliefs, heard=OTHER.emission)

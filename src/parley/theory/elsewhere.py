@@ -2,8 +2,8 @@
 
 The planner filters by its own tables and plays pi*_z. States move by another kernel, or sentences come from another
 Reporter. One forward pass over (belief, state) gives the return, and how often each (state, subgoal) occurs. A return
-lies in [0, 1] where an episode pays 1 at most. Then the change of the return is at most the sum over steps of the total
-variation where the planner goes (the simulation lemma, Kearns and Singh 2002).
+lies in [0, 1] where an episode pays 1 at most. Its change is then at most the total variation where the planner goes,
+summed over steps (the simulation lemma, Kearns and Singh 2002).
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def elsewhere(
 ) -> Elsewhere:
     """Follow pi*_z of `beliefs` where states move by `transition` and sentences come from `heard`; rewards from `paid`.
 
-    What is not given is as in the planner's own tables. Raises `BadInput` if the beliefs of some step are not stored.
+    The rest is as in the planner's own tables. Raises `BadInput` if the beliefs of some step are not stored.
 
     >>> from parley.worlds.tabular.treasure import treasure
     >>> b = Beliefs(treasure(n=4))
@@ -70,12 +70,14 @@ def _own(level: Level, latent: int) -> slice:
 def _onward(
     child: np.ndarray, moved: Float[np.ndarray, "n G S"], heard: Float[np.ndarray, "S O"], size: int
 ) -> Float[np.ndarray, "m S"]:
-    """The mass of (belief, state) at the next step. Raises `BadInput` for a sentence that the tables call impossible."""
+    """The mass of (belief, state) at the next step. Raises `BadInput` for a sentence that the tables rule out."""
     mass = np.zeros((size, moved.shape[2]))
     for o in range(heard.shape[1]):
         part = moved * heard[:, o]
         n, g = np.nonzero(part.any(axis=2))
         if (child[n, g, o] < 0).any():
-            raise BadInput(f"heard: observation {o} comes where the planner's tables call it impossible: give them a floor")
+            raise BadInput(
+                f"heard: observation {o} comes where the planner's tables call it impossible: give them a floor"
+            )
         np.add.at(mass, child[n, g, o], part[n, g])
     return mass

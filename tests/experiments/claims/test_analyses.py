@@ -426,7 +426,13 @@ def test_adaptive_exploration():
         assert sum(tight["bayes"][verdict] for verdict in (SUPPORTED, UNDECIDED, NOT_SUPPORTED)) == 5
         assert tight["bayes"]["largest excess"] == pytest.approx(0.25 - min(row["margin"] for row in bayes))
         assert len(bayes) == 5 and all(row["regret"] == pytest.approx(mine, abs=noise) for row in bayes)
-    assert {row["criterion"] for row in finding.rows if "criterion" in row} == {"bayes", "worst", "half", "optimum", "proposals"}
+    assert {row["criterion"] for row in finding.rows if "criterion" in row} == {
+        "bayes",
+        "worst",
+        "half",
+        "optimum",
+        "proposals",
+    }
     json.dumps(finding.as_dict(), allow_nan=False)
 
 
@@ -531,7 +537,9 @@ def test_demo_ratio():
     assert verdict(demo_ratio, make(0.01, 0.001)) == SUPPORTED
     assert verdict(demo_ratio, make(-0.01, 0.001)) == NOT_SUPPORTED
     assert verdict(demo_ratio, make(0.001, 0.01)) == UNDECIDED
-    assert verdict(demo_ratio, make(0.01, 0.001, (1.6, 1.8, 2.0, 2.2, 2.4))) == NOT_SUPPORTED  # not lowest in the middle
+    assert (
+        verdict(demo_ratio, make(0.01, 0.001, (1.6, 1.8, 2.0, 2.2, 2.4))) == NOT_SUPPORTED
+    )  # not lowest in the middle
     assert verdict(demo_ratio, make(0.01, 0.001, (2.0, 2.0, 1.9, 2.0, 2.4))) == UNDECIDED
     cells = demo_ratio.cells(False)
     shares = {(c.rho, c.label_error) for c in cells}
@@ -539,7 +547,9 @@ def test_demo_ratio():
     assert all(rho == 0 or wrong == 0 for rho, wrong in shares)  # corrupted separately
     worlds, widths, seeds = demo_ratio.WORLDS, demo_ratio.WIDTHS, demo_ratio.SEEDS
     every = {(world, width, *share, s) for world in worlds for width in widths for share in shares for s in seeds}
-    assert {(c.world, c.width, c.rho, c.label_error, c.seed) for c in cells} == every and len(every) == len(cells) == 324
+    assert {(c.world, c.width, c.rho, c.label_error, c.seed) for c in cells} == every and len(every) == len(
+        cells
+    ) == 324
     rows = demo_ratio.analyse(cells, [make(0.01, 0.001)(c, None) for c in cells]).rows
     shape = {(row["in"], row["to rho"]): (row["trainings"], row["verdict"]) for row in rows if "in" in row}
     assert shape["traps", 0.5] == (12, SUPPORTED) and shape["treasure:n=2", 0.5] == (12, NOT_SUPPORTED)

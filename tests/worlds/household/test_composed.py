@@ -1,4 +1,4 @@
-"""The kernel of whole subgoals under a cloned Actor: that of the tables for the optimal one, that of the low level else."""
+"""The kernel of whole subgoals under a cloned Actor, against the tables and the low level."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,7 @@ HOUSE = House()
 
 
 def test_the_optimal_actor_has_the_kernel_of_the_tables():
-    np.testing.assert_allclose(
-        composed_kernel(HOUSE, optimal_law(HOUSE)), house_tables(HOUSE).transition, atol=1e-12
-    )
+    np.testing.assert_allclose(composed_kernel(HOUSE, optimal_law(HOUSE)), house_tables(HOUSE).transition, atol=1e-12)
 
 
 @pytest.mark.parametrize("share", [0.9, 0.0])

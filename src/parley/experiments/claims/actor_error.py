@@ -84,7 +84,7 @@ def _cloned(world: str, share: float) -> Any:
 
 
 def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Finding:
-    """Every share is judged, by intervals that hold together; the prediction that is missed by most is the finding's."""
+    """Every share is judged, by intervals that hold together; the finding's is the prediction missed by most."""
     found, seen = _by_world(configs, regrets), predictions()
     judged = len(seen) + sum(0 < one.bound < 1 for one in seen)
     rows: list[dict[str, Any]] = []
@@ -112,7 +112,7 @@ def _beside(
     base: Float[np.ndarray, "R T"],
     level: float,
 ) -> dict[str, Any]:
-    """A row of `household` with what it is held against; what is judged comes before the intervals."""
+    """A row of `household` beside its limit; the verdict comes before the intervals."""
     first = {key: said.pop(key) for key in ("planner", "share", "error", "regret")}
     if first["planner"] == "expert":
         return first | against(seen.regret, regret, MARGIN, level) | said

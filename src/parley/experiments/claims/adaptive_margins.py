@@ -28,7 +28,7 @@ from parley.theory.curves import student
 
 LEARNING, PAYING = (GREEDY, SAMPLED, SAMPLING), (DECAY, UNIFORM, DESIGNED)  # whose regret can stop growing, and others
 REFERENCES = LEARNING + PAYING
-SLACKS = {"bayes": 0.25, "optimum": 0.1, "proposals": 1.0, "worst": 1.0}  # what is added to the limits
+SLACKS = {"bayes": 0.25, "optimum": 0.1, "proposals": 1.0, "worst": 1.0}  # added to the limits
 LADDER = (100, 1_000, 10_000, 100_000)  # episodes for which a reference is run, ever longer
 
 

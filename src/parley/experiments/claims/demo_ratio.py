@@ -32,8 +32,8 @@ from parley.training.converge import converge
 NAME = "demo-ratio"
 CLAIM = (
     "A model is trained on a share rho of expert trajectories, 0.25 <= rho < 1. It is closer to the oracle that "
-    "counts its own choices as evidence than to the oracle that does not. In `traps` regret at rho = 0.5 is below that at 0 "
-    "and at 1. In `shortcut` and `treasure` it rises from 0 to 0.5, and on to 1"
+    "counts its own choices as evidence than to the oracle that does not. In `traps` regret at rho = 0.5 is below "
+    "that at 0 and at 1. In `shortcut` and `treasure` it rises from 0 to 0.5, and on to 1"
 )
 STEPS = {"traps": 600, "shortcut:open=0.5": 400, "treasure:n=2": 500}  # of a training, at most, in each world
 WORLDS = tuple(STEPS)
@@ -116,7 +116,7 @@ def analyse(configs: Sequence[Demonstrated], kept: Sequence[Measured]) -> Findin
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
-    """The smallest advantage of the matching oracle over all trainings with 0.25 <= rho < 1, and the shape of regret."""
+    """The smallest advantage of the matching oracle over trainings with 0.25 <= rho < 1, and the shape of regret."""
     trained = [dict(row) for row in rows if "error" in row]
     gaps = [(*one["closer_by_interval"], one["closer_by"]) for one in trained if 0 < one["rho"] < 1]
     low, high, gap = min(gaps)

@@ -1,14 +1,15 @@
-"""How regret at the theory's rate depends on eta alone and on |Z| alone, and what is left of it without exploration.
+"""How regret at the theory's rate depends on eta alone and on |Z| alone, with and without the exploration episodes.
 
-Two families of worlds, each run at one T. In `treasure` with one prior of gold nothing but eta of the uniform policy
-changes with the number of chests: all latents without gold are one class. In `signs` the sign never errs, and reading
-it is the designed policy. So eta is 1, and |Z| alone changes. The prior of an empty house is a little larger than that
-of any box, so that greedy BAIL takes from the shelf until a sign was read. The planner decodes greedily, as deployed
-ones do: what exploration does not find, it does not find. The latent is the worst for it.
+Each family is run at one T. In `treasure` the exploration policy opens the first chest with probability q, and any
+other chest else. As all latents without gold are one class, eta is q, and nothing but q changes. In `signs` the sign
+never errs, and reading it is the designed policy. So eta is 1, and |Z| alone changes. An empty house is a little more
+probable there than any full box. Greedy BAIL then takes from the shelf until a sign was read.
 
-The bound has an exponent in 1/eta and in |Z|: 1/2, and the slope of a root of a logarithm. Measured exponents are held
-against those: of the regret of all episodes, and of those only that were not exploration. Their regret is charged by
-the probabilities executed given the coin.
+The planner decodes greedily, as deployed ones do: exploration must find everything. The latent is the worst for it.
+
+The bound has an exponent in 1/eta, 1/2, and one in |Z|, the slope of a root of a logarithm. Measured exponents are held
+against those. One is that of all episodes, the other of the episodes without exploration. Regret is charged by the
+probabilities executed given the coin.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,57 +25,84 @@ from parley.core.roles import Explorer
 from parley.core.said import Choice, EpisodeRecord, Menu, Moment, Proposal, decode
 from parley.execute import RunConfig
 from parley.experiments.base import InMemory, at_most, expected_regret
+from parley.exploration.explorers import EpsilonGreedy, weighted_policy
 from parley.theory.bounds import least_episodes, regret_bound, theory_epsilon
 from parley.theory.curves import loglog_slope
 from parley.theory.design import design
-from parley.theory.distinguishability import classes_of, uniform
+from parley.theory.distinguishability import classes_of, uniform, weighted
 
 SMALL = 0.3  # the largest epsilon of the lengths that count
 SLACK = 0.05  # by which a measured exponent may exceed the bound's
-FAMILIES = {  # what alone changes: the worlds, the exploration policy, the worst latent, T over the least T
-    "1 / eta": (tuple(f"treasure:n={n},p=0.05" for n in (16, 32, 64, 128)), "uniform", "0", 2),
-    "|Z|": (tuple(f"signs:n={n},right=1.0,nowhere={1.1 / (n + 1.1):.6f}" for n in (3, 7, 15, 31)), "designed", "1", 10),
-}
+Q = (1 / 16, 1 / 32, 1 / 64, 1 / 128)
+BOXES = (3, 7, 15, 31)
+FAMILIES = {
+    "1 / eta": ("treasure:n=4,p=0.05", "0", 1),
+    "|Z|": ("signs", "1", 10),
+}  # world, worst latent, T over least T
 QUICK = slice(0, 3, 2)  # of a family, in the quick form
-RUNS = 1_024
+RUNS = 512
 
 
 @dataclass(frozen=True)
 class Alone(RunConfig):
-    """A cell of a family in which the quantity `against` alone changes."""
+    """A cell of a family in which the quantity `against` alone changes.
+
+    `first` is the weight of the first subgoal in the exploration policy; with 0 the explorer has the designed policy.
+    """
 
     against: str = ""
+    first: float = 0.0
 
 
 @lru_cache(maxsize=32)
-def sizes(world: str, policy: str = "uniform") -> tuple[int, float, int, float]:
+def sizes(world: str, policy: str = "uniform", first: float = 0.0) -> tuple[int, float, int, float]:
     """H, eta of a policy, |Z| and c_Z of a world, over merged classes."""
     tables = assemble.world(world).tables
     assert tables is not None
     beliefs = assemble.beliefs_of(tables)
     classes = classes_of(beliefs)
-    eta = assemble.eta_of(beliefs, uniform(beliefs)) if policy == "uniform" else design(beliefs, classes).eta
+    if first:
+        eta = assemble.eta_of(beliefs, weighted(beliefs, _weights(tables.menus[0], first)))
+    else:
+        eta = assemble.eta_of(beliefs, uniform(beliefs)) if policy == "uniform" else design(beliefs, classes).eta
     return tables.horizon, eta, len(classes.members), classes.c_z
 
 
-def least(world: str, policy: str = "uniform") -> int:
-    """The least T whose epsilon is below 0.3."""
-    length = least_episodes(*sizes(world, policy))
-    while theory_epsilon(length, *sizes(world, policy)) >= SMALL:
+def _weights(menu: Sequence[str], first: float) -> dict[str, float]:
+    return {subgoal: first if i == 0 else (1 - first) / (len(menu) - 1) for i, subgoal in enumerate(menu)}
+
+
+def least(*asked: Any) -> int:
+    """The least T whose epsilon is below 0.3, of the arguments of `sizes`."""
+    length = least_episodes(*sizes(*asked))
+    while theory_epsilon(length, *sizes(*asked)) >= SMALL:
         length = int(1.01 * length) + 1
     return length
 
 
 def cells(quick: bool) -> list[Alone]:
-    """Every world of every family, at one T for the family."""
+    """Every member of every family, at one T for the family."""
     found = []
-    for against, (worlds, policy, latent, factor) in FAMILIES.items():
-        chosen = worlds[QUICK] if quick else worlds
-        explore = f"epsilon-greedy:epsilon=theory,policy={policy}"
-        episodes = factor * max(least(world, policy) for world in chosen)
-        shared = {"episodes": episodes, "runs": RUNS, "latent": latent, "against": against}
-        found += [Alone(world, "exact:decode=greedy", explore, **shared) for world in chosen]  # type: ignore[arg-type]
+    for against, (world, latent, factor) in FAMILIES.items():
+        members = [_of(world, at) for at in (Q if against == "1 / eta" else BOXES)[QUICK if quick else slice(None)]]
+        episodes = factor * max(least(*member) for member in members)
+        for spec, policy, first in members:
+            rate = theory_epsilon(episodes, *sizes(spec, policy, first))
+            explore = f"epsilon-greedy:epsilon={rate:.6f}" + (",policy=designed" if policy == "designed" else "")
+            config = RunConfig(spec, "exact:decode=greedy", explore, episodes=episodes, runs=RUNS, latent=latent)
+            found.append(Alone(**vars(config), against=against, first=first))
     return found
+
+
+def _of(world: str, at: float) -> tuple[str, str, float]:
+    """A member of a family: world, policy, and the weight of the first subgoal."""
+    if world == "signs":
+        return f"signs:n={at},right=1.0,nowhere={1.1 / (at + 1.1):.6f}", "designed", 0.0
+    return world, "uniform", at
+
+
+def _sizes(config: Alone) -> tuple[int, float, int, float]:
+    return sizes(config.world, "uniform" if config.first else "designed", config.first)
 
 
 class CoinKnown:
@@ -104,26 +132,33 @@ class _Apart(InMemory):
 def measure(config: Alone, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R 2"]:
     """Expected regret of a run given its coins: of all its episodes, and of those that were no exploration."""
     apart = _Apart()
-    expected_regret(config, bar, kept=apart, around=CoinKnown)
+
+    def around(explorer: Explorer) -> Explorer:
+        if config.first:
+            assert isinstance(explorer, EpsilonGreedy)
+            tables = assemble.world(config.world).tables
+            assert tables is not None
+            explorer = EpsilonGreedy(explorer.epsilon, policy=weighted_policy(_weights(tables.menus[0], config.first)))
+        return CoinKnown(explorer)
+
+    expected_regret(config, bar, kept=apart, around=around)
     return np.stack([np.sum(apart.regret, axis=0), np.asarray(apart.exploited)], axis=1)
-
-
-def _policy(config: Alone) -> str:
-    return FAMILIES[config.against][1]
 
 
 def rows(configs: Sequence[RunConfig], kept: Sequence[np.ndarray]) -> list[dict[str, Any]]:
     """A row for each family and each of the two regrets: the measured exponent against the bound's."""
     found = []
     for against in FAMILIES:
-        of_family = [(c, k) for c, k in zip(configs, kept, strict=True) if isinstance(c, Alone) and c.against == against]
+        of_family = [
+            (c, k) for c, k in zip(configs, kept, strict=True) if isinstance(c, Alone) and c.against == against
+        ]
         if of_family:
             found += [_row(against, part, of_family) for part in range(2)]
     return found
 
 
 def _row(against: str, part: int, cells: list[tuple[Alone, Float[np.ndarray, "R 2"]]]) -> dict[str, Any]:
-    of = [sizes(c.world, _policy(c)) for c, _ in cells]
+    of = [_sizes(c) for c, _ in cells]
     x = np.array([1 / eta if against == "1 / eta" else float(number) for _, eta, number, _ in of])
     bound = np.array([regret_bound(c.episodes, *size) for (c, _), size in zip(cells, of, strict=True)])
     centred = np.log(x) - np.log(x).mean()

@@ -36,8 +36,8 @@ CLAIM = (
     "At the theory's rate, log(regret / (T epsilon(T))) has a slope in log T of at most 0.03. Regret is below the "
     "bound with constant 1. Both hold on every tabular world and order of instructions. The anytime variant does the "
     "same within a run. Its slope is that of log(regret(t) / sum of epsilon_s) in log t over the last decade; the "
-    "bound holds at every t. In 1 / eta and in |Z| regret grows with at most the bound's exponent plus 0.05, also without "
-    "the regret of the exploration episodes"
+    "bound holds at every t. In 1 / eta and in |Z| regret grows with at most the bound's exponent plus 0.05, also "
+    "without the regret of the exploration episodes"
 )
 BOUND = 0.03
 WORLDS = ("shortcut", "treasure", "household", "random", "traps", "weather", "team")
@@ -54,8 +54,8 @@ def cells(quick: bool) -> Sequence[RunConfig]:
 
     If there are several instructions, there are also runs in orders that an adversary may choose, over one decade. A
     second decade for every order would cost more than twice all else. It is run for one order, `doubling`, whose
-    instructions change ever more rarely, in the world where 100 T0 is least. The last cells are families of worlds, along
-    which eta or |Z| alone changes.
+    instructions change ever more rarely, in the world where 100 T0 is least. The last cells are families along which
+    eta or |Z| alone changes.
     """
     found = list[RunConfig]()
     for world in WORLDS[:2] if quick else WORLDS:

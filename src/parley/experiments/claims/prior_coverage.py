@@ -6,7 +6,7 @@ the latest, and epsilon grows with log c_Z. So its regret rises only while the p
 epsilon). Then it stays where it is. An earlier claim took one slope over both parts (0.17), and was refuted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,11 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from parley import assemble
+from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import Finding, all_hold, at_least, at_most
+from parley.experiments.base import Finding, all_hold, at_least, at_most, expected_regret
+from parley.loop import Cohort
+from parley.planners.exact import ExactPlanner
 from parley.report.plots import loglog_figure
 from parley.report.summary import mean_band
 from parley.theory.curves import Estimate, bootstrap, loglog_slope
@@ -23,9 +26,9 @@ from parley.theory.distinguishability import classes_of
 
 NAME = "prior-coverage"
 CLAIM = (
-    "As the prior of the true latent falls, regret without exploration grows in proportion to c_Z (slope at least 0.9 up "
-    "to c_Z = 999). With epsilon-greedy at the theory's rate it levels off: from c_Z = 199 to 9,999 its slope is at most "
-    "0.05. At c_Z = 999 it is at most a tenth of the regret without exploration"
+    "As the prior of the true latent falls, regret without exploration grows in proportion to c_Z (slope at least 0.9 "
+    "up to c_Z = 999). With epsilon-greedy at the theory's rate it levels off: from c_Z = 199 to 9,999 its slope is at "
+    "most 0.05. At c_Z = 999 it is at most a tenth of the regret without exploration"
 )
 EXPLORE = "epsilon-greedy:epsilon=theory,policy=designed"
 NONE, LEVEL, SHARE = 0.9, 0.05, 0.1
@@ -43,6 +46,17 @@ def cells(quick: bool) -> Sequence[RunConfig]:
         for explore, shares in (("none", without), (EXPLORE, bought))
         for p in shares
     ]
+
+
+def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R t"]:
+    """Expected regret up to the episode after which every run has seen the gold; from then on nothing is lost."""
+
+    def early(cohort: Cohort, record: EpisodeRecord) -> Float[np.ndarray, " R"] | None:
+        planner = cohort.planner
+        assert isinstance(planner, ExactPlanner)
+        return np.zeros(config.runs) if (planner.posterior[:, 0] == 1).all() else None
+
+    return expected_regret(config, bar, early)
 
 
 def c_z(config: RunConfig) -> float:
@@ -70,7 +84,8 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
         rows.append({"c_z": x, "explore": explore, "regret": float(mean[0]), "half_width": float(half[0])})
         rows[-1]["runs"] = len(total)
     rows += [
-        {"of": what, "estimate": e.value, "interval": [e.low, e.high], "verdict": verdict} for what, e, verdict in judged
+        {"of": what, "estimate": e.value, "interval": [e.low, e.high], "verdict": verdict}
+        for what, e, verdict in judged
     ]
     verdict = all_hold([verdict for _, _, verdict in judged])
     return Finding(CLAIM, verdict, flat.value, (flat.low, flat.high), f"log-log {judged[1][0]}", rows)

@@ -5,9 +5,9 @@ one mixed with noise, or one learned by contrast from so many pairs. Rewards fol
 filter the reports by the true tables and be biased: regret is V*_z(w) minus the return.
 
 The loss of a planner that knows z follows from the Reporter's emission without a run; its runs must agree. BAIL must
-also find z out through such a Reporter. It is held against the bound with measured coverage, which is no theorem for
-it: the evidence of many episodes adds up, and so does its error. In the last third of its episodes BAIL must lose what
-is predicted for one who knows z. Then the error has only slowed its learning.
+also find z out through such a Reporter. It is held against the bound with measured coverage. That is no theorem for
+BAIL: the evidence of many episodes adds up, and so does its error. In the last third of its episodes BAIL must lose as
+much as the prediction for one who knows z. Then the error has only slowed its learning.
 """
 
 from collections.abc import Mapping, Sequence
@@ -139,5 +139,7 @@ def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
         if "error" in one:
             kind = "learned from pairs" if one["reporter"].startswith("learned") else "the true one and noise"
             series.setdefault(f"{names[one['planner']]}: {kind}", []).append(one)
-    series["knows z: predicted"] = [*foreseen([one for one in rows if one.get("planner") == "expert" and "predicted" in one])]
+    series["knows z: predicted"] = [
+        *foreseen([one for one in rows if one.get("planner") == "expert" and "predicted" in one])
+    ]
     return points_figure(NAME, "total variation of the Reporter to the true E", series)

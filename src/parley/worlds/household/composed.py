@@ -40,10 +40,15 @@ def composed_kernel(house: House, law: Float[np.ndarray, "G C A"]) -> Float[np.n
 
 
 class _Chain:
-    """One subgoal of one latent, from all states at once: `alive` goes on (start, combination, cell), `ended` does not."""
+    """One subgoal of one latent, from all states at once: `alive` is (start, combination, cell), `ended` (start, end)."""
 
     def __init__(
-        self, house: House, homes: tuple[int, ...], subgoal: int, law: Float[np.ndarray, "C A"], number: dict[Standing, int]
+        self,
+        house: House,
+        homes: tuple[int, ...],
+        subgoal: int,
+        law: Float[np.ndarray, "C A"],
+        number: dict[Standing, int],
     ) -> None:
         self.house, self.homes, self.number = house, homes, number
         self.law, self.taken = law, subgoal - len(PLACES)
@@ -64,7 +69,7 @@ class _Chain:
         return self.ended
 
     def _reach(self) -> None:
-        """End what is at its end: the thing is in the hand, or the goal is reached (at the sofa the hand opens)."""
+        """End subgoals that have come so far: thing in the hand, or goal reached (at the sofa the hand opens)."""
         for c, things in enumerate(COMBINATIONS):
             if self.goal is None:
                 if things[self.taken] == HELD:
