@@ -20,6 +20,7 @@ from parley.experiments.claims import (
     delusion,
     demo_ratio,
     diagnosis,
+    epsilon_families,
     epsilon_greedy,
     jump,
     memory,
@@ -105,7 +106,16 @@ def test_the_first_short_way_is_the_earliest_of_all_runs():
     assert continuous_control.first_short_way(regret + 0.1) is None
 
 
+def along(config, rng, eta=0.5, latents=0.0, exploited=0.0):
+    """Two totals of a family's cell, with given exponents in 1/eta and |Z|; the second has others in `exploited`."""
+    _, of, number, _ = epsilon_families._sizes(config)
+    x, power = (1 / of, eta) if config.against == "1 / eta" else (number, latents)
+    return np.array([10 * x**power, x ** (power + exploited)]) * rng.uniform(0.9, 1.1, (config.runs, 1))
+
+
 def curves(config, power, noise, rng, scale=1.0, anytime=None):
+    if isinstance(config, epsilon_families.Alone):
+        return along(config, rng)
     marks = np.linspace(0, 1, epsilon_greedy.MARKS + 1)[1:]
     tabulated = epsilon_greedy.sizes(config.world)
     if config.explore == epsilon_greedy.ANYTIME:
@@ -130,6 +140,43 @@ def test_epsilon_greedy(power, scale, anytime, expected):
     assert verdict(epsilon_greedy, lambda c, rng: curves(c, power, 0.02, rng, scale, anytime)) == expected
 
 
+@pytest.mark.parametrize(
+    "how, expected",
+    [
+        ({"eta": 0.4, "latents": 0.05}, SUPPORTED),
+        ({"eta": 0.7}, NOT_SUPPORTED),
+        ({"latents": 0.3}, NOT_SUPPORTED),
+        ({"exploited": 0.3}, NOT_SUPPORTED),  # hidden under what exploring costs
+    ],
+    ids=["slower", "in 1/eta", "in |Z|", "without exploration"],
+)
+def test_epsilon_greedy_along_eta_and_latents(how, expected):
+    def make(c, rng):
+        return along(c, rng, **how) if isinstance(c, epsilon_families.Alone) else curves(c, 0.5, 0.02, rng, 0.1)
+
+    assert verdict(epsilon_greedy, make) == expected
+
+
+def test_one_quantity_alone_changes_along_a_family():
+    of = {
+        against: [epsilon_families._sizes(c) for c in epsilon_families.cells(False) if c.against == against]
+        for against in epsilon_families.FAMILIES
+    }
+    assert [size[1] for size in of["1 / eta"]] == pytest.approx(epsilon_families.Q)
+    assert len({(h, z, round(c_z, 4)) for h, _, z, c_z in of["1 / eta"]}) == 1
+    assert [size[2] for size in of["|Z|"]] == [n + 1 for n in epsilon_families.BOXES]
+    assert len({(h, round(eta, 4), round(c_z, 4)) for h, eta, _, c_z in of["|Z|"]}) == 1
+
+
+def test_exploitation_is_charged_apart():
+    """`treasure` with the gold full: 1/2 in every exploitation episode before the gold is found, and then nothing."""
+    (config, *_) = epsilon_families.cells(True)
+    config = replace(config, runs=64, episodes=400)
+    total, exploited = epsilon_families.measure(config, lambda record, runs: None).T
+    assert (np.round(2 * exploited) == np.round(2 * exploited, 9)).all()  # whole episodes, each 1/2
+    assert (exploited > 0).mean() > 0.5 and (total >= exploited - 1e-9).all() and (total > exploited).any()
+
+
 def test_epsilon_greedy_is_undecided_through_noise():
     assert verdict(epsilon_greedy, lambda c, rng: curves(c, 0.5, 0.99, rng, 0.1)) == UNDECIDED
 
@@ -138,6 +185,8 @@ def test_epsilon_greedy_is_undecided_where_only_the_mean_is_below_the_bound():
     """Of each latent one run of all is dear: the mean is below the bound, its upper limit is not."""
 
     def make(c, rng):
+        if isinstance(c, epsilon_families.Alone):
+            return along(c, np.random.default_rng(0))
         share = np.full(c.runs, 0.1)
         share[:: c.runs // 2 - 1] = 4.0
         power = 0.5 if c.explore == epsilon_greedy.ANYTIME else 1.0
@@ -147,7 +196,7 @@ def test_epsilon_greedy_is_undecided_where_only_the_mean_is_below_the_bound():
     cells = epsilon_greedy.cells(True)
     rows = epsilon_greedy.analyse(cells, [make(c, None) for c in cells]).rows
     assert all(
-        row["largest_share_of_bound"] < 1 < row["share_interval"][1] for row in rows if row["world"] == "shortcut"
+        row["largest_share_of_bound"] < 1 < row["share_interval"][1] for row in rows if row.get("world") == "shortcut"
     )
     assert verdict(epsilon_greedy, make) == UNDECIDED
 
@@ -157,7 +206,7 @@ def test_epsilon_greedy_asks_the_anytime_variant_for_the_bound_at_every_point():
 
     def make(c, rng):
         fine = curves(c, 0.5, 0.02, rng, 0.1)
-        if c.explore != epsilon_greedy.ANYTIME:
+        if c.explore != epsilon_greedy.ANYTIME:  # of the families neither
             return fine
         tabulated = epsilon_greedy.sizes(c.world)
         first = c.episodes // epsilon_greedy.MARKS
@@ -170,7 +219,7 @@ def test_epsilon_greedy_asks_the_anytime_variant_for_the_bound_at_every_point():
 def test_epsilon_greedy_gives_the_anytime_variant_the_rows_of_the_other():
     cells = epsilon_greedy.cells(True)
     found = epsilon_greedy.analyse(cells, [curves(c, 0.5, 0.02, np.random.default_rng(0), 0.1) for c in cells])
-    for row in found.rows:
+    for row in [row for row in found.rows if "world" in row]:
         # The sum of s^(-1/2) is 2 sqrt(t) - 1.46 in the main: a little steeper than sqrt(t).
         assert -0.02 < row["anytime_interval"][0] <= row["anytime_slope"] <= row["anytime_interval"][1] < 0.001
         assert row["anytime_exponent_interval"] == pytest.approx([0.5, 0.5], abs=0.02) and row["anytime"] == "sublinear"
@@ -182,6 +231,8 @@ def test_epsilon_greedy_takes_the_worst_latent():
 
     def make(c, rng):
         fine, bad = curves(c, 0.5, 0.02, rng, 0.1), curves(c, 1.0, 0.02, rng, 0.1)
+        if isinstance(c, epsilon_families.Alone):
+            return fine
         of = np.arange(c.runs) % len(assemble.world(c.world).latents)
         return np.where((of == 1)[:, None], bad, 0.01 * fine)
 

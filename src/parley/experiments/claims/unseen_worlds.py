@@ -40,8 +40,8 @@ NAME = "unseen-worlds"
 CLAIM = (
     "In held-out families of kinds that were trained on, memory makes a checkpoint lose less. Adaptive exploration "
     "lowers the loss further where there are traps, and episode 32 costs at most half of episode 1. Memory and the "
-    "last also hold for the held-out kind `ask`. They do not all hold for the held-out kind `lock`, nor in `household`, "
-    "`keys` and `quest`"
+    "last also hold for the held-out kind `ask`. They do not all hold for the held-out kind `lock`, nor in "
+    "`household`, `keys` and `quest`"
 )
 EPISODES = 32
 SEEDS = "generated"  # the set of families of kinds that were trained on

@@ -40,7 +40,7 @@ def composed_kernel(house: House, law: Float[np.ndarray, "G C A"]) -> Float[np.n
 
 
 class _Chain:
-    """One subgoal of one latent, from all states at once: `alive` is (start, combination, cell), `ended` (start, end)."""
+    """One subgoal of one latent, from all states at once: `alive` is (start, combination, cell)."""
 
     def __init__(
         self,
