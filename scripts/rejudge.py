@@ -1,8 +1,8 @@
 """Judge experiments again from the rows that are published, without a run: `python -m scripts.rejudge DIR NAME ...`.
 
 For experiments that have `from_rows`. It leaves DIR/NAME/finding.json and the figure of the rows; `parley experiment
-report --under DIR --out docs/results.md` writes the pages. Rows of `epsilon-greedy` along eta and |Z| are measured if
-the table does not have them.
+report --under DIR --out docs/results.md` writes the pages. With `--measure`, rows of `epsilon-greedy` along eta and |Z|
+are measured where the table does not have them (some minutes); else that part is undecided.
 """
 
 import json
@@ -33,11 +33,12 @@ def _counted(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def rejudge(name: str, out: Path) -> None:
+def rejudge(name: str, out: Path, measures: bool) -> None:
     experiment, found = EXPERIMENTS[name], [{key: _counted(value) for key, value in row.items()} for row in rows(name)]
     out.mkdir(parents=True, exist_ok=True)
+    found = [row for row in found if "planner's part" not in row]  # of earlier findings of `actor-error`
     if name == epsilon_greedy.NAME and not any("predicted" in row for row in found):
-        found = [row for row in found if "against" not in row] + measured(out)
+        found = [row for row in found if "against" not in row] + (measured(out) if measures else [])
     finding = asdict(experiment.from_rows(found))  # type: ignore[attr-defined]
     text = json.dumps({"experiment": name, "quick": False, **finding}, indent=1)
     (out / "finding.json").write_text(text + "\n", encoding="utf-8")
@@ -48,5 +49,6 @@ def rejudge(name: str, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[2:]:
-        rejudge(name, Path(sys.argv[1]) / name)
+    folder, *names = [argument for argument in sys.argv[1:] if argument != "--measure"]
+    for name in names:
+        rejudge(name, Path(folder) / name, "--measure" in sys.argv)

@@ -53,20 +53,38 @@ def within(low: float, high: float, margin: float) -> str:
 
 def against(predicted: float, regret: Float[np.ndarray, "R T"], margin: float, level: float) -> dict[str, Any]:
     """The regret of an episode beside what was predicted, and whether they are `margin` apart at most."""
-    gap = regret.mean(axis=1) - predicted
-    half = NormalDist().inv_cdf((1 + level) / 2) * float(gap.std(ddof=1)) / np.sqrt(len(gap))
-    low, high = float(gap.mean() - half), float(gap.mean() + half)
-    found = {"predicted": predicted, "less predicted": float(gap.mean()), "verdict": within(low, high, margin)}
-    return {**found, "gap_low": low, "gap_high": high}
+    return apart(predicted, row(0.0, regret), margin, level)
+
+
+def apart(predicted: float, said: Mapping[str, Any], margin: float, level: float) -> dict[str, Any]:
+    """The same from the mean of a row and its 95% interval."""
+    gap, half = said["regret"] - predicted, _wider(said, level)
+    found = {"predicted": predicted, "less predicted": gap, "verdict": within(gap - half, gap + half, margin)}
+    return {**found, "gap_low": gap - half, "gap_high": gap + half}
+
+
+def _wider(said: Mapping[str, Any], level: float) -> float:
+    """Half the interval of a row at another level."""
+    return float(NormalDist().inv_cdf((1 + level) / 2) / 1.96 * (said["high"] - said["low"]) / 2)
 
 
 def below(
     bound: float, regret: Float[np.ndarray, "R T"], without: Float[np.ndarray, "R T"], level: float
 ) -> dict[str, Any]:
     """What the error adds to the regret of an episode, run by run, beside its bound; one of 1 or more says nothing."""
-    more, (low, high) = difference(regret / regret.shape[1], without / without.shape[1], level)
-    verdict = at_most(low, high, bound) if bound < 1 else "no bound"
-    return {"additional": more, "bound": bound, "verdict": verdict, "more_low": low, "more_high": high}
+    return under(bound, *difference(regret / regret.shape[1], without / without.shape[1], level))
+
+
+def of_rows(said: Mapping[str, Any], base: Mapping[str, Any], level: float) -> tuple[float, tuple[float, float]]:
+    """What the error adds, from two rows. Their runs are taken for independent, which makes the interval wider."""
+    more, half = said["regret"] - base["regret"], float(np.hypot(_wider(said, level), _wider(base, level)))
+    return more, (more - half, more + half)
+
+
+def under(bound: float, more: float, interval: tuple[float, float]) -> dict[str, Any]:
+    """Whether what the error adds stays below its bound."""
+    verdict = at_most(*interval, bound) if bound < 1 else "no bound"
+    return {"additional": more, "bound": bound, "verdict": verdict, "more_low": interval[0], "more_high": interval[1]}
 
 
 def row(error: float, regret: Float[np.ndarray, "R T"]) -> dict[str, Any]:

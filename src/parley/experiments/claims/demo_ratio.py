@@ -145,7 +145,7 @@ def _moves(rows: Sequence[Mapping[str, Any]], world: str, start: float, end: flo
     trained = student(0.95, len(change) - 1) * change.std(ddof=1) / np.sqrt(len(change)) if len(change) > 1 else 0.0
     mean, half = float(change.mean()), float(np.hypot(evaluated, trained))
     sign = SIGNS[world] if end < 1 else 1
-    verdict = above(*sorted((sign * (mean - half), sign * (mean + half))), 0.0)
+    verdict = above(sign * mean - half, sign * mean + half, 0.0)
     found = {"in": world, "from rho": start, "to rho": end, "trainings": len(change), "change": mean}
     return found | {"low": mean - half, "high": mean + half, "verdict": verdict}
 

@@ -35,10 +35,11 @@ SMALL = 0.3  # the largest epsilon of the lengths that count
 SLACK = 0.05  # by which a measured exponent may exceed the bound's
 Q = (1 / 16, 1 / 32, 1 / 64, 1 / 128)
 BOXES = (3, 7, 15, 31)
-FAMILIES = {
-    "1 / eta": ("treasure:n=4,p=0.05", "0", 1),
-    "|Z|": ("signs", "1", 10),
-}  # world, worst latent, T over least T
+MEMBERS = {  # world, policy, and the weight of the first subgoal in it
+    "1 / eta": [("treasure:n=4,p=0.05", "uniform", q) for q in Q],
+    "|Z|": [(f"signs:n={n},right=1.0,nowhere={1.1 / (n + 1.1):.6f}", "designed", 0.0) for n in BOXES],
+}
+FAMILIES = {"1 / eta": ("0", 1), "|Z|": ("1", 10)}  # the worst latent, T over the least T
 QUICK = slice(0, 3, 2)  # of a family, in the quick form
 RUNS = 512
 
@@ -83,8 +84,8 @@ def least(*asked: Any) -> int:
 def cells(quick: bool) -> list[Alone]:
     """Every member of every family, at one T for the family."""
     found = []
-    for against, (world, latent, factor) in FAMILIES.items():
-        members = [_of(world, at) for at in (Q if against == "1 / eta" else BOXES)[QUICK if quick else slice(None)]]
+    for against, (latent, factor) in FAMILIES.items():
+        members = MEMBERS[against][QUICK if quick else slice(None)]
         episodes = factor * max(least(*member) for member in members)
         for spec, policy, first in members:
             rate = theory_epsilon(episodes, *sizes(spec, policy, first))
@@ -92,13 +93,6 @@ def cells(quick: bool) -> list[Alone]:
             config = RunConfig(spec, "exact:decode=greedy", explore, episodes=episodes, runs=RUNS, latent=latent)
             found.append(Alone(**vars(config), against=against, first=first))
     return found
-
-
-def _of(world: str, at: float) -> tuple[str, str, float]:
-    """A member of a family: world, policy, and the weight of the first subgoal."""
-    if world == "signs":
-        return f"signs:n={at},right=1.0,nowhere={1.1 / (at + 1.1):.6f}", "designed", 0.0
-    return world, "uniform", at
 
 
 def _sizes(config: Alone) -> tuple[int, float, int, float]:

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from parley import assemble
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import Finding, all_hold, at_most, expected_regret
+from parley.experiments.base import UNDECIDED, Finding, all_hold, at_most, expected_regret
 from parley.experiments.claims import epsilon_families
 from parley.experiments.claims.epsilon_families import Alone, least, sizes
 from parley.exploration.explorers import schedule
@@ -112,7 +112,9 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
     """The finding from its rows: each is judged by its interval, and all must hold."""
     intervals = {name: [row[name] for row in rows if name in row and "world" in row] for name in LIMITS}
+    measured = {row["against"] for row in rows if "verdict" in row}
     verdicts = [row["verdict"] for row in rows if "verdict" in row]
+    verdicts += [UNDECIDED for against in epsilon_families.FAMILIES if against not in measured]
     verdicts += [at_most(low, high, LIMITS[name]) for name, found in intervals.items() for low, high in found]
     slopes = [(row["slope"], row["interval"]) for row in rows if "world" in row]
     slopes += [(row["anytime_slope"], row["anytime_interval"]) for row in rows if "anytime_slope" in row]

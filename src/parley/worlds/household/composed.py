@@ -96,7 +96,7 @@ class _Chain:
                     tried = vain[:, thing, cell].copy()
                     vain[:, thing, cell] = 0
                     held = tuple(HELD if i == thing else other for i, other in enumerate(things))
-                    after[:, COMBINATIONS.index(held), cell] += self.house.grip * tried  # type: ignore[arg-type]
+                    after[:, COMBINATIONS.index(held), cell] += self.house.grip * tried
                     after[:, c, cell] += (1 - self.house.grip) * tried
             self._stop(c, vain.sum(axis=1))
         self.alive = after
