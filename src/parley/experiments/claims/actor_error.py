@@ -109,7 +109,7 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
-    """The finding from a row for each cell; without the runs what an error adds to BAIL's regret has a wider interval."""
+    """The finding from a row for each cell. Without the runs, intervals of what an error adds to BAIL are wider."""
     seen = dict(zip(SHARES["household"], predictions(), strict=True))
     base = next(one for one in rows if one.get("world") == "household" and one["planner"] == "exact")
     judged: list[dict[str, Any]] = []
