@@ -130,9 +130,8 @@ def analyse(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Findi
 
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
     """The finding from a row for each criterion on each world."""
-    columns = dict.fromkeys(
-        max((list(row) for row in rows), key=len)
-    )  # a table that was read has no entry for an empty cell
+    widest: Mapping[str, Any] = max(rows, key=lambda row: len(row))  # a table that was read has no empty cells
+    columns = dict.fromkeys(widest)
     found = [{**columns, **row} for row in rows if "criterion" in row]
     worst = min(found, key=lambda one: float(one["interval"][0]))
     refuted = [one for one in found if one["verdict"] == NOT_SUPPORTED]
