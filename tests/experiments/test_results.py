@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from scripts.redraw import rows
 
 from parley.core.errors import BadInput
 from parley.experiments.known import EXPERIMENTS
@@ -111,3 +112,22 @@ def test_a_page_says_the_claim_of_its_experiment():
     for name, page in pages.items():
         claim = EXPERIMENTS[name].CLAIM.replace("|", "\\|").replace("<", "&lt;")
         assert page.startswith(f"# {name}\n\n{claim}.\n\n**"), name
+
+
+@pytest.mark.parametrize("name", ["adaptive-exploration", "demo-ratio", "epsilon-greedy", "unseen-worlds"])
+def test_a_published_table_is_judged_as_its_page_says(name):
+    finding = EXPERIMENTS[name].from_rows(rows(name))
+    assert f"**{finding.verdict}**: {finding.quantity}" in (DOCS / "results" / f"{name}.md").read_text()
+
+
+def test_a_finding_without_its_cells_keeps_the_count_of_its_page(tmp_path):
+    page = tmp_path / "docs" / "results.md"
+    page.parent.mkdir()
+    finding(tmp_path / "first", "bail", 0.75)
+    found = read_findings(tmp_path / "first")["bail"]
+    write_results({"bail": found}, ["bail"], page)
+    before = (page.parent / "results" / "bail.md").read_text()
+    write_results({"bail": {**found, "cells": []}}, ["bail"], page)
+    assert (page.parent / "results" / "bail.md").read_text() == before
+    with pytest.raises(BadInput, match="no page says how many"):
+        write_results({"traps": {**found, "cells": []}}, ["traps"], page)

@@ -92,17 +92,29 @@ def _line(name: str, finding: Mapping[str, Any]) -> str:
 
 def _section(name: str, finding: Mapping[str, Any], page: Path) -> str:
     low, high = finding["interval"]
-    cells = finding["cells"]
-    counts = {key: sorted({cell[key] for cell in cells}) for key in ("episodes", "runs", "seed")}
-    said = "; ".join(f"{key} {_range(values)}" for key, values in counts.items())
     option = " --quick" if finding["quick"] else ""
     text = f"# {name}\n\n{_cell(finding['claim'])}.\n\n"
     text += f"**{finding['verdict']}**: {_cell(finding['quantity'])} {_say(finding['estimate'])} "
     text += f"[{_say(low)}, {_say(high)}].\n\n    parley experiment run {name}{option}\n\n"
-    text += f"{len(cells):,} cells; {said}.\n\n"
+    text += f"{_counts(finding['cells']) or _counted(page.parent / 'results' / f'{name}.md')}.\n\n"
     for drawn in finding["drawn"]:
         text += f"![{Path(drawn).stem}](../figures/results/{Path(drawn).name})\n\n"
     return text + _tables(finding["rows"], page, f"figures/results/{name}.csv")
+
+
+def _counts(cells: Sequence[Mapping[str, Any]]) -> str:
+    """How many cells there are, and their sizes; the empty string where a finding does not have its cells."""
+    counts = {key: sorted({cell[key] for cell in cells}) for key in ("episodes", "runs", "seed")}
+    said = "; ".join(f"{key} {_range(values)}" for key, values in counts.items())
+    return f"{len(cells):,} cells; {said}" if cells else ""
+
+
+def _counted(own: Path) -> str:
+    """What the page says of its cells: a finding that was judged again from its rows does not have them."""
+    found = re.search(r"^([\d,]+ cells; .*)\.$", own.read_text(encoding="utf-8") if own.exists() else "", flags=re.M)
+    if not found:
+        raise BadInput(f"{own.stem}: the finding has no cells, and no page says how many there were: run it")
+    return found[1]
 
 
 def _drawn(name: str, finding: Mapping[str, Any], folder: Path) -> list[str]:

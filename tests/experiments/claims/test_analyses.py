@@ -20,6 +20,7 @@ from parley.experiments.claims import (
     delusion,
     demo_ratio,
     diagnosis,
+    epsilon_families,
     epsilon_greedy,
     jump,
     memory,
@@ -105,7 +106,16 @@ def test_the_first_short_way_is_the_earliest_of_all_runs():
     assert continuous_control.first_short_way(regret + 0.1) is None
 
 
+def along(config, rng, eta=0.5, latents=0.0, exploited=0.0):
+    """Two totals of a family's cell, with given exponents in 1/eta and |Z|; the second has others in `exploited`."""
+    _, of, number, _ = epsilon_families._sizes(config)
+    x, power = (1 / of, eta) if config.against == "1 / eta" else (number, latents)
+    return np.array([10 * x**power, x ** (power + exploited)]) * rng.uniform(0.9, 1.1, (config.runs, 1))
+
+
 def curves(config, power, noise, rng, scale=1.0, anytime=None):
+    if isinstance(config, epsilon_families.Alone):
+        return along(config, rng)
     marks = np.linspace(0, 1, epsilon_greedy.MARKS + 1)[1:]
     tabulated = epsilon_greedy.sizes(config.world)
     if config.explore == epsilon_greedy.ANYTIME:
@@ -130,6 +140,43 @@ def test_epsilon_greedy(power, scale, anytime, expected):
     assert verdict(epsilon_greedy, lambda c, rng: curves(c, power, 0.02, rng, scale, anytime)) == expected
 
 
+@pytest.mark.parametrize(
+    "how, expected",
+    [
+        ({"eta": 0.4, "latents": 0.05}, SUPPORTED),
+        ({"eta": 0.7}, NOT_SUPPORTED),
+        ({"latents": 0.3}, NOT_SUPPORTED),
+        ({"exploited": 0.3}, NOT_SUPPORTED),  # hidden under what exploring costs
+    ],
+    ids=["slower", "in 1/eta", "in |Z|", "without exploration"],
+)
+def test_epsilon_greedy_along_eta_and_latents(how, expected):
+    def make(c, rng):
+        return along(c, rng, **how) if isinstance(c, epsilon_families.Alone) else curves(c, 0.5, 0.02, rng, 0.1)
+
+    assert verdict(epsilon_greedy, make) == expected
+
+
+def test_one_quantity_alone_changes_along_a_family():
+    of = {
+        against: [epsilon_families._sizes(c) for c in epsilon_families.cells(False) if c.against == against]
+        for against in epsilon_families.FAMILIES
+    }
+    assert [size[1] for size in of["1 / eta"]] == pytest.approx(epsilon_families.Q)
+    assert len({(h, z, round(c_z, 4)) for h, _, z, c_z in of["1 / eta"]}) == 1
+    assert [size[2] for size in of["|Z|"]] == [n + 1 for n in epsilon_families.BOXES]
+    assert len({(h, round(eta, 4), round(c_z, 4)) for h, eta, _, c_z in of["|Z|"]}) == 1
+
+
+def test_exploitation_is_charged_apart():
+    """`treasure` with the gold full: 1/2 in every exploitation episode before the gold is found, and then nothing."""
+    (config, *_) = epsilon_families.cells(True)
+    config = replace(config, runs=64, episodes=400)
+    total, exploited = epsilon_families.measure(config, lambda record, runs: None).T
+    assert (np.round(2 * exploited) == np.round(2 * exploited, 9)).all()  # whole episodes, each 1/2
+    assert (exploited > 0).mean() > 0.5 and (total >= exploited - 1e-9).all() and (total > exploited).any()
+
+
 def test_epsilon_greedy_is_undecided_through_noise():
     assert verdict(epsilon_greedy, lambda c, rng: curves(c, 0.5, 0.99, rng, 0.1)) == UNDECIDED
 
@@ -138,6 +185,8 @@ def test_epsilon_greedy_is_undecided_where_only_the_mean_is_below_the_bound():
     """Of each latent one run of all is dear: the mean is below the bound, its upper limit is not."""
 
     def make(c, rng):
+        if isinstance(c, epsilon_families.Alone):
+            return along(c, np.random.default_rng(0))
         share = np.full(c.runs, 0.1)
         share[:: c.runs // 2 - 1] = 4.0
         power = 0.5 if c.explore == epsilon_greedy.ANYTIME else 1.0
@@ -147,7 +196,7 @@ def test_epsilon_greedy_is_undecided_where_only_the_mean_is_below_the_bound():
     cells = epsilon_greedy.cells(True)
     rows = epsilon_greedy.analyse(cells, [make(c, None) for c in cells]).rows
     assert all(
-        row["largest_share_of_bound"] < 1 < row["share_interval"][1] for row in rows if row["world"] == "shortcut"
+        row["largest_share_of_bound"] < 1 < row["share_interval"][1] for row in rows if row.get("world") == "shortcut"
     )
     assert verdict(epsilon_greedy, make) == UNDECIDED
 
@@ -157,7 +206,7 @@ def test_epsilon_greedy_asks_the_anytime_variant_for_the_bound_at_every_point():
 
     def make(c, rng):
         fine = curves(c, 0.5, 0.02, rng, 0.1)
-        if c.explore != epsilon_greedy.ANYTIME:
+        if c.explore != epsilon_greedy.ANYTIME:  # of the families neither
             return fine
         tabulated = epsilon_greedy.sizes(c.world)
         first = c.episodes // epsilon_greedy.MARKS
@@ -170,7 +219,7 @@ def test_epsilon_greedy_asks_the_anytime_variant_for_the_bound_at_every_point():
 def test_epsilon_greedy_gives_the_anytime_variant_the_rows_of_the_other():
     cells = epsilon_greedy.cells(True)
     found = epsilon_greedy.analyse(cells, [curves(c, 0.5, 0.02, np.random.default_rng(0), 0.1) for c in cells])
-    for row in found.rows:
+    for row in [row for row in found.rows if "world" in row]:
         # The sum of s^(-1/2) is 2 sqrt(t) - 1.46 in the main: a little steeper than sqrt(t).
         assert -0.02 < row["anytime_interval"][0] <= row["anytime_slope"] <= row["anytime_interval"][1] < 0.001
         assert row["anytime_exponent_interval"] == pytest.approx([0.5, 0.5], abs=0.02) and row["anytime"] == "sublinear"
@@ -182,6 +231,8 @@ def test_epsilon_greedy_takes_the_worst_latent():
 
     def make(c, rng):
         fine, bad = curves(c, 0.5, 0.02, rng, 0.1), curves(c, 1.0, 0.02, rng, 0.1)
+        if isinstance(c, epsilon_families.Alone):
+            return fine
         of = np.arange(c.runs) % len(assemble.world(c.world).latents)
         return np.where((of == 1)[:, None], bad, 0.01 * fine)
 
@@ -332,17 +383,19 @@ def test_traps_that_are_never_escaped_are_held_against_all_their_episodes():
 
 
 def test_prior_coverage():
-    def make(without, bought, noise):
+    def make(without, level, noise, scale=10.0):
         def made(c, rng):
-            power = without if c.explore == "none" else bought
-            return spread(c, prior_coverage.c_z(c) ** power, noise, rng)
+            x = prior_coverage.c_z(c)
+            mean = 0.5 * x**without if c.explore == "none" else scale * max(x / 200, 1) ** level
+            return spread(c, mean, noise, rng)
 
         return made
 
-    assert verdict(prior_coverage, make(0.6, 0.02, 0.01)) == SUPPORTED
-    assert verdict(prior_coverage, make(0.6, 0.5, 0.01)) == NOT_SUPPORTED
-    assert verdict(prior_coverage, make(0.1, 0.02, 0.01)) == NOT_SUPPORTED
-    assert verdict(prior_coverage, make(0.32, 0.09, 1.0)) == UNDECIDED
+    assert verdict(prior_coverage, make(1.0, 0.0, 0.01)) == SUPPORTED
+    assert verdict(prior_coverage, make(1.0, 0.2, 0.01)) == NOT_SUPPORTED
+    assert verdict(prior_coverage, make(0.6, 0.0, 0.01, 0.1)) == NOT_SUPPORTED
+    assert verdict(prior_coverage, make(1.0, 0.0, 0.01, 100.0)) == NOT_SUPPORTED  # level, and yet too much
+    assert verdict(prior_coverage, make(0.92, 0.04, 1.0)) == UNDECIDED
 
 
 def test_memory():
@@ -418,9 +471,19 @@ def test_adaptive_exploration():
         made = [totals(c, np.random.default_rng(i), mine, noise) for i, c in enumerate(cells)]
         finding = adaptive_exploration.analyse(cells, made)
         assert finding.verdict == expected and finding.interval[0] <= finding.estimate <= finding.interval[1]
-        bayes = [row for row in finding.rows if row["criterion"] == "bayes"]
+        assert finding == adaptive_exploration.from_rows(finding.rows)
+        bayes = [row for row in finding.rows if row.get("criterion") == "bayes"]
+        tight = {row["without slack"]: row for row in finding.rows if "without slack" in row}
+        assert sum(tight["bayes"][verdict] for verdict in (SUPPORTED, UNDECIDED, NOT_SUPPORTED)) == 5
+        assert tight["bayes"]["largest excess"] == pytest.approx(0.25 - min(row["margin"] for row in bayes))
         assert len(bayes) == 5 and all(row["regret"] == pytest.approx(mine, abs=noise) for row in bayes)
-    assert {row["criterion"] for row in finding.rows} == {"bayes", "worst", "half", "optimum", "proposals"}
+    assert {row["criterion"] for row in finding.rows if "criterion" in row} == {
+        "bayes",
+        "worst",
+        "half",
+        "optimum",
+        "proposals",
+    }
     json.dumps(finding.as_dict(), allow_nan=False)
 
 
@@ -514,20 +577,34 @@ def test_the_width_that_binds_is_no_evidence_of_the_exponent():
 
 
 def test_demo_ratio():
-    def make(gap, half):
-        found = ((0.01, 0.001), (0.01 + gap, 0.001), (gap, half), (2.0, 0.1), (1.9, 0.1), (1.0, 0.2))
-        return lambda c, rng: np.array(found)
+    def make(gap, half, at=(2.0, 1.8, 1.6, 1.8, 2.0)):
+        def made(c, rng):
+            regret = at[demo_ratio.RHOS.index(c.rho)]
+            found = ((0.01, 0.001), (0.01 + gap, 0.001), (gap, half), (regret, 0.1), (1.9, 0.1), (1.0, 0.2))
+            return np.array(found)
+
+        return made
 
     assert verdict(demo_ratio, make(0.01, 0.001)) == SUPPORTED
     assert verdict(demo_ratio, make(-0.01, 0.001)) == NOT_SUPPORTED
     assert verdict(demo_ratio, make(0.001, 0.01)) == UNDECIDED
+    assert (
+        verdict(demo_ratio, make(0.01, 0.001, (1.6, 1.8, 2.0, 2.2, 2.4))) == NOT_SUPPORTED
+    )  # not lowest in the middle
+    assert verdict(demo_ratio, make(0.01, 0.001, (2.0, 2.0, 1.9, 2.0, 2.4))) == UNDECIDED
     cells = demo_ratio.cells(False)
     shares = {(c.rho, c.label_error) for c in cells}
     assert {rho for rho, _ in shares} == {wrong for _, wrong in shares} == {0.0, 0.25, 0.5, 0.75, 1.0}
     assert all(rho == 0 or wrong == 0 for rho, wrong in shares)  # corrupted separately
-    every = {(world, width, *share) for world in demo_ratio.WORLDS for width in demo_ratio.WIDTHS for share in shares}
-    assert {(c.world, c.width, c.rho, c.label_error) for c in cells} == every and len(every) == len(cells) == 108
+    worlds, widths, seeds = demo_ratio.WORLDS, demo_ratio.WIDTHS, demo_ratio.SEEDS
+    every = {(world, width, *share, s) for world in worlds for width in widths for share in shares for s in seeds}
+    assert {(c.world, c.width, c.rho, c.label_error, c.seed) for c in cells} == every and len(every) == len(
+        cells
+    ) == 324
     rows = demo_ratio.analyse(cells, [make(0.01, 0.001)(c, None) for c in cells]).rows
+    shape = {(row["in"], row["to rho"]): (row["trainings"], row["verdict"]) for row in rows if "in" in row}
+    assert shape["traps", 0.5] == (12, SUPPORTED) and shape["treasure:n=2", 0.5] == (12, NOT_SUPPORTED)
+    rows = [row for row in rows if "error" in row]
     assert {tuple(row["delusion_interval"]) for row in rows} == {(0.8, 1.2)}
     assert {"closer_by" in row for row in rows if not row["rho"] + row["label_error"]} == {False}
     assert {c.matching for c in cells if c.label_error} == {f"exact:label_error={x}" for x in (0.25, 0.5, 0.75, 1.0)}
@@ -652,12 +729,16 @@ def test_diagnosis():
 def test_unseen_worlds():
     """Memory that saves, exploration that saves where there are traps, and regret that falls: each must hold."""
 
-    def make(saved, explored, left):
+    def make(saved, explored, left, elsewhere=()):
+        """Sets that the claim names; `elsewhere` those where it is the other way round."""
+
         def made(c, rng):
             if isinstance(c, unseen_worlds.Property):
                 return np.array([[float((c.seed + i) % 2)] for i in range(c.runs)])
             if isinstance(c, unseen_worlds.Seen):
                 return np.zeros((1, 1))
+            if (c.world in unseen_worlds.HOLDS) == (c.world in elsewhere):
+                return np.full((c.runs, c.episodes), 0.3)
             total = 10.0 + saved * ("memory=none" in c.planner) - explored * (c.explore == "adaptive-proposals")
             falls = np.linspace(1.0, left, c.episodes)
             return (total * falls / falls.sum())[None] * rng.uniform(0.9, 1.1, size=(c.runs, 1))
@@ -672,6 +753,8 @@ def test_unseen_worlds():
         (0.02, 3.0, 0.2, UNDECIDED),
     ):
         assert verdict(unseen_worlds, make(saved, explored, left)) == expected
+    for wrong in ("generated:kind=lock", "generated:kind=ask", "household"):
+        assert verdict(unseen_worlds, make(3.0, 3.0, 0.2, (wrong,))) == NOT_SUPPORTED
 
 
 def test_unseen_worlds_asks_for_more_families_where_the_claim_is_undecided():

@@ -8,6 +8,9 @@ References are first run for a tenth of the episodes, which bounds them from bel
 longer only where that decides nothing. If a margin is then still undecided, its lines get more runs, at most three
 times. Each time it is twice as many as their variance asks for, in blocks of a seed each, which may be run side by
 side.
+
+The constants that are added to the limits (0.25 of Bayes regret) are large where regret is small. So the finding counts
+as well how many criteria hold without them; that is reported and decides nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +35,7 @@ from parley.experiments.claims.adaptive_lines import (
     apart,
     totals_of,
 )
-from parley.experiments.claims.adaptive_margins import Judged, Lines, judged
+from parley.experiments.claims.adaptive_margins import Judged, Lines, judged, without_slack
 from parley.experiments.families import many_families
 from parley.report.plots import dots_figure
 
@@ -122,12 +125,21 @@ def _judge(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> list[J
 def analyse(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Finding:
     """The smallest margin over worlds and criteria decides."""
     found = _judge(configs, totals)
-    worst = min(found, key=lambda one: one.low)
-    refuted = [one for one in found if one.verdict == NOT_SUPPORTED]
-    verdict = NOT_SUPPORTED if refuted else SUPPORTED if worst.low >= 0 else UNDECIDED
-    worst = min(refuted, key=lambda one: one.high) if refuted else worst
-    rows = [one.as_row() for one in sorted(found, key=lambda one: one.low)]
-    return Finding(CLAIM, verdict, worst.margin, (worst.low, worst.high), "smallest margin below a limit", rows)
+    return from_rows([one.as_row() for one in sorted(found, key=lambda one: one.low)])
+
+
+def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
+    """The finding from a row for each criterion on each world."""
+    widest: Mapping[str, Any] = max(rows, key=lambda row: len(row))  # a table that was read has no empty cells
+    columns = dict.fromkeys(widest)
+    found = [{**columns, **row} for row in rows if "criterion" in row]
+    worst = min(found, key=lambda one: float(one["interval"][0]))
+    refuted = [one for one in found if one["verdict"] == NOT_SUPPORTED]
+    verdict = NOT_SUPPORTED if refuted else SUPPORTED if worst["interval"][0] >= 0 else UNDECIDED
+    worst = min(refuted, key=lambda one: float(one["interval"][1])) if refuted else worst
+    low, high = worst["interval"]
+    quantity = "smallest margin below a limit"
+    return Finding(CLAIM, verdict, worst["margin"], (low, high), quantity, found + without_slack(found))
 
 
 def figure(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Figure:
@@ -136,6 +148,7 @@ def figure(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Figure
 
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Bayes regret by world, at the longest T: both adaptive forms beside the best reference."""
+    rows = [one for one in rows if "criterion" in one]
     longest = max(one["T"] for one in rows)
     of = {(one["criterion"], one["world"]): one for one in rows if one["T"] == longest}
     worlds = [world for criterion, world in of if criterion == "proposals"]

@@ -1,6 +1,6 @@
 """Margins of `adaptive-exploration`: how far a line stays below its limit on a world, by each criterion."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from parley.execute import RunConfig
-from parley.experiments.base import NOT_SUPPORTED, UNDECIDED, at_least
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, at_least
 from parley.experiments.claims.adaptive_lines import (
     ADAPTIVE,
     DECAY,
@@ -28,6 +28,7 @@ from parley.theory.curves import student
 
 LEARNING, PAYING = (GREEDY, SAMPLED, SAMPLING), (DECAY, UNIFORM, DESIGNED)  # whose regret can stop growing, and others
 REFERENCES = LEARNING + PAYING
+SLACKS = {"bayes": 0.25, "optimum": 0.1, "proposals": 1.0, "worst": 1.0}  # added to the limits
 LADDER = (100, 1_000, 10_000, 100_000)  # episodes for which a reference is run, ever longer
 
 
@@ -193,16 +194,16 @@ def judged(lines: Lines) -> list[Judged]:
     for t in spans:
 
         def optimum(pick: Pick | None, t: int = t) -> float:
-            return 1.5 * lines.limit(t) + 0.1
+            return 1.5 * lines.limit(t) + SLACKS["optimum"]
 
         def twice(pick: Pick | None, t: int = t) -> float:
-            return 2 * lines.score(ADAPTIVE, t, False, pick) + 1.0
+            return 2 * lines.score(ADAPTIVE, t, False, pick) + SLACKS["proposals"]
 
-        found.append(_below(lines, "bayes", t, False, 1.1, 0.25, REFERENCES))
+        found.append(_below(lines, "bayes", t, False, 1.1, SLACKS["bayes"], REFERENCES))
         found.append(Judged(lines, "proposals", t, False, PROPOSALS, twice))
         if np.isfinite(lines.limit(t)):
             found.append(Judged(lines, "optimum", t, False, ADAPTIVE, optimum))
-    found.append(_below(lines, "worst", spans[0], True, 1.1, 1.0, REFERENCES))
+    found.append(_below(lines, "worst", spans[0], True, 1.1, SLACKS["worst"], REFERENCES))
     undesigned = tuple(key for key in REFERENCES if key != DESIGNED)
     if lines.world == "treasure:n=64":
         found.append(_below(lines, "tenth", spans[0], True, 0.1, 0.0, undesigned))
@@ -218,3 +219,21 @@ def _below(
         return factor * lines.best(references, t, worst, pick)[0] + plus
 
     return Judged(lines, name, t, worst, ADAPTIVE, bound, references)
+
+
+def without_slack(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """How many criteria hold where nothing is added to their limits, and the largest excess over such a limit."""
+    found = []
+    for criterion, t in dict.fromkeys((row["criterion"], row["T"]) for row in rows if row["criterion"] in SLACKS):
+        mine, slack = [row for row in rows if (row["criterion"], row["T"]) == (criterion, t)], SLACKS[criterion]
+        verdicts = [_without(row, slack) for row in mine]
+        counts = {verdict: verdicts.count(verdict) for verdict in (SUPPORTED, UNDECIDED, NOT_SUPPORTED)}
+        excess = max(slack - float(row["margin"]) for row in mine)
+        found.append({"without slack": criterion, "of": slack, "at T": t} | counts | {"largest excess": excess})
+    return found
+
+
+def _without(row: Mapping[str, Any], slack: float) -> str:
+    low, high = (float(end) - slack for end in row["interval"])
+    verdict = at_least(low, high, 0.0)
+    return UNDECIDED if verdict == NOT_SUPPORTED and row.get("best_is") == "at least" else verdict
