@@ -67,7 +67,7 @@ viewer-pictures: $(VENV)/.dev
 	$(BIN)/python -m tests.view.pictures docs/figures/viewer
 
 bench: $(VENV)/.dev
-	for file in benchmarks/*.py; do $(BIN)/python $$file; done
+	for file in benchmarks/*.py; do PYTHONPATH=. $(BIN)/python $$file; done
 
 $(VENV)/.base:
 	$(PYTHON) -m venv $(VENV)

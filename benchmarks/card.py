@@ -76,7 +76,7 @@ def _meet(a: Line, b: Line) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["faults", "agree"])
+    parser.add_argument("what", nargs="?", choices=["faults", "agree"], default="faults")
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="seed or pair to begin with (default: 0)")
