@@ -37,7 +37,7 @@ from parley.experiments.claims.adaptive_lines import (
 )
 from parley.experiments.claims.adaptive_margins import Judged, Lines, judged, without_slack
 from parley.experiments.families import many_families
-from parley.report.plots import dots_figure
+from parley.report.plots import rows_figure
 
 NAME = "adaptive-exploration"
 CLAIM = (
@@ -52,6 +52,7 @@ RUNS = 32  # of each class, at first; the quick form has fewer, and does not loo
 BLOCK = 112  # of each class, in each of the blocks that are added
 SEEDS = range(1, 10), range(10, 22), range(22, 28)  # of the blocks that a line may get for each further look
 BOOTSTRAPS = 400
+SHOWN = {"bayes": "adaptive", "proposals": "adaptive-proposals"}  # criteria of the figure
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
@@ -147,20 +148,18 @@ def figure(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Figure
 
 
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Bayes regret by world, at the longest T: both adaptive forms beside the best reference."""
-    rows = [one for one in rows if "criterion" in one]
+    """What the claim limits, world by world at the longest T: Bayes regret less its limit, with the intervals."""
+    rows = [one for one in rows if one.get("criterion") in SHOWN]
     longest = max(one["T"] for one in rows)
-    of = {(one["criterion"], one["world"]): one for one in rows if one["T"] == longest}
-    worlds = [world for criterion, world in of if criterion == "proposals"]
-    nothing = {"best": np.nan, "regret": np.nan}
-    columns = {
-        "best reference (or a lower bound)": [of.get(("bayes", world), nothing)["best"] for world in worlds],
-        "adaptive": [of.get(("bayes", world), nothing)["regret"] for world in worlds],
-        "adaptive-proposals": [of["proposals", world]["regret"] for world in worlds],
-    }
-    return dots_figure(f"{NAME}, T = {longest:,.0f}", "Bayes regret", [_short(world) for world in worlds], columns)
-
-
-def _short(world: str) -> str:
-    """The kind and the seed of a family; its other arguments fill a line."""
-    return world.partition(",")[0]
+    told = [
+        {
+            "world": one["world"].partition(",")[0],  # the kind and the seed of a family
+            "explorer": SHOWN[one["criterion"]],
+            "above": -one["margin"],
+            "interval": [-one["interval"][1], -one["interval"][0]],
+        }
+        for one in rows
+        if one["T"] == longest
+    ]
+    x = "Bayes regret above its limit (below 0: within it)"
+    return rows_figure(f"{NAME}, T = {longest:,.0f}", x, told, "world", "explorer", "above", "interval")
