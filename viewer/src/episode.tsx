@@ -5,7 +5,7 @@ import { BeliefsPanel } from "./beliefs";
 import { CallsPanel } from "./calls";
 import { count, isNumber, num, percent, seconds, split, text } from "./format";
 import { useLive } from "./live";
-import { go, href } from "./route";
+import { go, here, href } from "./route";
 import { TreePanel } from "./tree";
 import type { ActorBars, Episode, Run, Step } from "./types";
 import { Chip, Panel, Problem, useTitle, Waiting, Words } from "./ui";
@@ -36,15 +36,19 @@ export function EpisodeView({ id, run, episode, step }: Props) {
   keys.current = (event) => {
     const target = event.target as HTMLElement;
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || target.getAttribute("role") === "application") return;
+    const [r = run, t = episode] = here().path.slice(2, 4).map(Number); // ahead of what is drawn, where keys follow fast
+    const drawn = r === run && t === episode;
+    const after = () => drawn && index + 1 < steps.length && to(run, episode, index + 2);
+    const before = () => drawn && index > 0 && to(run, episode, index);
     const moves: Record<string, () => void> = {
-      ArrowRight: () => index + 1 < steps.length && to(run, episode, index + 2),
-      ArrowLeft: () => index > 0 && to(run, episode, index),
-      j: () => index + 1 < steps.length && to(run, episode, index + 2),
-      k: () => index > 0 && to(run, episode, index),
-      n: () => episode < last && to(run, episode + 1),
-      p: () => episode > 0 && to(run, episode - 1),
-      N: () => run + 1 < runs && to(run + 1, episode),
-      P: () => run > 0 && to(run - 1, episode),
+      ArrowRight: after,
+      ArrowLeft: before,
+      j: after,
+      k: before,
+      n: () => t < last && to(r, t + 1),
+      p: () => t > 0 && to(r, t - 1),
+      N: () => r + 1 < runs && to(r + 1, t),
+      P: () => r > 0 && to(r - 1, t),
       u: () => go(href(["run", id])),
     };
     const move = moves[event.key];

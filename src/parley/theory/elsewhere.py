@@ -49,7 +49,11 @@ def elsewhere(
     for z, w in np.ndindex(*value.shape):
         own = _own(beliefs.levels[0], z)
         mass = np.zeros((own.stop - own.start, transition.shape[1]))
-        np.add.at(mass, beliefs.first[z] - own.start, (t.initial[z][:, None] * heard[z]).T)
+        begun, first = (t.initial[z][:, None] * heard[z]).T, beliefs.first[z]
+        said = np.flatnonzero(begun.any(axis=1))
+        if (first[said] < 0).any():
+            raise _impossible(int(said[first[said] < 0][0]))
+        np.add.at(mass, first[said] - own.start, begun[said])
         for h, level in enumerate(beliefs.levels):
             chosen = mass[:, :, None] * level.policy[own, w][:, None]  # n S G
             visits[z, w, h] = chosen.sum(axis=0)
@@ -76,8 +80,12 @@ def _onward(
         part = moved * heard[:, o]
         n, g = np.nonzero(part.any(axis=2))
         if (child[n, g, o] < 0).any():
-            raise BadInput(
-                f"heard: observation {o} comes where the planner's tables call it impossible: give them a floor"
-            )
+            raise _impossible(o)
         np.add.at(mass, child[n, g, o], part[n, g])
     return mass
+
+
+def _impossible(observation: int) -> BadInput:
+    return BadInput(
+        f"heard: observation {observation} comes where the planner's tables call it impossible: give them a floor"
+    )

@@ -36,8 +36,6 @@ from parley.experiments.slopes import (
     under,
 )
 from parley.theory.elsewhere import elsewhere
-from parley.worlds.household.composed import composed_kernel
-from parley.worlds.household.tables import House, house_tables
 from parley.worlds.kit.physical import PhysicalWorld
 
 NAME = "actor-error"
@@ -46,6 +44,7 @@ CLAIM = (
     "within 0.03). It costs BAIL at most H times the total variation of the subgoals' outcomes, where that is below 1"
 )
 MARGIN = 0.03
+MOST_ACTIONS = 15  # H_a of `household`
 WORLDS = {"household": "household:low_level=true,floor=0.01", "house": "house:floor=0.01"}
 SHARES = {  # of optimal demonstrations
     "household": (1.0, 0.98, 0.95, 0.9, 0.75, 0.5, 0.0),
@@ -69,28 +68,32 @@ def cells(quick: bool) -> Sequence[RunConfig]:
 @lru_cache(maxsize=1)
 def predictions() -> tuple[Predicted, ...]:
     """For each share in `household`, from the clone's kernel; the instructions take turns."""
-    tables = assemble.world(WORLDS["household"]).tables
-    assert tables is not None
-    beliefs, house = assemble.beliefs_of(tables), House()
-    own = house_tables(house)
+    tables, made = assemble.world(WORLDS["household"]).tables, _low_level("household")
+    own = made.tables
+    assert tables is not None and own is not None and made.kernel is not None
+    beliefs = assemble.beliefs_of(tables)
     true = elsewhere(beliefs, heard=own.emission, paid=own.emission)
     turns = np.outer(tables.prior, np.full(len(tables.instructions), 1 / len(tables.instructions)))
     found = []
     for share in SHARES["household"]:
         clone = _cloned("household", share)
-        kernel, error = composed_kernel(house, clone.law), float(clone.about["error"])
+        kernel, error = made.kernel(clone.law), float(clone.about["error"])
         lost = beliefs.value - elsewhere(beliefs, kernel, own.emission, own.emission).value
         variation = 0.5 * np.abs(kernel - own.transition).sum(axis=3)
         bound = float(np.einsum("zw,zwhsg,zsg->", turns, true.visits, variation))
-        coverage = bound / (tables.horizon * house.max_actions * error) if error else 0.0
+        coverage = bound / (tables.horizon * MOST_ACTIONS * error) if error else 0.0
         found.append(Predicted(error, float((turns * lost).sum()), bound, coverage))
     return tuple(found)
 
 
 def _cloned(world: str, share: float) -> Any:
+    return _low_level(world).learns["actor"](share)
+
+
+def _low_level(world: str) -> PhysicalWorld:
     made = assemble.world(f"{world}:low_level=true")
     assert isinstance(made, PhysicalWorld)
-    return made.learns["actor"](share)
+    return made
 
 
 def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Finding:

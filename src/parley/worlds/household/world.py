@@ -5,6 +5,7 @@ from functools import partial
 
 from parley.worlds.household.actor import GridActor
 from parley.worlds.household.cloned_actor import ClonedActor, ClonedPolicy, clone
+from parley.worlds.household.composed import composed_kernel
 from parley.worlds.household.environment import HouseholdGrid
 from parley.worlds.household.learned_reporter import VIEWS, LowLevelReporter
 from parley.worlds.household.reporter import HouseholdReporter
@@ -43,4 +44,5 @@ def _low_level(house: House) -> PhysicalWorld:
         tables=house_tables(house),
         offers={"actor": cloned, "reporter": reported},
         learns={"actor": partial(clone, house)},
+        kernel=partial(composed_kernel, house),
     )

@@ -49,7 +49,8 @@ class PhysicalWorld:
     lets `parley world verify` hold it against the physics. Without tables regret is taken against what `expert`, where
     there is one, reaches in `expert_episodes` episodes for each latent of the runs and each instruction. `offers` has
     what else may act or speak in it: `actor` and `reporter`, made from the text behind `actor=` and `reporter=`.
-    `learns` trains such parts: the function's arguments are its options, `progress` the last.
+    `learns` trains such parts: the function's arguments are its options, `progress` the last. `kernel` gives the exact
+    law of whole subgoals under a learned Actor with these action probabilities, where it can be computed.
     `deterministic` False says that the same seed and subgoals may lead elsewhere, None that nobody knows. A score from
     `success_at` on is a success; `references` are scores that others reach on average.
     """
@@ -66,6 +67,7 @@ class PhysicalWorld:
     expert_episodes: int = 50
     offers: Mapping[str, Callable[["PhysicalWorld", str], World]] = field(default_factory=dict)
     learns: Mapping[str, Callable[..., Learned]] = field(default_factory=dict)
+    kernel: Callable[[Float[np.ndarray, "G C A"]], Float[np.ndarray, "Z S G S"]] | None = None
     deterministic: bool | None = True
     success_at: float = 1.0
     references: Mapping[str, float] = field(default_factory=dict)
