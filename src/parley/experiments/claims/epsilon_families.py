@@ -100,15 +100,16 @@ def _sizes(config: Alone) -> tuple[int, float, int, float]:
 
 
 class CoinKnown:
-    """Another explorer, whose choices report their distribution given that an episode is exploration, or is not."""
+    """Epsilon-greedy whose choices report their distribution given that an episode is exploration, or is not."""
 
-    def __init__(self, inner: Explorer) -> None:
+    def __init__(self, inner: EpsilonGreedy) -> None:
         self.inner = inner
         self.start, self.hear = inner.start, inner.hear
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
-        choice, own = self.inner.choose(proposal, how, menu, moment), decode(proposal.probs, how)
-        return Choice(choice.index, choice.explored, np.where(choice.explored[:, None], choice.law, own))
+        own, explore = decode(proposal.probs, how), self.inner.policy(menu, moment, len(proposal.probs))
+        choice = self.inner.choose(proposal, how, menu, moment)
+        return Choice(choice.index, choice.explored, np.where(choice.explored[:, None], explore, own))
 
 
 class _Apart(InMemory):
@@ -128,8 +129,8 @@ def measure(config: Alone, bar: Callable[[EpisodeRecord, int], None]) -> Float[n
     apart = _Apart()
 
     def around(explorer: Explorer) -> Explorer:
+        assert isinstance(explorer, EpsilonGreedy)
         if config.first:
-            assert isinstance(explorer, EpsilonGreedy)
             tables = assemble.world(config.world).tables
             assert tables is not None
             explorer = EpsilonGreedy(explorer.epsilon, policy=weighted_policy(_weights(tables.menus[0], config.first)))
