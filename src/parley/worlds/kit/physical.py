@@ -49,8 +49,8 @@ class PhysicalWorld:
     lets `parley world verify` hold it against the physics. Without tables regret is taken against what `expert`, where
     there is one, reaches in `expert_episodes` episodes for each latent of the runs and each instruction. `offers` has
     what else may act or speak in it: `actor` and `reporter`, made from the text behind `actor=` and `reporter=`.
-    `learns` trains such parts: the function's arguments are its options, `progress` the last. `kernel` gives where whole
-    subgoals lead, exactly, under a learned Actor with these action probabilities.
+    `learns` trains such parts: the function's arguments are its options, `progress` the last. `kernel` gives where
+    whole subgoals lead, exactly, under a learned Actor with these action probabilities.
     `deterministic` False says that the same seed and subgoals may lead elsewhere, None that nobody knows. A score from
     `success_at` on is a success; `references` are scores that others reach on average.
     """
