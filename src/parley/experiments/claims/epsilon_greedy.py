@@ -26,7 +26,7 @@ from parley.experiments.base import UNDECIDED, Finding, all_hold, at_most, expec
 from parley.experiments.claims import epsilon_families
 from parley.experiments.claims.epsilon_families import Alone, least, sizes
 from parley.exploration.explorers import schedule
-from parley.report.plots import loglog_figure
+from parley.report.plots import rows_figure
 from parley.report.summary import mean_band
 from parley.theory.bounds import regret_bound, theory_epsilon
 from parley.theory.curves import Estimate, bootstrap, growth, loglog_slope
@@ -183,10 +183,17 @@ def figure(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"]
 
 
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Regret of the worst latent, where instructions take turns."""
-    series = {
-        one["world"]: list(zip(one["T"], one["regret"], one.get("half_width", [np.nan] * len(one["T"])), strict=True))
-        for one in rows
-        if one.get("instructions") == "cyclic"
-    }
-    return loglog_figure(NAME, "T", "expected regret of a run of T episodes", series, 0.5)
+    """Every exponent that the claim judges, less the theory's."""
+    told = []
+    for one in rows:
+        if "against" in one:
+            low, high = (end - one["predicted"] for end in one["interval"])
+            cell, over = f"in {one['against']}: {one['regret of']}", "a family"
+            told.append({"cell": cell, "over": over, "above": one["slope"] - one["predicted"], "interval": [low, high]})
+            continue
+        cell = f"in T: {one['world']}, {one['instructions']}"
+        for over, key in (("lengths", ""), ("a run (anytime)", "anytime_")):
+            if one.get(f"{key}slope") is not None:
+                above, interval = one[f"{key}slope"], one[f"{key}interval"]
+                told.append({"cell": cell, "over": over, "above": above, "interval": interval})
+    return rows_figure(NAME, "exponent of regret, above the theory's", told, "cell", "over", "above", "interval")
