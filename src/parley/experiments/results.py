@@ -28,9 +28,8 @@ confidence interval. Runs with `--quick` are small, and may be undecided.
 | experiment | verdict | estimate | interval | of |
 |---|---|---|---|---|
 """
-MOST_ROWS = 6  # of a table on the page
+MOST_ROWS = 5  # of the table on a page: all pages together are at most 6,000 words
 MOST_COLUMNS = 8
-MOST_TABLES = 2
 FORMULA = ("=", "+", "-", "@")  # with which a spreadsheet takes a text for a formula
 
 
@@ -99,7 +98,7 @@ def _section(name: str, finding: Mapping[str, Any], page: Path) -> str:
     text += f"{_counts(finding['cells']) or _counted(page.parent / 'results' / f'{name}.md')}.\n\n"
     for drawn in finding["drawn"]:
         text += f"![{Path(drawn).stem}](../figures/results/{Path(drawn).name})\n\n"
-    return text + _tables(finding["rows"], page, f"figures/results/{name}.csv")
+    return text + _table(finding["rows"], page, f"figures/results/{name}.csv")
 
 
 def _counts(cells: Sequence[Mapping[str, Any]]) -> str:
@@ -133,20 +132,15 @@ def _range(values: Sequence[int]) -> str:
     return ", ".join(shown) if len(shown) <= 4 else f"{shown[0]} to {shown[-1]}"
 
 
-def _tables(rows: Sequence[Mapping[str, Any]], page: Path, whole: str) -> str:
-    """The first tables, one for each set of columns, as far as they fit on a screen; all rows go to `whole`."""
-    kinds: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
-    for row in rows:
-        kinds.setdefault(tuple(row), []).append(row)
-    text = ""
-    for columns, alike in list(kinds.items())[:MOST_TABLES]:
-        columns = columns[:MOST_COLUMNS]
-        text += f"| {' | '.join(map(_cell, columns))} |\n|{'---|' * len(columns)}\n"
-        text += "".join(f"| {' | '.join(_cell(_say(row[c])) for c in columns)} |\n" for row in alike[:MOST_ROWS])
-        text += "\n"
+def _table(rows: Sequence[Mapping[str, Any]], page: Path, whole: str) -> str:
+    """The first rows, with the columns of the first, as far as they fit on a screen; all rows go to `whole`."""
+    alike = [row for row in rows if tuple(row) == tuple(rows[0])][:MOST_ROWS]
+    columns = list(rows[0])[:MOST_COLUMNS] if rows else []
+    text = f"| {' | '.join(map(_cell, columns))} |\n|{'---|' * len(columns)}\n" if rows else ""
+    text += "".join(f"| {' | '.join(_cell(_say(row[c])) for c in columns)} |\n" for row in alike)
     (page.parent / whole).parent.mkdir(parents=True, exist_ok=True)
     write_whole(page.parent / whole, _as_csv(rows).encode())
-    return text + f"[All {len(rows):,} rows and every column](../{whole}) (CSV).\n"
+    return text + f"\n[All {len(rows):,} rows and every column](../{whole}) (CSV).\n"
 
 
 def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
