@@ -132,7 +132,8 @@ class ExactPlanner:
             row, step = dead[0], 0 if isinstance(said, Opening) else said.step
             raise ImpossibleObservation(
                 f"run {self.draws.first_run + row}, episode {said.episode}, step {step}: no latent of world "
-                f"{self.tables.name!r} can give {said.observations[row]!r} there; its tables do not describe this world"
+                f"{self.tables.name!r} can give {said.observations[row]!r} there; its tables do not describe this "
+                "world. With `floor=0.001` in the world's spec no sentence is impossible"
             )
 
     def joint_proposal(self) -> Float[np.ndarray, "B G"]:
