@@ -26,6 +26,7 @@ from parley.core.tables import Tables
 from parley.execute import RunConfig
 from parley.loop import Cohort, run_cohort
 from parley.runs.directory import process, write_whole
+from parley.theory.curves import student
 from parley.theory.regret import regret_meter
 from parley.worlds.kit.physical import PhysicalWorld
 
@@ -100,6 +101,22 @@ def difference(
     gap = more.sum(axis=1) - less.sum(axis=1)
     half = NormalDist().inv_cdf((1 + level) / 2) * float(gap.std(ddof=1)) / np.sqrt(len(gap))
     return float(gap.mean()), (float(gap.mean() - half), float(gap.mean() + half))
+
+
+def saved_share(
+    pairs: Sequence[tuple[Float[np.ndarray, "R T"], Float[np.ndarray, "R T"]]],
+    scales: Sequence[float],
+    level: float = 0.95,
+) -> tuple[float, tuple[float, float]]:
+    """What the second cell of a pair loses less than the first, in units of the pair's scale: mean over pairs.
+
+    The interval is Student's, run by run, with the degrees of freedom of the cell that has the fewest runs.
+    """
+    gaps = [(more - less).sum(axis=1) / scale for (more, less), scale in zip(pairs, scales, strict=True)]
+    mean = float(np.mean([gap.mean() for gap in gaps]))
+    error = float(np.sqrt(sum(gap.var(ddof=1) / len(gap) for gap in gaps))) / len(gaps)
+    half = student(level, min(map(len, gaps)) - 1) * error
+    return mean, (mean - half, mean + half)
 
 
 def above(low: float, high: float, bound: float) -> str:

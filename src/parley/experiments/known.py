@@ -27,6 +27,7 @@ from parley.experiments.claims import (
     reporter_error,
     search_budget,
     traps_measured,
+    tuned_model,
     unseen_worlds,
     world_model,
     world_model_regret,
@@ -64,6 +65,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         unseen_worlds,
         calibration,
         real_models,
+        tuned_model,
         real_worlds,
     )
 }

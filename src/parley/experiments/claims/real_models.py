@@ -25,7 +25,7 @@ from parley.core.draws import Draws
 from parley.core.roles import Explorer
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import Finding, at_least, expected_regret, wilson
+from parley.experiments.base import Finding, at_least, expected_regret, saved_share, wilson
 from parley.experiments.beside import Beside
 from parley.report.plots import by_column, dots_figure
 from parley.worlds.generated.world import EVALUATED
@@ -103,17 +103,6 @@ def row(found: Float[np.ndarray, "R T 4"], scale: float, num_subgoals: int) -> d
     }
 
 
-def saved(of: dict[tuple[str, str, str], np.ndarray], worlds: Sequence[str]) -> tuple[float, float]:
-    """What the whole history saves the chat model, in units of random choice's loss: mean over worlds, half width."""
-    means, variances = [], []
-    for world in worlds:
-        totals = [of[world, f"{MODELS[CHAT]},memory={m}", "none"][..., 0].sum(axis=1) for m in ("none", "full")]
-        gap = (totals[0] - totals[1]) / of[world, "random", "none"][..., 0].sum(axis=1).mean()
-        means.append(float(gap.mean()))
-        variances.append(float(gap.var(ddof=1) / len(gap)))
-    return float(np.mean(means)), 1.96 * float(np.sqrt(np.sum(variances))) / len(means)
-
-
 def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T 4"]]) -> Finding:
     """What the whole history saves, and every arm as a row."""
     of = {(c.world, c.planner, c.explore): found for c, found in zip(configs, regrets, strict=True)}
@@ -122,8 +111,9 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     for (world, planner, explorer), found in of.items():
         scale = float(of[world, "random", "none"][..., 0].sum(axis=1).mean())
         rows.append({"world": world, "planner": planner, "explorer": explorer, **row(found, scale, sizes[world])})
-    mean, half = saved(of, worlds)
-    low, high = mean - half, mean + half
+    chat = [[of[world, f"{MODELS[CHAT]},memory={m}", "none"][..., 0] for m in ("none", "full")] for world in worlds]
+    scales = [float(of[world, "random", "none"][..., 0].sum(axis=1).mean()) for world in worlds]
+    mean, (low, high) = saved_share([(without, whole) for without, whole in chat], scales)
     what = "regret that the whole history saves against none, in units of what random choice loses, mean over worlds"
     return Finding(CLAIM, at_least(low, high, LEAST), mean, (low, high), what, rows)
 
