@@ -20,7 +20,7 @@ from parley.core.calls import RunPaused
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
 from parley.core.paths import address
-from parley.models.endpoint import Calling
+from parley.models.calling import Calling
 from parley.runs.directory import at_work, begin, process, read_manifest, storage, versions, write_manifest
 from parley.runs.ended import Ending
 from parley.runs.ledger import CallLedger, Limits

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from parley.core.calls import OK, OUTSIDE, Place
 from parley.core.errors import BadInput
-from parley.models.endpoint import Request
+from parley.models.calling import Request
 from parley.models.failures import Unusable
 from parley.models.scoring import line_scores
 from parley.planners.ways.alignment import shared
