@@ -122,7 +122,6 @@ class TransformerWorldModel:
         before = np.concatenate([np.broadcast_to(first[:, None, None], (n, num, 1, first.shape[1])), after], axis=2)
         proposals = np.ones((n, num))
         for k, menu in enumerate(self._menus):
-            proposals *= normalised(before[:, :, k][:, :, menu].astype(np.float64))[
-                :, np.arange(num), self._parts[:, k]
-            ]
+            law = normalised(before[:, :, k][:, :, menu].astype(np.float64))
+            proposals *= law[:, np.arange(num), self._parts[:, k]]
         return Prediction(heard, proposals)
