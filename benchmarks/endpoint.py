@@ -29,7 +29,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from parley.core.calls import Place
-from parley.models.endpoint import Calling, Endpoint, Request
+from parley.models.calling import Calling, Request
+from parley.models.endpoint import Endpoint
 from parley.models.providers import Server
 from parley.runs.ledger import CallLedger
 from parley.runs.store import RunStore

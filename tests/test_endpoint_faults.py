@@ -16,7 +16,7 @@ from parley import assemble
 from parley.core.calls import ANSWERED, RunPaused
 from parley.core.errors import RunDamaged
 from parley.execute import RunConfig, resume, run
-from parley.models.endpoint import _encoded
+from parley.models.calling import encoded
 from parley.runs.ledger import Limits, Prices
 from tests.faulty import Faulty
 from tests.talker import Talker, call_key, chance, config, is_asked, rows, tables
@@ -77,7 +77,7 @@ def accounted(server: Talker | Faulty, out: Path) -> Counter:
             break
         time.sleep(0.1)
     for path, body, fault in server.said:
-        dealt[call_key(server.base_url, path, _encoded(body) if body else b"")][OUTCOMES[fault]] += 1
+        dealt[call_key(server.base_url, path, encoded(body) if body else b"")][OUTCOMES[fault]] += 1
     assert dealt.keys() == logged.keys()
     for key, said in logged.items():
         assert said.total() == dealt[key].total()

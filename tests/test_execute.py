@@ -14,7 +14,7 @@ import pytest
 
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.execute import RunConfig, resume, run
-from parley.runs import recorder, store
+from parley.runs import recorder, store, transactions
 from parley.runs.reader import RunReader
 from parley.worlds.kit.tabular.world_file import dump_world
 from parley.worlds.tabular.shortcut import shortcut
@@ -131,14 +131,14 @@ def test_killed_in_the_middle_and_resumed(tmp_path, explore, record):
 
 def test_what_is_handed_over_last_is_written(tmp_path, monkeypatch):
     """The writer may be at work, and then find that it is over, when the last episodes arrive."""
-    commit, arrived = store.RunStore._commit, threading.Event()
+    commit, arrived = transactions.Transactions._commit, threading.Event()
 
     def slow(self, statements):
         arrived.set()
         time.sleep(0.2)
         commit(self, statements)
 
-    monkeypatch.setattr(store.RunStore, "_commit", slow)
+    monkeypatch.setattr(transactions.Transactions, "_commit", slow)
     began = store.RunStore.create(tmp_path / "r", config={"record": "episodes", "runs": 1, "episodes": 2})
     row = (0, 0, "go", False, 1.0, 1.0, 0.0, 0.0, 0.1, None)
     began.put([(recorder.EPISODE, [row])])
@@ -260,13 +260,13 @@ def test_bad_configurations_leave_nothing_behind(tmp_path):
 
 def test_a_full_disk_is_one_sentence_and_what_was_committed_stands(tmp_path, monkeypatch):
     config = RunConfig("shortcut", "exact", episodes=300, runs=16, record="steps")
-    begin = store.RunStore.__init__
+    begin = transactions.Transactions.__init__
 
     def small(self, *given):
         begin(self, *given)
-        self._db.execute("PRAGMA max_page_count=60")
+        self.db.execute("PRAGMA max_page_count=60")
 
-    monkeypatch.setattr(store.RunStore, "__init__", small)
+    monkeypatch.setattr(transactions.Transactions, "__init__", small)
     with pytest.raises(ParleyError, match="no space left") as failure:
         run(config, tmp_path / "r")
     assert failure.value.exit_code == 1

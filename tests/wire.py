@@ -8,7 +8,8 @@ import httpx2
 
 from parley.core.calls import Forgetful
 from parley.memory.full import Full
-from parley.models.endpoint import Calling, Endpoint
+from parley.models.calling import Calling
+from parley.models.endpoint import Endpoint
 from parley.models.providers import server
 from parley.planners.endpoint import rehearsed
 from parley.planners.ways.asking import Asking

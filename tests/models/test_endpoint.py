@@ -9,7 +9,8 @@ import pytest
 from parley import assemble
 from parley.core.calls import OK, Forgetful, Place, RunPaused
 from parley.core.errors import BadInput
-from parley.models.endpoint import Calling, Endpoint, Request
+from parley.models.calling import Calling, Request
+from parley.models.endpoint import Endpoint
 from parley.models.failures import Failure, Refused, Unusable, retry_after
 from parley.models.providers import environment, server
 from parley.models.tokens import AROUND, token_counter

@@ -9,7 +9,8 @@ import pytest
 
 from parley.core.calls import Place, RunPaused
 from parley.core.errors import BadInput
-from parley.models.endpoint import KEPT, Request
+from parley.models.calling import Request
+from parley.models.endpoint import KEPT
 from parley.models.failures import Failure, Overflow, Refused, Unusable
 from parley.models.network import connections, proxy_for
 from parley.models.providers import environment, server

@@ -6,7 +6,7 @@ import pytest
 
 from parley.core.calls import Place, RunPaused, Usage
 from parley.execute import run
-from parley.models.endpoint import Request
+from parley.models.calling import Request
 from parley.models.usage import counted, told
 from parley.report.tables import calls_line
 from parley.runs.ledger import CallLedger, Limits, Prices

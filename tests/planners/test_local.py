@@ -11,7 +11,7 @@ from parley.core.errors import BadInput
 from parley.core.said import Menu, Opening, Outcome
 from parley.models.language_model import LanguageModel
 from parley.planners.calibration import NOTHING
-from parley.planners.local import Hearing, LocalPlanner
+from parley.planners.local import LocalPlanner
 from tests.memory.scripted import Tilting
 from tests.tiny import tiny_language_model
 
@@ -170,8 +170,3 @@ def test_a_menu_of_more_than_26_has_no_letters(folder):
     planner = say(made(folder, "way=letters"))
     with pytest.raises(BadInput, match="27 subgoals has more than 26 letters"):
         law(planner, tuple(f"go to place {i}" for i in range(27)))
-
-
-def test_hearings_out_of_bounds():
-    with pytest.raises(BadInput, match="max_tokens=0"):
-        Hearing(max_tokens=0)

@@ -11,8 +11,8 @@ from parley.core.errors import BadInput
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, at_least, at_most, cell_name, conduct
 from parley.experiments.claims import linear_regret
 from parley.experiments.claims.pretraining_error import Training
-from parley.experiments.claims.unseen_worlds import Grown
 from parley.experiments.claims.world_model import Observing
+from parley.experiments.grown import Grown
 from parley.experiments.known import EXPERIMENTS
 
 

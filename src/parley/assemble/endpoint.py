@@ -16,7 +16,8 @@ from parley.data.chat import told as told_of
 from parley.data.dataset import read_documents
 from parley.memory.kinds import memory_of
 from parley.memory.note import Note
-from parley.models.endpoint import Calling, Endpoint, Request
+from parley.models.calling import Calling, Request
+from parley.models.endpoint import Endpoint
 from parley.models.failures import Failure
 from parley.models.providers import environment, server
 from parley.models.tokens import AROUND, token_counter

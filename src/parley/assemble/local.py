@@ -19,8 +19,9 @@ from parley.models.language_model import LanguageModel, Loading
 from parley.models.text import TextTokens
 from parley.models.tokens import AROUND
 from parley.models.weights import PUBLISHED, is_gguf
+from parley.planners.hearing import FORMS, Hearing, TokenModel
 from parley.planners.language_model import LanguageModelPlanner, Scoring
-from parley.planners.local import FORMS, Hearing, LocalPlanner, TokenModel
+from parley.planners.local import LocalPlanner
 from parley.prompting.prompter import Prompting, Words, check_budget
 from parley.prompting.transcript import header as rules_and_menu
 

@@ -19,7 +19,8 @@ from parley.cluster.shelf import shelf
 from parley.cluster.units import FAILED, FINISHED, PAUSED, STOPPED, TAKEN_S, WRONG
 from parley.core.calls import RunPaused
 from parley.core.errors import BadInput, ParleyError
-from parley.execute import Interrupted, Progress, resume, run
+from parley.execute import Progress, resume, run
+from parley.runs.ended import Interrupted
 from parley.runs.hooks import Hooks
 from parley.runs.ledger import CallLedger, Limits, Prices
 from parley.runs.lock import BeingWritten

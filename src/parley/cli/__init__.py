@@ -31,7 +31,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "run": Command("running", "carry out runs of a planner in a world, into a new directory"),
-    "resume": Command("running", "continue a run that was killed, paused or interrupted"),
+    "resume": Command("resuming", "continue a run that was killed, paused or interrupted"),
     "merge": Command("shards", "make one log of a run that was carried out in shards (--on)"),
     "export": Command("shards", "tables of runs as Parquet, for DuckDB, polars, pandas, Spark (extra data)"),
     "list": Command("runs", "what there is: worlds, planners, explorers, or runs below a directory"),
@@ -42,7 +42,7 @@ COMMANDS = {
     "new": Command("plugins", "a package with a world, planner, explorer or memory of your own, and its test"),
     "check": Command("plugins", "hold a part, ours or yours, to the contract that ours keep"),
     "prompt": Command("prompts", "the prompt of one decision of a run, as it was sent or as a template makes it"),
-    "quickstart": Command("running", "see a transformer plan, explore and learn, in two minutes"),
+    "quickstart": Command("quickstart", "see a transformer plan, explore and learn, in two minutes"),
     "world": Command("worlds", "worlds and world files"),
     "theory": Command("laboratory", "what the theory says of a world: eta, epsilon, bound, and traps"),
     "bench": Command("benching", "a card of a planner: memory, exploration, Bayes, against a known floor and ceiling"),

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from parley import assemble
+from parley.assemble.cohorts import cohorts_of
+from parley.assemble.conditions import checked, entries_of, machine
 from parley.assemble.config import RunConfig
 from parley.cluster.account import Account
 from parley.cluster.addressed import brought, driven, gather, put
@@ -18,9 +20,9 @@ from parley.core.calls import RunPaused
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
 from parley.core.paths import address
-from parley.execute import Interrupted, checked, cohorts_of, entries_of, machine
-from parley.models.endpoint import Calling
+from parley.models.calling import Calling
 from parley.runs.directory import at_work, begin, process, read_manifest, storage, versions, write_manifest
+from parley.runs.ended import Ending
 from parley.runs.ledger import CallLedger, Limits
 from parley.runs.lock import NETWORK, RunLock, file_system
 from parley.runs.shards import FOLDER, is_sharded, shards_of
@@ -62,7 +64,7 @@ def run_on(engine: Engine, config: RunConfig, out: Path, options: Options = Opti
         first = cohorts_of(config, parts, latents, calls, shared, reached, only=0)
         with ExitStack() as envs:
             envs.callback(first[0].envs.close)
-            entries = entries_of(config, parts, latents, first, reached)
+            entries = entries_of(config, parts, latents, first[0].planner, reached)
     with driven(out) as here, _alone(here):
         manifest = begin(here, {**entries, "on": engine.name})
         (here / FOLDER).mkdir(exist_ok=True)
@@ -164,33 +166,22 @@ def _driven(
     options: Options,
 ) -> dict[str, Any]:
     """Have the units carried out that have not finished, and end the manifest, which this machine writes `here`."""
-    began, status, error = time.perf_counter(), "failed", ""
+    began, end = time.perf_counter(), Ending(str(address(out) or out))
     try:
-        _carry_out(engine, config, out, here, parts, options)
-        status = "finished"
-    except RunPaused as paused:
-        status, error = "interrupted", f"paused: {paused}"
-        raise RunPaused(
-            f"{error}; what was finished is saved: `parley resume {address(out) or out}` goes on"
-        ) from paused
+        with end:
+            _carry_out(engine, config, out, here, parts, options)
     except Lost as lost:
-        status, error = "interrupted", str(lost)
-        raise Lost(f"{lost}; what was finished is saved: `parley resume {address(out) or out}` goes on") from None
-    except KeyboardInterrupt as interrupt:
-        status = "interrupted"
-        raise Interrupted from interrupt
-    except BaseException as wrong:
-        error = str(wrong) if isinstance(wrong, ParleyError) else f"{type(wrong).__name__}: {wrong}"
-        raise
+        end.status = "interrupted"
+        raise Lost(f"{lost}; {end.saved}") from None
     finally:
         wall_s = manifest.get("totals", {}).get("wall_s", 0.0) + time.perf_counter() - began
         manifest.pop("process", None)
-        manifest |= {"status": status, "totals": {"wall_s": wall_s}}
+        manifest |= {"status": end.status, "totals": {"wall_s": wall_s}}
         with suppress(ParleyError):  # where a shard is damaged, the message says that
             gather(out)
             manifest["totals"] |= _totals(here)
-        if error:
-            manifest["error"] = error
+        if end.error:
+            manifest["error"] = end.error
         write_manifest(here, manifest)
     return manifest
 

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from parley import assemble
+from parley.assemble.cohorts import cohorts_of
+from parley.assemble.conditions import checked, machine
 from parley.assemble.config import RunConfig
 from parley.cluster.account import Banked, SharedLedger
 from parley.cluster.addressed import brought
 from parley.cluster.shelf import shelf
 from parley.core.calls import RunPaused
 from parley.core.errors import BadInput, ParleyError
-from parley.execute import Interrupted, carry_out, checked, cohorts_of, machine
+from parley.execute import carry_out
 from parley.runs.directory import read_manifest, storage
+from parley.runs.ended import Interrupted
 from parley.runs.ledger import CallLedger, Limits, Prices
 from parley.runs.lock import BeingWritten
 from parley.runs.seals import read_mark

@@ -21,7 +21,7 @@ from parley.evaluation.implied import implied_posterior
 from parley.planners.exact import ExactPlanner
 from parley.planners.transformer import TransformerPlanner
 from parley.theory.beliefs import Beliefs
-from parley.theory.posterior import DEMONSTRATOR, Evidence, bail
+from parley.theory.posterior import DEMONSTRATOR, Evidence, bail, normalised
 
 LEAST = 1e-300  # a probability that underflowed
 
@@ -86,8 +86,7 @@ class Reader(TransformerPlanner):
         logits = self.cache.append(tokens[:, -1:], np.ones(self.num_runs, dtype=np.intp))
         self.cache.length = self.cache.length - 1  # `hear` will say it again
         logits = logits[:, self._observation(observations)].astype(np.float64)
-        likely = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return likely / likely.sum(axis=1, keepdims=True)
+        return normalised(logits)
 
 
 def pretraining_error(

@@ -17,7 +17,8 @@ from parley.core.tables import Tables
 from parley.data.documents import Documents, sample_documents
 from parley.execute import RunConfig
 from parley.planners.exact import ExactPlanner
-from parley.planners.local import Hearing, LocalPlanner
+from parley.planners.hearing import Hearing
+from parley.planners.local import LocalPlanner
 from parley.theory.posterior import bail
 
 WIDE = 16  # lines of a menu, at most

@@ -9,78 +9,25 @@ threads, the circuit breaker pauses.
 import hashlib
 import json
 import random
-import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-import orjson
-
-from parley.core.calls import CACHED, OK, Call, Ledger, Place, RunPaused, Usage
-from parley.core.errors import BadInput
+from parley.core.calls import CACHED, OK, Call, Ledger, RunPaused, Usage
 from parley.core.text import inert
-from parley.models import failures
-from parley.models.failures import Failure, Overflow, Refused, Unusable, told_apart
-from parley.models.network import connections, library
+from parley.models.calling import Calling, Request
+from parley.models.connection import Connection
+from parley.models.failures import Failure, Overflow, Refused, Unusable
 from parley.models.providers import Server
-from parley.models.turns import MOST, AdaptiveTurns, Turns, load_of
+from parley.models.turns import AdaptiveTurns, Turns, load_of
 from parley.models.usage import counted, told
 
 KEPT = 2000  # characters of what a server says instead of an answer
-LONGEST_ANSWER = 1 << 22  # bytes of a body; more is no answer
 READ = ("timeout", "truncated answer", "malformed answer", "malformed JSON")  # failures of what may have been read
 UNANSWERED = ("certificate", "no TLS", "no call", "proxy", "web page", "event stream", "redirect")  # by no API
 BUSY = ("(429)", "(503)")  # failures of a server that has too much to do
-PAGE_S = 2.0  # how long we wait for what a server says of itself
 LONGEST_WAIT_S = 120.0  # a server that wants more time than this pauses the run
-
-
-@dataclass(frozen=True)
-class Calling:
-    """How a server is called: times in seconds; `breaker` counts failures in a row over all threads.
-
-    `concurrency` calls run at a time; 0: as many as the server takes (`models.turns`).
-    """
-
-    concurrency: int = 16
-    timeout_s: float = 60.0
-    attempts: int = 8
-    backoff_s: float = 0.5
-    breaker: int = 32
-
-    def __post_init__(self) -> None:
-        if self.concurrency < 0:
-            raise BadInput(
-                f"concurrency={self.concurrency}: expected a number of calls, or 0 for as many as the server takes"
-            )
-        for name in ("attempts", "breaker"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name}={getattr(self, name)}: expected at least 1")
-        for name in ("timeout_s", "backoff_s"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise BadInput(f"{name}={getattr(self, name)}: expected a number of seconds above 0")
-
-    @property
-    def most(self) -> int:
-        """Calls in flight, at most."""
-        return self.concurrency or MOST
-
-
-@dataclass(frozen=True)
-class Request:
-    """A call: `body` goes to `path` (a GET without one). `prompt` is the text that is kept in the log.
-
-    `draw` tells calls apart whose bodies are equal, where a server takes no seed.
-    """
-
-    path: str
-    body: Mapping[str, Any] | None
-    prompt: str
-    purpose: str
-    place: Place
-    draw: str = ""
 
 
 class Endpoint:
@@ -94,18 +41,12 @@ class Endpoint:
         jitter: Callable[[], float] = random.random,
         transport: Any = None,  # of the HTTP library, in the place of the network
     ) -> None:
-        self._http = library()
         self.server, self.calling, self.ledger, self._jitter = server, calling, ledger, jitter
         self.count: Callable[[str], int] = lambda text: len(text.encode(errors="replace"))  # tokens, at most
-        headers = {"Content-Type": "application/json"}
-        if server.key:
-            headers["Authorization"] = f"Bearer {server.key}"
-        way = {"transport": transport} if transport else connections(server.base_url, calling.most)
-        self.through = f" through the proxy {way['proxy'].url.netloc.decode()}" if "proxy" in way else ""
-        self._client = self._http.Client(headers=headers, timeout=calling.timeout_s, **way)
-        self._turns = Turns(calling.concurrency) if calling.concurrency else AdaptiveTurns(lambda: load_of(self._page))
+        self._connection = connection = Connection(server, calling, transport)
+        free = not calling.concurrency  # to call as often as the server takes
+        self._turns = AdaptiveTurns(lambda: load_of(connection.page)) if free else Turns(calling.concurrency)
         self._same: dict[str, threading.Lock] = {}
-        self._urls: dict[str, Any] = {}  # by path: reading an address anew for every call is dear
         self._lock, self._in_a_row = threading.Lock(), 0
 
     def ask(
@@ -122,7 +63,7 @@ class Endpoint:
         no readable answer. Raises `Refused` if the server will not answer this call, and `RunPaused` if it answers no
         call. With `probing`, raises `Failure` if this call fails.
         """
-        content = None if request.body is None else _encoded(request.body)
+        content = request.content
         key = self._key(request.path, content or b"", request.draw)
         try:
             with self._same.setdefault(key, threading.Lock()):  # who asks the same meanwhile waits for its answer
@@ -173,7 +114,7 @@ class Endpoint:
     ) -> tuple[Any, Usage, Failure | None]:
         usage, body = Usage(), None
         try:
-            body = self._send(request.path, content)
+            body = self._connection.send(request.path, content)
             usage = counted(told(body), request.body, body, self.count)
             return read(body), usage, None
         except Failure as wrong:
@@ -183,50 +124,19 @@ class Endpoint:
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             return None, usage, Unusable("malformed answer", _dumps(body))
 
+    @property
+    def through(self) -> str:
+        """The proxy on the way, as words behind an address; empty without one."""
+        return self._connection.through
+
     def close(self) -> None:
         """Give the connections back."""
-        self._client.close()
-
-    def _page(self, name: str) -> str:
-        """A page of the server's beside its API; empty where it has no such page."""
-        root = re.sub(r"/v[0-9]+$", "", self.server.base_url)
-        try:
-            response = self._client.get(f"{root}/{name}", timeout=PAGE_S)
-        except self._http.HTTPError:
-            return ""
-        return str(response.text) if response.status_code == 200 and len(response.content) < LONGEST_ANSWER else ""
+        self._connection.close()
 
     def _key(self, path: str, content: bytes, draw: str = "") -> str:
         """All that an answer depends on."""
         about = [self.server.base_url.encode(), path.encode(), content, *([draw.encode()] if draw else [])]
         return hashlib.sha256(b"\0".join(about)).hexdigest()
-
-    def _send(self, path: str, content: bytes | None) -> Any:
-        with told_apart(self._http):
-            if path not in self._urls:
-                self._urls[path] = self._http.URL(f"{self.server.base_url}/{path}")
-            method = "GET" if content is None else "POST"
-            with self._client.stream(method, self._urls[path], content=content) as response:
-                answer = bytearray()
-                deadline = time.monotonic() + self.calling.timeout_s  # of the whole answer, not of each piece
-                for piece in response.iter_bytes():
-                    answer += piece
-                    if len(answer) > LONGEST_ANSWER:
-                        raise Failure("endless answer")
-                    if time.monotonic() > deadline:
-                        raise Failure("timeout")
-        raw = bytes(answer)
-        if response.status_code != 200:
-            raise failures.refusal(response.status_code, response.headers, raw)
-        if not raw.strip():
-            raise Failure("empty answer")
-        try:
-            body = json.loads(raw)
-        except (ValueError, RecursionError):
-            raise failures.no_json(raw, response.headers.get("content-type", "")) from None
-        if wrong := failures.error_within(body, raw):
-            raise wrong
-        return body
 
     def _count(self, failure: Failure, probing: bool) -> None:
         """Give up at once where trying again cannot help; else count towards the breaker."""
@@ -289,13 +199,6 @@ class Endpoint:
                 answer=clean(answer),
             )
         )
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:  # text that UTF-8 cannot hold goes escaped
-        return json.dumps(body).encode()
 
 
 def _dumps(answer: Any) -> str:

@@ -20,6 +20,7 @@ from parley.prompting.prompter import Prompter, Prompting, Words
 from parley.prompting.shortening import SHORTEST, shortened
 from parley.prompting.template import PromptTemplate, as_text
 from parley.prompting.transcript import choices_line, observation_line, subgoal_line, task_line
+from parley.theory.posterior import normalised
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,7 @@ class LanguageModelPlanner:
         if len(prompt.tokens) + longest > self.positions:
             raise BadInput(f"a menu line of {longest} tokens does not fit a context of {self.positions}")
         found = [values[len(begin) :] for values in prompt.logprobs([begin + line for line in lines])]
-        scores = line_scores(lines, found, self.options.normalise)
-        probs = np.exp(scores - scores.max())
-        return probs / probs.sum()
+        return normalised(line_scores(lines, found, self.options.normalise))
 
     def snapshot(self) -> State:
         """The text since the last cut, its episodes and the pieces in which it was read, and what memories hold."""

@@ -5,9 +5,9 @@ calibrated (`planners.calibration`), so that what a model says whatever the worl
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -19,78 +19,19 @@ from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 from parley.core.told import Memory, packed, unpacked
 from parley.models.rows import same
-from parley.models.scoring import NORMALISE, Logprobs, line_scores
-from parley.models.text import TextTokens
+from parley.models.scoring import line_scores
 from parley.planners.calibration import CALIBRATIONS, blank_turns
+from parley.planners.hearing import Hearing, TokenModel
 from parley.planners.rendered import Renderer
+from parley.planners.thinking import FINAL, Thinking
 from parley.prompting.answers import letters
 from parley.prompting.likeness import require_distinct
 from parley.prompting.prompter import Prompter, Prompting
 from parley.prompting.template import Turn
+from parley.theory.posterior import normalised
 
-WAYS = ("sentences", "letters")
 MOST_LETTERS = 26
-FINAL = "Answer:"
 UNKNOWN = ("?",)  # a menu that no world has
-FORMS = {"sentences": "sentence", "letters": "letter"}  # of the answer that a prompt asks for
-
-
-class Scores(Protocol):
-    """Growing prompts, read and scored together (`models.rows`)."""
-
-    def read(self, prompts: Sequence[Sequence[int] | None]) -> None: ...
-
-    def score(
-        self, prompts: Sequence[Sequence[int] | None], lines: Sequence[Sequence[Sequence[int]]], among: bool = False
-    ) -> list[list[Logprobs]]: ...
-
-    def after(self, prompts: Sequence[Sequence[int] | None]) -> list[Any]: ...
-
-    def snapshot(self) -> State: ...
-
-    def restore(self, state: State) -> None: ...
-
-
-class TokenModel(Protocol):
-    """A model whose tokens are scored here: by transformers, or by llama.cpp."""
-
-    name: str
-    text: TextTokens
-    positions: int
-
-    def rows(self, num_rows: int, apart: int = 0) -> Scores: ...
-
-    def said(self, tokens: Sequence[int]) -> str: ...
-
-
-@dataclass(frozen=True)
-class Hearing:
-    """How a choice is heard.
-
-    `normalise` is as in `models.scoring.line_scores`. `calibrate` names the amount that is subtracted from the scores.
-    A menu is shown in `permutations` orders, and the distributions are averaged. Scores are divided by `temperature`.
-    With `think` the model reasons first, in at most `max_tokens`.
-    """
-
-    way: str = "sentences"
-    normalise: str = "menu"
-    calibrate: str = "none"
-    permutations: int = 1
-    temperature: float = 1.0
-    think: bool = False
-    max_tokens: int = 256
-
-    def __post_init__(self) -> None:
-        known = {"way": WAYS, "normalise": NORMALISE, "calibrate": (*CALIBRATIONS, "none")}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                raise BadInput(f"{name}={getattr(self, name)!r}: expected {', '.join(values)}")
-        if self.permutations < 1 or self.max_tokens < 1:
-            raise BadInput(f"permutations={self.permutations}, max_tokens={self.max_tokens}: expected at least 1")
-        if not self.temperature > 0:
-            raise BadInput(f"temperature={self.temperature}: expected a positive number")
-        if self.think and self.way != "letters":
-            raise BadInput("think=true goes with way=letters: the answer is one letter after the reasoning")
 
 
 class LocalPlanner:
@@ -182,7 +123,7 @@ class LocalPlanner:
         for i, menu, said, scores in zip(asked, menus, parts, self.scores(asked, menus, parts), strict=True):
             if self._blank:
                 scores = scores - self.bases(i, menu, said)
-            laws.append(np.mean([_softmax(found / self.hearing.temperature) for found in scores], axis=0))
+            laws.append(np.mean([normalised(found / self.hearing.temperature) for found in scores], axis=0))
         return laws
 
     def scores(
@@ -254,39 +195,26 @@ class LocalPlanner:
             places = range(first, first + len(turns))
             thoughts = [self.model.text.plain(f"\n{FINAL}") if self.hearing.think else [] for _ in turns]
             scores = self._scored(places, turns, [(prompter, menu)] * len(turns), thoughts)
-            mean = np.log(np.mean([_softmax(found) for found in scores], axis=0))
+            mean = np.log(np.mean([normalised(found) for found in scores], axis=0))
             known = self._bases[menu, parts] = mean.tolist()
         return np.array(known)
 
     # -- reasoning ----------------------------------------------------------------------------------------------------
 
     def _thoughts(self, places: Sequence[int], turns: Sequence[list[Turn]]) -> list[list[int]]:
-        """Sampled reasoning, token by token in all runs at once, up to where the answer begins."""
-        text, stop = self.model.text, {*self.model.text.end, *(self.renderer.chat.stop if self.renderer.chat else ())}
-        starts = [self.renderer.prompt(said).tokens for said in turns]
-        found, going = [list[int]() for _ in places], set(range(len(places)))
-        for t in range(self.hearing.max_tokens):
-            if not going:
-                break
-            prompts: list[Sequence[int] | None] = [None] * self._num_rows
-            for n in going:
-                prompts[places[n]] = starts[n] + found[n]
-            after = self._rows.after(prompts)
-            u = self.draws.uniform(Purpose.PLANNER, self._episode, self._step, t)
-            for n in sorted(going):
-                law = np.exp(np.asarray(after[places[n]], dtype=np.float64))
-                run = places[n] // self.hearing.permutations
-                token = int(min(np.searchsorted(law.cumsum() / law.sum(), u[run]), len(law) - 1))
-                found[n].append(token)
-                if token in stop or FINAL.lower() in self.model.said(found[n][-8:]).lower():
-                    going.discard(n)
-        return [self._closed(text, tokens, stop) for tokens in found]
+        """Sampled reasoning in all runs at once, up to where the answer begins."""
+        starts = {place: self.renderer.prompt(said).tokens for place, said in zip(places, turns, strict=True)}
 
-    def _closed(self, text: TextTokens, tokens: Sequence[int], stop: set[int]) -> list[int]:
-        """What was thought, without how it ended, and the words after which the letter stands."""
-        said = self.model.said([token for token in tokens if token not in stop])
-        at = said.lower().rfind(FINAL.lower())
-        return text.plain((said[:at] if at >= 0 else said).rstrip() + f"\n{FINAL}")
+        def after(prompts: Mapping[int, list[int]]) -> list[Any]:
+            return self._rows.after([prompts.get(place) for place in range(self._num_rows)])
+
+        def drawn(t: int) -> Float[np.ndarray, " P"]:
+            u = self.draws.uniform(Purpose.PLANNER, self._episode, self._step, t)
+            return np.repeat(u, self.hearing.permutations)
+
+        stop = self.renderer.chat.stop if self.renderer.chat else ()
+        thinking = Thinking(self.model, {*self.model.text.end, *stop}, self.hearing.max_tokens)
+        return list(thinking.sampled(starts, after, drawn).values())
 
     # -- state --------------------------------------------------------------------------------------------------------
 
@@ -306,8 +234,3 @@ class LocalPlanner:
                 prompter.retell(episodes)
         self._bases = {(tuple(menu), tuple(parts)): values for menu, parts, values in json.loads(bytes(state["bases"]))}
         self._rows.restore(state)
-
-
-def _softmax(scores: Float[np.ndarray, " M"]) -> Float[np.ndarray, " M"]:
-    probs = np.exp(scores - scores.max())
-    return np.asarray(probs / probs.sum())

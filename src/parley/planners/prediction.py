@@ -115,17 +115,13 @@ class TransformerWorldModel:
         assert isinstance(self.reader.cache, Cache)
         logits = self.reader.cache.peek(rows, tokens, sees, offset)
         after = logits[:, behind:].reshape(n, num, actors, -1)
-        heard = _softmax(after[:, :, -1][:, :, self._observations])
+        heard = normalised(after[:, :, -1][:, :, self._observations].astype(np.float64))
         if not self._proposes:
             return Prediction(heard, None)
         first = logits[:, behind - 1] if d else self.reader.logits[rows]
         before = np.concatenate([np.broadcast_to(first[:, None, None], (n, num, 1, first.shape[1])), after], axis=2)
         proposals = np.ones((n, num))
         for k, menu in enumerate(self._menus):
-            proposals *= _softmax(before[:, :, k][:, :, menu])[:, np.arange(num), self._parts[:, k]]
+            law = normalised(before[:, :, k][:, :, menu].astype(np.float64))
+            proposals *= law[:, np.arange(num), self._parts[:, k]]
         return Prediction(heard, proposals)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    probs = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return probs / probs.sum(axis=-1, keepdims=True)

@@ -12,6 +12,7 @@ from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences, Tables
 from parley.models.checkpoint import Checkpoint, LineTokens
 from parley.prompting.transcript import observation_line, subgoal_line, task_line
+from parley.theory.posterior import normalised
 
 
 class TransformerPlanner:
@@ -124,9 +125,8 @@ class TransformerPlanner:
         tokens = np.broadcast_to(tokens, (self.num_runs, tokens.shape[1]))
         logits = np.take_along_axis(self.logits, tokens, axis=1).astype(np.float64)
         logits = np.where(menu.legal, logits, -np.inf)
-        probs = np.exp(logits - logits.max(axis=1, keepdims=True))
         left_out = np.full(self.num_runs, self._episode + 1 - len(self._episodes))
-        return Proposal(probs / probs.sum(axis=1, keepdims=True), left_out=left_out)
+        return Proposal(normalised(logits), left_out=left_out)
 
     def snapshot(self) -> State:
         """The tokens since the last cut, with the boundaries of pieces and episodes."""

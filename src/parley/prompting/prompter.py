@@ -16,6 +16,7 @@ from parley.prompting.answers import letters
 from parley.prompting.likeness import seen
 from parley.prompting.shortening import Shape, changes, shortened
 from parley.prompting.template import PromptTemplate, Turn
+from parley.theory.posterior import normalised
 
 WHOLE = Shape()  # nothing is left out
 
@@ -198,9 +199,7 @@ class Prompter:
         if not added.any():
             return probs
         with np.errstate(divide="ignore"):
-            scores = np.log(probs) + added
-        weighed = np.exp(scores - scores.max())
-        return np.asarray(weighed / weighed.sum())
+            return normalised(np.log(probs) + added)
 
     def _recall(self, room: int) -> None:
         """Choose what the prompt shows of earlier episodes, leaving `room` for the rest of this one."""

@@ -1,8 +1,6 @@
-"""The run store: `run.sqlite`, appended to by one writer, one lockstep a transaction (docs/formats.md)."""
+"""The run store: a run directory open for writing, one lockstep a transaction (docs/formats.md)."""
 
 import sqlite3
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,36 +14,18 @@ from parley.runs.lock import RunLock
 from parley.runs.log import EpisodesLog, StepsLog
 from parley.runs.ownership import mine, signature
 from parley.runs.recorder import CohortRecorder, Statement
-from parley.runs.schema import INDEXES, SCHEMA
-from parley.runs.seals import Mark, read_mark
-
-LAG = 64  # transactions that may wait in memory
+from parley.runs.schema import INDEXES
+from parley.runs.transactions import Transactions, committed
 
 
 class RunStore:
-    """A run directory open for writing. Cohorts and ledgers hand over statements; one thread at a time commits."""
+    """A run directory open for writing. Cohorts and ledgers `put` statements (`runs.transactions`)."""
 
     def __init__(self, out: Path, manifest: dict[str, Any], lock: RunLock, commits: int = 0) -> None:
-        self.out, self.manifest, self._lock, self._commits = out, manifest, lock, commits
+        self.out, self.manifest, self._lock = out, manifest, lock
         self._record_steps = manifest["config"]["record"] == "steps"
-        with directory.storage(out):
-            self._db = sqlite3.connect(out / "run.sqlite", check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(SCHEMA)
-            if "counted" not in {row[1] for row in self._db.execute("PRAGMA table_info(calls)")}:
-                self._db.execute("ALTER TABLE calls ADD COLUMN counted INTEGER")  # a run that a version before began
-            self._mark = Mark(out)
-            self._mark.set(commits)
-            if "score" not in {row[1] for row in self._db.execute("PRAGMA table_info(episodes)")}:
-                self._db.execute("ALTER TABLE episodes ADD COLUMN score REAL")  # a run of an earlier version
-        self._waiting: deque[list[Statement]] = deque()
-        self._given = self._written = 0  # transactions so far
-        self._order, self._committing = threading.Lock(), threading.Lock()
-        self._wrong: BaseException | None = None
-        self._more, self._closing = threading.Event(), False
-        self._writer = threading.Thread(target=self._write, name="run-store", daemon=True)
-        self._writer.start()
+        self._transactions = Transactions(out, commits)
+        self.put = self._transactions.put
         self._recorders: list[CohortRecorder] = []
         self._made = False  # whether the directory was made for this run
         self.empty_is_nothing = False  # whether a log in which nothing was recorded is taken back at the end
@@ -59,7 +39,7 @@ class RunStore:
             return decisions, invalid
         count = "SELECT count(*), count(*) FILTER (WHERE proposal_source = ?) FROM steps"
         with directory.storage(self.out):
-            decisions, invalid = self._db.execute(count, (INVALID,)).fetchone()
+            decisions, invalid = self._transactions.db.execute(count, (INVALID,)).fetchone()
         return decisions, invalid
 
     @classmethod
@@ -93,7 +73,7 @@ class RunStore:
             try:
                 manifest = directory.read_manifest(out)  # as its last writer left it
                 manifest.pop("error", None)
-                commits = _committed(out, warn)
+                commits = committed(out, warn)
             except BaseException:
                 lock.release()
                 raise
@@ -136,66 +116,6 @@ class RunStore:
         seals: Statement = ("DELETE FROM seals WHERE first_run = ? AND episode = ?", [(first_run, episode)])
         self.put([*undo, seals], wait=True)
 
-    def put(self, statements: list[Statement], wait: bool = False) -> None:
-        """Hand over one transaction, and where asked `wait` until it is committed.
-
-        Raises what kept it, or without waiting an earlier one, from being written.
-        """
-        self._raise_if_wrong()
-        with self._order:
-            self._waiting.append(statements)
-            self._given += 1
-            mine = self._given
-        if not wait and len(self._waiting) <= LAG:
-            self._more.set()
-            return
-        # Who waits commits, for all others that wait as well: cheaper than a change of threads for each.
-        with self._committing:
-            if self._written < mine:
-                self._commit_all()
-        self._raise_if_wrong()
-
-    def _raise_if_wrong(self) -> None:
-        if isinstance(self._wrong, UnicodeEncodeError):
-            raise BadInput(
-                f"{self._wrong.object[:100]!r} cannot be written: it holds half a character (a lone surrogate)"
-            ) from self._wrong
-        if self._wrong is not None:
-            with directory.storage(self.out):
-                raise self._wrong
-
-    def _write(self) -> None:
-        """Commit in the background what nobody waits for."""
-        while not self._closing:
-            self._more.wait()
-            self._more.clear()
-            with self._committing:
-                self._commit_all()
-
-    def _commit_all(self) -> None:
-        """One transaction of all that was handed over, in order; only with `_committing` held."""
-        group = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        if group and self._wrong is None:
-            self._commit([statement for statements in group for statement in statements])
-        self._written += len(group)
-
-    def _commit(self, statements: list[Statement]) -> None:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            for sql, rows in statements:
-                self._db.executemany(sql, rows)
-            self._db.execute("INSERT OR REPLACE INTO commits VALUES (0, ?)", (self._commits + 1,))
-            self._db.execute("COMMIT")
-            self._commits += 1
-            self._mark.set(self._commits)
-        except BaseException as wrong:
-            self._wrong = wrong
-            if self._db.in_transaction:
-                try:
-                    self._db.execute("ROLLBACK")
-                except sqlite3.Error:
-                    pass  # a full disk may have rolled back already; the last committed transaction stands
-
     def close(self, status: str = "finished", error: str = "", **totals: Any) -> dict[str, Any]:
         """Write out what waits, build the indexes of a finished run, and say in the manifest how it ended, and why."""
         try:
@@ -203,19 +123,16 @@ class RunStore:
                 recorder.flush()
         except ParleyError:
             pass  # raised again below, once the writer has stopped
-        self._closing = True
-        self._more.set()
-        self._writer.join()
-        self._commit_all()  # the writer may have seen that it is over before it saw what was handed over last
+        db = self._transactions.db
         try:
-            self._raise_if_wrong()
+            self._transactions.stop()
             if status == "finished":
                 with directory.storage(self.out):
                     for sql in INDEXES:
-                        self._db.execute(sql)
+                        db.execute(sql)
                     self._require_all()
                     for sql in ("DELETE FROM snapshots", "PRAGMA wal_checkpoint(TRUNCATE)"):
-                        self._db.execute(sql)
+                        db.execute(sql)
                     self._one_file()
         except ParleyError:
             if status == "finished":
@@ -223,8 +140,7 @@ class RunStore:
                 raise
         finally:
             nothing = self.empty_is_nothing and self._empty()
-            self._db.close()
-            self._mark.close()
+            self._transactions.close()
         return self._taken_back() if nothing else self._ended(status, error, totals)
 
     def _one_file(self) -> None:
@@ -233,12 +149,12 @@ class RunStore:
         While somebody reads it that cannot be done; the files beside it are empty then, and a copy without them whole.
         """
         with suppress(sqlite3.OperationalError):
-            self._db.execute("PRAGMA journal_mode=DELETE")
+            self._transactions.db.execute("PRAGMA journal_mode=DELETE")
 
     def _empty(self) -> bool:
         """Whether nothing was recorded."""
         tables = ("episodes", "steps", "calls")
-        return not any(self._db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
+        return not any(self._transactions.db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
 
     def _taken_back(self) -> dict[str, Any]:
         """Leave no directory behind."""
@@ -254,7 +170,7 @@ class RunStore:
         """Raise `RunDamaged` where a run that is to be finished lacks episodes; that none is there twice, keys show."""
         config = self.manifest["config"]
         due = self.manifest.get("shard", {}).get("num_runs", config["runs"]) * config["episodes"]
-        found = self._db.execute("SELECT count(*) FROM episodes").fetchone()[0]
+        found = self._transactions.db.execute("SELECT count(*) FROM episodes").fetchone()[0]
         if found != due:
             raise RunDamaged(f"{str(self.out)!r}: the log holds {found} episodes of {due}")
 
@@ -288,29 +204,3 @@ def _opening(out: Path, manifest: dict[str, Any], lock: RunLock) -> Iterator[Non
                 directory.write_manifest(out, {**manifest, "status": "interrupted"})
         lock.release()
         raise
-
-
-def _committed(out: Path, warn: Callable[[str], None] | None) -> int:
-    """How many transactions the log holds; raises `RunDamaged` where it is damaged, or holds fewer than there were."""
-    mark, path = read_mark(out), out / "run.sqlite"
-    if not path.exists() or not path.stat().st_size:
-        if mark is not None and not mark[0]:
-            return 0  # killed before anything was recorded
-        raise RunDamaged(f"{str(path)!r} is {'empty' if path.exists() else 'gone'}: its log is lost; begin a new run")
-    db = sqlite3.connect(path)
-    try:
-        found = db.execute("PRAGMA quick_check").fetchone()[0]
-        if found != "ok":
-            raise RunDamaged(f"{str(path)!r} is damaged: {found}")
-        names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        row = db.execute("SELECT n FROM commits").fetchone() if "commits" in names else None
-    finally:
-        db.close()
-    commits = int(row[0]) if row else 0
-    if mark is not None and mark[0] > commits:
-        lost = f"{str(path)!r} holds {commits} of the {mark[0]} transactions that were committed"
-        if mark[1]:
-            raise RunDamaged(f"{lost}: put the run.sqlite-wal that belongs to it back, or begin a new run")
-        if warn:
-            warn(f"{lost}, as after a power cut: the missing part is run again")
-    return commits

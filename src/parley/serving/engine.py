@@ -21,6 +21,7 @@ from parley.core.errors import BadInput, MissingExtra
 from parley.models.llama import Cache, Llama
 from parley.prompting import bounded
 from parley.serving.language import Trie
+from parley.theory.posterior import normalised
 
 MOST_BYTES = 1 << 30  # of all sessions
 TOKEN_BYTES = 3000  # of a token with the most probable ones at its place
@@ -287,8 +288,7 @@ def _scored(token: int, logs: Float[np.ndarray, " V"]) -> Token:
 
 def _nucleus(logs: Float[np.ndarray, " V"], top_p: float, draws: np.random.Generator) -> int:
     """A token drawn from the most probable ones that together have probability `top_p` (Holtzman et al. 2020)."""
-    probs = np.exp(logs - logs.max())
-    probs /= probs.sum()
+    probs = normalised(logs)
     order = np.argsort(-probs, kind="stable")
     kept = order[: int((np.cumsum(probs[order]) < top_p - 1e-12).sum()) + 1]
     weights = probs[kept] / probs[kept].sum()

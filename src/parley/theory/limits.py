@@ -10,6 +10,8 @@ would not do: where 32 runs of 32 lose nothing its width is zero.
 import numpy as np
 from jaxtyping import Float
 
+from parley.theory.posterior import log_total
+
 # All of the fortune at stake is best where hardly any number differs from 0 (as losses of planners that have learnt).
 # The other shares are for the rest.
 SHARES = 2.0 ** -np.arange(8)
@@ -41,4 +43,4 @@ def _fortune(numbers: np.ndarray, mean: float) -> float:
         return 0.0
     shares = np.minimum(SHARES, 1 - EVERYTHING)[:, None]
     logs = np.log1p(shares * (numbers / mean - 1)).sum(axis=1) + np.log(WEIGHTS)
-    return float(logs.max() + np.log(np.exp(logs - logs.max()).sum()))
+    return float(log_total(logs))

@@ -25,10 +25,6 @@ class Batch:
     heard: Any  # tokens of the observations, (n, T, H+1)
     expected: Any = None  # distributions of the observations (n, T, H+1, O), to be predicted in their place
 
-    @property
-    def num_tokens(self) -> int:
-        return int(self.tokens.numel())
-
 
 class Columns:
     """Documents as token columns: an episode is task, o_1, then (the K parts of g_h, o_{h+1}) for each step.

@@ -7,8 +7,6 @@ answers only.
 
 import json
 import math
-import os
-import shutil
 import tempfile
 import time
 import warnings
@@ -24,6 +22,7 @@ from parley.core.errors import BadInput, MissingExtra, ParleyError
 from parley.data.dataset import MANIFEST, read_bytes, read_manifest, verify
 from parley.models.language_model import load, positions_of
 from parley.models.text import beginning, plain_tokens
+from parley.training.draft import draft_of, write_about
 
 TEMPLATES = ("transcript", "chat")
 KEPT = "finetuned.json"
@@ -253,21 +252,7 @@ def _told(report: Callable[[dict[str, float]], None] | None, tuning: Tuning) -> 
 
 
 def _save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path) -> None:
-    """Write beside its place, then move it there: it is whole or not there at all."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as wrong:
-        raise BadInput(f"out={str(out)!r} cannot be written: {wrong.strerror or wrong}") from wrong
-    try:
+    with draft_of("model", out) as draft:
         model.save_pretrained(draft)
         tokenizer.save_pretrained(draft)
-        (draft / KEPT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        draft.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        os.replace(draft, out)
-    except OSError as wrong:
-        raise ParleyError(f"the model could not be written to {str(out)!r}: {wrong.strerror or wrong}") from wrong
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        write_about(draft / KEPT, about)

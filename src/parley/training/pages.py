@@ -192,10 +192,6 @@ class Sheet:
     heard: Any
     decisions: int
 
-    @property
-    def num_tokens(self) -> int:
-        return int(self.tokens.numel())
-
 
 class PageColumns:
     """How pages become tensors, and the loss on them: nats a subgoal, and nats an observation."""

@@ -1,16 +1,12 @@
 """Pretraining: maximum likelihood of a language model on documents of a world, saved as a Hugging Face checkpoint."""
 
-import json
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from parley.core.errors import BadInput, ParleyError
+from parley.core.errors import BadInput
 from parley.core.tables import Tables
 from parley.data.averaged import averaged
 from parley.data.dataset import Dataset, world_digest
@@ -22,6 +18,7 @@ from parley.theory.beliefs import Beliefs
 from parley.training.ahead import ahead
 from parley.training.architecture import build_model, require_torch
 from parley.training.columns import Columns
+from parley.training.draft import draft_of, write_about
 from parley.training.loop import NotANumber, Place, Source, Training
 from parley.training.recipe import PRESETS, Recipe
 from parley.training.tokenizer import world_tokenizer
@@ -205,32 +202,15 @@ def measured_by(beliefs: Beliefs) -> Measure:
 
 
 def save(model: Any, tokenizer: Any, about: dict[str, Any], out: Path, measured: Measure) -> dict[str, Any]:
-    """Write the checkpoint beside its place, measure it, then move it there: it is whole or not there at all."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as wrong:
-        raise BadInput(f"out={str(out)!r} cannot be written: {wrong.strerror or wrong}") from wrong
-    try:
+    """Write the checkpoint and measure it: it is whole or not there at all."""
+    with draft_of("checkpoint", out) as draft:
         model.eval()
         model.save_pretrained(draft)
         tokenizer.save_pretrained(draft)
-        _write(draft / ABOUT, about)
+        write_about(draft / ABOUT, about)
         about, text = measured(about, draft)
-        _write(draft / ABOUT, about)
+        write_about(draft / ABOUT, about)
         (draft / "README.md").write_text(text, encoding="utf-8")
-        draft.chmod(0o755)
         for file in draft.iterdir():
             file.chmod(0o644)
-        if out.exists():
-            out.rmdir()
-        os.replace(draft, out)
         return about
-    except OSError as wrong:
-        raise ParleyError(f"the checkpoint could not be written to {str(out)!r}: {wrong.strerror or wrong}") from wrong
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _write(path: Path, about: dict[str, Any]) -> None:
-    path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

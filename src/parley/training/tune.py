@@ -7,8 +7,6 @@ that are never trained on say when to stop. If the training was killed, the same
 
 import json
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,10 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from parley.core.errors import BadInput, MissingExtra, ParleyError
+from parley.core.errors import BadInput, MissingExtra
 from parley.models.language_model import load, named_directory
 from parley.training.adapting import EPISODES, KINDS, UNSEEN, Adapting, HeldOut, LessonColumns, Lessons
 from parley.training.ahead import ahead
+from parley.training.draft import draft_of, write_about
 from parley.training.lessons import FORMS
 from parley.training.loop import Place, Training
 from parley.training.unfinished import Unfinished
@@ -183,20 +182,6 @@ def _adapted(network: Any, how: Adapting) -> Any:
 
 
 def _save(adapted: Any, about: dict[str, Any], out: Path) -> None:
-    """Write beside its place, then move it there: it is whole or not there at all."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as wrong:
-        raise BadInput(f"out={str(out)!r} cannot be written: {wrong.strerror or wrong}") from wrong
-    try:
+    with draft_of("adapter", out) as draft:
         adapted.half().save_pretrained(draft)
-        (draft / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        draft.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        os.replace(draft, out)
-    except OSError as wrong:
-        raise ParleyError(f"the adapter could not be written to {str(out)!r}: {wrong.strerror or wrong}") from wrong
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        write_about(draft / ABOUT, about)

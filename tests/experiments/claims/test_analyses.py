@@ -11,6 +11,7 @@ import pytest
 from parley import assemble
 from parley.core.errors import BadInput
 from parley.execute import RunConfig
+from parley.experiments import unseen_families
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from parley.experiments.claims import (
     adaptive_exploration,
@@ -791,29 +792,13 @@ def test_unseen_worlds_asks_for_more_families_where_the_claim_is_undecided():
 
 def test_unseen_worlds_refuses_families_that_were_trained_on(monkeypatch):
     trained = partial(generated, EVALUATED + 3)
-    again = {unseen_worlds._fingerprint(trained()): trained}
-    monkeypatch.setattr(unseen_worlds, "_trained_on", lambda: again)
+    again = {unseen_families.fingerprint(trained()): trained}
+    monkeypatch.setattr(unseen_families, "trained_on", lambda: again)
     cells = [unseen_worlds.Seen("generated", runs=4, seed=first) for first in (4, 0)]
     none, one = [unseen_worlds.measure(cell, lambda *said: None) for cell in cells]
     assert none == 0 and one == 1
     with pytest.raises(BadInput, match="1 of its families"):
         unseen_worlds.gathered(cells[1:], [one])
-
-
-def test_unseen_worlds_fits_how_the_gap_falls():
-    """Gaps that fall by powers of families and width, with noise: the intervals hold the powers."""
-    cells = [c for c in unseen_worlds.cells(False) if isinstance(c, unseen_worlds.Grown)]
-    exact, rng = np.ones((64, 32)), np.random.default_rng(0)
-    regrets = []
-    for c in cells:
-        gap = 40 * c.seen**-0.3 * c.width**-0.5
-        regrets.append(exact + gap / 32 * rng.uniform(0.5, 1.5, size=(64, 1)))
-    rows = unseen_worlds._curve(cells, regrets, {("generated", "exact"): exact})
-    assert len(rows) == len(cells) + 2 and len({row["trained on"] for row in rows[:-2]}) == 3
-    for row, power in zip(rows[-2:], (-0.3, -0.5), strict=True):
-        assert row["low"] < power < row["high"] and row["high"] - row["low"] < 0.5
-    with pytest.raises(BadInput, match="two widths"):
-        unseen_worlds._curve(cells[:3], regrets[:3], {("generated", "exact"): exact})
 
 
 def test_unseen_worlds_in_small():

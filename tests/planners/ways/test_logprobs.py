@@ -6,7 +6,8 @@ import pytest
 from parley.core.calls import Forgetful, Place
 from parley.execute import RunConfig, run
 from parley.memory.full import Full
-from parley.models.endpoint import Calling, Endpoint
+from parley.models.calling import Calling
+from parley.models.endpoint import Endpoint
 from parley.models.providers import server
 from parley.planners.ways.asking import Api, Asking, Question
 from parley.planners.ways.logprobs import Echo

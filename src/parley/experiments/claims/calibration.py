@@ -26,6 +26,7 @@ from parley.execute import RunConfig
 from parley.experiments.base import Finding, above, all_hold
 from parley.experiments.judging import Judged, judge, parts
 from parley.report.plots import rows_figure
+from parley.theory.posterior import normalised
 from parley.worlds.generated.world import EVALUATED
 
 NAME = "calibration"
@@ -73,9 +74,7 @@ def laws(found: Float[np.ndarray, "N W"], method: str, temperature: float) -> Fl
     told = []
     for order in range(2):
         scores = of[f"scores {order}"] - (of[f"{taken} {order}"] if taken else 0.0)
-        wide = np.where(np.isnan(scores), -np.inf, scores / temperature)
-        law = np.exp(wide - wide.max(axis=1, keepdims=True))
-        told.append(law / law.sum(axis=1, keepdims=True))
+        told.append(normalised(np.where(np.isnan(scores), -np.inf, scores / temperature)))
     return np.array([np.mean(told, axis=0)] * 2 if "orders" in (kind, orders) else told)
 
 

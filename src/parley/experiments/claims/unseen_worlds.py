@@ -7,34 +7,24 @@ family has a trap where the exact planner, greedy and without exploration, goes 
 4). `Grown` cells train small checkpoints on few or many families: minutes each on a GPU, hours on a core.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from parley import assemble
 from parley.core.errors import BadInput
 from parley.core.said import EpisodeRecord
-from parley.core.tables import Tables
-from parley.data.dataset import world_digest
 from parley.execute import RunConfig
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, above, all_hold, at_most, difference
 from parley.experiments.base import expected_regret as regret_of
+from parley.experiments.grown import CURVE, EPISODES, SEEDS, Grown, curve, grown
+from parley.experiments.unseen_families import family_spec, tables_of, trapped, was_trained_on
 from parley.report.plots import rows_figure
 from parley.theory.curves import bootstrap
-from parley.theory.distinguishability import classes_of
-from parley.theory.traps import traps
-from parley.training.families import TOGETHER, family
-from parley.training.generalist import about_of, pretrain_generated
-from parley.training.pages import length
-from parley.training.recipe import Recipe
-from parley.worlds.generated.world import EVALUATED, HELD_OUT
+from parley.worlds.generated.world import HELD_OUT
 
 NAME = "unseen-worlds"
 CLAIM = (
@@ -43,8 +33,6 @@ CLAIM = (
     "last also hold for the held-out kind `ask`. They do not all hold for the held-out kind `lock`, nor in "
     "`household`, `keys` and `quest`"
 )
-EPISODES = 32
-SEEDS = "generated"  # the set of families of kinds that were trained on
 HOLDS = (SEEDS, f"{SEEDS}:kind=ask")  # the sets for which the claim says that all parts hold; of others, not all
 SHIPPED = ("household", "keys:low_level=false", "quest:low_level=false")
 LEARNED = "hf:generated,header=true,normalise=menu,decode=greedy"
@@ -58,7 +46,6 @@ ARMS: dict[str, tuple[str, str]] = {
     "posterior sampling": ("posterior-sampling", "none"),
     "at random": ("random", "none"),
 }
-CURVE = ((64, 64), (1024, 64), (16_384, 64), (16_384, 32))  # families and width of the checkpoints of the curve
 CHUNK = 16  # families of a cell: the work lost when it is interrupted
 HALF = 0.5
 FIRST, MOST = 256, 1024  # held-out families of every line; and of those that decide, at most
@@ -77,27 +64,6 @@ class Property(RunConfig):
 @dataclass(frozen=True)
 class Seen(RunConfig):
     """A cell that counts the families of the evaluation, by hash of tables and words, that were trained on."""
-
-
-@dataclass(frozen=True)
-class Grown(RunConfig):
-    """A cell that trains a checkpoint on `families` families and runs it on held-out seeds."""
-
-    families: int = 0
-    width: int = 64
-    tokens: int = 172_032_000  # 7,000 steps
-
-    @property
-    def seen(self) -> int:
-        """Different families that it is trained on."""
-        recipe = self.recipe()
-        read = self.tokens // (recipe.batch * length(recipe.episodes)) * (recipe.batch // TOGETHER)
-        return min(self.families, read) if self.families else read
-
-    def recipe(self) -> Recipe:
-        return Recipe(
-            episodes=EPISODES, tokens=self.tokens, width=self.width, layers=4, heads=4, batch=32, learning_rate=2e-3
-        )
 
 
 def cells(quick: bool) -> Sequence[RunConfig]:
@@ -138,70 +104,16 @@ def further(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
 def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T"]:
     """Expected regret, a row for each family (or run of a world that ships)."""
     if isinstance(config, Grown):
-        return _grown(config, bar)
+        return grown(config, bar)
     if config.world in SHIPPED:
         return regret_of(config, bar)
-    specs = [_family(config.world, config.seed + i) for i in range(config.runs)]
+    specs = [family_spec(config.world, config.seed + i) for i in range(config.runs)]
     if isinstance(config, Property):
-        return np.array([[float(_trapped(spec))] for spec in specs])
+        return np.array([[float(trapped(spec, EPISODES))] for spec in specs])
     if isinstance(config, Seen):
-        return np.array([[float(sum(_was_trained_on(_tables(spec)) for spec in specs))]])
+        return np.array([[float(sum(was_trained_on(tables_of(spec)) for spec in specs))]])
     one = replace(config, runs=1)
     rows = [regret_of(replace(one, world=spec, seed=config.seed + i), bar) for i, spec in enumerate(specs)]
-    return np.concatenate(rows)
-
-
-def _family(world: str, number: int) -> str:
-    """The spec of a family of a set."""
-    _, _, kind = world.partition(":")
-    return f"generated:seed={EVALUATED + number}" + (f",{kind}" if kind else "")
-
-
-def _trapped(spec: str) -> bool:
-    """Whether it is certain; where simulated runs cannot tell, a family counts with those that have none."""
-    beliefs = assemble.beliefs_of(_tables(spec))
-    return traps(beliefs, classes_of(beliefs), EPISODES, decodings=("greedy",)).reveals("greedy") is False
-
-
-def _tables(spec: str) -> Any:
-    return assemble.world(spec).tables
-
-
-def _was_trained_on(tables: Tables) -> bool:
-    """Whether a family is among those of the checkpoint's training: alike in a fingerprint, and then to the digest."""
-    again = _trained_on().get(_fingerprint(tables))
-    return again is not None and world_digest(again()) == world_digest(tables)
-
-
-@cache
-def _trained_on() -> dict[int, Callable[[], Tables]]:
-    """The families of all stages of the checkpoint's training, by fingerprint; made again from their seeds."""
-    found: dict[int, Callable[[], Tables]] = {}
-    stage = about_of(assemble.shipped(assemble.GENERALIST))
-    while stage:
-        make = partial(family, Recipe(**stage["recipe"]), stage["families"], plain=bool(stage.get("plain")))
-        for number in range(stage["families_seen"]):
-            again = partial(make, number)
-            found[_fingerprint(again())] = again
-        stage = stage["start"]
-    return found
-
-
-def _fingerprint(tables: Tables) -> int:
-    """Alike for equal families; a digest of the whole world file takes twice as long as to make the family."""
-    numbers = (tables.initial, tables.transition, tables.emission, tables.reward)
-    return hash((tables.observations, *(array.tobytes() for array in numbers)))
-
-
-def _grown(config: Grown, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T"]:
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "checkpoint"
-        pretrain_generated(out, config.recipe(), config.families)
-        planner = f"hf:{out},header=true,normalise=menu,decode=greedy"
-        specs = [_family(config.world, i) for i in range(config.runs)]
-        rows = [
-            regret_of(RunConfig(spec, planner, episodes=EPISODES, runs=1, seed=i), bar) for i, spec in enumerate(specs)
-        ]
     return np.concatenate(rows)
 
 
@@ -229,7 +141,7 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     rows = [_row(world, title, of[world, title]) for world in worlds for title in ARMS]
     for world in worlds:
         rows += _comparisons(of, world)
-    return from_rows(rows + _curve(configs, regrets, of))
+    return from_rows(rows + curve(configs, regrets, of[SEEDS, "exact"]))
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
@@ -285,40 +197,6 @@ def _comparisons(of: Regrets, world: str) -> list[dict[str, Any]]:
 def _claimed(of: Regrets) -> list[dict[str, Any]]:
     """The rows that decide; what epsilon-greedy saves is reported only."""
     return [row for row in _comparisons(of, SEEDS) if row["compared"] != EPSILON]
-
-
-def _curve(
-    configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]], of: Regrets
-) -> list[dict[str, Any]]:
-    """The gap to the exact planner of what was trained on few and many families, and how it falls."""
-    rows, points, gaps = [], [], []
-    for config, regret in zip(configs, regrets, strict=True):
-        if isinstance(config, Grown):
-            exact = of[SEEDS, "exact"][: len(regret)]
-            gap, (low, high) = difference(regret, exact)
-            points.append((config.seen, config.width))
-            gaps.append((regret - exact).sum(axis=1))
-            row = {"set": SEEDS, "trained on": config.seen, "width": config.width, "tokens": config.tokens}
-            rows.append(row | {"gap to exact": gap, "low": low, "high": high})
-    return rows + _fits(np.array(points), np.array(gaps).T) if points else rows
-
-
-def _fits(points: Float[np.ndarray, "P 2"], gaps: Float[np.ndarray, "R P"]) -> list[dict[str, Any]]:
-    """Least squares of log gap on log families and log width; intervals by resampling the families of the test."""
-    log = np.log(points.astype(float))
-    design = np.column_stack([np.ones(len(log)), log])
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        raise BadInput(f"trained on {points.tolist()}: a fit needs two numbers of families and two widths at least")
-    found = []
-    for i, name in enumerate(("families", "width")):
-
-        def exponent(means: list[np.ndarray], i: int = i) -> float:
-            return float(np.linalg.lstsq(design, np.log(np.maximum(means[0], 1e-9)), rcond=None)[0][i + 1])
-
-        fit = bootstrap(exponent, [gaps])
-        row = {"set": SEEDS, "fitted": f"exponent of {name} in the gap to exact", "points": len(points)}
-        found.append(row | {"estimate": fit.value, "low": fit.low, "high": fit.high})
-    return found
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from parley.core.calls import Place
-from parley.models.endpoint import Request
+from parley.models.calling import Request
 from parley.models.failures import Unusable
 from parley.planners.ways.asking import PROBING, REASONING, Asks, Question, outcome_of
 from parley.prompting.answers import parse

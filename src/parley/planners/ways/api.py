@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from parley.models import wordings
-from parley.models.endpoint import Request
+from parley.models.calling import Request
 from parley.models.failures import Failure, Overflow, Refused
 
 LATER = "max_completion_tokens"  # the newer name of the limit on an answer

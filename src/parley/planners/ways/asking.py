@@ -11,7 +11,8 @@ from jaxtyping import Float
 
 from parley.core.calls import CUT, DECLINED, OK, OUTSIDE, SILENT, Place
 from parley.core.errors import BadInput
-from parley.models.endpoint import Endpoint, Request
+from parley.models.calling import Request
+from parley.models.endpoint import Endpoint
 from parley.models.failures import Failure, Refused
 from parley.models.scoring import NORMALISE
 from parley.planners.ways.api import Api

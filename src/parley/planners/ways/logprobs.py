@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from parley.core.calls import OK, OUTSIDE, Place
 from parley.core.errors import BadInput
-from parley.models.endpoint import Request
+from parley.models.calling import Request
 from parley.models.failures import Unusable
 from parley.models.scoring import line_scores
 from parley.planners.ways.alignment import shared
@@ -19,6 +19,7 @@ from parley.planners.ways.asking import PROBING, Asks, Question
 from parley.prompting.answers import letters
 from parley.prompting.likeness import bare, compatible, seen
 from parley.prompting.template import Turn, as_text
+from parley.theory.posterior import normalised
 
 MOST_LETTERS = 26  # entries of a menu whose letters are single
 LEAST_MASS = 0.5  # of the first token, that the letters must hold: what they share of less is noise
@@ -62,8 +63,7 @@ class Echo(Asks):
         scores = line_scores(*_whole(calls), self.asking.normalise)
         if not np.isfinite(scores.max()):
             return None  # no candidate can be said
-        probs = np.exp(scores - scores.max())
-        return probs / probs.sum()
+        return normalised(scores)
 
     def probe(self) -> Request:
         return self._request(*PROBE, Place(), "probe echo")

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from parley.core.errors import BadInput
 from parley.core.tables import Tables
+from parley.theory.posterior import normalised
 from parley.worlds.kit import learned
 
 FORMAT = "parley-reporter/1"
@@ -37,8 +38,7 @@ class LearnedReporter:
         w = self.weights
         state = np.tanh(features @ w["hidden"] + w["hidden_bias"]) @ w["state"] + w["state_bias"]
         score = state @ (sentence_features(self.sentences) @ w["sentence"]).T + w["constant"] + w["log_marginal"]
-        likely = np.exp(score - score.max(axis=1, keepdims=True))
-        return likely / likely.sum(axis=1, keepdims=True)
+        return normalised(score)
 
     def emission(self, tables: Tables, views: Views) -> Float[np.ndarray, "Z S O"]:
         """Its probabilities in every state of a world; raises `BadInput` if it was trained for other sentences or

@@ -194,14 +194,7 @@ WORDS: dict[str, Told] = {
     "FrozenLake": Told(_lake_words, FOUR, "cross the ice to row 4, column 4; some of it is thin", 1.0, hidden=_lake),
     "Taxi": Told(
         _taxi_words,
-        {
-            "go south": 0,
-            "go north": 1,
-            "go east": 2,
-            "go west": 3,
-            "take the passenger in": 4,
-            "let the passenger out": 5,
-        },
+        DRIVER,
         "bring the passenger where they want to go, in as few steps as you can",
         20.0,
         success_at=-0.5,  # of a success at least -200 + 20 is paid; who brings nobody pays at least a step each
