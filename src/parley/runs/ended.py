@@ -11,7 +11,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Ending:
-    """How what is done `with` it ends: the `status` and `error` of a manifest, and whether it was bad input.
+    """How the body of a `with` ends: the `status` and `error` of a manifest, and whether it was bad input.
 
     A pause and Ctrl-C are raised again as what a caller is told; `run` is what the command that goes on names.
     """

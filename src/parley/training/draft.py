@@ -1,4 +1,4 @@
-"""A directory that is whole or not there at all: what is trained is written beside its place, then moved there."""
+"""A directory that is whole or not there at all: a model is written beside its place, then moved there."""
 
 import json
 import os

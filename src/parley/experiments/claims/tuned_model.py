@@ -1,14 +1,15 @@
 """`tuned-model`: is a published language model a better planner after tuning on generated worlds?
 
-SmolLM2-135M-Instruct with the low-rank adapter that ships (`parley finetune --world generated`), beside itself as it
-is, asked as a chat model and by the prompt that the adapter was trained on. Beside them stand random choice, the exact
+SmolLM2-135M-Instruct has a low-rank adapter of `parley finetune --world generated`. It stands beside itself as it is,
+asked as a chat model and by the prompt that the adapter was trained on. The others are random choice, the exact
 planner, and `generated`, the small checkpoint of 2.8M parameters that was trained on such worlds from nothing. The
 worlds are held-out families of kinds that were trained on, families of kinds that were not (`lock`, `ask`, `levers`),
 and `household`, `quest` and `keys`. All arms share latents and random numbers.
 
-Written before it was run: on the families the tuned model with its whole history must lose less than random choice,
-than itself as it is by either prompt, and than itself without memory. In at least one of the three worlds it must lose
-less than the small checkpoint. Intervals are paired over runs. Losses are in units of what random choice loses there.
+Written before it was run: the tuned model with its whole history must lose less than four others on the families. They
+are random choice, itself as it is by either prompt, and itself without memory. In at least one of the three worlds it
+must lose less than the small checkpoint. Intervals are paired over runs. Losses are in units of what random choice
+loses there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,9 +30,9 @@ from parley.worlds.generated.world import EVALUATED
 
 NAME = "tuned-model"
 CLAIM = (
-    "Tuned on generated worlds, SmolLM2 with its whole history loses less than random choice, than itself as it is, "
-    "and than itself without memory, in families that it never saw. In `household`, `quest` or `keys` it loses less "
-    "than the small checkpoint `generated`"
+    "Tuned on generated worlds, SmolLM2 with its whole history is better in families that it never saw. It loses less "
+    "than random choice, than itself as it is, and than itself without memory. In `household`, `quest` or `keys` it "
+    "loses less than the small checkpoint `generated`"
 )
 TUNED, PLAIN = "hf:smollm2,adapter=smollm2-planner", "hf:smollm2"
 ARMS = {
