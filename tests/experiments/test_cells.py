@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from parley.core.errors import BadInput
 from parley.execute import RunConfig
-from parley.experiments.base import cell_name, keep_cell
+from parley.experiments.base import cell_name, keep_cell, stored_cell
 from parley.experiments.cells import measuring, received, sent
 from parley.experiments.claims import published_bandits, unseen_worlds
 from parley.experiments.known import EXPERIMENTS
@@ -42,6 +43,21 @@ def test_a_cell_of_another_class_is_measured_elsewhere_as_here(tmp_path, experim
     measuring(Serial(), silent)(experiment, [cell], tmp_path / "there")
     (here,), (there,) = (list((tmp_path / at).iterdir()) for at in ("here", "there"))
     assert there.name == here.name == cell_name(cell) and there.read_bytes() == here.read_bytes()
+
+
+class Laid:
+    """An experiment whose cell is every second column of an array, which is not kept so."""
+
+    @staticmethod
+    def measure(config, bar):
+        return np.random.default_rng(0).normal(size=(100, 2000))[:, ::2]
+
+
+def test_a_cell_that_was_just_measured_is_what_will_be_read(tmp_path):
+    config = RunConfig("shortcut")
+    found = keep_cell(Laid, config, tmp_path, lambda *said: None)
+    read = stored_cell(tmp_path / cell_name(config), config)
+    assert found.sum() == read.sum() and found.strides == read.strides != Laid.measure(config, None).strides
 
 
 class Stranger(RunConfig):

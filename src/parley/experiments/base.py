@@ -260,13 +260,19 @@ def _measured(experiment: Experiment, config: RunConfig, out: Path, begin: Begin
 def keep_cell(
     experiment: Experiment, config: RunConfig, out: Path, bar: Callable[[EpisodeRecord, int], None]
 ) -> np.ndarray:
-    """Measure a cell with its number of threads, on which digits may depend, and keep it in its file."""
+    """Measure a cell with its number of threads, on which digits may depend, and keep it in its file.
+
+    The result is read from what is kept: an array laid out otherwise in memory has sums with other last digits.
+    """
     with threadpool_limits(config.threads):
         found: np.ndarray = getattr(experiment, "measure", expected_regret)(config, bar)
     content = io.BytesIO()
     np.savez_compressed(content, config=np.array(repr(config)), regret=found)
     write_whole(out / cell_name(config), content.getvalue())
-    return found
+    content.seek(0)
+    with np.load(content, allow_pickle=False) as archive:
+        kept: np.ndarray = archive["regret"]
+    return kept
 
 
 def cell_name(config: RunConfig) -> str:
