@@ -69,23 +69,24 @@ class Seen(RunConfig):
 def cells(quick: bool) -> Sequence[RunConfig]:
     """Every set in chunks, every planner on it; the property of having a trap; in full, the curves."""
     found: list[RunConfig] = []
-    sizes = {SEEDS: 32 if quick else FIRST, **{f"{SEEDS}:kind={kind}": 16 if quick else 64 for kind in HELD_OUT}}
+    sizes = {SEEDS: 16 if quick else FIRST, **{f"{SEEDS}:kind={kind}": 8 if quick else 64 for kind in HELD_OUT}}
     found += [Seen(world, runs=families) for world, families in sizes.items()]
     for world, families in sizes.items():
         for first in range(0, families, CHUNK):
-            found += [_chunk(world, title, first) for title in ARMS]
-            found.append(Property(world, episodes=EPISODES, runs=CHUNK, seed=first))
-    shipped = 8 if quick else 24
+            size = min(CHUNK, families - first)
+            found += [_chunk(world, title, first, size) for title in ARMS]
+            found.append(Property(world, episodes=EPISODES, runs=size, seed=first))
+    shipped = 4 if quick else 24
     found += [RunConfig(world, *arm, episodes=EPISODES, runs=shipped) for world in SHIPPED for arm in ARMS.values()]
     if not quick:
         found += [Grown(SEEDS, "grown", episodes=EPISODES, runs=64, families=n, width=w) for n, w in CURVE]
     return found
 
 
-def _chunk(world: str, title: str, first: int) -> RunConfig:
+def _chunk(world: str, title: str, first: int, size: int = CHUNK) -> RunConfig:
     """A line on some of the families of a set."""
     planner, explore = ARMS[title]
-    return RunConfig(world, planner, explore, episodes=EPISODES, runs=CHUNK, seed=first)
+    return RunConfig(world, planner, explore, episodes=EPISODES, runs=size, seed=first)
 
 
 def further(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Sequence[RunConfig]:
