@@ -132,7 +132,7 @@ def _named(path: str) -> str:
 
 
 def _manner(named: str, adapter: str, text: TextTokens) -> Manner:
-    if adapter and Adapter.named(adapter).about:  # one that we trained was mostly trained on transcripts
+    if adapter and Adapter(Path(adapter)).about:  # one that we trained was mostly trained on transcripts
         return BASE
     tuned = Path(named) / TUNED
     if tuned.is_file():

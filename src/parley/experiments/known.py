@@ -27,7 +27,6 @@ from parley.experiments.claims import (
     reporter_error,
     search_budget,
     traps_measured,
-    tuned_model,
     unseen_worlds,
     world_model,
     world_model_regret,
@@ -65,7 +64,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         unseen_worlds,
         calibration,
         real_models,
-        tuned_model,
         real_worlds,
     )
 }

@@ -15,7 +15,6 @@ from parley.core.errors import BadInput
 
 ABOUT = "parley-adapter.json"  # the description that Parley stores with an adapter
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-SHIPPED = Path(__file__).parent / "adapters"
 PREFIX = "base_model.model."
 KNOWN = {"use_dora": False, "bias": "none", "modules_to_save": None, "fan_in_fan_out": False}
 
@@ -25,12 +24,6 @@ class Adapter:
     """A directory with `adapter_config.json` and `adapter_model.safetensors`."""
 
     folder: Path
-
-    @classmethod
-    def named(cls, name: str) -> "Adapter":
-        """The adapter of a directory, or one that ships, by its name alone."""
-        shipped = SHIPPED / name
-        return cls(shipped if Path(name).name == name and not Path(name).exists() and shipped.is_dir() else Path(name))
 
     @property
     def about(self) -> dict[str, Any]:

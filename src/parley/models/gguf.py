@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ class GgufModel:
             raise BadInput(f"threads={threads}: expected at least 1")
         path = gguf_file(name)
         if dtype == "float32":
-            path = as_float_gguf(path, Adapter.named(adapter) if adapter else None)
+            path = as_float_gguf(path, Adapter(Path(adapter)) if adapter else None)
         self.name, self.process = name, Process(str(path), threads)
         about = self.process.ask("about")
         self.positions = int(about["positions"])

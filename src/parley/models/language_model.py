@@ -7,6 +7,7 @@ is cut into tokens. Then the cache goes back to the common beginning, and readin
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class LanguageModel:
         if how.threads:
             torch.set_num_threads(how.threads)
         if how.adapter:
-            merge(model, Adapter.named(how.adapter))
+            merge(model, Adapter(Path(how.adapter)))
         self.name, self.torch, self.positions = name, torch, positions_of(model)
         try:
             self.model = model.eval().to(_device(torch) if how.device == "auto" else how.device)
