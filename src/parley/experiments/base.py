@@ -262,7 +262,7 @@ def keep_cell(
 ) -> np.ndarray:
     """Measure a cell with its number of threads, on which digits may depend, and keep it in its file.
 
-    The result is read from what is kept: an array laid out otherwise in memory has sums with other last digits.
+    The result is read from that file: an array laid out otherwise in memory has sums with other last digits.
     """
     with threadpool_limits(config.threads):
         found: np.ndarray = getattr(experiment, "measure", expected_regret)(config, bar)
