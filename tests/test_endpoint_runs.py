@@ -170,7 +170,7 @@ def test_thinking_is_kept_in_the_log_and_in_later_prompts_only_where_asked(tmp_p
 def test_a_call_says_its_tokens_on_the_terminal(tmp_path, monkeypatch):
     with Talker() as talker:
         shown = io.StringIO()
-        for command in ("running", "runs"):
+        for command in ("carrying_out", "runs"):
             monkeypatch.setattr(f"parley.cli.{command}.OUT", Console(file=shown, width=200))
         spec = config(talker, "parse").planner
         assert (

@@ -101,7 +101,7 @@ def test_what_cannot_be_trained_leaves_nothing_behind(tables, tmp_path, monkeypa
     def out_of_space(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(train, "_write", out_of_space)
+    monkeypatch.setattr(train, "write_about", out_of_space)
     with pytest.raises(ParleyError, match="No space left"):
         pretrain(tables, "random", tmp_path / "new", TINY)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["full", "new.training"]
