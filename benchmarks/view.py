@@ -24,8 +24,9 @@ from urllib.request import urlopen
 
 import numpy as np
 
+from parley.assemble.conditions import machine
 from parley.core.said import EpisodeRecord, Menu, Proposal, StepRecord
-from parley.execute import RunConfig, machine
+from parley.execute import RunConfig
 from parley.runs.store import RunStore
 from parley.worlds.household.world import household
 
