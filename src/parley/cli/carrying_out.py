@@ -19,7 +19,7 @@ from parley.runs.ledger import Limits, Prices
 Films = list[tuple[int, int]]  # run, episode
 
 
-def options(c: Any) -> None:
+def shared_options(c: Any) -> None:
     """Options of both run and resume."""
     c.add_argument(
         "--hook",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from parley import assemble
-from parley.cli.carrying_out import beyond_of, closing, finished, limits_of, options, to_render, warn
+from parley.cli.carrying_out import beyond_of, closing, finished, limits_of, shared_options, to_render, warn
 from parley.cli.console import ERR, AddCommand, AddGroup
 from parley.cluster.addressed import brought
 from parley.cluster.driver import Options, engine_for, resume_on
@@ -31,7 +31,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
         default="",
         help="change how a model is asked: budget=1500,way=parse (default: as before)",
     )
-    options(c)
+    shared_options(c)
 
 
 def _resume(args: argparse.Namespace) -> Any:

@@ -10,7 +10,7 @@ from parley import assemble
 from parley.api.studies import Cell, cells_of, read_study
 from parley.assemble import Parts
 from parley.assemble.estimate import Estimate, estimate
-from parley.cli.carrying_out import beyond_of, closing, finished, options, to_render, warn
+from parley.cli.carrying_out import beyond_of, closing, finished, shared_options, to_render, warn
 from parley.cli.console import ERR, OUT, AddCommand, AddGroup
 from parley.cluster.driver import Options, resume_on, run_on
 from parley.cluster.engines import engine_of
@@ -63,7 +63,7 @@ def add(command: AddCommand, group: AddGroup) -> None:
     )
     c.add_argument("--threads", type=int, help="threads of the array library (default: 1)")
     c.add_argument("--dry-run", action="store_true", help="say what would be run, with calls, tokens and time")
-    options(c)
+    shared_options(c)
 
 
 def _cells(args: argparse.Namespace) -> list[Cell]:
