@@ -2,9 +2,10 @@
 
     python benchmarks/open_worlds.py [--runs 4] [--episodes 12] [--rounds 5] [WORLD ...]
 
-A bare loop of the same environment with the same choices spends its time in `reset` and `step` (which list what can be
-done). A run calls the same, and has around it planner, explorer, sampling, menus, and the log with every menu and
-proposal. Both are timed in one and the same run, call by call, so that whatever else the machine does slows both.
+A bare loop of the same environment with the same choices makes it, and spends its time in `reset` and `step` (which
+list what can be done). A run calls the same, and has around it planner, explorer, sampling, menus, and the log with
+every menu and proposal. Both are timed in one and the same run, call by call, so that whatever else the machine does
+slows both.
 Printed: the share by which the whole is longer, the median over the rounds and their range.
 """
 
@@ -12,6 +13,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,15 @@ from parley.worlds.kit.text_env import TextEnv
 WORLDS = ("textworld:coin-collector,level=5,horizon=20", "textworld:cooking,horizon=20", "scienceworld:boil,horizon=15")
 
 
+def timed(spent: list[float], does: Callable[[], Any]) -> Any:
+    """Do it, and add the time that it took."""
+    began = time.perf_counter()
+    try:
+        return does()
+    finally:
+        spent.append(time.perf_counter() - began)
+
+
 class Timed:
     """A low-level environment that adds up the time spent in it."""
 
@@ -31,20 +42,13 @@ class Timed:
         self.low, self.spent = low, spent
 
     def reset(self, **how: Any) -> Any:
-        return self._timed(lambda: self.low.reset(**how))
+        return timed(self.spent, lambda: self.low.reset(**how))
 
     def step(self, action: Any) -> Any:
-        return self._timed(lambda: self.low.step(action))
+        return timed(self.spent, lambda: self.low.step(action))
 
     def close(self) -> None:
         self.low.close()
-
-    def _timed(self, does: Any) -> Any:
-        began = time.perf_counter()
-        try:
-            return does()
-        finally:
-            self.spent.append(time.perf_counter() - began)
 
 
 class Clock(Hook):
@@ -63,7 +67,7 @@ def measured(spec: str, runs: int, episodes: int, seed: int, out: Path) -> tuple
     made = assemble.world(spec)
 
     def text_env(latent: int) -> TextEnv:
-        env = made.text_env(latent)
+        env = timed(spent, lambda: made.text_env(latent))
         env.low = Timed(env.low, spent)
         return env
 

@@ -22,6 +22,7 @@ from parley.experiments.claims import (
     prior_coverage,
     prompts,
     published_bandits,
+    real_memories,
     real_models,
     real_worlds,
     reporter_error,
@@ -65,5 +66,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         calibration,
         real_models,
         real_worlds,
+        real_memories,
     )
 }

@@ -1,6 +1,5 @@
 """Learning over episodes in environments that are not ours: text games, grids, and Gymnasium's own."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from shutil import which
@@ -10,13 +9,11 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from parley import assemble
-from parley.core.draws import Draws
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.experiments.base import Finding as Found
-from parley.experiments.base import InMemory, above, all_hold
-from parley.loop import Cohort, run_cohort
+from parley.experiments.base import above, all_hold
+from parley.experiments.scored import averaged, early, late, scores
 from parley.report.plots import rows_figure
 
 NAME = "real-worlds"
@@ -62,45 +59,16 @@ def cells(quick: bool) -> list[RunConfig]:
 
 def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T+1"]:
     """Scores of every run and episode; the last column holds the cell's seconds, those of its environments included."""
-    began = time.perf_counter()
-    world, draws, kept = assemble.world(config.world), Draws(config.seed, config.runs), Returns()
-    latents = assemble.draw_latents(world, draws, config.latent)
-    scene = assemble.Scene(config.world, world, latents, config.episodes)
-    cohort = Cohort(
-        draws=draws,
-        envs=world.make(latents, draws),
-        planner=assemble.planner(config.planner, scene),
-        explorer=assemble.explorer(config.explore, scene),
-        recorder=kept,
-        instructions=assemble.Schedule(config.instructions, world.instructions, draws),
-        num_episodes=config.episodes,
-        horizon=world.horizon,
-        on_episode=lambda record: bar(record, config.runs),
-    )
-    run_cohort(cohort)
-    cohort.envs.close()
-    scores = np.array(kept.returns).T / WORLDS[config.world][1]
-    return np.concatenate([scores, np.full((config.runs, 1), time.perf_counter() - began)], axis=1)
-
-
-class Returns(InMemory):
-    """Keeps what was paid."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.returns: list[np.ndarray] = []
-
-    def episode(self, record: EpisodeRecord, snapshot: object = None) -> None:
-        self.returns.append(record.returns)
+    return scores(config, bar, WORLDS[config.world][1])
 
 
 def analyse(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"]]) -> Found:
     """Two differences on average over the worlds, each with its 95% interval: runs differ within a world."""
     of = {(c.world, c.planner, c.explore): scores for c, scores in zip(cells, kept, strict=True)}
     worlds = list(dict.fromkeys(c.world for c in cells))
-    gains = [_late(of[world, *LEARNER]) - _early(of[world, *LEARNER]) for world in worlds]
-    beyond = [_late(of[world, *LEARNER]) - _late(of[world, *RANDOM]) for world in worlds]  # paired: the same latents
-    found = [_averaged(each) for each in (gains, beyond)]
+    gains = [late(of[world, *LEARNER]) - early(of[world, *LEARNER]) for world in worlds]
+    beyond = [late(of[world, *LEARNER]) - late(of[world, *RANDOM]) for world in worlds]  # paired: the same latents
+    found = [averaged(each) for each in (gains, beyond)]
     verdict = all_hold([above(low, high, 0.0) for _, low, high in found])
     value, low, high = found[0]
     return Found(
@@ -114,26 +82,11 @@ def analyse(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"
     )
 
 
-def _early(scores: np.ndarray) -> np.ndarray:
-    return np.asarray(scores[:, : (scores.shape[1] - 1) // 4].mean(axis=1))
-
-
-def _late(scores: np.ndarray) -> np.ndarray:
-    return np.asarray(scores[:, -1 - (scores.shape[1] - 1) // 4 : -1].mean(axis=1))
-
-
-def _averaged(differences: Sequence[np.ndarray]) -> tuple[float, float, float]:
-    """The mean over worlds of the means over runs, between its 95% limits."""
-    mean = float(np.mean([d.mean() for d in differences]))
-    error = float(np.sqrt(sum(d.var(ddof=1) / len(d) for d in differences))) / len(differences)
-    return mean, mean - 1.96 * error, mean + 1.96 * error
-
-
 def _row(config: RunConfig, kept: np.ndarray) -> dict[str, Any]:
-    gain, low, high = _averaged([_late(kept) - _early(kept)])
+    gain, low, high = averaged([late(kept) - early(kept)])
     row: dict[str, Any] = {"world": config.world, "planner": config.planner, "explorer": config.explore}
     row |= {"runs": config.runs, "T": config.episodes, "score": round(float(kept[:, :-1].mean()), 4)}
-    row |= {"last quarter": round(float(_late(kept).mean()), 4), "learnt": round(gain, 4)}
+    row |= {"last quarter": round(float(late(kept).mean()), 4), "learnt": round(gain, 4)}
     return row | {"from": round(low, 4), "to": round(high, 4), "wall_s": round(float(kept[0, -1]), 1)}
 
 
