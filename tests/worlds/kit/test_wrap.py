@@ -122,7 +122,9 @@ def test_a_run_that_was_broken_off_goes_on_bit_by_bit(tmp_path):
     assert rows(tmp_path / "whole") == rows(tmp_path / "broken")
 
 
-@pytest.mark.parametrize("spec", ["restless", "browser"])
+@pytest.mark.parametrize(
+    "spec", ["restless", "browser", "fickle:what=opening", "fickle:what=menu", "fickle:what=reward"]
+)
 def test_an_environment_that_cannot_repeat_itself_goes_on_at_the_end_of_an_episode(spec, tmp_path):
     """It used to be RunDamaged for ever. What is not known is found out; what ended before stays as it is."""
     config = RunConfig(f"tests.worlds.odd:{spec}", "random", episodes=4, runs=3, seed=2)
@@ -134,6 +136,20 @@ def test_an_environment_that_cannot_repeat_itself_goes_on_at_the_end_of_an_episo
     events = rows(tmp_path / "r", "episode, step, run, event", "low_level")
     told = [row for row in events if row[3] and "begun anew" in row[3]]
     assert {(row[0], row[1]) for row in told} == {(2, 1)} and len(told) == 3
+    paid = rows(tmp_path / "r", "run, episode, SUM(reward) AS paid", "steps GROUP BY run, episode")
+    assert paid == rows(tmp_path / "r", 'run, episode, "return"', "episodes")
+
+
+def test_an_episode_that_ends_elsewhere_is_begun_anew(tmp_path):
+    """Whichever step its runs end at the second time, the log holds one episode, not halves of two."""
+    for seed in range(6):
+        out = tmp_path / str(seed)
+        config = RunConfig("tests.worlds.odd:fickle:what=end", "random", episodes=4, runs=3, seed=seed)
+        try:
+            run(config, out, hooks=Hooks({"kill": Killed(2, 2)}))
+        except Stop:
+            assert resume(out, trust=True)["status"] == "finished"
+        assert len(parley.open(out).summary().label) and {row[1] for row in rows(out)} == {0, 1, 2, 3}
 
 
 def test_who_says_that_it_repeats_itself_and_does_not_is_damaged(tmp_path):
