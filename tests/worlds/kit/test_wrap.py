@@ -253,6 +253,39 @@ def test_seeds_are_latents_where_nobody_lists_any():
     assert env.low.treasure == first == int(latents[0]) % 3
 
 
+@pytest.mark.parametrize("variations", [range(7, 9), [7, 8], np.arange(7, 9), {"one": 7, "two": 8}])
+def test_a_variation_that_is_a_number_is_the_seed(variations):
+    """The place of a number in its list was the seed, so that other games were played than those that were named."""
+    world, seeds = parley.wrap(Doors, variations=variations, seeded_by="variation", horizon=4), []
+    for latent in (0, 1):
+        env = world.text_env(latent)
+        env.low.reset = lambda seed, env=env: seeds.append(seed) or Doors.reset(env.low, seed=seed)
+        env.reset(seed=3)
+    assert seeds == [7, 8]
+
+
+def test_sets_have_an_order_that_is_the_same_in_every_process():
+    names = {f"game {i}" for i in range(20)}
+    world = parley.wrap(Doors, variations=names, menu=names, instruction=names, horizon=4)
+    assert world.latents == world.script.subgoals == world.instructions == tuple(sorted(names))
+
+
+def test_runs_that_share_one_environment_are_refused():
+    """They would move each other: a factory must make a new one each time. One run alone may have it, as a robot is."""
+    for make in (lambda env=Doors(): env, lambda env=Doors(): gym.wrappers.OrderEnforcing(env)):
+        world = parley.wrap(make, horizon=4, name="shared")
+        with pytest.raises(BadInput, match="world 'shared': two runs share one environment"):
+            walk(world, 2)
+        assert walk(world, 1)
+
+
+def test_a_highest_score_that_is_given_is_the_one_that_counts():
+    for told, highest in ((10, 10.0), (None, 1.0), (lambda info: 2 * info["max_score"], 2.0)):
+        env = parley.wrap(Doors, horizon=4, max_score=told).text_env(0)
+        env.reset(seed=1)
+        assert env.max_score == highest
+
+
 def test_rewards_may_be_any_finite_number():
     class Costly(Doors):
         def step(self, action):
@@ -330,6 +363,29 @@ def test_several_agents_have_skills_of_their_own():
         ({"describe": 3}, "expected a function of the raw state"),
         ({"prior": [0.5, 0.7], "variations": range(2)}, "prior of 2 probabilities"),
         ({"skills": {"ann": {"a": 0}, "bob": {"b": 1}}}, "need `rest=`"),
+        (
+            {"skills": {"ann": {"a": 0}, "bob": {"b": 1}}, "rest": {"ann": 0, "bob": 1}, "menu": ["a / b"]},
+            "leave it out",
+        ),
+        ({"skills": {"a": 0}, "menu": ["a", "fly"]}, "there is no skill 'fly': expected some of a"),
+        ({"skills": {"a": 0}, "menu": "free"}, "expected the names of skills"),
+        ({"menu": []}, "different texts, at least one"),
+        ({"menu": 3}, "menu=3: expected a list, a function"),
+        ({"menu": {"a": 0}}, "names and what they do are `skills=`"),
+        ({"variations": 3}, "variations=3: expected a range, a list or a mapping"),
+        ({"variations": [object(), object()]}, "is no name: give a mapping"),
+        ({"variations": ["x" * 300 + "a", "x" * 300 + "b"]}, "a mapping gives them names"),
+        ({"prior": ["a", "b"], "variations": range(2)}, "expected 2 probabilities"),
+        ({"prior": [float("nan"), 1.0], "variations": range(2)}, "prior of 2 probabilities"),
+        ({"instruction": 3}, "instruction=3: expected texts"),
+        ({"observations": "a"}, "observations='a': expected a list"),
+        ({"horizon": True}, "horizon=True"),
+        ({"max_actions": 0}, "max_actions=0: expected a whole number"),
+        ({"success_at": "1"}, "success_at='1': expected a score"),
+        ({"references": {"random": "x"}}, "random='x': expected a score"),
+        ({"references": [1.0]}, "references=.1.0.: expected a score"),
+        ({"deterministic": "no"}, "expected True, False or None"),
+        ({"max_scores": 1}, "no argument 'max_scores'; did you mean 'max_score'"),
     ],
 )
 def test_what_cannot_be_used_is_said(more, said):
@@ -344,8 +400,11 @@ def test_what_make_env_does_wrong_is_said():
     world = parley.wrap(fails, variations=range(2), horizon=3)
     with pytest.raises(BadInput, match=r"make_env\(1\) raised OSError: no display"):
         world.text_env(1)
-    with pytest.raises(BadInput, match="make_env gave a int"):
-        parley.wrap(lambda: 3, horizon=3).text_env(0)
+    for made, kind in ((3, "int"), (Doors, "type")):
+        with pytest.raises(BadInput, match=f"make_env gave a {kind}"):
+            parley.wrap(lambda made=made: made, horizon=3).text_env(0)
+    with pytest.raises(BadInput, match="make_env='FrozenLake-v1': expected a function"):
+        parley.wrap("FrozenLake-v1")
     with pytest.raises(BadInput, match="nobody says what can be told"):
         walk(parley.wrap(lambda: gym.make("FrozenLake-v1"), horizon=3), 1)
 

@@ -40,11 +40,14 @@ def stepped(answer: Any) -> Step:
 
 
 def number(paid: Any) -> float:
-    """A reward as a finite number."""
-    if isinstance(paid, float | int | np.number | np.bool_) or (isinstance(paid, np.ndarray) and paid.size == 1):
-        value = float(paid if not isinstance(paid, np.ndarray) else paid.item())
-        if isfinite(value):
-            return value
+    """A reward as a finite number: whatever is one, or holds one and no more."""
+    try:
+        value = paid.item() if hasattr(paid, "item") else paid  # arrays and tensors
+        value = nan if isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        value = nan
+    if isfinite(value):
+        return value
     raise EnvironmentFailed(f"the environment gave a reward of {paid!r:.80}: expected a finite number")
 
 
@@ -57,13 +60,13 @@ def highest(score: Any) -> float:
     raise EnvironmentFailed(f"the environment gave a max_score of {score!r:.80}: expected a number above 0, or None")
 
 
-def text(said: Any) -> str:
-    """A report as text that a file can hold; bytes are read as UTF-8."""
+def text(said: Any, told_by: str = "describe") -> str:
+    """A report as text that a file can hold; bytes are read as UTF-8. `told_by` is the argument that could mend it."""
     if isinstance(said, bytes):
         said = said.decode("utf-8", errors="replace")
     if not isinstance(said, str):
         raise EnvironmentFailed(
-            f"the environment said {_kind(said)}, which is no text: give `describe=`, a function from it to words"
+            f"the environment said {_kind(said)}, which is no text: give `{told_by}=`, a function to words"
         )
     if len(said) > LONGEST:
         raise EnvironmentFailed(f"the environment said {len(said):,} characters at once: expected {LONGEST:,} at most")

@@ -74,12 +74,20 @@ class PhysicalWorld:
 
     def __post_init__(self) -> None:
         if not all_alike(self.prior) and (
-            len(self.latents) != len(self.prior) or abs(float(np.sum(self.prior)) - 1) > 1e-6 or min(self.prior) < 0
+            np.shape(self.prior) != (len(self.latents),)
+            or not abs(float(np.sum(self.prior)) - 1) <= 1e-6
+            or min(self.prior) < 0
         ):
             raise BadInput(
                 f"world {self.name!r}: expected a prior of {len(self.latents)} probabilities that sum to 1, "
                 f"one for each latent, found {np.asarray(self.prior).tolist()}"
             )
+        told = dict(self.references) if isinstance(self.references, Mapping) else {"references": self.references}
+        for what, score in {**told, "success_at": self.success_at}.items():
+            if isinstance(score, bool) or not isinstance(score, int | float | np.number) or not np.isfinite(score):
+                raise BadInput(f"world {self.name!r}: {what}={score!r:.80}: expected a score, a finite number")
+        if self.deterministic not in (True, False, None):
+            raise BadInput(f"deterministic={self.deterministic!r:.80}: expected True, False or None")
         if self.expert is not None and not callable(self.expert):
             raise BadInput(
                 f"world {self.name!r}: expert={self.expert!r:.80}: expected a function of (latent, instruction, said)"
@@ -109,4 +117,6 @@ class PhysicalWorld:
         for run, latent in enumerate(latents, start=draws.first_run):
             where = f"world {self.name!r}, run {run}"
             envs.append(GuardedEnv(partial(self.text_env, int(latent)), where, self.deterministic is not False))
+        if len({id(getattr(env.low, "env", env.low)) for env in envs}) < len(envs):
+            raise BadInput(f"world {self.name!r}: two runs share one environment: make a new one at each call")
         return TextVectorEnv(envs, draws)

@@ -120,7 +120,7 @@ class TextEnv(gym.Env[str, str]):
     def _task(self, asked: str | None, info: Info) -> str:
         """The episode's instruction: the environment's own, or the one that was asked for."""
         if self.script.own.instruction is not None:
-            return text(self.script.own.instruction(self.raw, info))
+            return text(self.script.own.instruction(self.raw, info), "instruction")
         known = self.script.instructions
         if asked is not None and asked not in known:
             raise BadInput(f"instruction {asked!r}: expected one of {', '.join(known)}")
