@@ -60,6 +60,22 @@ def loses(env, action):
     return "on", 0.0, False, env.steps == 3, {"admissible_commands": MENU}
 
 
+class Bare:
+    """No more than `reset` and `step`."""
+
+    def reset(self, *, seed=None, options=None):
+        self.odd = Odd()
+        return self.odd.reset(seed=seed)
+
+    def step(self, action):
+        return self.odd.step(action)
+
+
+class Stuck(Odd):
+    def close(self):
+        raise RuntimeError("it is gone already")
+
+
 RIGHT = {
     "plain": lambda: Odd(),
     "the old Gym's four": lambda: Odd(None, ("on", 1.0, True, {"admissible_commands": MENU})),
@@ -100,8 +116,12 @@ RIGHT = {
     "no room left": lambda: Odd(None, ("over", 0.0, True, True, {"admissible_commands": []})),
     "an event": lambda: Odd(None, ("on", 0.0, False, False, {"admissible_commands": MENU, "event": "invalid move"})),
     "raises once": lambda: Odd(None, loses),
+    "nothing to close": Bare,
+    "a close that raises": Stuck,
 }
 WRONG = {
+    "no info after a step": (lambda: Odd(None, ("on", 0.0, False, False, None)), "info being a dictionary"),
+    "a list for info after a step": (lambda: Odd(None, ("on", 0.0, False, False, [])), "info being a dictionary"),
     "nothing at reset": (lambda: Odd(lambda: None), "`reset` gave None"),
     "no info at reset": (lambda: Odd(lambda: "a room"), "expected \\(observation, info\\)"),
     "info that is none": (lambda: Odd(("a room", None)), "info being a dictionary"),

@@ -85,6 +85,10 @@ GIVEN = {
     "a goal that is an array": ({"make": lambda: Aimed(np.zeros(2)), "instruction": None}, ""),
     "a goal of no words": ({"make": lambda: Aimed(""), "instruction": None}, ""),
     "a skill that raises": ({"menu": None, "skills": {"go": told}}, "raised ValueError"),
+    "a skill that gives a generator": (
+        {"menu": None, "skills": {"go": lambda see: (a for a in [1])}},
+        "functools.partial",
+    ),
     "a skill that never ends": ({"menu": None, "skills": {"go": always(1)}, "max_actions": 20}, ""),
     "an environment that cannot be made": ({"make": lambda: 1 / 0}, r"make_env\(\) raised ZeroDivisionError"),
     "an expert": ({"expert": always("go")}, ""),

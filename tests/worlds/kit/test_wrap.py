@@ -272,7 +272,8 @@ def test_sets_have_an_order_that_is_the_same_in_every_process():
 
 def test_runs_that_share_one_environment_are_refused():
     """They would move each other: a factory must make a new one each time. One run alone may have it, as a robot is."""
-    for make in (lambda env=Doors(): env, lambda env=Doors(): gym.wrappers.OrderEnforcing(env)):
+    env = Doors()
+    for make in (lambda: env, lambda: gym.wrappers.OrderEnforcing(env)):
         world = parley.wrap(make, horizon=4, name="shared")
         with pytest.raises(BadInput, match="world 'shared': two runs share one environment"):
             walk(world, 2)
@@ -350,6 +351,24 @@ def test_several_agents_have_skills_of_their_own():
 @pytest.mark.parametrize(
     "more, said",
     [
+        ({"skills": {"ann": {"go": 1}, "zoe": {"go": 1}}}, "skills are those of .'ann', 'zoe'.: expected those of"),
+        ({"skills": {"ann": {"go": 1}}}, "skills are those of .'ann'.: expected those of"),
+        ({"skills": {"go": 1}}, "skills are those of ..: expected those of"),
+        ({"describe": {"zoe": str}}, "describe names 'zoe': expected ann, bob"),
+    ],
+)
+def test_agents_that_are_not_there_are_named(more, said):
+    from examples.several_agents import STAND, Corridor
+
+    told = {"skills": {"ann": {"go": 1}, "bob": {"go": 1}}, **more}
+    rest = dict.fromkeys(told["skills"], STAND)
+    with pytest.raises(BadInput, match=said):
+        parley.wrap(lambda: Corridor(1), rest=rest, horizon=3, **told).text_env(0)
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
         ({"menu": "any"}, "expected a list, a function"),
         ({"menu": ["a", "a"]}, "expected different texts"),
         ({"skills": {}}, "skills is empty"),
@@ -367,6 +386,9 @@ def test_several_agents_have_skills_of_their_own():
             {"skills": {"ann": {"a": 0}, "bob": {"b": 1}}, "rest": {"ann": 0, "bob": 1}, "menu": ["a / b"]},
             "leave it out",
         ),
+        ({"skills": {"": 0}}, "skills: '' is no name"),
+        ({"skills": {1: 0}}, "skills: 1 is no name"),
+        ({"skills": {"a": iter([0])}}, "skill 'a' can run only once"),
         ({"skills": {"a": 0}, "menu": ["a", "fly"]}, "there is no skill 'fly': expected some of a"),
         ({"skills": {"a": 0}, "menu": "free"}, "expected the names of skills"),
         ({"menu": []}, "different texts, at least one"),

@@ -30,7 +30,7 @@ def stepped(answer: Any) -> Step:
     if not isinstance(answer, tuple) or len(answer) not in (4, 5) or not isinstance(answer[-1], Mapping):
         raise EnvironmentFailed(
             f"`step` gave {_kind(answer)}: expected (observation, reward, terminated, truncated, info) as in "
-            "Gymnasium, or (observation, reward, done, info) as in the old Gym"
+            "Gymnasium, or (observation, reward, done, info) as in the old Gym, info being a dictionary"
         )
     if len(answer) == 5:
         return answer

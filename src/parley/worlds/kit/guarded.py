@@ -1,5 +1,6 @@
 """A text environment whose low level may raise: it is made anew, and its episode repeated from the seed."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -57,7 +58,8 @@ class GuardedEnv:
         return self._kept(action)
 
     def close(self) -> None:
-        self.env.close()
+        with contextlib.suppress(Exception):  # a broken environment may not even close; all that it said is heard
+            self.env.close()
 
     def _begin(self) -> TextEnv:
         try:
@@ -105,10 +107,7 @@ class GuardedEnv:
             return answer
 
     def _repeat(self) -> None:
-        try:
-            self.env.close()
-        except Exception:  # a broken environment may not even close
-            pass
+        self.close()
         self.env = self._make()
         for subgoal, told in self._past:
             if _mark(self._ask(subgoal)) != told:

@@ -31,7 +31,7 @@ class Hidden:
 
 
 def hidden_of(variations: Any, seeds: bool, tables: Tables | None) -> Hidden:
-    """What the argument `variations` of `wrap` means; with `seeds` and without variations, any seed. Raises `BadInput`."""
+    """What `variations` of `wrap` means; with `seeds` and no variations, any seed. Raises `BadInput`."""
     if variations is None and tables is not None:
         return Hidden(tables.latents, range(len(tables.latents)))
     if variations is None:

@@ -115,7 +115,8 @@ class TextEnv(gym.Env[str, str]):
         return self
 
     def close(self) -> None:
-        self.low.close()
+        if callable(close := getattr(self.low, "close", None)):
+            close()
 
     def _task(self, asked: str | None, info: Info) -> str:
         """The episode's instruction: the environment's own, or the one that was asked for."""
@@ -154,7 +155,7 @@ class TextEnv(gym.Env[str, str]):
                 if (move := act(raw)) is None:
                     return total, False, False, info
                 answer = step(move)
-                if type(answer) is not tuple or len(answer) != 5:
+                if type(answer) is not tuple or len(answer) != 5 or type(answer[4]) is not dict:
                     answer = stepped(answer)
                 raw, paid, terminated, truncated, info = answer
                 if kept is not None:

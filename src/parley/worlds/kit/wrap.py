@@ -1,5 +1,6 @@
 """`parley.wrap`: the one way to make a world with a low level, from any environment in Gymnasium's words."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -52,7 +53,7 @@ def wrap(
     name: str = "",
     **more: Any,
 ) -> PhysicalWorld:
-    """A world from any environment whose `reset` and `step` are Gymnasium's (or the old Gym's, or PettingZoo's).
+    """A world from any environment whose `reset` and `step` are Gymnasium's, or PettingZoo's.
 
     Args:
         make_env: makes the environment of a variation, `make_env(variation)`; `make_env()` without variations.
@@ -104,6 +105,10 @@ def wrap(
 
     def text_env(latent: int) -> TextEnv:
         low = _made(make_env, hidden, latent)
+        if isinstance(low, ParallelLow) and acts.menus and set(low.possible_agents) != set(acts.agents):
+            raise BadInput(
+                f"skills are those of {list(acts.agents)}: expected those of {low.possible_agents}, by agent"
+            )
         seed = hidden.seed(latent) if seeded_by == "variation" else None
         return TextEnv(low, acts.make(), speaks(), script, max_actions=max_actions, low_seed=seed)
 
@@ -167,6 +172,8 @@ def _speaking(describe: Any, agents: tuple[str, ...]) -> Callable[[], Reporter]:
     """What makes the Reporter of one environment."""
     if agents:
         each = describe if isinstance(describe, Mapping) else dict.fromkeys(agents, describe)
+        if strange := [agent for agent in each if agent not in agents]:
+            raise BadInput(f"describe names {strange[0]!r}: expected {', '.join(map(str, agents))}")
         makers = {agent: _speaking(each.get(agent), ()) for agent in agents}
         return lambda: JointReporter({agent: make() for agent, make in makers.items()})
     if describe is None:
@@ -255,7 +262,7 @@ def _limit(make_env: Callable[..., Any], hidden: Hidden, acts: Acting) -> int:
         return HORIZON
     env = _made(make_env, hidden, 0)
     spec = getattr(env, "spec", None)
-    if callable(getattr(env, "close", None)):
+    with contextlib.suppress(Exception):  # it may have none, or a broken one
         env.close()
     return getattr(spec, "max_episode_steps", None) or HORIZON
 
