@@ -225,6 +225,8 @@ def test_module_name_takes_arguments(tmp_path):
         == 0
     )
     assert max(row[2] for row in rows(tmp_path / "r")) <= 2
+    with pytest.raises(BadInput, match=r"a Doors is an environment: make a world of it, parley.wrap"):
+        assemble.world("tests.worlds.odd:Doors", trust=True)
 
 
 def test_a_million_latents_are_a_range():

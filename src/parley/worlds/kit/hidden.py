@@ -64,7 +64,7 @@ def listed_in(what: str, given: Any, expected: str = "a list") -> tuple[Any, ...
 
 def count(number: Any) -> bool:
     """Whether something is a whole number of at least 1; True is none."""
-    return isinstance(number, int | np.integer) and not isinstance(number, bool) and number >= 1
+    return isinstance(number, int | np.integer) and not isinstance(number, bool) and int(number) >= 1
 
 
 def prior_of(prior: Any, tables: Tables | None, size: int) -> np.ndarray:
