@@ -102,6 +102,9 @@ def test_runs_that_share_their_luck_are_compared_in_pairs(two, tmp_path):
     apart = parley.compare(two[0], other)
     assert not apart.paired and "not paired" in str(apart)
     assert apart.half_width >= 0 and apart.interval[0] <= apart.difference <= apart.interval[1]
+    alone = parley.run("shortcut", out=tmp_path / "alone", episodes=6, runs=1, seed=4)
+    for found in (parley.compare(alone, other), parley.compare(two[0], alone)):
+        assert not found.decided and "1 run of 6 episodes" in str(found) and "no interval" in str(found)
     elsewhere = parley.run("treasure", out=tmp_path / "elsewhere", episodes=2, runs=2)
     with pytest.raises(parley.BadInput, match="run_a is of world 'shortcut', run_b of 'treasure'"):
         parley.compare(two[0], elsewhere)

@@ -16,9 +16,9 @@ class Comparison:
     """How much more of `measure` run a has than run b, over all episodes that both have. Regret counts in total. Scores
     and returns count on average over the episodes (the area between the learning curves).
 
-    `difference` is the mean over runs of a's total less b's; `half_width` half of its 95% interval. The runs are
-    paired. Runs with the same seed meet the same latents and the same luck. So run i of one is compared with run i of
-    the other. `curve` and `band` are the difference and its half-width as episodes go on.
+    `difference` is the mean over runs of a's total less b's; `half_width` half of its 95% interval. It is NaN where
+    a side has one run. The runs are paired. Runs with the same seed meet the same latents and the same luck. So run i of one is
+    compared with run i of the other. `curve` and `band` are the difference and its half-width as episodes go on.
     """
 
     a: str
@@ -48,11 +48,13 @@ class Comparison:
         how = "paired" if self.paired else "not paired"
         more = "more" if self.difference >= 0 else "less"
         size, few, many = abs(self.difference), min(abs(low), abs(high)), max(abs(low), abs(high))
-        interval = f"[{low:.3f}, {high:.3f}]" if not self.decided else f"[{few:.3f}, {many:.3f}]"
+        interval = f" [{low:.3f}, {high:.3f}]" if not self.decided else f" [{few:.3f}, {many:.3f}]"
         which = "" if self.decided else "; the interval holds 0, so neither is shown to have more"
+        if np.isnan(self.half_width):
+            interval, which = "", "; of one run there is no interval"
         return (
-            f"{self.a} has {size:.3f} {interval} {more} {self.measure} than {self.b} "
-            f"({self.runs} runs of {self.episodes} episodes, {how}){which}"
+            f"{self.a} has {size:.3f}{interval} {more} {self.measure} than {self.b} "
+            f"({self.runs} run{'s' if self.runs > 1 else ''} of {self.episodes} episodes, {how}){which}"
         )
 
     def _repr_html_(self) -> str:
@@ -79,6 +81,8 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
         runs = min(len(one), len(other))
         means, bands = zip(mean_band(one), mean_band(other), strict=True)
         mean, band = means[0] - means[1], np.hypot(*bands)
+    if min(len(one), len(other)) < 2:
+        band = np.full(band.shape, np.nan)
     names = (a.label, b.label) if a.label != b.label else (run_a.out.name, run_b.out.name)
     return Comparison(
         names[0], names[1], a.measure, paired, runs, episodes, float(mean[-1]), float(band[-1]), mean, band

@@ -20,6 +20,9 @@ from parley.report.diagnosis import diagnose
 from parley.report.summary import Curves
 from parley.runs.hooks import Hook, Hooks
 from parley.runs.log import StepsLog
+from parley.view.answers import Answers
+from parley.view.found import Found
+from parley.view.texts import encoded
 from parley.worlds.kit.conformance import check_world, walk
 from parley.worlds.kit.describe import in_words
 from tests.worlds.odd import Doors, browser, doors, restless
@@ -28,9 +31,9 @@ SPEC = "tests.worlds.odd:doors"
 TABLES = ("run, episode, step, observation, subgoal, explored, proposal, law, menu, next_observation, reward", "steps")
 
 
-def rows(out, columns=TABLES[0], table=TABLES[1]):
+def rows(out, columns=TABLES[0], table=TABLES[1], order="1, 2, 3"):
     db = sqlite3.connect(out / "run.sqlite")
-    return db.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3").fetchall()
+    return db.execute(f"SELECT {columns} FROM {table} ORDER BY {order}").fetchall()
 
 
 class Killed(Hook):
@@ -96,6 +99,27 @@ def test_scores_stand_in_the_log_and_regret_is_unknown(tmp_path):
     assert summary.measure == "score" and 0 < summary.scores.success < 1
     assert summary.scores.mean == pytest.approx(summary.mean_return)
     assert main(["report", str(tmp_path / "r")]) == 0
+
+
+class Scored(Doors):
+    """Says its highest score in some variations only."""
+
+    def _info(self):
+        info = super()._info()
+        return info if self.treasure else {**info, "max_score": None}
+
+
+def test_scores_that_are_known_of_some_runs_only(tmp_path):
+    """The return is told instead; nobody divides by what is not known. The world, an object, need not be made again."""
+    world = parley.wrap(Scored, variations=range(2), horizon=4, instruction="find it")
+    found = parley.run(world, "habit", episodes=16, runs=4, latent="each", out=tmp_path / "r", progress=False)
+    assert found.summary().measure == "return" and "success" not in str(found.summary().scores)
+    assert found.diagnose().signature == found.diagnose(tables=False).signature
+    runs = Found(tmp_path)
+    runs.look()
+    numbers = json.loads(encoded(Answers(runs, None, None).answer("run", {"id": "r"})))["numbers"]
+    known = [score for (score,) in rows(tmp_path / "r", "score", "episodes WHERE run IN (1, 3)", "1")]
+    assert numbers["score"] == pytest.approx(np.mean(known))
 
 
 def test_menus_that_differ_in_width_are_logged_and_read_again(tmp_path):
