@@ -16,9 +16,9 @@ class Comparison:
     """How much more of `measure` run a has than run b, over all episodes that both have. Regret counts in total. Scores
     and returns count on average over the episodes (the area between the learning curves).
 
-    `difference` is the mean over runs of a's total less b's; `half_width` half of its 95% interval. It is NaN where
-    a side has one run. The runs are paired. Runs with the same seed meet the same latents and the same luck. So run i of one is
-    compared with run i of the other. `curve` and `band` are the difference and its half-width as episodes go on.
+    `difference` is the mean over runs of a's total less b's; `half_width` half of its 95% interval. It is NaN where a
+    side has one run. The runs are paired. Runs with the same seed meet the same latents and the same luck. So run i of
+    one is compared with run i of the other. `curve` and `band` are the difference and its half-width as episodes go on.
     """
 
     a: str
