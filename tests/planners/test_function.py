@@ -31,6 +31,7 @@ def test_a_run_whose_episode_is_over_is_not_asked(tmp_path):
         ("open the red door", ("open the red door", "chosen by a function")),
         ({"open the red door": 2.0}, ("open the red door", "")),
         ({"open the red door": 2.0, "sing": 0.0}, ("open the red door", "")),
+        ("sing \ud83d", ("sing \ufffd", "chosen by a function")),
         ("  ", ("(no answer)", "invalid")),
         ({}, "at least one of them above"),
         ({"sing": -1.0}, "numbers from 0 on"),

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from parley.core.errors import BadInput
 from parley.core.rows import row_max
 from parley.core.tables import Sentences
+from parley.core.text import whole
 
 NOTHING = "(no answer)"  # said where any words can be, and no usable answer came
 INVALID = "invalid"  # what the log gives as the source of a proposal that rests on no usable answer
@@ -130,7 +131,7 @@ def in_words(said: Sequence[Mapping[str, float]]) -> tuple[Menu, Float[np.ndarra
     >>> menu.row(0), probs.tolist()
     (('go on',), [[1.0, 0.0], [0.75, 0.25]])
     """
-    menu = Menu.of_each([tuple(law) for law in said])
+    menu = Menu.of_each([tuple(map(whole, law)) for law in said])
     probs = np.zeros((len(said), menu.sentences.shape[1]))
     for row, law in zip(probs, said, strict=True):
         row[: len(law)] = list(law.values())

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _ITEM = re.compile(r'(?:[^,="]*=)?(?:(?P<value>"(?:[^"]|"")*"(?!"))|(?P<open>")|[^,]*)')
 
+MOST_KNOWN = 40  # names that an error lists
 KINDS = {"bool": "true or false", "float": "a number", "int": "a whole number"}
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -32,7 +33,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" if a known name is close, else the list of known names."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+    more = f", and {len(known) - MOST_KNOWN} more" if len(known) > MOST_KNOWN else ""
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known[:MOST_KNOWN]) or 'none'}{more}"
 
 
 def parse_spec(spec: str, what: str, first: str = "") -> tuple[str, dict[str, str]]:

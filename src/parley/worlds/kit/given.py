@@ -1,6 +1,5 @@
 """Checks of somebody else's environment: the right thing, or one sentence that names the fault."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, nan
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from parley.core.errors import EnvironmentFailed
+from parley.core.text import whole
 
 MOST_ENTRIES = 20_000  # of a menu
 LONGEST = 10_000_000  # characters of a report
-SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which no file can hold
 
 Step = tuple[Any, Any, Any, Any, Mapping[str, Any]]
 
@@ -70,7 +69,7 @@ def text(said: Any, told_by: str = "describe") -> str:
         )
     if len(said) > LONGEST:
         raise EnvironmentFailed(f"the environment said {len(said):,} characters at once: expected {LONGEST:,} at most")
-    return SURROGATES.sub("\ufffd", said)
+    return whole(said)
 
 
 def entries(menu: Any) -> dict[str, Any]:
@@ -91,9 +90,7 @@ def entries(menu: Any) -> dict[str, Any]:
     if len(listed) > MOST_ENTRIES:
         raise EnvironmentFailed(f"the menu has {len(listed):,} entries: expected {MOST_ENTRIES:,} at most")
     meant = menu if isinstance(menu, Mapping) else {}
-    if SURROGATES.search("".join(listed)) is None:
-        return {entry: meant.get(entry, entry) for entry in sorted(listed)}
-    return {SURROGATES.sub("\ufffd", entry): meant.get(entry, entry) for entry in sorted(listed)}
+    return {whole(entry): meant.get(entry, entry) for entry in sorted(listed)}
 
 
 def _kind(value: Any) -> str:

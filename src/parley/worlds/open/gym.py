@@ -14,10 +14,9 @@ from parley.core.spec import TRUTHS
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.skills import See
 from parley.worlds.kit.wrap import wrap
-from parley.worlds.open.seeds import variations
+from parley.worlds.open.seeds import some
 
 MOST_ACTIONS = 100  # of a discrete action space, that are listed by number
-_seeds = variations
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def gym(
 
     return wrap(
         make_env,
-        variations=_seeds(first, count) if count else None,
+        variations=some(first, count),
         seeded_by=seeded_by,
         horizon=horizon or (spec.max_episode_steps or 100),
         skills=skills or None,

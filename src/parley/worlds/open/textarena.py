@@ -12,10 +12,9 @@ from parley.core.text import inert
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.script import FREE, AnyText
 from parley.worlds.kit.wrap import wrap
-from parley.worlds.open.seeds import variations
+from parley.worlds.open.seeds import some
 
 OFFERED = re.compile(r"(?:Available|Valid) (?:Actions|Moves):[^\n]*")  # what some games list after the board
-_seeds = variations
 
 
 def textarena(
@@ -37,7 +36,7 @@ def textarena(
         raise BadInput(f"actions={actions!r}: expected 'menu' or 'free'")
     return wrap(
         lambda *seed: Arena(game),
-        variations=_seeds(first, variations) if variations else None,
+        variations=some(first, variations),
         seeded_by=seeded_by,
         menu=FREE if actions == FREE else _listed,
         horizon=horizon,
