@@ -92,6 +92,7 @@ RIGHT = {
     "a numpy number": lambda: says(np.int64(7)),
     "an array": lambda: says(np.arange(4.0)),
     "a dictionary": lambda: says({"at": 3, "sees": "a door"}),
+    "a dictionary that lacks a part": lambda: says({"error": None, "sees": ("a door", None)}),
     "a reward that is an int": lambda: pays(1),
     "a reward that is True": lambda: pays(True),
     "a reward that is a numpy float": lambda: pays(np.float32(0.5)),
