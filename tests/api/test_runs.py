@@ -237,6 +237,16 @@ def test_what_is_wrong_is_one_sentence(tmp_path):
         parley.run("shortcut", on="moon")
     with pytest.raises(parley.BadInput, match="planner 'exact' remembers in its own way"):
         parley.run("shortcut", memory="window", out=tmp_path / "none")
+    with pytest.raises(parley.BadInput, match="miss=...: the world is an object already"):
+        parley.make(parley.make("keys"), miss=0.2)
+    with pytest.raises(parley.BadInput, match="expected a name or spec"):
+        parley.check("world", parley.make("shortcut"))
+
+
+def test_settings_join_those_of_any_spec():
+    assert parley.make("tests.worlds.odd:doors", variations=7).latents[6] == "6"
+    assert len(parley.make("gym:FrozenLake-v1", variations=5).latents) == 5
+    assert parley.make("tests.worlds.odd:doors:variations=7", workers=2).workers == 2
 
 
 def test_gym_is_the_run(tmp_path):

@@ -298,12 +298,18 @@ def test_sets_have_an_order_that_is_the_same_in_every_process():
 
 def test_runs_that_share_one_environment_are_refused():
     """They would move each other: a factory must make a new one each time. One run alone may have it, as a robot is."""
-    env = Doors()
+    from examples.several_agents import STAND, Corridor
+
+    env, corridor = Doors(), Corridor(1)
     for make in (lambda: env, lambda: gym.wrappers.OrderEnforcing(env)):
         world = parley.wrap(make, horizon=4, name="shared")
-        with pytest.raises(BadInput, match="world 'shared': two runs share one environment"):
-            walk(world, 2)
+        for cohort in (0, 1):  # side by side, or in threads of their own
+            with pytest.raises(BadInput, match="two runs share one environment"):
+                parley.run(world, "random", episodes=1, runs=2, cohort=cohort, progress=False)
         assert walk(world, 1)
+    with pytest.raises(BadInput, match="two runs share one environment"):
+        skills = dict.fromkeys(Corridor.possible_agents, {"stand": STAND})
+        walk(parley.wrap(lambda: corridor, skills=skills, rest=dict.fromkeys(skills, STAND), horizon=2), 2)
 
 
 def test_a_highest_score_that_is_given_is_the_one_that_counts():

@@ -18,7 +18,7 @@ from parley.worlds.kit.guarded import GuardedEnv
 from parley.worlds.kit.learned import Learned
 from parley.worlds.kit.script import Script
 from parley.worlds.kit.text_env import TextEnv
-from parley.worlds.kit.vector import TextVectorEnv
+from parley.worlds.kit.vector import TextVectorEnv, require_apart
 
 # expert(z, instruction, said): the subgoal of one who knows latent z; `said` holds o_1, g_1, o_2, ... of the episode.
 Expert = Callable[[int, str, tuple[str, ...]], str]
@@ -117,6 +117,6 @@ class PhysicalWorld:
         for run, latent in enumerate(latents, start=draws.first_run):
             where = f"world {self.name!r}, run {run}"
             envs.append(GuardedEnv(partial(self.text_env, int(latent)), where, self.deterministic is not False))
-        if len({id(getattr(env.low, "env", env.low)) for env in envs}) < len(envs):
-            raise BadInput(f"world {self.name!r}: two runs share one environment: make a new one at each call")
-        return TextVectorEnv(envs, draws)
+        made = TextVectorEnv(envs, draws)
+        require_apart([made])
+        return made
