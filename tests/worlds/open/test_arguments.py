@@ -31,6 +31,11 @@ def test_a_first_variation_of_none_is_said(spec):
         assemble.world(spec)
 
 
+def test_a_map_besides_those_that_are_hidden_is_said():
+    with pytest.raises(BadInput, match="has maps of its own here"):
+        assemble.world('gym:FrozenLake-v1,settings="map_name=8x8"')
+
+
 def test_long_lists_of_names_are_cut():
     said = suggestion("x", [f"game {i}" for i in range(300)])
     assert len(said) < 500 and said.endswith(", and 260 more")

@@ -56,6 +56,8 @@ def gym(
         raise BadInput(f"id={id!r}: Gymnasium does not make it: {wrong}") from None
     skills = dict(told.skills) or _numbered(id, space)
     hidden, count = told.hidden, variations or (1000 if told.hidden else 0)
+    if hidden and {"desc", "map_name"} & set(given):
+        raise BadInput(f"settings={settings!r}: {id!r} has maps of its own here, one a variation: leave that out")
     if count and not hidden and seeded_by == "episode":
         raise BadInput(f"variations={variations}: {id!r} has none; seeded_by=variation makes its seed what is hidden")
 
