@@ -73,7 +73,7 @@ def wrap(
         reward: what an observation pays under an instruction. None: what the environment pays.
         observations: all that can be reported, where that is known.
         seeded_by: "episode": the environment has another seed in every episode. "variation": always that of the
-            variation, which then is a seed; without `variations` each run draws one of 2**31.
+            variation: itself if it is a number, else its place. Without `variations` each run draws one of 2**31.
         rest: what each agent does whose own skill has ended before the others'.
         max_actions: the most actions of one subgoal.
         tables: the world's abstract model, where there is one: its words, latents and prior are the world's.
