@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import parley
 from parley.core.errors import RunDamaged
 from parley.planners.scripted import RandomPlanner
 from tests.helpers import tables_of
+from tests.worlds.odd import doors
 
 SMALL = dict(episodes=6, runs=4, seed=3, progress=False)
 
@@ -105,6 +107,12 @@ def test_runs_that_share_their_luck_are_compared_in_pairs(two, tmp_path):
     alone = parley.run("shortcut", out=tmp_path / "alone", episodes=6, runs=1, seed=4)
     for found in (parley.compare(alone, other), parley.compare(two[0], alone)):
         assert not found.decided and "1 run of 6 episodes" in str(found) and "no interval" in str(found)
+    mine, yours = (
+        parley.run(replace(doors(), name=name), "random", out=tmp_path / name, episodes=2, runs=2)
+        for name in ("mine", "yours")
+    )
+    with pytest.raises(parley.BadInput, match="run_a is of world 'mine', run_b of 'yours'"):
+        parley.compare(mine, yours)
     elsewhere = parley.run("treasure", out=tmp_path / "elsewhere", episodes=2, runs=2)
     with pytest.raises(parley.BadInput, match="run_a is of world 'shortcut', run_b of 'treasure'"):
         parley.compare(two[0], elsewhere)

@@ -64,7 +64,7 @@ class Comparison:
 def compare(run_a: Run, run_b: Run) -> Comparison:
     """Compare two runs of one world; raises `BadInput` where they have no measure or no episode in common."""
     a, b = Curves.read(run_a.out), Curves.read(run_b.out)
-    worlds = [curve.manifest["config"]["world"] for curve in (a, b)]
+    worlds = [_world(curve) for curve in (a, b)]
     if worlds[0] != worlds[1]:
         raise BadInput(f"run_a is of world {worlds[0]!r}, run_b of {worlds[1]!r}: compare runs of one world")
     if a.measure != b.measure:
@@ -87,6 +87,12 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
     return Comparison(
         names[0], names[1], a.measure, paired, runs, episodes, float(mean[-1]), float(band[-1]), mean, band
     )
+
+
+def _world(curves: Curves) -> str:
+    """What a run's world is called: an object by its own name, as its class says nothing."""
+    given = "world" in curves.manifest.get("given", [])
+    return str(curves.manifest.get("name" if given else "", curves.manifest["config"]["world"]))
 
 
 def _paired(a: Curves, b: Curves) -> bool:
