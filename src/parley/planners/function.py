@@ -24,8 +24,8 @@ class FunctionPlanner:
 
     It returns one of the menu's sentences, or a text that chooses one of them (as a language model would answer). It
     may also return a mapping from sentences to weights. A text that chooses nothing is an invalid answer: the proposal
-    is uniform, and the log says so. Where the world offers no menu, the text is what is said, or the mapping is from
-    such texts. The messages it has received are its whole state, so that a run can be resumed.
+    is uniform, and the log says so. Where the world offers no menu, the text itself is said, or one of the mapping's
+    texts. The messages it has received are its whole state, so that a run can be resumed.
     """
 
     def __init__(self, plan: Plan, decode: str = "sample") -> None:

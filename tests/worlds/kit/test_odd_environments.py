@@ -121,8 +121,8 @@ RIGHT = {
     "a close that raises": Stuck,
 }
 WRONG = {
-    "no info after a step": (lambda: Odd(None, ("on", 0.0, False, False, None)), "info being a dictionary"),
-    "a list for info after a step": (lambda: Odd(None, ("on", 0.0, False, False, [])), "info being a dictionary"),
+    "no info after a step": (lambda: Odd(None, ("on", 0.0, False, False, None)), "info. is a dictionary"),
+    "a list for info after a step": (lambda: Odd(None, ("on", 0.0, False, False, [])), "info. is a dictionary"),
     "nothing at reset": (lambda: Odd(lambda: None), "`reset` gave None"),
     "no info at reset": (lambda: Odd(lambda: "a room"), "expected \\(observation, info\\)"),
     "info that is none": (lambda: Odd(("a room", None)), "info being a dictionary"),

@@ -29,7 +29,7 @@ def stepped(answer: Any) -> Step:
     if not isinstance(answer, tuple) or len(answer) not in (4, 5) or not isinstance(answer[-1], Mapping):
         raise EnvironmentFailed(
             f"`step` gave {_kind(answer)}: expected (observation, reward, terminated, truncated, info) as in "
-            "Gymnasium, or (observation, reward, done, info) as in the old Gym, info being a dictionary"
+            "Gymnasium, or (observation, reward, done, info) as in the old Gym. `info` is a dictionary"
         )
     if len(answer) == 5:
         return answer
@@ -39,7 +39,7 @@ def stepped(answer: Any) -> Step:
 
 
 def number(paid: Any) -> float:
-    """A reward as a finite number: whatever is one, or holds one and no more."""
+    """A reward as a finite number: of Python, NumPy or a tensor, alone or in an array of size 1."""
     try:
         value = paid.item() if hasattr(paid, "item") else paid  # arrays and tensors
         value = nan if isinstance(value, str | bytes) else float(value)

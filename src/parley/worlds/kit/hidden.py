@@ -63,7 +63,7 @@ def listed_in(what: str, given: Any, expected: str = "a list") -> tuple[Any, ...
 
 
 def count(number: Any) -> bool:
-    """Whether something is a whole number of at least 1; True is none."""
+    """Whether something is a whole number of at least 1, and no truth value."""
     return isinstance(number, int | np.integer) and not isinstance(number, bool) and int(number) >= 1
 
 

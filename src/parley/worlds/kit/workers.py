@@ -145,7 +145,7 @@ class Worker:
                 if i < len(before) and self._told[i] != before[i]:
                     raise EnvironmentFailed(
                         f"the worker process of {runs} died (exit code {code}), and a fresh one does not repeat "
-                        "its episode: what was finished is saved; resume, and the episode is begun anew"
+                        "its episode. What was finished is saved: resume, and the episode is begun anew"
                     )
         except (EOFError, OSError):
             self.process.join()
@@ -156,7 +156,7 @@ class Worker:
         return answer, f"the worker process died (exit code {code}); a fresh one repeated the episode"
 
     def _kept(self, reply: tuple[str, Any]) -> Any:
-        """An answer, of which is noted what tells it from others."""
+        """An answer; what tells it from others is noted."""
         answer = _answer(reply)
         *told, info = answer
         parts = (*told, *(menu.sentences for menu in info["menus"]))
