@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from parley.core.errors import BadInput, ParleyError, RunDamaged
@@ -255,6 +256,10 @@ def test_bad_configurations_leave_nothing_behind(tmp_path):
     for wrong in (dict(episodes=0), dict(runs=0), dict(seed=-1), dict(record="all"), dict(cohort=-1)):
         with pytest.raises(BadInput):
             RunConfig("shortcut", **wrong)
+    for wrong in (dict(episodes=2.5), dict(runs="3"), dict(seed=None)):
+        with pytest.raises(BadInput, match="expected a whole number"):
+            RunConfig("shortcut", **wrong)
+    assert type(RunConfig("shortcut", seed=np.int64(3)).seed) is int  # as a manifest holds it
     assert not (tmp_path / "r").exists()
 
 

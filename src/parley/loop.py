@@ -88,11 +88,16 @@ def _episode(cohort: Cohort, t: int, logged: LoggedEpisode | None) -> Iterator[S
     observations, info = begun(cohort.envs, t, instructions)
     instructions = info.get("instructions", instructions)  # an environment may bring its own
     highest = info.get("max_scores")
+    if logged is not None:
+        _require(cohort, t, 1, (logged.opening.observations == observations).all(), "another observation")
     _hear(cohort, Opening(t, instructions, observations))
     returns, explored = np.zeros(num_runs), np.zeros(num_runs, dtype=bool)
     active = np.ones(num_runs, dtype=bool)
     for h in range(1, cohort.horizon + 1):
         replayed = logged.steps[h - 1] if logged is not None and h <= len(logged.steps) else None
+        if replayed is not None:
+            _require(cohort, t, h, (replayed.active == active).all(), "another end of the episode")
+            _require(cohort, t, h, _same_menus(replayed, info["menus"]), "another menu")
         menus, parts, proposals, choices = _decide(cohort, info["menus"], Moment(t, h), active, replayed)
         heard, rewards, terminated, truncated, info = stepped(cohort.envs, parts, active)
         explored_now = np.logical_or.reduce([choice.explored for choice in choices])
@@ -103,9 +108,10 @@ def _episode(cohort: Cohort, t: int, logged: LoggedEpisode | None) -> Iterator[S
             record.low_level.events[:] = [ANEW] * num_runs
         if replayed is None:
             cohort.recorder.step(record)
-        elif (replayed.next_observations != heard)[active].any():
-            said = f"episode {t}, step {h}: the log holds another observation than the environment gives now"
-            raise RunDamaged(said) if cohort.repeats else NotRepeated(t, said)
+        else:
+            _require(cohort, t, h, (replayed.next_observations == heard)[active].all(), "another observation")
+            _require(cohort, t, h, np.allclose(replayed.rewards[active], rewards[active]), "another reward")
+            rewards = replayed.rewards  # on another machine the last digits may be others
         _hear(cohort, Outcome(t, h, parts, heard, rewards, active))
         returns += rewards
         explored |= explored_now & active
@@ -113,10 +119,25 @@ def _episode(cohort: Cohort, t: int, logged: LoggedEpisode | None) -> Iterator[S
         observations = heard
         yield record
         if not active.any():
+            _require(cohort, t, h, logged is None or h >= len(logged.steps), "a later end of the episode")
             break
     scores = None if highest is None else returns / highest
     _close(
         cohort, EpisodeRecord(t, instructions, explored, returns, *_values(cohort, returns), 0.0, scores=scores), began
+    )
+
+
+def _require(cohort: Cohort, episode: int, step: int, same: bool, what: str) -> None:
+    """Raise where the environment, told the same again, does not give what the log holds."""
+    if not same:
+        said = f"episode {episode}, step {step}: the log holds {what} than the environment gives now"
+        raise RunDamaged(said) if cohort.repeats else NotRepeated(episode, said)
+
+
+def _same_menus(replayed: StepRecord, menus: list[Menu]) -> bool:
+    return all(
+        menu.free or all(menu.row(run) == logged.row(run) for run in np.flatnonzero(replayed.active).tolist())
+        for menu, logged in zip(menus, replayed.menus, strict=True)
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import parley
 from parley.core.errors import RunDamaged
 from parley.planners.scripted import RandomPlanner
 from tests.helpers import tables_of
+from tests.worlds.odd import doors
 
 SMALL = dict(episodes=6, runs=4, seed=3, progress=False)
 
@@ -102,6 +104,15 @@ def test_runs_that_share_their_luck_are_compared_in_pairs(two, tmp_path):
     apart = parley.compare(two[0], other)
     assert not apart.paired and "not paired" in str(apart)
     assert apart.half_width >= 0 and apart.interval[0] <= apart.difference <= apart.interval[1]
+    alone = parley.run("shortcut", out=tmp_path / "alone", episodes=6, runs=1, seed=4)
+    for found in (parley.compare(alone, other), parley.compare(two[0], alone)):
+        assert not found.decided and "1 run of 6 episodes" in str(found) and "no interval" in str(found)
+    mine, yours = (
+        parley.run(replace(doors(), name=name), "random", out=tmp_path / name, episodes=2, runs=2)
+        for name in ("mine", "yours")
+    )
+    with pytest.raises(parley.BadInput, match="run_a is of world 'mine', run_b of 'yours'"):
+        parley.compare(mine, yours)
     elsewhere = parley.run("treasure", out=tmp_path / "elsewhere", episodes=2, runs=2)
     with pytest.raises(parley.BadInput, match="run_a is of world 'shortcut', run_b of 'treasure'"):
         parley.compare(two[0], elsewhere)
@@ -234,6 +245,16 @@ def test_what_is_wrong_is_one_sentence(tmp_path):
         parley.run("shortcut", on="moon")
     with pytest.raises(parley.BadInput, match="planner 'exact' remembers in its own way"):
         parley.run("shortcut", memory="window", out=tmp_path / "none")
+    with pytest.raises(parley.BadInput, match="miss=...: the world is an object already"):
+        parley.make(parley.make("keys"), miss=0.2)
+    with pytest.raises(parley.BadInput, match="expected a name or spec"):
+        parley.check("world", parley.make("shortcut"))
+
+
+def test_settings_join_those_of_any_spec():
+    assert parley.make("tests.worlds.odd:doors", variations=7).latents[6] == "6"
+    assert len(parley.make("gym:FrozenLake-v1", variations=5).latents) == 5
+    assert parley.make("tests.worlds.odd:doors:variations=7", workers=2).workers == 2
 
 
 def test_gym_is_the_run(tmp_path):

@@ -37,6 +37,7 @@ def raising(*_):
 PLANNERS = {  # what it does -> methods, and what is said
     "is none": ({"propose": None}, "has no method 'propose'"),
     "returns a list": (proposing(lambda p: p.tolist()), "proposed a list: expected a Proposal"),
+    "proposes a list": (proposing(lambda p: parley.Proposal(p.tolist())), "probabilities in a list: expected an array"),
     "has the wrong shape": (proposing(lambda p: parley.Proposal(p[:, :1])), r"shape \(4, 1\).*expected \(4, 2\)"),
     "proposes NaN": (proposing(nan), "proposed nan in row 1"),
     "proposes infinity": (proposing(lambda p: parley.Proposal(p * np.inf)), "proposed inf in row 0"),

@@ -51,6 +51,29 @@ def test_specs():
         bind(factory, {"n": "x"}, "world")
 
 
+def test_the_types_of_somebody_elses_arguments():
+    """Few annotate theirs: a default says as much. `point` holds "int", and is no number."""
+
+    def bare(length=2, tells=False, rate=0.5, text="x", none=None): ...
+
+    given = {"length": "3", "tells": "true", "rate": "1", "text": "4", "none": "5"}
+    assert bind(bare, given, "world") == dict(length=3, tells=True, rate=1.0, text="4", none="5")
+    with pytest.raises(BadInput, match="length='x': expected a whole number"):
+        bind(bare, {"length": "x"}, "world")
+
+    def named(place: "point | None" = None, number: "int | None" = None): ...  # noqa: F821
+
+    assert bind(named, {"place": "3", "number": "3"}, "world") == dict(place="3", number=3)
+
+    def any_of_them(length: int, *more: int, **others: int): ...
+
+    assert bind(any_of_them, {"length": "1", "x": "2"}, "world") == dict(length=1, x=2)
+    with pytest.raises(BadInput, match="'length' is required"):
+        bind(any_of_them, {"others": "2"}, "world")
+    with pytest.raises(BadInput, match="no argument 'scene'"):
+        bind(any_of_them, {"length": "1", "scene": "2"}, "world", skip=["scene"])
+
+
 def test_vocabulary_names_an_unknown_sentence():
     words = Vocabulary(("yes", "no"), "observation")
     said = np.array(["no", "yes"], dtype=object)

@@ -156,6 +156,15 @@ def test_jericho_plays_a_game_of_textworld_and_any_words_go(tmp_path):
     assert check_world(assemble.world(f"textworld:{path},horizon=3"), 2, 1) == []
 
 
+@pytest.mark.parametrize("game", ["FrozenLake-v0", "TowerOfHanoi-v0", "2048-v0"])
+def test_textarena_reports_what_is_new_alone(game):
+    """The action is told as the line of a speaker who has another name in each game: its rest began every report."""
+    spec_of("textarena")
+    env = assemble.world(f"textarena:{game}").text_env(0)
+    env.reset(seed=1)
+    assert env.step("[left]")[0].startswith("[GAME] ")
+
+
 def test_openenv_a_server_and_its_faults():
     if find_spec("websockets") is None:
         pytest.skip("openenv: the package websockets is not installed (extra openenv)")

@@ -52,3 +52,30 @@ def restless():
 def browser():
     """Said to be one that cannot repeat itself."""
     return wrap(lambda z: Restless(z), variations=range(3), horizon=6, name="browser", deterministic=False)
+
+
+class Fickle(Doors):
+    """Says the same again, apart from one thing: `what`."""
+
+    def __init__(self, treasure, what):
+        super().__init__(treasure)
+        self.what, self.luck = what, np.random.default_rng()
+
+    def reset(self, **told):
+        said, info = super().reset(**told)
+        return (f"{said} It is {self.luck.random()} o'clock." if self.what == "opening" else said), info
+
+    def step(self, action):
+        said, paid, over, *rest = super().step(action)
+        paid = self.luck.random() if self.what == "reward" else paid
+        return said, paid, over or (self.what == "end" and self.luck.random() < 0.5), *rest
+
+    def _info(self):
+        more = [f"touch {self.luck.integers(10**9)}"] if self.what == "menu" else []
+        info = super()._info()
+        return {**info, "admissible_commands": info["admissible_commands"] + more}
+
+
+def fickle(what: str):
+    """Nobody has said that it cannot repeat itself, and what it says after a step does not tell."""
+    return wrap(lambda z: Fickle(z, what), variations=range(3), horizon=6, name="fickle", says_reward=False)

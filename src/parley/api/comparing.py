@@ -16,9 +16,9 @@ class Comparison:
     """How much more of `measure` run a has than run b, over all episodes that both have. Regret counts in total. Scores
     and returns count on average over the episodes (the area between the learning curves).
 
-    `difference` is the mean over runs of a's total less b's; `half_width` half of its 95% interval. The runs are
-    paired. Runs with the same seed meet the same latents and the same luck. So run i of one is compared with run i of
-    the other. `curve` and `band` are the difference and its half-width as episodes go on.
+    `difference` is the mean over runs of a's total less b's; `half_width` half of its 95% interval. It is NaN where a
+    side has one run. The runs are paired. Runs with the same seed meet the same latents and the same luck. So run i of
+    one is compared with run i of the other. `curve` and `band` are the difference and its half-width as episodes go on.
     """
 
     a: str
@@ -48,11 +48,13 @@ class Comparison:
         how = "paired" if self.paired else "not paired"
         more = "more" if self.difference >= 0 else "less"
         size, few, many = abs(self.difference), min(abs(low), abs(high)), max(abs(low), abs(high))
-        interval = f"[{low:.3f}, {high:.3f}]" if not self.decided else f"[{few:.3f}, {many:.3f}]"
+        interval = f" [{low:.3f}, {high:.3f}]" if not self.decided else f" [{few:.3f}, {many:.3f}]"
         which = "" if self.decided else "; the interval holds 0, so neither is shown to have more"
+        if np.isnan(self.half_width):
+            interval, which = "", "; of one run there is no interval"
         return (
-            f"{self.a} has {size:.3f} {interval} {more} {self.measure} than {self.b} "
-            f"({self.runs} runs of {self.episodes} episodes, {how}){which}"
+            f"{self.a} has {size:.3f}{interval} {more} {self.measure} than {self.b} "
+            f"({self.runs} run{'s' if self.runs > 1 else ''} of {self.episodes} episodes, {how}){which}"
         )
 
     def _repr_html_(self) -> str:
@@ -62,7 +64,7 @@ class Comparison:
 def compare(run_a: Run, run_b: Run) -> Comparison:
     """Compare two runs of one world; raises `BadInput` where they have no measure or no episode in common."""
     a, b = Curves.read(run_a.out), Curves.read(run_b.out)
-    worlds = [curve.manifest["config"]["world"] for curve in (a, b)]
+    worlds = [_world(curve) for curve in (a, b)]
     if worlds[0] != worlds[1]:
         raise BadInput(f"run_a is of world {worlds[0]!r}, run_b of {worlds[1]!r}: compare runs of one world")
     if a.measure != b.measure:
@@ -79,10 +81,18 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
         runs = min(len(one), len(other))
         means, bands = zip(mean_band(one), mean_band(other), strict=True)
         mean, band = means[0] - means[1], np.hypot(*bands)
+    if min(len(one), len(other)) < 2:
+        band = np.full(band.shape, np.nan)
     names = (a.label, b.label) if a.label != b.label else (run_a.out.name, run_b.out.name)
     return Comparison(
         names[0], names[1], a.measure, paired, runs, episodes, float(mean[-1]), float(band[-1]), mean, band
     )
+
+
+def _world(curves: Curves) -> str:
+    """What a run's world is called: an object by its own name, as its class says nothing."""
+    given = "world" in curves.manifest.get("given", [])
+    return str(curves.manifest.get("name" if given else "", curves.manifest["config"]["world"]))
 
 
 def _paired(a: Curves, b: Curves) -> bool:

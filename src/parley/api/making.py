@@ -5,6 +5,7 @@ from typing import Any
 
 from parley import assemble
 from parley.assemble.environments import environment, named
+from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.worlds.kit.single import SingleRun
 
@@ -14,7 +15,11 @@ def make(world: str | Path | World, **settings: Any) -> World:
 
     `parley.make("keys", miss=0.2)` is `parley.make("keys:miss=0.2")`. Raises `BadInput` where there is no such world.
     """
-    return assemble.world(named(world, settings), trust=True) if isinstance(world, str | Path) else world
+    if isinstance(world, str | Path):
+        return assemble.world(named(world, settings), trust=True)
+    if settings:
+        raise BadInput(f"{next(iter(settings))}=...: the world is an object already: give its name, or a spec")
+    return world
 
 
 def gym(world: str | Path | World, latent: str | int | None = None, **settings: Any) -> SingleRun:

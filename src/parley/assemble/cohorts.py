@@ -18,6 +18,7 @@ from parley.runs.ledger import CallLedger
 from parley.runs.recorder import Nowhere
 from parley.theory.regret import Meter, regret_meter
 from parley.worlds.kit.expert import ExpertValues
+from parley.worlds.kit.vector import require_apart
 from parley.worlds.kit.workers import spread
 
 
@@ -62,6 +63,7 @@ def cohorts_of(
                 repeats=repeats(world),
             )
         )
+    require_apart([cohort.envs for cohort in cohorts])
     return cohorts
 
 

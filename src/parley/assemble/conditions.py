@@ -30,7 +30,7 @@ def entries_of(
     entries = dict(config=asdict(config), latents=names, horizon=world.horizon, menus=_menus(world), machine=machine())
     entries["inputs"] = inputs_of(parts)
     if parts.code:
-        entries["code"], entries["given"] = parts.code, parts.given
+        entries["code"], entries["given"], entries["name"] = parts.code, parts.given, str(world.name)
     if world.tables is None:
         stated = {"success_at": getattr(world, "success_at", 1.0), **getattr(world, "references", {})}
         entries["scores"] = stated

@@ -1,6 +1,7 @@
 """The configuration of a run: everything that it depends on, as it stands in its manifest."""
 
 from dataclasses import dataclass, fields, replace
+from operator import index
 from typing import Any
 
 from parley.assemble.parts import Parts, parts_of
@@ -30,6 +31,10 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("episodes", 1), ("runs", 1), ("seed", 0), ("cohort", 0), ("threads", 1)):
+            try:
+                object.__setattr__(self, name, index(getattr(self, name)))  # of NumPy too
+            except TypeError:
+                raise BadInput(f"{name}={getattr(self, name)!r:.80}: expected a whole number") from None
             if getattr(self, name) < least:
                 raise BadInput(f"{name}={getattr(self, name)}: expected at least {least}")
             if name != "seed" and getattr(self, name) > MOST:

@@ -26,10 +26,17 @@ def diagnosed(out: Path, tables_too: bool = True, trust: bool = False) -> Diagno
     """
     manifest = readable_manifest(out)
     config = manifest["config"]
-    if not tables_too:
+    if not tables_too or "scores" in manifest:  # of worlds without tables
         return diagnose(out, None)
     require_trusted_world(out, manifest, trust)
-    made = world(config["world"], trust or mine(manifest))
+    try:
+        made = world(config["world"], trust or mine(manifest))
+    except BadInput:
+        if "world" not in manifest.get("given", []):
+            raise
+        raise BadInput(
+            f"{out}: its world was a Python object: say --without-tables (in Python: tables=False)"
+        ) from None
     inner = made.world if isinstance(made, WorkersWorld) else made
     exact = inner.tables is not None and not getattr(inner, "altered", False)
     again = None

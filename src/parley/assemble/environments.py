@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parley.assemble.worlds import find_world
 from parley.assemble.worlds import world as world_of
 from parley.core.errors import MissingExtra
 from parley.core.roles import World
-from parley.core.spec import parse_spec, spell
+from parley.core.spec import spell
 from parley.worlds.kit.single import SingleRun
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def named(world: str | Path, settings: Mapping[str, Any]) -> str:
     """The spec of a world with these settings besides its own."""
     if not settings:
         return str(world)
-    name, arguments = parse_spec(str(world), "world")
-    return f"{name}:{spell(arguments | {key: str(value) for key, value in settings.items()})}"
+    found = find_world(str(world), trust=True)
+    return f"{found.name}:{spell({**found.arguments, **{key: str(value) for key, value in settings.items()}})}"
 
 
 def parallel_environment(world: World, latent: str | int | None = None) -> "ParallelRun":

@@ -124,6 +124,10 @@ def _given(registry: Registry, given: Any) -> Part:
     """A part from a Python object, or from a class or function that makes one for each cohort."""
     what, spec = registry.what, reference_of(given)
     if isinstance(given, type) or inspect.isroutine(given):
+        if what == "planner" and inspect.isfunction(given) and len(_needs(given)) > 1:
+            raise BadInput(
+                f"planner: {spec} is a function of ({', '.join(_needs(given))}): FunctionPlanner makes one of it"
+            )
         kind = kind_of(given, what, what)
         named = Named(spec, spec, kind, {}, spec)
         return Part(spec, kind, lambda scene: _made(registry, named, scene), code=origin(spec), given=True)
@@ -132,6 +136,11 @@ def _given(registry: Registry, given: Any) -> Part:
     return Part(
         spec, kind, lambda scene: _guarded(scene, what, given, spec), code=origin(spec), given=True, single=True
     )
+
+
+def _needs(function: Callable[..., Any]) -> list[str]:
+    told = inspect.signature(function).parameters.values()
+    return [p.name for p in told if p.default is p.empty and p.kind is not p.VAR_KEYWORD and p.name != "scene"]
 
 
 def _made(registry: Registry, named: Named, scene: Scene) -> Any:

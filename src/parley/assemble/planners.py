@@ -13,7 +13,7 @@ from parley.assemble.worlds import checkpoint_of, shipped_names
 from parley.core.errors import BadInput
 from parley.core.factored import FactoredTables
 from parley.core.roles import KeptPlanner, Planner, WorldModel
-from parley.core.spec import parse_spec, spell
+from parley.core.spec import spell
 from parley.planners.decentralised import DecentralisedPlanner, SubstitutedPlanner
 from parley.planners.exact import ExactPlanner, ExpertPlanner, PosteriorSamplingPlanner
 from parley.planners.factored import FactoredPlanner
@@ -112,7 +112,7 @@ def _checkpoint(scene: Scene, named: str) -> Path:
     """The named checkpoint, a directory or one that ships; or the one that ships for the world."""
     if named:
         return checkpoint_at(named)
-    path = checkpoint_of(parse_spec(scene.spec, "world")[0])
+    path = checkpoint_of(scene.spec.partition(":")[0].strip())
     if path is None:
         shipped = ", ".join(shipped_names())
         raise BadInput(

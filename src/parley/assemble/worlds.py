@@ -98,6 +98,8 @@ def as_world(made: Any, where: str) -> World:
     if isinstance(made, Tables):
         return TabularWorld(made)
     missing = [part for part in PARTS if not hasattr(made, part)]
+    if missing and hasattr(made, "reset") and hasattr(made, "step"):
+        raise BadInput(f"{where}: a {type(made).__name__} is an environment: make a world of it, parley.wrap(...)")
     if missing:
         raise BadInput(f"{where}: a {type(made).__name__} is no world: it has no {missing[0]!r} (see docs/worlds.md)")
     found: World = made

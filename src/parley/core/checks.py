@@ -68,7 +68,9 @@ def check_state(state: Any, who: str) -> None:
 
 
 def _distribution(law: Any, menu: Menu, num_runs: int, what: str) -> None:
-    law, shape = np.asarray(law), (num_runs, menu.sentences.shape[1])
+    shape = (num_runs, menu.sentences.shape[1])
+    if not isinstance(law, np.ndarray):
+        raise BadInput(f"{what} probabilities in a {type(law).__name__}: expected an array of shape {shape}")
     if law.shape != shape or law.dtype.kind not in "fiub":
         raise BadInput(
             f"{what} probabilities of shape {law.shape}, {law.dtype}: expected {shape}, runs by menu entries"

@@ -1,6 +1,6 @@
 """The messages of a run, batch-first: openings, outcomes, menus, proposals and choices of B runs in lockstep."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,7 +9,9 @@ from jaxtyping import Bool, Float, Int
 from parley.core.errors import BadInput
 from parley.core.rows import row_max
 from parley.core.tables import Sentences
+from parley.core.text import whole
 
+NOTHING = "(no answer)"  # said where any words can be, and no usable answer came
 INVALID = "invalid"  # what the log gives as the source of a proposal that rests on no usable answer
 TIE = 1e-9  # proposals (and optimal values) that differ by less count as equal
 
@@ -120,6 +122,20 @@ class Proposal:
     valid: Bool[np.ndarray, " B"] | None = None
     left_out: Int[np.ndarray, " B"] | None = None
     menu: Menu | None = None
+
+
+def in_words(said: Sequence[Mapping[str, float]]) -> tuple[Menu, Float[np.ndarray, "B M"]]:
+    """A proposal where any words may be said: the menu that it brings and its rows, from the words of each run.
+
+    >>> menu, probs = in_words([{"go on": 1.0}, {"look": 3.0, "wait": 1.0}])
+    >>> menu.row(0), probs.tolist()
+    (('go on',), [[1.0, 0.0], [0.75, 0.25]])
+    """
+    menu = Menu.of_each([tuple(map(whole, law)) for law in said])
+    probs = np.zeros((len(said), menu.sentences.shape[1]))
+    for row, law in zip(probs, said, strict=True):
+        row[: len(law)] = list(law.values())
+    return menu, probs / probs.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _ITEM = re.compile(r'(?:[^,="]*=)?(?:(?P<value>"(?:[^"]|"")*"(?!"))|(?P<open>")|[^,]*)')
 
+MOST_KNOWN = 40  # names that an error lists
 KINDS = {"bool": "true or false", "float": "a number", "int": "a whole number"}
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -32,7 +33,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" if a known name is close, else the list of known names."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+    more = f", and {len(known) - MOST_KNOWN} more" if len(known) > MOST_KNOWN else ""
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known[:MOST_KNOWN]) or 'none'}{more}"
 
 
 def parse_spec(spec: str, what: str, first: str = "") -> tuple[str, dict[str, str]]:
@@ -96,20 +98,28 @@ def _unquoted(value: str) -> str:
 def bind(factory: Callable[..., T], arguments: dict[str, str], where: str, skip: Iterable[str] = ()) -> dict[str, Any]:
     """Convert text arguments to the types of `factory`'s parameters; `skip` are parameters that users cannot set.
 
-    A number whose default is a word (`epsilon: float | str = "theory"`) may be that word.
+    The type is that of the annotation, without one that of the default. `**names` take any other argument. A number
+    whose default is a word (`epsilon: float | str = "theory"`) may be that word.
     """
-    parameters = {n: p for n, p in inspect.signature(factory).parameters.items() if n not in set(skip)}
+    signature = inspect.signature(factory).parameters
+    rest = next((p for p in signature.values() if p.kind is p.VAR_KEYWORD), None)
+    parameters = {
+        n: p for n, p in signature.items() if n not in set(skip) and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    }
     for key in arguments:
-        if key not in parameters:
+        if key not in parameters and (rest is None or key in set(skip)):
             raise BadInput(f"{where}: no argument {key!r}{suggestion(key, parameters)}")
     missing = [n for n, p in parameters.items() if p.default is p.empty and n not in arguments]
     if missing:
         raise BadInput(f"{where}: the argument {missing[0]!r} is required")
-    return {key: _convert(text, parameters[key], f"{where}: {key}") for key, text in arguments.items()}
+    return {key: _convert(text, parameters.get(key, rest), f"{where}: {key}") for key, text in arguments.items()}
 
 
-def _convert(text: str, parameter: inspect.Parameter, where: str) -> Any:
-    kind = next((name for name in KINDS if name in str(parameter.annotation)), "str")
+def _convert(text: str, parameter: inspect.Parameter | None, where: str) -> Any:
+    if parameter is None:
+        return text
+    told = parameter.annotation if parameter.annotation is not parameter.empty else type(parameter.default)
+    kind = next((name for name in KINDS if name in re.findall(r"\w+", str(told))), "str")
     word = parameter.default if isinstance(parameter.default, str) else None
     if kind == "str" or text == word:
         return text

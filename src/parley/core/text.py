@@ -1,6 +1,9 @@
 """Text from worlds and models is data: shown, it must not be able to act on a terminal."""
 
+import re
 import unicodedata
+
+SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def inert(text: str, longest: int = 500) -> str:
@@ -31,6 +34,15 @@ def block(text: str) -> str:
     """
     lines = text.splitlines()
     return "\n".join(f"  {line}" for line in lines) if len(lines) > 1 else text.rstrip("\r\n")
+
+
+def whole(text: str) -> str:
+    """`text` without halves of characters, which no file can hold: each becomes the replacement character.
+
+    >>> whole("half \\ud83d of it")
+    'half \ufffd of it'
+    """
+    return text if text.isascii() else SURROGATES.sub("\ufffd", text)
 
 
 def one_line(sentence: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -14,14 +14,14 @@ from parley.core.calls import NARROWED, Call, Place, Usage
 from parley.core.draws import Draws, Purpose
 from parley.core.errors import BadInput
 from parley.core.roles import State
-from parley.core.said import Menu, Opening, Outcome, Proposal
+from parley.core.said import NOTHING, Menu, Opening, Outcome, Proposal, in_words
 from parley.core.tables import Sentences
 from parley.core.told import Memory, Writer, packed, unpacked
 from parley.models.endpoint import Endpoint
 from parley.models.failures import Overflow, Refused, Unusable
 from parley.planners.ways.answers import choice_of
 from parley.planners.ways.asking import Question, Way
-from parley.planners.ways.free import NOTHING, Free
+from parley.planners.ways.free import Free
 from parley.planners.ways.logprobs import MOST_LETTERS
 from parley.planners.ways.staged import staged
 from parley.prompting.likeness import require_distinct
@@ -182,18 +182,13 @@ class EndpointPlanner:
         """What the model says to do, where the environment makes sense of any words: a proposal over what it said."""
         if not isinstance(self.way, Free):
             raise BadInput("this world takes any words and offers no menu: ask with actions=free")
-        menus, probs, valid = [], [], np.ones(len(self.runs), dtype=bool)
+        said, valid = list[Mapping[str, float]](), np.ones(len(self.runs), dtype=bool)
         for i in range(len(self.runs)):
             asked = menu.asked is None or bool(menu.asked[i])
             told = self._asked(i, (), (), (), self.way.words) if asked else None
             valid[i] = told is not None or not asked
-            said, shares = told or ((NOTHING,), np.ones(1))
-            menus.append(said)
-            probs.append(shares)
-        brought = Menu.of_each(menus)
-        whole = np.zeros((len(menus), brought.sentences.shape[1]))
-        for row, shares in zip(whole, probs, strict=True):
-            row[: len(shares)] = shares
+            said.append(told or {NOTHING: 1.0})
+        brought, whole = in_words(said)
         left_out = np.array([prompter.left_out for prompter in self.runs])
         return Proposal(whole, self.way.source, None if valid.all() else valid, left_out, brought)
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.roles import State
-from parley.core.said import Menu, Opening, Outcome, Proposal
+from parley.core.said import NOTHING, Menu, Opening, Outcome, Proposal, in_words
 from parley.core.tables import Sentences
 from parley.core.told import Told, packed, unpacked
 from parley.prompting.answers import parse
@@ -24,14 +24,16 @@ class FunctionPlanner:
 
     It returns one of the menu's sentences, or a text that chooses one of them (as a language model would answer). It
     may also return a mapping from sentences to weights. A text that chooses nothing is an invalid answer: the proposal
-    is uniform, and the log says so. The messages it has received are its whole state, so that a run can be resumed.
+    is uniform, and the log says so. Where the world offers no menu, the text itself is said, or one of the mapping's
+    texts. The messages it has received are its whole state, so that a run can be resumed.
     """
 
     def __init__(self, plan: Plan, decode: str = "sample") -> None:
         if not callable(plan):
             raise BadInput(f"plan: expected a function of (episodes, menu), found {type(plan).__name__}")
         self.plan, self.decode = plan, decode
-        self._told_parts = len(inspect.signature(plan).parameters) > 2
+        told = inspect.signature(plan).parameters.values()
+        self._told_parts = len([p for p in told if p.default is p.empty or p.name == "parts"]) > 2
 
     def start(self, draws: Draws) -> None:
         self._runs: list[list[Told]] = [[] for _ in range(draws.num_runs)]
@@ -45,27 +47,39 @@ class FunctionPlanner:
                 episodes[-1] = episodes[-1].after(subgoal, str(said.observations[i]), float(said.rewards[i]))
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
-        shape = (len(self._runs), menu.sentences.shape[1])
-        sentences, legal = np.broadcast_to(menu.sentences, shape), np.broadcast_to(menu.legal, shape)
-        probs, valid = legal / legal.sum(axis=1, keepdims=True), np.ones(len(self._runs), dtype=bool)
-        chose = False  # one sentence is no distribution: the log says so
-        for i, episodes in enumerate(self._runs):
-            shown = tuple(sentences[i, legal[i]])
-            more: tuple[Any, ...] = (tuple(parts[i]),) if self._told_parts else ()
-            planned = self.plan(tuple(episodes), shown, *more)
-            chose = chose or isinstance(planned, str)
-            law = _law(planned, shown)
-            if law is None:
-                valid[i] = False
-            else:
-                probs[i, legal[i]] = law
-        return Proposal(probs, "chosen by a function" if chose else "", None if valid.all() else valid)
+        runs = range(len(self._runs))
+        asked = [i for i in runs if menu.asked is None or menu.asked[i]]  # the others' episodes are over
+        planned = {i: self._planned(i, menu.row(i), parts) for i in asked}
+        shown = {i: _own(one) if menu.free else menu.row(i) for i, one in planned.items()}
+        laws = {i: _law(one, shown[i]) for i, one in planned.items()}
+        valid = np.array([laws.get(i, ()) is not None for i in runs])
+        chose = any(isinstance(one, str) for one in planned.values())  # one sentence is no distribution
+        source, usable = "chosen by a function" if chose else "", None if valid.all() else valid
+        if menu.free:
+            told = {i: dict(zip(shown[i], law, strict=True)) for i, law in laws.items() if law is not None}
+            brought, probs = in_words([told.get(i, {NOTHING: 1.0}) for i in runs])
+            return Proposal(probs, source, usable, menu=brought)
+        legal = np.broadcast_to(menu.legal, (len(runs), menu.legal.shape[1]))
+        probs = legal / legal.sum(axis=1, keepdims=True)
+        for i, law in laws.items():
+            probs[i, legal[i]] = probs[i, legal[i]] if law is None else law
+        return Proposal(probs, source, usable)
+
+    def _planned(self, run: int, menu: tuple[str, ...], parts: Sentences) -> Any:
+        more: tuple[Any, ...] = (tuple(parts[run]),) if self._told_parts else ()
+        return self.plan(tuple(self._runs[run]), menu, *more)
 
     def snapshot(self) -> State:
         return {"heard": packed(self._runs)}
 
     def restore(self, state: State) -> None:
         self._runs = unpacked(state["heard"])
+
+
+def _own(planned: Any) -> tuple[str, ...]:
+    """The texts that a plan says where there is no menu."""
+    told = tuple(planned) if isinstance(planned, Mapping) else (planned,)
+    return tuple(text for text in told if isinstance(text, str) and text.strip())
 
 
 def _law(planned: Any, menu: Sequence[str]) -> Float[np.ndarray, " M"] | None:

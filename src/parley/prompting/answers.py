@@ -40,18 +40,18 @@ def _letter(index: int) -> str:
     return name
 
 
-def parse(answer: str, menu: Sequence[str], cut: bool = False) -> int | None:
+def parse(answer: str, menu: Sequence[str], cut: bool = False, lettered: bool = True) -> int | None:
     """The index of what an answer chooses from `menu`, None where that is not exactly one entry.
 
     Only the end of a long answer is read. Of one that was `cut` off only what was surely said whole counts: its first
-    line, or that after its last `Answer:`.
+    line, or that after its last `Answer:`. Where the menu was not shown (`lettered` False), a letter is no choice.
 
     >>> parse("I think the back door. Answer: B", ["walk on", "try the back door"])
     1
     >>> parse("<think>Not the door.</think>> Walk on!", ["walk on", "try the back door"])
     0
     """
-    listed = _Listed.of(tuple(menu))
+    listed = _Listed.of(tuple(menu), lettered)
     if not cut and (verbatim := listed.forms.verbatim(answer) or listed.forms.verbatim(json_of(answer)[1] or "")):
         return _only(verbatim)
     said, reasoning = without_reasoning(answer)
@@ -76,8 +76,9 @@ class _Listed:
 
     @classmethod
     @lru_cache(maxsize=64)
-    def of(cls, menu: tuple[str, ...]) -> "_Listed":
-        return cls(menu, Forms.of(menu), [plain(entry) for entry in menu], letters(len(menu)))
+    def of(cls, menu: tuple[str, ...], lettered: bool) -> "_Listed":
+        names = letters(len(menu)) if lettered else []
+        return cls(menu, Forms.of(menu), [plain(entry) for entry in menu], names)
 
     def choice(self, said: str) -> set[int]:
         """What a whole answer chooses: it is an entry, frames one, has a line that is one, or speaks of one."""
@@ -103,7 +104,8 @@ class _Listed:
         """Whether entry i, or its letter, begins with all of what was said."""
         name, entry = compatible(seen(said)), self.plain[i]
         begins = entry != plain(said) and entry.startswith(plain(said)) if plain(said) else False
-        return begins or (self.names[i] != name and self.names[i].startswith(name) and len(name) > 0)
+        lettered = self.names[i] if self.names else ""
+        return begins or (lettered != name and lettered.startswith(name) and len(name) > 0)
 
     def value(self, value: str | None) -> set[int]:
         """What a value of JSON chooses."""
@@ -167,7 +169,7 @@ class _Listed:
 
     def _lettered(self, name: str) -> set[int]:
         index = _index(name)
-        return {index} if 0 <= index < len(self.menu) else set()
+        return {index} if 0 <= index < len(self.names) else set()
 
     def _inside_entry(self, said: str, at: int) -> bool:
         """Whether a place in a text is within an entry of the menu that stands there word by word."""

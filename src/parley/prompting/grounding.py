@@ -9,6 +9,8 @@ from parley.prompting.mentions import NOT_BEFORE
 
 NEAR = 0.75  # likeness from which words are taken for an entry ...
 APART = 0.05  # ... if no other entry is as like them
+SLIP = 0.8  # likeness of two words, from which they differ by a slip alone
+BETWEEN = ("in", "into", "on", "onto", "to", "from", "with", "at", "of")  # words that tell no two actions apart here
 LONGEST = 200  # characters of an utterance
 MARK = re.compile(r"^(?:action|answer|command|next action)\s*[:=]\s*", re.IGNORECASE)
 
@@ -29,13 +31,16 @@ def said_to_do(answer: str) -> str:
 def grounded(answer: str, menu: Sequence[str]) -> int | None:
     """The entry that an answer means: itself, the same but for case and marks, or the one that is nearest.
 
-    Likeness is that of the words' letters (Ratcliff and Obershelp 1988); None where nothing is near, or two are.
+    Likeness is that of the words' letters (Ratcliff and Obershelp 1988); None where nothing is near, or two are. An
+    entry with another word in the place of one that was said is not near, however like it is.
 
     >>> menu = ["take red key from table", "open iron door", "go north"]
     >>> grounded("I take the red key from the table", menu), grounded("Go north!", menu), grounded("sing", menu)
     (0, 2, None)
+    >>> grounded("go south", menu), grounded("open wooden door", menu), grounded("open irn door", menu)
+    (None, None, 1)
     """
-    exact = parse(answer, menu)
+    exact = parse(answer, menu, lettered=False)
     if exact is not None:
         return exact
     words = _plain(said_to_do(answer))
@@ -50,9 +55,26 @@ def grounded(answer: str, menu: Sequence[str]) -> int | None:
             likeness.append(0.0)  # a denial is near what it denies
             continue
         enough = matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR
-        likeness.append(matcher.ratio() if enough else 0.0)
+        likeness.append(matcher.ratio() if enough and not _another(words, _plain(entry)) else 0.0)
     first, *rest = sorted(likeness, reverse=True)
     return likeness.index(first) if first >= NEAR and (not rest or first - rest[0] >= APART) else None
+
+
+def _another(said: str, entry: str) -> bool:
+    """Whether each of two texts has a word that the other lacks: north for south, a wooden door for an iron one."""
+    mine, theirs = ([word for word in text.split() if word not in BETWEEN] for text in (said, entry))
+    return _lacks(mine, theirs) and _lacks(theirs, mine)
+
+
+def _lacks(words: Sequence[str], others: Sequence[str]) -> bool:
+    return not all(any(_misspelt(word, other) for other in others) for word in words)
+
+
+def _misspelt(word: str, other: str) -> bool:
+    """Whether two words are the same but for a slip; numbers never are."""
+    if word == other or word[0] != other[0] or not (word.isalpha() and other.isalpha()):
+        return word == other
+    return SequenceMatcher(None, word, other, autojunk=False).ratio() >= SLIP
 
 
 def _plain(text: str) -> str:

@@ -131,8 +131,10 @@ class Scores:
         )  # fmt: skip
 
     def __str__(self) -> str:
-        shares = f"success {self.success_text} of the episodes, half of the runs by episode {self.speed_text}"
-        return f"{self.text} on average; {self.gain_text} from the first quarter to the last; {shares}"
+        found = f"{self.text} on average; {self.gain_text} from the first quarter to the last"
+        if self.success is None:
+            return found
+        return f"{found}; success {self.success_text} of the episodes, half of the runs by episode {self.speed_text}"
 
     @property
     def text(self) -> str:

@@ -189,8 +189,9 @@ def _numbers(grid: Grid, out: Path) -> dict[str, Any]:
     if width:
         mean, _ = mean_band(curves.totals())
         numbers["curve"] = mean[np.unique(np.linspace(0, width - 1, POINTS).astype(int))].astype(np.float32)
-    scores = grid.numbers.get("score")
-    if scores is not None and not np.isnan(scores).all():
+    scores = grid.numbers.get("score", np.empty((0, 0)))
+    scores = scores[~np.isnan(scores).all(axis=1)]  # of runs that have begun, and whose highest return is known
+    if len(scores):
         mean, half = mean_band(np.nanmean(scores, axis=1)[:, None])
         numbers |= {"score": mean[0], "score_half_width": half[0] if len(scores) > 1 else None}
     numbers["faults"] = int(grid.faults.sum())

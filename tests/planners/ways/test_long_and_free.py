@@ -64,12 +64,32 @@ def test_where_nothing_usable_comes_there_is_no_proposal():
         ("take the red key", 0),
         ("take red key", 0),
         ("sing a song", None),
+        ("go south", None),  # the letters of the wrong way are nearly those of the right one
+        ("go nroth", 2),
+        ("open wooden door", None),
+        ("unopen iron door", None),
+        ("take green key", None),
+        ("n", None),  # a letter of a menu that was not shown
+        ("b", None),
         ("", None),
         ("\n\n", None),
     ],
 )
 def test_words_are_grounded(answer, entry):
     assert grounded(answer, ["take red key", "open iron door", "go north", "take tin key"]) == entry
+
+
+def test_numbers_and_letters_are_no_slips():
+    menu = [f"take thing {i}" for i in range(30)] + ["put key in box"]
+    said = (
+        "take thing 31",
+        "take thing 3",
+        "take thing 123",
+        "n",
+        "put the key into the box",
+        "put the coin in the box",
+    )
+    assert [grounded(answer, menu) for answer in said] == [None, 3, None, None, 30, None]
 
 
 def test_what_is_said_is_cut_and_plain():

@@ -60,6 +60,22 @@ def loses(env, action):
     return "on", 0.0, False, env.steps == 3, {"admissible_commands": MENU}
 
 
+class Bare:
+    """No more than `reset` and `step`."""
+
+    def reset(self, *, seed=None, options=None):
+        self.odd = Odd()
+        return self.odd.reset(seed=seed)
+
+    def step(self, action):
+        return self.odd.step(action)
+
+
+class Stuck(Odd):
+    def close(self):
+        raise RuntimeError("it is gone already")
+
+
 RIGHT = {
     "plain": lambda: Odd(),
     "the old Gym's four": lambda: Odd(None, ("on", 1.0, True, {"admissible_commands": MENU})),
@@ -76,6 +92,7 @@ RIGHT = {
     "a numpy number": lambda: says(np.int64(7)),
     "an array": lambda: says(np.arange(4.0)),
     "a dictionary": lambda: says({"at": 3, "sees": "a door"}),
+    "a dictionary that lacks a part": lambda: says({"error": None, "sees": ("a door", None)}),
     "a reward that is an int": lambda: pays(1),
     "a reward that is True": lambda: pays(True),
     "a reward that is a numpy float": lambda: pays(np.float32(0.5)),
@@ -100,8 +117,12 @@ RIGHT = {
     "no room left": lambda: Odd(None, ("over", 0.0, True, True, {"admissible_commands": []})),
     "an event": lambda: Odd(None, ("on", 0.0, False, False, {"admissible_commands": MENU, "event": "invalid move"})),
     "raises once": lambda: Odd(None, loses),
+    "nothing to close": Bare,
+    "a close that raises": Stuck,
 }
 WRONG = {
+    "no info after a step": (lambda: Odd(None, ("on", 0.0, False, False, None)), "info. is a dictionary"),
+    "a list for info after a step": (lambda: Odd(None, ("on", 0.0, False, False, [])), "info. is a dictionary"),
     "nothing at reset": (lambda: Odd(lambda: None), "`reset` gave None"),
     "no info at reset": (lambda: Odd(lambda: "a room"), "expected \\(observation, info\\)"),
     "info that is none": (lambda: Odd(("a room", None)), "info being a dictionary"),

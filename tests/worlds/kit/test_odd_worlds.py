@@ -1,10 +1,12 @@
 """What a user gives besides an environment may be odd too: experts, rewards, words, or a whole world by protocol."""
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import parley
 from parley import assemble
@@ -30,6 +32,16 @@ def always(answer: Any) -> Any:
     return lambda *args: answer
 
 
+class Varied(Odd):
+    def __init__(self, variation):
+        super().__init__()
+
+
+class Aimed(Odd):
+    def __init__(self, goal):
+        super().__init__(("a room", {"admissible_commands": MENU, "goal": goal}))
+
+
 # What is given to `wrap`, and what the run says of it; nothing: it is right.
 GIVEN = {
     "a reward that is an int": ({"reward": always(1)}, ""),
@@ -41,16 +53,24 @@ GIVEN = {
     "a complex reward": ({"reward": always(1 + 2j)}, "expected a finite number"),
     "a NaN reward": ({"reward": always(float("nan"))}, "expected a finite number"),
     "an infinite reward": ({"reward": always(float("-inf"))}, "expected a finite number"),
+    "a reward of Python's decimals": ({"reward": always(Decimal("1.5"))}, ""),
+    "a reward in a tensor": ({"reward": always(torch.tensor(1.0))}, ""),
+    "a reward too large for a float": ({"reward": always(10**400)}, "expected a finite number"),
     "a reward function that raises": ({"reward": told}, r"raised ValueError: not \\x1b\[31mtoday"),
     "a reward that is no function": ({"reward": 3}, r"expected a function of \(observation, instruction\)"),
     "a describer that raises": ({"describe": told}, "raised ValueError"),
     "a describer that says nothing": ({"describe": always(None)}, "said None"),
     "a describer that says bytes": ({"describe": always(b"T\xc3\xbcr")}, ""),
     "a describer of halves of characters": ({"describe": always("a \ud800")}, ""),
+    "a describer of Python's own": ({"describe": str}, ""),
+    "a describer that does not tell what it takes": ({"describe": "{}".format}, ""),
+    "what makes no Reporter": ({"describe": lambda: "a"}, r"describe\(\) gave 'a': expected a Reporter"),
     "bytes though texts are listed": ({"describe": always(b"a"), "observations": ("a", "b")}, ""),
     "None though texts are listed": ({"describe": always(None), "observations": ("a", "b")}, "said None"),
     "half a character though texts are listed": ({"describe": always("\udc80"), "observations": ("a",)}, ""),
     "a task that is a number": ({"instruction": always(3)}, r"said 3 \(int\)"),
+    "a task that is None": ({"instruction": always(None)}, "give `instruction=`"),
+    "tasks from a generator": ({"instruction": (task for task in ("a", "b"))}, ""),
     "tasks that are equal": ({"instruction": ["a", "a"]}, "expected a text, different texts"),
     "tasks that are numbers": ({"instruction": [1, 2]}, "expected a text, different texts"),
     "a highest score of 0": ({"max_score": 0}, ""),
@@ -58,7 +78,17 @@ GIVEN = {
     "a highest score in words": ({"max_score": "10"}, "a max_score of '10'"),
     "a NaN highest score": ({"max_score": float("nan")}, "a max_score of nan"),
     "a menu function that raises": ({"menu": told}, "raised ValueError"),
+    "a menu from a generator": ({"menu": (entry for entry in MENU)}, ""),
+    "a menu in an array": ({"menu": np.array(MENU)}, ""),
+    "variations from a generator": ({"make": Varied, "variations": (one for one in (1, 2))}, ""),
+    "a prior from a generator": ({"make": Varied, "variations": [1, 2], "prior": (p for p in (0.5, 0.5))}, ""),
+    "a goal that is an array": ({"make": lambda: Aimed(np.zeros(2)), "instruction": None}, ""),
+    "a goal of no words": ({"make": lambda: Aimed(""), "instruction": None}, ""),
     "a skill that raises": ({"menu": None, "skills": {"go": told}}, "raised ValueError"),
+    "a skill that gives a generator": (
+        {"menu": None, "skills": {"go": lambda see: (a for a in [1])}},
+        "functools.partial",
+    ),
     "a skill that never ends": ({"menu": None, "skills": {"go": always(1)}, "max_actions": 20}, ""),
     "an environment that cannot be made": ({"make": lambda: 1 / 0}, r"make_env\(\) raised ZeroDivisionError"),
     "an expert": ({"expert": always("go")}, ""),

@@ -6,6 +6,7 @@ import sqlite3
 import numpy as np
 import pytest
 
+import parley
 from parley import assemble
 from parley.assemble import world as assembled
 from parley.cli import main
@@ -15,6 +16,7 @@ from parley.execute import RunConfig, run
 from parley.worlds.kit.conformance import check_world, walk
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.text_env import TextEnv, finite
+from tests.worlds.odd import Fickle
 from tests.worlds.toy import SUBGOALS, Line, Pusher, Voice, toy
 
 SPEC = "tests.worlds.toy:healthy"
@@ -49,9 +51,27 @@ def test_a_fresh_environment_that_does_not_repeat_itself_is_noticed():
     envs = world.make(np.array([1]), Draws(3, 1))
     envs.reset(options={"episode": 0})
     envs.step(np.array([[SUBGOALS[0]]], dtype=object))
-    envs.envs[0]._past = [(SUBGOALS[0], "something else was said")]
+    envs.envs[0]._past[1] = (SUBGOALS[0], 0)  # what was said then is no longer known
     with pytest.raises(EnvironmentFailed, match="does not repeat what 'go left' led to"):
         envs.step(np.array([[SUBGOALS[1]]], dtype=object))
+
+
+@pytest.mark.parametrize("what", ["opening", "menu", "reward"])
+def test_whatever_it_does_not_repeat_is_noticed(what):
+    class Once(Fickle):
+        def step(self, action):
+            if self.left == 2 and not failed:
+                failed.append(self)
+                raise RuntimeError("hiccup")
+            return super().step(action)
+
+    failed: list[Once] = []
+    world = parley.wrap(lambda: Once(0, what), horizon=6, says_reward=False)
+    with pytest.raises(EnvironmentFailed, match="does not repeat (the episode's beginning|what 'wait' led to)"):
+        envs = world.make(np.array([0]), Draws(3, 1))
+        envs.reset(options={"episode": 0})
+        for _ in range(4):
+            envs.step(np.array([["wait"]], dtype=object))
 
 
 @pytest.mark.parametrize("trouble, what", [("nan", "an observation"), ("nan reward", "a reward")])

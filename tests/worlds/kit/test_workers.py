@@ -65,6 +65,18 @@ def test_a_worker_that_dies_is_started_again_and_repeats_its_episode():
     assert not any(worker.process.is_alive() for worker in envs.workers)
 
 
+def test_a_worker_that_dies_and_cannot_repeat_its_episode_is_noticed():
+    """Its runs would go on in another episode than the one that the log has the beginning of."""
+    world = assemble.world("tests.worlds.odd:restless:workers=2", trust=True)
+    envs, wait = world.make(np.array([0, 1, 2]), Draws(5, 3)), np.full((3, 1), "wait", dtype=object)
+    envs.reset(options={"episode": 0})
+    envs.step(wait)
+    os.kill(envs.workers[1].process.pid, signal.SIGKILL)
+    with pytest.raises(EnvironmentFailed, match="runs 2 to 2 died .*a fresh one does not repeat its episode"):
+        envs.step(wait)
+    envs.close()
+
+
 class Fatal:
     """A world whose environments kill their process."""
 

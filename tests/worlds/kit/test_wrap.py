@@ -20,6 +20,9 @@ from parley.report.diagnosis import diagnose
 from parley.report.summary import Curves
 from parley.runs.hooks import Hook, Hooks
 from parley.runs.log import StepsLog
+from parley.view.answers import Answers
+from parley.view.found import Found
+from parley.view.texts import encoded
 from parley.worlds.kit.conformance import check_world, walk
 from parley.worlds.kit.describe import in_words
 from tests.worlds.odd import Doors, browser, doors, restless
@@ -28,9 +31,9 @@ SPEC = "tests.worlds.odd:doors"
 TABLES = ("run, episode, step, observation, subgoal, explored, proposal, law, menu, next_observation, reward", "steps")
 
 
-def rows(out, columns=TABLES[0], table=TABLES[1]):
+def rows(out, columns=TABLES[0], table=TABLES[1], order="1, 2, 3"):
     db = sqlite3.connect(out / "run.sqlite")
-    return db.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3").fetchall()
+    return db.execute(f"SELECT {columns} FROM {table} ORDER BY {order}").fetchall()
 
 
 class Killed(Hook):
@@ -98,6 +101,27 @@ def test_scores_stand_in_the_log_and_regret_is_unknown(tmp_path):
     assert main(["report", str(tmp_path / "r")]) == 0
 
 
+class Scored(Doors):
+    """Says its highest score in some variations only."""
+
+    def _info(self):
+        info = super()._info()
+        return info if self.treasure else {**info, "max_score": None}
+
+
+def test_scores_that_are_known_of_some_runs_only(tmp_path):
+    """The return is told instead; nobody divides by what is not known. The world, an object, need not be made again."""
+    world = parley.wrap(Scored, variations=range(2), horizon=4, instruction="find it")
+    found = parley.run(world, "habit", episodes=16, runs=4, latent="each", out=tmp_path / "r", progress=False)
+    assert found.summary().measure == "return" and "success" not in str(found.summary().scores)
+    assert found.diagnose().signature == found.diagnose(tables=False).signature
+    runs = Found(tmp_path)
+    runs.look()
+    numbers = json.loads(encoded(Answers(runs, None, None).answer("run", {"id": "r"})))["numbers"]
+    known = [score for (score,) in rows(tmp_path / "r", "score", "episodes WHERE run IN (1, 3)", "1")]
+    assert numbers["score"] == pytest.approx(np.mean(known))
+
+
 def test_menus_that_differ_in_width_are_logged_and_read_again(tmp_path):
     run(RunConfig(SPEC, "random", episodes=8, runs=6, cohort=3), tmp_path / "r")
     menus = [
@@ -122,7 +146,9 @@ def test_a_run_that_was_broken_off_goes_on_bit_by_bit(tmp_path):
     assert rows(tmp_path / "whole") == rows(tmp_path / "broken")
 
 
-@pytest.mark.parametrize("spec", ["restless", "browser"])
+@pytest.mark.parametrize(
+    "spec", ["restless", "browser", "fickle:what=opening", "fickle:what=menu", "fickle:what=reward"]
+)
 def test_an_environment_that_cannot_repeat_itself_goes_on_at_the_end_of_an_episode(spec, tmp_path):
     """It used to be RunDamaged for ever. What is not known is found out; what ended before stays as it is."""
     config = RunConfig(f"tests.worlds.odd:{spec}", "random", episodes=4, runs=3, seed=2)
@@ -134,6 +160,20 @@ def test_an_environment_that_cannot_repeat_itself_goes_on_at_the_end_of_an_episo
     events = rows(tmp_path / "r", "episode, step, run, event", "low_level")
     told = [row for row in events if row[3] and "begun anew" in row[3]]
     assert {(row[0], row[1]) for row in told} == {(2, 1)} and len(told) == 3
+    paid = rows(tmp_path / "r", "run, episode, SUM(reward) AS paid", "steps GROUP BY run, episode")
+    assert paid == rows(tmp_path / "r", 'run, episode, "return"', "episodes")
+
+
+def test_an_episode_that_ends_elsewhere_is_begun_anew(tmp_path):
+    """Whichever step its runs end at the second time, the log holds one episode, not halves of two."""
+    for seed in range(6):
+        out = tmp_path / str(seed)
+        config = RunConfig("tests.worlds.odd:fickle:what=end", "random", episodes=4, runs=3, seed=seed)
+        try:
+            run(config, out, hooks=Hooks({"kill": Killed(2, 2)}))
+        except Stop:
+            assert resume(out, trust=True)["status"] == "finished"
+        assert len(parley.open(out).summary().label) and {row[1] for row in rows(out)} == {0, 1, 2, 3}
 
 
 def test_who_says_that_it_repeats_itself_and_does_not_is_damaged(tmp_path):
@@ -209,6 +249,8 @@ def test_module_name_takes_arguments(tmp_path):
         == 0
     )
     assert max(row[2] for row in rows(tmp_path / "r")) <= 2
+    with pytest.raises(BadInput, match=r"a Doors is an environment: make a world of it, parley.wrap"):
+        assemble.world("tests.worlds.odd:Doors", trust=True)
 
 
 def test_a_million_latents_are_a_range():
@@ -235,6 +277,46 @@ def test_seeds_are_latents_where_nobody_lists_any():
     first = env.low.treasure
     env.reset(seed=2)
     assert env.low.treasure == first == int(latents[0]) % 3
+
+
+@pytest.mark.parametrize("variations", [range(7, 9), [7, 8], np.arange(7, 9), {"one": 7, "two": 8}])
+def test_a_variation_that_is_a_number_is_the_seed(variations):
+    """The place of a number in its list was the seed, so that other games were played than those that were named."""
+    world, seeds = parley.wrap(Doors, variations=variations, seeded_by="variation", horizon=4), []
+    for latent in (0, 1):
+        env = world.text_env(latent)
+        env.low.reset = lambda seed, env=env: seeds.append(seed) or Doors.reset(env.low, seed=seed)
+        env.reset(seed=3)
+    assert seeds == [7, 8]
+
+
+def test_sets_have_an_order_that_is_the_same_in_every_process():
+    names = {f"game {i}" for i in range(20)}
+    world = parley.wrap(Doors, variations=names, menu=names, instruction=names, horizon=4)
+    assert world.latents == world.script.subgoals == world.instructions == tuple(sorted(names))
+
+
+def test_runs_that_share_one_environment_are_refused():
+    """They would move each other: a factory must make a new one each time. One run alone may have it, as a robot is."""
+    from examples.several_agents import STAND, Corridor
+
+    env, corridor = Doors(), Corridor(1)
+    for make in (lambda: env, lambda: gym.wrappers.OrderEnforcing(env)):
+        world = parley.wrap(make, horizon=4, name="shared")
+        for cohort in (0, 1):  # side by side, or in threads of their own
+            with pytest.raises(BadInput, match="two runs share one environment"):
+                parley.run(world, "random", episodes=1, runs=2, cohort=cohort, progress=False)
+        assert walk(world, 1)
+    with pytest.raises(BadInput, match="two runs share one environment"):
+        skills = dict.fromkeys(Corridor.possible_agents, {"stand": STAND})
+        walk(parley.wrap(lambda: corridor, skills=skills, rest=dict.fromkeys(skills, STAND), horizon=2), 2)
+
+
+def test_a_highest_score_that_is_given_is_the_one_that_counts():
+    for told, highest in ((10, 10.0), (None, 1.0), (lambda info: 2 * info["max_score"], 2.0)):
+        env = parley.wrap(Doors, horizon=4, max_score=told).text_env(0)
+        env.reset(seed=1)
+        assert env.max_score == highest
 
 
 def test_rewards_may_be_any_finite_number():
@@ -301,6 +383,24 @@ def test_several_agents_have_skills_of_their_own():
 @pytest.mark.parametrize(
     "more, said",
     [
+        ({"skills": {"ann": {"go": 1}, "zoe": {"go": 1}}}, "skills are those of .'ann', 'zoe'.: expected those of"),
+        ({"skills": {"ann": {"go": 1}}}, "skills are those of .'ann'.: expected those of"),
+        ({"skills": {"go": 1}}, "skills are those of ..: expected those of"),
+        ({"describe": {"zoe": str}}, "describe names 'zoe': expected ann, bob"),
+    ],
+)
+def test_agents_that_are_not_there_are_named(more, said):
+    from examples.several_agents import STAND, Corridor
+
+    told = {"skills": {"ann": {"go": 1}, "bob": {"go": 1}}, **more}
+    rest = dict.fromkeys(told["skills"], STAND)
+    with pytest.raises(BadInput, match=said):
+        parley.wrap(lambda: Corridor(1), rest=rest, horizon=3, **told).text_env(0)
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
         ({"menu": "any"}, "expected a list, a function"),
         ({"menu": ["a", "a"]}, "expected different texts"),
         ({"skills": {}}, "skills is empty"),
@@ -314,6 +414,32 @@ def test_several_agents_have_skills_of_their_own():
         ({"describe": 3}, "expected a function of the raw state"),
         ({"prior": [0.5, 0.7], "variations": range(2)}, "prior of 2 probabilities"),
         ({"skills": {"ann": {"a": 0}, "bob": {"b": 1}}}, "need `rest=`"),
+        (
+            {"skills": {"ann": {"a": 0}, "bob": {"b": 1}}, "rest": {"ann": 0, "bob": 1}, "menu": ["a / b"]},
+            "leave it out",
+        ),
+        ({"skills": {"": 0}}, "skills: '' is no name"),
+        ({"skills": {1: 0}}, "skills: 1 is no name"),
+        ({"skills": {"a": iter([0])}}, "skill 'a' can run only once"),
+        ({"skills": {"a": 0}, "menu": ["a", "fly"]}, "there is no skill 'fly': expected some of a"),
+        ({"skills": {"a": 0}, "menu": "free"}, "expected the names of skills"),
+        ({"menu": []}, "different texts, at least one"),
+        ({"menu": 3}, "menu=3: expected a list, a function"),
+        ({"menu": {"a": 0}}, "names and what they do are `skills=`"),
+        ({"variations": 3}, "variations=3: expected a range, a list or a mapping"),
+        ({"variations": [object(), object()]}, "is no name: give a mapping"),
+        ({"variations": ["x" * 300 + "a", "x" * 300 + "b"]}, "a mapping gives them names"),
+        ({"prior": ["a", "b"], "variations": range(2)}, "expected 2 probabilities"),
+        ({"prior": [float("nan"), 1.0], "variations": range(2)}, "prior of 2 probabilities"),
+        ({"instruction": 3}, "instruction=3: expected texts"),
+        ({"observations": "a"}, "observations='a': expected a list"),
+        ({"horizon": True}, "horizon=True"),
+        ({"max_actions": 0}, "max_actions=0: expected a whole number"),
+        ({"success_at": "1"}, "success_at='1': expected a score"),
+        ({"references": {"random": "x"}}, "random='x': expected a score"),
+        ({"references": [1.0]}, "references=.1.0.: expected a score"),
+        ({"deterministic": "no"}, "expected True, False or None"),
+        ({"max_scores": 1}, "no argument 'max_scores'; did you mean 'max_score'"),
     ],
 )
 def test_what_cannot_be_used_is_said(more, said):
@@ -328,8 +454,11 @@ def test_what_make_env_does_wrong_is_said():
     world = parley.wrap(fails, variations=range(2), horizon=3)
     with pytest.raises(BadInput, match=r"make_env\(1\) raised OSError: no display"):
         world.text_env(1)
-    with pytest.raises(BadInput, match="make_env gave a int"):
-        parley.wrap(lambda: 3, horizon=3).text_env(0)
+    for made, kind in ((3, "int"), (Doors, "type")):
+        with pytest.raises(BadInput, match=f"make_env gave a {kind}"):
+            parley.wrap(lambda made=made: made, horizon=3).text_env(0)
+    with pytest.raises(BadInput, match="make_env='FrozenLake-v1': expected a function"):
+        parley.wrap("FrozenLake-v1")
     with pytest.raises(BadInput, match="nobody says what can be told"):
         walk(parley.wrap(lambda: gym.make("FrozenLake-v1"), horizon=3), 1)
 

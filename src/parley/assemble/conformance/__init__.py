@@ -27,6 +27,10 @@ def check(kind: str, spec: str, on: str = "shortcut") -> list[str]:
     """
     if kind not in CHECKS:
         raise BadInput(f"kind={kind!r}: expected {', '.join(CHECKS)}{suggestion(kind, CHECKS)}")
+    if not isinstance(spec, str):
+        raise BadInput(
+            f"spec={spec!r:.80}: expected a name or spec: objects are checked by what makes them, module:Name"
+        )
     try:
         return CHECKS[kind](spec, on)
     except BadInput:

@@ -4,16 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Float
-
 from parley.models.failures import Unusable
 from parley.planners.ways.answers import Answers, choice_of
 from parley.planners.ways.asking import Question
 from parley.prompting.grounding import grounded, said_to_do
 from parley.prompting.reasoning import Said
-
-NOTHING = "(no answer)"  # stands where no usable answer came
 
 
 @dataclass
@@ -23,14 +18,10 @@ class Free(Answers):
     name = "free"
     answer = "free"
 
-    def words(self, question: Question) -> tuple[tuple[str, ...], Float[np.ndarray, " M"]] | None:
+    def words(self, question: Question) -> dict[str, float] | None:
         """What the answers say, where the environment itself makes sense of words, and how often."""
         votes = Counter(filter(None, (self._words(question, seed) for seed in question.seeds[: self.asking.answers])))
-        if not votes:
-            return None
-        menu = tuple(sorted(votes))
-        counts = np.array([votes[one] for one in menu], dtype=float)
-        return menu, counts / counts.sum()
+        return {one: votes[one] / votes.total() for one in sorted(votes)} or None
 
     def _words(self, question: Question, seed: int) -> str:
         more = {"temperature": self.asking.temperature, "seed": seed}

@@ -45,9 +45,9 @@ def _part(state: Any) -> str:
     if isinstance(state, int | float | np.number):
         return f"{state:.3g}" if isinstance(state, float | np.floating) else str(state)
     if isinstance(state, Mapping):
-        return grid(state) if is_grid(state) else "; ".join(f"{key}: {_part(value)}" for key, value in state.items())
+        return grid(state) if is_grid(state) else "; ".join(f"{key}: {_held(value)}" for key, value in state.items())
     if isinstance(state, tuple | list) and len(state) <= MOST:
-        return ", ".join(map(_part, state))
+        return ", ".join(map(_held, state))
     if isinstance(state, np.ndarray) and state.size <= MOST and state.dtype.kind in "biufU":
         return ", ".join(_part(value.item()) for value in state.ravel()) if state.ndim else _part(state.item())
     shape = f" of shape {state.shape}" if isinstance(state, np.ndarray) else ""
@@ -55,6 +55,11 @@ def _part(state: Any) -> str:
         f"a raw state that is a {type(state).__name__}{shape} cannot be told in words by itself: "
         "give `describe=`, a function from it to words"
     )
+
+
+def _held(value: Any) -> str:
+    """A part of a state, which may lack it, as servers write null."""
+    return "none" if value is None else _part(value)
 
 
 def is_grid(state: Mapping[Any, Any]) -> bool:

@@ -1,6 +1,5 @@
 """Checks of somebody else's environment: the right thing, or one sentence that names the fault."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, nan
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from parley.core.errors import EnvironmentFailed
+from parley.core.text import whole
 
 MOST_ENTRIES = 20_000  # of a menu
 LONGEST = 10_000_000  # characters of a report
-SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which no file can hold
 
 Step = tuple[Any, Any, Any, Any, Mapping[str, Any]]
 
@@ -30,7 +29,7 @@ def stepped(answer: Any) -> Step:
     if not isinstance(answer, tuple) or len(answer) not in (4, 5) or not isinstance(answer[-1], Mapping):
         raise EnvironmentFailed(
             f"`step` gave {_kind(answer)}: expected (observation, reward, terminated, truncated, info) as in "
-            "Gymnasium, or (observation, reward, done, info) as in the old Gym"
+            "Gymnasium, or (observation, reward, done, info) as in the old Gym. `info` is a dictionary"
         )
     if len(answer) == 5:
         return answer
@@ -40,11 +39,14 @@ def stepped(answer: Any) -> Step:
 
 
 def number(paid: Any) -> float:
-    """A reward as a finite number."""
-    if isinstance(paid, float | int | np.number | np.bool_) or (isinstance(paid, np.ndarray) and paid.size == 1):
-        value = float(paid if not isinstance(paid, np.ndarray) else paid.item())
-        if isfinite(value):
-            return value
+    """A reward as a finite number: of Python, NumPy or a tensor, alone or in an array of size 1."""
+    try:
+        value = paid.item() if hasattr(paid, "item") else paid  # arrays and tensors
+        value = nan if isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        value = nan
+    if isfinite(value):
+        return value
     raise EnvironmentFailed(f"the environment gave a reward of {paid!r:.80}: expected a finite number")
 
 
@@ -57,17 +59,17 @@ def highest(score: Any) -> float:
     raise EnvironmentFailed(f"the environment gave a max_score of {score!r:.80}: expected a number above 0, or None")
 
 
-def text(said: Any) -> str:
-    """A report as text that a file can hold; bytes are read as UTF-8."""
+def text(said: Any, told_by: str = "describe") -> str:
+    """A report as text that a file can hold; bytes are read as UTF-8. `told_by` is the argument that could mend it."""
     if isinstance(said, bytes):
         said = said.decode("utf-8", errors="replace")
     if not isinstance(said, str):
         raise EnvironmentFailed(
-            f"the environment said {_kind(said)}, which is no text: give `describe=`, a function from it to words"
+            f"the environment said {_kind(said)}, which is no text: give `{told_by}=`, a function to words"
         )
     if len(said) > LONGEST:
         raise EnvironmentFailed(f"the environment said {len(said):,} characters at once: expected {LONGEST:,} at most")
-    return SURROGATES.sub("\ufffd", said)
+    return whole(said)
 
 
 def entries(menu: Any) -> dict[str, Any]:
@@ -88,9 +90,7 @@ def entries(menu: Any) -> dict[str, Any]:
     if len(listed) > MOST_ENTRIES:
         raise EnvironmentFailed(f"the menu has {len(listed):,} entries: expected {MOST_ENTRIES:,} at most")
     meant = menu if isinstance(menu, Mapping) else {}
-    if SURROGATES.search("".join(listed)) is None:
-        return {entry: meant.get(entry, entry) for entry in sorted(listed)}
-    return {SURROGATES.sub("\ufffd", entry): meant.get(entry, entry) for entry in sorted(listed)}
+    return {whole(entry): meant.get(entry, entry) for entry in sorted(listed)}
 
 
 def _kind(value: Any) -> str:

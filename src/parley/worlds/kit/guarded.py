@@ -1,5 +1,6 @@
 """A text environment whose low level may raise: it is made anew, and its episode repeated from the seed."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -49,17 +50,16 @@ class GuardedEnv:
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """As `TextEnv.reset`."""
         self._begun: dict[str, Any] = {"seed": seed, "options": options}
-        self._past: list[tuple[str, str]] = []  # subgoals, and what was said after them
-        return self._attempt(lambda: self.env.reset(**self._begun))
+        self._past: list[tuple[str | None, int]] = []  # None and then the subgoals, and what came of them
+        return self._kept(None)
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """As `TextEnv.step`."""
-        answer = self._attempt(lambda: self.env.step(action))
-        self._past.append((action, answer[0]))
-        return answer
+        return self._kept(action)
 
     def close(self) -> None:
-        self.env.close()
+        with contextlib.suppress(Exception):  # a broken environment may not even close; all that it said is heard
+            self.env.close()
 
     def _begin(self) -> TextEnv:
         try:
@@ -68,6 +68,15 @@ class GuardedEnv:
             raise
         except Exception as wrong:
             raise EnvironmentFailed(f"{self._where}: the environment cannot be made: {_short(wrong)}") from wrong
+
+    def _kept(self, action: str | None) -> Any:
+        """The answer to a subgoal, or to `reset`."""
+        answer = self._attempt(lambda: self._ask(action))
+        self._past.append((action, _mark(answer)))
+        return answer
+
+    def _ask(self, action: str | None) -> Any:
+        return self.env.reset(**self._begun) if action is None else self.env.step(action)
 
     def _attempt(self, does: Callable[[], T]) -> T:
         try:
@@ -98,15 +107,18 @@ class GuardedEnv:
             return answer
 
     def _repeat(self) -> None:
-        try:
-            self.env.close()
-        except Exception:  # a broken environment may not even close
-            pass
+        self.close()
         self.env = self._make()
-        self.env.reset(**self._begun)
-        for subgoal, said in self._past:
-            if self.env.step(subgoal)[0] != said:
-                raise EnvironmentFailed(f"{self._where}: a fresh environment does not repeat what {subgoal!r} led to")
+        for subgoal, told in self._past:
+            if _mark(self._ask(subgoal)) != told:
+                what = "the episode's beginning" if subgoal is None else f"what {subgoal!r} led to"
+                raise EnvironmentFailed(f"{self._where}: a fresh environment does not repeat {what}")
+
+
+def _mark(answer: Any) -> int:
+    """What tells an answer from another one: all of it, its menu too."""
+    *told, info = answer
+    return hash((*told, info["menu"], info["instruction"]))
 
 
 def _short(wrong: BaseException) -> str:

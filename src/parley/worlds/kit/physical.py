@@ -18,7 +18,7 @@ from parley.worlds.kit.guarded import GuardedEnv
 from parley.worlds.kit.learned import Learned
 from parley.worlds.kit.script import Script
 from parley.worlds.kit.text_env import TextEnv
-from parley.worlds.kit.vector import TextVectorEnv
+from parley.worlds.kit.vector import TextVectorEnv, require_apart
 
 # expert(z, instruction, said): the subgoal of one who knows latent z; `said` holds o_1, g_1, o_2, ... of the episode.
 Expert = Callable[[int, str, tuple[str, ...]], str]
@@ -74,12 +74,20 @@ class PhysicalWorld:
 
     def __post_init__(self) -> None:
         if not all_alike(self.prior) and (
-            len(self.latents) != len(self.prior) or abs(float(np.sum(self.prior)) - 1) > 1e-6 or min(self.prior) < 0
+            np.shape(self.prior) != (len(self.latents),)
+            or not abs(float(np.sum(self.prior)) - 1) <= 1e-6
+            or min(self.prior) < 0
         ):
             raise BadInput(
                 f"world {self.name!r}: expected a prior of {len(self.latents)} probabilities that sum to 1, "
                 f"one for each latent, found {np.asarray(self.prior).tolist()}"
             )
+        told = dict(self.references) if isinstance(self.references, Mapping) else {"references": self.references}
+        for what, score in {**told, "success_at": self.success_at}.items():
+            if isinstance(score, bool) or not isinstance(score, int | float | np.number) or not np.isfinite(score):
+                raise BadInput(f"world {self.name!r}: {what}={score!r:.80}: expected a score, a finite number")
+        if self.deterministic not in (True, False, None):
+            raise BadInput(f"deterministic={self.deterministic!r:.80}: expected True, False or None")
         if self.expert is not None and not callable(self.expert):
             raise BadInput(
                 f"world {self.name!r}: expert={self.expert!r:.80}: expected a function of (latent, instruction, said)"
@@ -109,4 +117,6 @@ class PhysicalWorld:
         for run, latent in enumerate(latents, start=draws.first_run):
             where = f"world {self.name!r}, run {run}"
             envs.append(GuardedEnv(partial(self.text_env, int(latent)), where, self.deterministic is not False))
-        return TextVectorEnv(envs, draws)
+        made = TextVectorEnv(envs, draws)
+        require_apart([made])
+        return made

@@ -83,8 +83,8 @@ class Script:
 
     def __post_init__(self) -> None:
         for what, texts in (("subgoals", self.subgoals), *((f"parts of {k}", own) for k, own in enumerate(self.parts))):
-            if wrong := next((one for one in texts if not isinstance(one, str) or not one.strip()), None):
-                raise BadInput(f"{what}: {wrong!r:.80} is not one: expected texts of something to do")
+            if wrong := [one for one in texts if not isinstance(one, str) or not one.strip()]:
+                raise BadInput(f"{what}: {wrong[0]!r:.80} is not one: expected texts of something to do")
             if len(set(texts)) < len(texts):
                 twice = next(one for i, one in enumerate(texts) if one in texts[:i])
                 raise BadInput(f"{what}: {twice!r:.80} stands there twice: expected different texts")

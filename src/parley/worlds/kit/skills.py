@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from types import GeneratorType
 from typing import Any
 
 from parley.core.errors import BadInput
@@ -33,6 +34,10 @@ class Skilled:
     def __init__(self, skills: Mapping[str, Any]) -> None:
         if not skills:
             raise BadInput("skills is empty: expected at least one skill, a name and what it does")
+        if wrong := [name for name in skills if not isinstance(name, str) or not name.strip()]:
+            raise BadInput(f"skills: {wrong[0]!r:.80} is no name: expected a text of something to do")
+        if once := [name for name, skill in skills.items() if isinstance(skill, Iterator)]:
+            raise BadInput(f"skill {once[0]!r} can run only once: give the generator function, or a list of actions")
         self.skills = dict(skills)
 
     def begin(self, subgoal: str) -> None:
@@ -52,4 +57,7 @@ class Skilled:
     def act(self, state: Any) -> Any | None:
         """The next action, or None when the skill is at its end."""
         self._state = state
-        return self._next(state)
+        action = self._next(state)
+        if isinstance(action, GeneratorType):
+            raise BadInput("a skill gave a generator: make it a generator function itself, or functools.partial of one")
+        return action

@@ -115,12 +115,13 @@ class TextEnv(gym.Env[str, str]):
         return self
 
     def close(self) -> None:
-        self.low.close()
+        if callable(close := getattr(self.low, "close", None)):
+            close()
 
     def _task(self, asked: str | None, info: Info) -> str:
         """The episode's instruction: the environment's own, or the one that was asked for."""
         if self.script.own.instruction is not None:
-            return text(self.script.own.instruction(self.raw, info))
+            return text(self.script.own.instruction(self.raw, info), "instruction")
         known = self.script.instructions
         if asked is not None and asked not in known:
             raise BadInput(f"instruction {asked!r}: expected one of {', '.join(known)}")
@@ -154,7 +155,7 @@ class TextEnv(gym.Env[str, str]):
                 if (move := act(raw)) is None:
                     return total, False, False, info
                 answer = step(move)
-                if type(answer) is not tuple or len(answer) != 5:
+                if type(answer) is not tuple or len(answer) != 5 or type(answer[4]) is not dict:
                     answer = stepped(answer)
                 raw, paid, terminated, truncated, info = answer
                 if kept is not None:

@@ -8,10 +8,20 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from parley.core.draws import Draws
+from parley.core.errors import BadInput
 from parley.core.said import LowLevel, Menu
 from parley.core.tables import Sentences
 from parley.worlds.kit.guarded import GuardedEnv
+from parley.worlds.kit.parallel import ParallelLow
 from parley.worlds.kit.text_env import TextEnv
+
+
+def require_apart(cohorts: Sequence[Any]) -> None:
+    """Raise `BadInput` where two runs of the cohorts' environments move one low-level environment."""
+    low = [env.low for envs in cohorts if isinstance(envs, TextVectorEnv) for env in envs.envs]
+    bare = [one.env if isinstance(one, ParallelLow) else getattr(one, "unwrapped", one) for one in low]
+    if len({*map(id, bare)}) < len(bare):
+        raise BadInput("two runs share one environment: make_env must make a new one at each call")
 
 
 class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):

@@ -111,6 +111,7 @@ class Worker:
         self._arguments = (factory, latents, draws)
         self.num_runs, self.first_run = len(latents), draws.first_run
         self._past: list[Command] = []
+        self._told: list[int] = []  # what tells the answers to them from others
         self._start()
 
     def _start(self) -> None:
@@ -122,7 +123,7 @@ class Worker:
     def send(self, command: Command) -> None:
         """Have a command carried out; a process that is dead is noticed by `receive`."""
         if command[0] == "reset":
-            self._past = []
+            self._past, self._told = [], []
         self._past.append(command)
         with contextlib.suppress(OSError):
             self._pipe.send(command)
@@ -130,23 +131,37 @@ class Worker:
     def receive(self) -> tuple[Any, str]:
         """The answer to the last command, and what went wrong on the way to it."""
         try:
-            return _answer(self._pipe.recv()), ""
+            return self._kept(self._pipe.recv()), ""
         except (EOFError, OSError):
             self.process.join()
         code = self.process.exitcode
+        runs = f"runs {self.first_run} to {self.first_run + self.num_runs - 1}"
+        before, self._told = self._told, []
         try:
             self._start()
-            for command in self._past:
+            for i, command in enumerate(self._past):
                 self._pipe.send(command)
-                answer = _answer(self._pipe.recv())
+                answer = self._kept(self._pipe.recv())
+                if i < len(before) and self._told[i] != before[i]:
+                    raise EnvironmentFailed(
+                        f"the worker process of {runs} died (exit code {code}), and a fresh one does not repeat "
+                        "its episode. What was finished is saved: resume, and the episode is begun anew"
+                    )
         except (EOFError, OSError):
             self.process.join()
-            runs = f"runs {self.first_run} to {self.first_run + self.num_runs - 1}"
             raise EnvironmentFailed(
                 f"the worker process of {runs} died (exit code {code}), and so did a fresh one "
                 f"({self.process.exitcode}). What was finished is saved; try workers=1 to see what kills it"
             ) from None
         return answer, f"the worker process died (exit code {code}); a fresh one repeated the episode"
+
+    def _kept(self, reply: tuple[str, Any]) -> Any:
+        """An answer; what tells it from others is noted."""
+        answer = _answer(reply)
+        *told, info = answer
+        parts = (*told, *(menu.sentences for menu in info["menus"]))
+        self._told.append(hash(tuple(tuple(np.ravel(part).tolist()) for part in parts)))
+        return answer
 
     def close(self) -> None:
         """End the process."""

@@ -1,19 +1,20 @@
 """`parley.wrap`: the one way to make a world with a low level, from any environment in Gymnasium's words."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from parley.core.errors import BadInput, ParleyError
-from parley.core.latents import Numbered, alike
 from parley.core.roles import Actor, Reporter
+from parley.core.spec import suggestion
 from parley.core.tables import Tables
 from parley.core.text import inert
 from parley.worlds.kit.describe import Described, in_words
+from parley.worlds.kit.hidden import Hidden, count, hidden_of, listed_in, prior_of
 from parley.worlds.kit.joint_actor import JointActor
 from parley.worlds.kit.joint_reporter import JointReporter
 from parley.worlds.kit.parallel import ParallelLow
@@ -22,10 +23,8 @@ from parley.worlds.kit.script import FREE, Info, Own, Script
 from parley.worlds.kit.skills import Skilled, Typist
 from parley.worlds.kit.text_env import TextEnv
 
-SEEDS = range(2**31)  # of low-level environments
 TASK = "collect as much reward as you can"  # where neither the user nor the environment names one
 HORIZON = 100  # where neither of them says how long an episode is
-ONLY = ("the only one",)
 
 Menu = Sequence[str] | Callable[[Any, Info], Any] | str
 Describe = Callable[[Any], str] | Reporter | Mapping[str, Any]
@@ -54,7 +53,7 @@ def wrap(
     name: str = "",
     **more: Any,
 ) -> PhysicalWorld:
-    """A world from any environment whose `reset` and `step` are Gymnasium's (or the old Gym's, or PettingZoo's).
+    """A world from any environment whose `reset` and `step` are Gymnasium's, or PettingZoo's.
 
     Args:
         make_env: makes the environment of a variation, `make_env(variation)`; `make_env()` without variations.
@@ -74,7 +73,7 @@ def wrap(
         reward: what an observation pays under an instruction. None: what the environment pays.
         observations: all that can be reported, where that is known.
         seeded_by: "episode": the environment has another seed in every episode. "variation": always that of the
-            variation, which then is a seed; without `variations` each run draws one of 2**31.
+            variation: itself if it is a number, else its place. Without `variations` each run draws one of 2**31.
         rest: what each agent does whose own skill has ended before the others'.
         max_actions: the most actions of one subgoal.
         tables: the world's abstract model, where there is one: its words, latents and prior are the world's.
@@ -85,9 +84,17 @@ def wrap(
     Raises: BadInput: an argument cannot be used. If the environment later gives something unusable, that raises
         `EnvironmentFailed`.
     """
+    if not callable(make_env):
+        raise BadInput(f"make_env={make_env!r:.80}: expected a function that makes an environment, or a class")
     if seeded_by not in ("episode", "variation"):
         raise BadInput(f"seeded_by={seeded_by!r}: expected 'episode' or 'variation'")
-    hidden = _hidden(variations, seeded_by == "variation", tables)
+    own = {"more", "latents", "script", "text_env"}
+    known = {*inspect.signature(wrap).parameters, *(field.name for field in fields(PhysicalWorld))} - own
+    if strange := [key for key in more if key not in known]:
+        raise BadInput(f"wrap: no argument {strange[0]!r}{suggestion(strange[0], known)}")
+    if not count(max_actions):
+        raise BadInput(f"max_actions={max_actions!r}: expected a whole number of at least 1")
+    hidden = hidden_of(variations, seeded_by == "variation", tables)
     acts = _acting(skills, rest)
     script = (
         Script.of(tables)
@@ -98,6 +105,10 @@ def wrap(
 
     def text_env(latent: int) -> TextEnv:
         low = _made(make_env, hidden, latent)
+        if isinstance(low, ParallelLow) and acts.menus and set(low.possible_agents) != set(acts.agents):
+            raise BadInput(
+                f"skills are those of {list(acts.agents)}: expected those of {low.possible_agents}, by agent"
+            )
         seed = hidden.seed(latent) if seeded_by == "variation" else None
         return TextEnv(low, acts.make(), speaks(), script, max_actions=max_actions, low_seed=seed)
 
@@ -105,41 +116,12 @@ def wrap(
         name=name or (tables.name if tables is not None else getattr(make_env, "__name__", "wrapped")),
         script=script,
         latents=tables.latents if tables is not None else hidden.names,
-        prior=_prior(prior, tables, len(hidden.names)),
+        prior=prior_of(prior, tables, len(hidden.names)),
         text_env=text_env,
         tables=tables,
         deterministic=deterministic if tables is None else True,
         **more,
     )
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """The variations: their names, and what `make_env` is given of each."""
-
-    names: Sequence[str]
-    values: Sequence[Any] | None  # None: `make_env` takes nothing
-    numbers: range | None = None  # where they are seeds
-
-    def seed(self, latent: int) -> int:
-        """The seed that stands for a variation."""
-        return self.numbers[latent] if self.numbers is not None else latent
-
-
-def _hidden(variations: Any, seeds: bool, tables: Tables | None) -> Hidden:
-    if variations is None and tables is not None:
-        return Hidden(tables.latents, range(len(tables.latents)))
-    if variations is None:
-        return Hidden(Numbered(SEEDS), None, SEEDS) if seeds else Hidden(ONLY, None)
-    if isinstance(variations, range):
-        if not variations:
-            raise BadInput(f"variations={variations!r} is empty: expected at least one")
-        return Hidden(Numbered(variations), variations, variations)
-    named = isinstance(variations, Mapping)
-    names = [inert(str(value), 200) for value in variations]
-    if not names or len(set(names)) < len(names) or isinstance(variations, str):
-        raise BadInput(f"variations={variations!r:.200}: expected at least one, and each of them once")
-    return Hidden(tuple(names), list(variations.values()) if named else list(variations))
 
 
 def _made(make_env: Callable[..., Any], hidden: Hidden, latent: int) -> Any:
@@ -152,7 +134,7 @@ def _made(make_env: Callable[..., Any], hidden: Hidden, latent: int) -> Any:
     except Exception as wrong:
         said = inert(f"{type(wrong).__name__}: {wrong}", 300)
         raise BadInput(f"make_env({', '.join(map(repr, given)):.80}) raised {said}") from wrong
-    if not callable(getattr(env, "reset", None)) or not callable(getattr(env, "step", None)):
+    if isinstance(env, type) or not callable(getattr(env, "reset", None)) or not callable(getattr(env, "step", None)):
         raise BadInput(f"make_env gave a {type(env).__name__}: expected an environment with `reset` and `step`")
     return ParallelLow(env) if hasattr(env, "possible_agents") else env
 
@@ -190,6 +172,8 @@ def _speaking(describe: Any, agents: tuple[str, ...]) -> Callable[[], Reporter]:
     """What makes the Reporter of one environment."""
     if agents:
         each = describe if isinstance(describe, Mapping) else dict.fromkeys(agents, describe)
+        if strange := [agent for agent in each if agent not in agents]:
+            raise BadInput(f"describe names {strange[0]!r}: expected {', '.join(map(str, agents))}")
         makers = {agent: _speaking(each.get(agent), ()) for agent in agents}
         return lambda: JointReporter({agent: make() for agent, make in makers.items()})
     if describe is None:
@@ -198,9 +182,23 @@ def _speaking(describe: Any, agents: tuple[str, ...]) -> Callable[[], Reporter]:
         return describe if isinstance(describe, type) else lambda: describe
     if not callable(describe):
         raise BadInput(f"describe={describe!r:.80}: expected a function of the raw state to words, or a Reporter")
-    if isinstance(describe, type) or not inspect.signature(describe).parameters:
-        return describe
-    return lambda: Described(describe)
+    if isinstance(describe, type) or not _takes_nothing(describe):
+        return lambda: Described(describe)
+
+    def made() -> Reporter:
+        reporter: Reporter = describe()
+        if not hasattr(reporter, "report"):
+            raise BadInput(f"describe() gave {reporter!r:.80}: expected a Reporter, or a function of the raw state")
+        return reporter
+
+    return made
+
+
+def _takes_nothing(function: Callable[..., Any]) -> bool:
+    try:
+        return not inspect.signature(function).parameters
+    except ValueError:  # some of Python's own do not tell
+        return False
 
 
 def _script(
@@ -216,33 +214,46 @@ def _script(
     observations: Sequence[str],
 ) -> Script:
     """What can be said in the world, as far as it is known before anything happens."""
-    listed: tuple[str, ...] = ()
-    source: Any = None
-    if menu is None or isinstance(menu, str) or callable(menu):
-        listed = tuple(" / ".join(parts) for parts in product(*acts.menus)) if acts.menus and menu is None else ()
-        source = None if listed else menu or _admissible
-    else:
-        listed = tuple(menu)
-    if isinstance(source, str) and source != FREE:
-        raise BadInput(f"menu={menu!r}: expected a list, a function of (observation, info), or {FREE!r}")
-    if source is None and (len(set(listed)) < len(listed) or not all(isinstance(s, str) and s.strip() for s in listed)):
-        raise BadInput(f"menu={list(listed)!r:.200}: expected different texts")
-    tasks = (instruction,) if isinstance(instruction, str) else () if callable(instruction) else instruction or ()
-    if isinstance(tasks, bytes) or len(set(tasks)) < len(tasks) or not all(isinstance(w, str) and w for w in tasks):
+    listed, source = _offered(menu, acts)
+    brought = instruction is None or callable(instruction)
+    tasks: tuple[str, ...] = ()
+    if not brought:
+        tasks = (instruction,) if isinstance(instruction, str) else listed_in("instruction", instruction, "texts")
+    if len(set(tasks)) < len(tasks) or not all(isinstance(w, str) and w for w in tasks):
         raise BadInput(f"instruction={instruction!r:.200}: expected a text, different texts, or a function to one")
     if reward is not None and not callable(reward):
         raise BadInput(f"reward={reward!r:.80}: expected a function of (observation, instruction)")
     own = Own(
         menu=source,
         instruction=None if tasks else instruction if callable(instruction) else _goal,
-        max_score=max_score if callable(max_score) else lambda info: info.get("max_score", max_score),
+        max_score=max_score if callable(max_score) else partial(_highest, max_score),
         says_reward=reward is None if says_reward is None else says_reward,
     )
     parts = acts.menus if len(acts.menus) > 1 else ()
     steps = _limit(make_env, hidden, acts) if horizon is None else horizon
-    if not isinstance(steps, int) or steps < 1:
-        raise BadInput(f"horizon={horizon!r}: expected a whole number of at least 1")
-    return Script(listed, tuple(observations), tuple(tasks), steps, reward, parts, own=own)
+    if not count(steps):
+        raise BadInput(f"horizon={steps!r}: expected a whole number of at least 1")
+    return Script(listed, listed_in("observations", observations), tasks, int(steps), reward, parts, own=own)
+
+
+def _offered(menu: Menu | None, acts: Acting) -> tuple[tuple[str, ...], Any]:
+    """The menu where it is always the same, and where it is not, what gives it."""
+    if menu is None:
+        joint = tuple(" / ".join(parts) for parts in product(*acts.menus)) if acts.menus else ()
+        return joint, None if joint else _admissible
+    if acts.agents:
+        raise BadInput("menu: several agents are told the names of their skills: leave it out")
+    if callable(menu) or (isinstance(menu, str) and menu == FREE and not acts.menus):
+        return (), menu
+    if isinstance(menu, str | bytes | Mapping):
+        hint = "the names of skills" if acts.menus else f"a list, a function of (observation, info), or {FREE!r}"
+        raise BadInput(f"menu={menu!r:.80}: expected {hint}; names and what they do are `skills=`")
+    listed = listed_in("menu", menu, f"a list, a function of (observation, info), or {FREE!r}")
+    if not listed or len(set(listed)) < len(listed) or not all(isinstance(s, str) and s.strip() for s in listed):
+        raise BadInput(f"menu={list(listed)!r:.200}: expected different texts, at least one")
+    if acts.menus and (strange := [one for one in listed if one not in acts.menus[0]]):
+        raise BadInput(f"menu: there is no skill {strange[0]!r}: expected some of {', '.join(acts.menus[0])}")
+    return listed, None
 
 
 def _limit(make_env: Callable[..., Any], hidden: Hidden, acts: Acting) -> int:
@@ -251,7 +262,7 @@ def _limit(make_env: Callable[..., Any], hidden: Hidden, acts: Acting) -> int:
         return HORIZON
     env = _made(make_env, hidden, 0)
     spec = getattr(env, "spec", None)
-    if callable(getattr(env, "close", None)):
+    with contextlib.suppress(Exception):  # it may have none, or a broken one
         env.close()
     return getattr(spec, "max_episode_steps", None) or HORIZON
 
@@ -265,12 +276,11 @@ def _admissible(state: Any, info: Info) -> Any:
     return info["admissible_commands"]
 
 
+def _highest(said: float | None, info: Info) -> Any:
+    return info.get("max_score") if said is None else said
+
+
 def _goal(state: Any, info: Info) -> str:
-    told = info.get("goal") or info.get("instruction") or (state.get("mission") if isinstance(state, Mapping) else None)
-    return str(told) if told else TASK
-
-
-def _prior(prior: Any, tables: Tables | None, count: int) -> np.ndarray:
-    if tables is not None:
-        return tables.prior
-    return alike(count) if prior is None else np.asarray(prior, dtype=float)
+    mission = state.get("mission") if isinstance(state, Mapping) else None
+    told = (str(one) for one in (info.get("goal"), info.get("instruction"), mission) if one is not None)
+    return next(filter(None, told), TASK)

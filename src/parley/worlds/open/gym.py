@@ -14,10 +14,9 @@ from parley.core.spec import TRUTHS
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.skills import See
 from parley.worlds.kit.wrap import wrap
-from parley.worlds.open.seeds import variations
+from parley.worlds.open.seeds import some
 
 MOST_ACTIONS = 100  # of a discrete action space, that are listed by number
-_seeds = variations
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,8 @@ def gym(
         raise BadInput(f"id={id!r}: Gymnasium does not make it: {wrong}") from None
     skills = dict(told.skills) or _numbered(id, space)
     hidden, count = told.hidden, variations or (1000 if told.hidden else 0)
+    if hidden and {"desc", "map_name"} & set(given):
+        raise BadInput(f"settings={settings!r}: {id!r} has maps of its own here, one a variation: leave that out")
     if count and not hidden and seeded_by == "episode":
         raise BadInput(f"variations={variations}: {id!r} has none; seeded_by=variation makes its seed what is hidden")
 
@@ -66,7 +67,7 @@ def gym(
 
     return wrap(
         make_env,
-        variations=_seeds(first, count) if count else None,
+        variations=some(first, count),
         seeded_by=seeded_by,
         horizon=horizon or (spec.max_episode_steps or 100),
         skills=skills or None,

@@ -11,7 +11,7 @@ from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.script import AnyText
 from parley.worlds.kit.wrap import wrap
 from parley.worlds.open.seeds import menu_of
-from parley.worlds.open.textworld import answer
+from parley.worlds.open.textworld import answer, require_story
 
 ENDS = ("*** the end ***", "*** you have won ***", "*** you have died ***", "*** you lost ***")
 
@@ -24,6 +24,7 @@ def jericho(path: str, horizon: int = 100, actions: str = "free", variations: in
     file = Path(path)
     if not file.is_file():
         raise BadInput(f"path={path!r}: there is no such file")
+    require_story(file)
     library = _library()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -14,10 +14,9 @@ from parley.worlds.kit.describe import in_words
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.script import FREE, AnyText
 from parley.worlds.kit.wrap import wrap
-from parley.worlds.open.seeds import variations
+from parley.worlds.open.seeds import some
 
 LARGEST = 100 * 1024 * 1024  # bytes of a message
-_seeds = variations
 
 
 def openenv(
@@ -44,7 +43,7 @@ def openenv(
     address = f"ws{url.removeprefix('http')}" if url.startswith("http") else url
     return wrap(
         lambda *seed: Session(f"{address.rstrip('/')}/ws", action, menu, timeout_s),
-        variations=_seeds(first, variations) if variations else None,
+        variations=some(first, variations),
         seeded_by="variation" if variations else "episode",
         describe=partial(_words, text),
         menu=None if menu else FREE,

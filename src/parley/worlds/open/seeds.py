@@ -17,6 +17,13 @@ def variations(first: int, count: int, known: int | None = None) -> range:
     return range(first, first + count if count else known)
 
 
+def some(first: int, count: int) -> range | None:
+    """The same where a world has variations only if they are asked for."""
+    if first and not count:
+        raise BadInput(f"first={first}: variations=N is missing, how many there are from this one on")
+    return variations(first, count) if count else None
+
+
 def menu_of(actions: str) -> str | None:
     """The argument `menu` of `wrap` for an adapter's argument `actions`."""
     if actions not in ACTIONS:

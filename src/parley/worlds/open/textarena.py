@@ -12,10 +12,9 @@ from parley.core.text import inert
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.script import FREE, AnyText
 from parley.worlds.kit.wrap import wrap
-from parley.worlds.open.seeds import variations
+from parley.worlds.open.seeds import some
 
 OFFERED = re.compile(r"(?:Available|Valid) (?:Actions|Moves):[^\n]*")  # what some games list after the board
-_seeds = variations
 
 
 def textarena(
@@ -37,7 +36,7 @@ def textarena(
         raise BadInput(f"actions={actions!r}: expected 'menu' or 'free'")
     return wrap(
         lambda *seed: Arena(game),
-        variations=_seeds(first, variations) if variations else None,
+        variations=some(first, variations),
         seeded_by=seeded_by,
         menu=FREE if actions == FREE else _listed,
         horizon=horizon,
@@ -73,14 +72,13 @@ class Arena(gym.Env[str, str]):
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Say something; a move that the rules do not allow is told in `info["event"]`."""
-        self._heard += f"\n[Player 0] {action}"
         over, told = self._game.step(action=action)
         paid, said = 0.0, ""
         if over:
             rewards, reasons = self._game.close()
             paid = float((rewards or {}).get(0, 0.0))
             said = str((reasons or {}).get(0, {}).get("reason", ""))
-        news = said if over else self._news()
+        news = said if over else self._news(action)
         wrong = "invalid move" in news.lower()
         return news or "The game is over.", paid, bool(over), False, {"event": "invalid move"} if wrong else {}
 
@@ -88,15 +86,16 @@ class Arena(gym.Env[str, str]):
         with contextlib.suppress(Exception):
             self._game.close()
 
-    def _news(self) -> str:
-        """The new part of the game's text."""
+    def _news(self, action: str = "") -> str:
+        """The new part of the game's text, without the action, which games repeat as the line of some speaker."""
         _, said = self._game.get_observation()
         text = said if isinstance(said, str) else "\n".join(str(part[1]) for part in said)
         shared = 0
         while shared < min(len(text), len(self._heard)) and text[shared] == self._heard[shared]:
             shared += 1
         self._heard = text
-        return text[shared:].strip() or text.strip()
+        new = text[shared:].strip()
+        return re.sub(rf"^\[[^\]\n]*\] {re.escape(action.strip())}(\n|$)", "", new, count=1) or text.strip()
 
 
 def _listed(state: Any, info: Any) -> list[str]:

@@ -17,6 +17,7 @@ from parley.worlds.kit.script import AnyText
 from parley.worlds.kit.wrap import wrap
 from parley.worlds.open.seeds import menu_of, variations
 
+HEADER = 64  # bytes of a story file
 CHALLENGES = ("coin-collector", "treasure-hunter", "cooking", "simple")
 COOKING = {"recipe": 1, "take": 1, "go": 6, "open": False, "cook": False, "cut": False, "drop": False}
 
@@ -42,6 +43,8 @@ def textworld(
         path = Path(challenge)
         if not path.is_file():
             raise BadInput(f"challenge={challenge!r}: there is no such file")
+        if path.suffix == ".z8":
+            require_story(path)
         known = path.with_suffix(".json").is_file()  # what can be done is known of TextWorld's own games only
         return wrap(
             lambda: Game(path), menu=menu if known else "free", horizon=horizon, name=name, says_reward=not known
@@ -99,6 +102,20 @@ class Game(gym.Env[str, str]):
             return {}
         told = {"admissible_commands": state["admissible_commands"], "max_score": state["max_score"]}
         return {**told, "goal": " ".join(state["objective"].split()), "success": bool(state["won"])}
+
+
+def require_story(file: Path) -> None:
+    """Raise `BadInput` where a file is no whole story: by another one the interpreter ends this very process.
+
+    A story begins with its version. Its tables, and the length that it states, lie within the file (The Z-Machine
+    Standards Document 1.1, section 11).
+    """
+    story = file.read_bytes()
+    version = story[0] if len(story) >= HEADER else 0
+    tables = [int.from_bytes(story[at : at + 2]) for at in (0x04, 0x08, 0x0A, 0x0C, 0x0E)]
+    stated = int.from_bytes(story[0x1A:0x1C]) * (2 if version <= 3 else 4 if version <= 5 else 8)
+    if not 1 <= version <= 8 or not all(HEADER <= at <= len(story) for at in tables) or stated > len(story):
+        raise BadInput(f"{str(file)!r} is no whole story file of the Z-machine (.z3, .z5, .z8)")
 
 
 def answer(text: str) -> str:
