@@ -2,10 +2,9 @@
 
     python benchmarks/open_worlds.py [--runs 4] [--episodes 12] [--rounds 5] [WORLD ...]
 
-A bare loop of the same environment with the same choices makes it, and spends its time in `reset` and `step` (which
-list what can be done). A run calls the same, and has around it planner, explorer, sampling, menus, and the log with
-every menu and proposal. Both are timed in one and the same run, call by call, so that whatever else the machine does
-slows both.
+A bare loop of the same environment makes it, and calls `reset` and `step` with the same choices. They list what can be
+done. A run calls the same, and has around it planner, explorer, sampling, menus, and the log with every menu and
+proposal. Both are timed in one and the same run, call by call, so that whatever else the machine does slows both.
 Printed: the share by which the whole is longer, the median over the rounds and their range.
 """
 

@@ -3,9 +3,9 @@
 The model is asked as it is, in words, beside random choices. It has no memory, all that fits into its context, a
 summary, or what it retrieves. On top of all that fits there are explorers.
 
-Written before it was run: what decides is the mean score of all episodes with a memory less that of the same runs
-without, mean over worlds and the three memories. The claim holds where the 95% interval lies above 0, and is refuted
-where it lies below.
+Written before it was run. What decides is the mean score of all episodes with a memory, less that of the same runs
+without. It is a mean over worlds and the three memories. The claim holds where the 95% interval lies above 0, and is
+refuted where it lies below.
 """
 
 from collections.abc import Callable, Mapping, Sequence
