@@ -715,7 +715,7 @@ def test_diagnosis():
     def make(wrong):
         def made(c, rng):
             true = diagnosis.NAMES.index(c.failure)
-            return np.array([[wrong(c, true, rng), true]], dtype=float)
+            return np.array([[wrong(c, true, rng), true, 1]], dtype=float)
 
         return made
 
@@ -730,6 +730,30 @@ def test_diagnosis():
         assert diagnosis.analyse(cells, found).verdict == expected
     few = cells[:: len(cells) // 18]
     assert diagnosis.analyse(few, [make(lambda c, true, rng: true)(c, None) for c in few]).verdict == UNDECIDED
+
+
+def test_diagnosis_where_an_explorer_acts():
+    """What does not count decides nothing; names that are wrong without tables refute, and so do alarms."""
+
+    def make(without, counts=lambda c: 1):
+        def made(c):
+            true = diagnosis.NAMES.index(c.failure)
+            if isinstance(c, diagnosis.Planted):
+                return np.array([[true, true, 1]], dtype=float)
+            return np.array([[true, without(c, true), counts(c)]], dtype=float)
+
+        return made
+
+    ill, unknown = diagnosis.NAMES.index(diagnosis.EXPLORE), diagnosis.NAMES.index("cannot tell")
+    cells = diagnosis.cells(False)
+    for made, expected in (
+        (make(lambda c, true: true), SUPPORTED),
+        (make(lambda c, true: true if c.kind == "signs" else ill, lambda c: c.kind == "signs"), UNDECIDED),  # few count
+        (make(lambda c, true: ill if true == 0 and c.kind in ("ask", "lock") else true), NOT_SUPPORTED),
+        (make(lambda c, true: unknown if true == 0 and c.kind == "lock" else true), SUPPORTED),  # no alarm
+        (make(lambda c, true: unknown), NOT_SUPPORTED),
+    ):
+        assert diagnosis.analyse(cells, [made(c) for c in cells]).verdict == expected
 
 
 def test_unseen_worlds():
