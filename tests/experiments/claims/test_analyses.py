@@ -18,6 +18,7 @@ from parley.experiments.claims import (
     adaptive_proposals,
     bail,
     continuous_control,
+    control_lengths,
     delusion,
     demo_ratio,
     diagnosis,
@@ -83,10 +84,23 @@ def test_adaptive_proposals():
     assert verdict(adaptive_proposals, make(0.1, 3.0)) == UNDECIDED
 
 
+def long_house(config, rng, rate=0.5, sampled=0.01, rare=0.3, physics=1.0):
+    """A cell of `control_lengths`: greedy loses 0.2 an episode, epsilon-greedy T^rate in T episodes."""
+    each = 2 * config.episodes ** (rate - 1) if config.explore == control_lengths.THEORY else 0.2
+    if "decode" not in config.planner:
+        each = rare if control_lengths.PRIORS[0.00001] in config.world else sampled
+    each *= 1.0 if "low_level" in config.world else physics
+    regret = np.full((config.runs, config.episodes), each) * rng.uniform(0.998, 1.002, (config.runs, 1))
+    return np.stack([regret, np.full_like(regret, np.nan)])
+
+
 def test_continuous_control():
-    def make(greedy, exploring, flat, noise):
+    def make(greedy, exploring, flat, noise, sampling=0.2, **long):
         def made(c, rng):
+            if isinstance(c, control_lengths.Longer):
+                return long_house(c, rng, **long)
             power = exploring if c.explore == continuous_control.EPSILON else greedy
+            power = sampling if (c.planner, c.explore) == ("transformer", "none") else power
             scale = flat if "cap" in c.world else 0.2
             cumulative = scale * np.arange(1, c.episodes + 1) ** (1.0 if "cap" in c.world else power)
             regret = np.diff(cumulative, prepend=0) * rng.uniform(1 - noise, 1 + noise, (c.runs, 1))
@@ -99,6 +113,27 @@ def test_continuous_control():
     assert verdict(continuous_control, make(1.0, 1.0, 0.9, 0.02)) == NOT_SUPPORTED
     assert verdict(continuous_control, make(1.0, 0.5, 0.1, 0.02)) == NOT_SUPPORTED
     assert verdict(continuous_control, make(1.0, 0.5, 0.2, 0.9)) == UNDECIDED
+    assert verdict(continuous_control, make(1.0, 0.5, 0.9, 0.02, sampling=0.7)) == NOT_SUPPORTED  # exploring pays
+    assert verdict(continuous_control, make(1.0, 0.5, 0.9, 0.02, sampled=0.5)) == NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "refuted"),
+    [
+        ({}, ""),
+        ({"rate": 1.0}, "epsilon-greedy: slope of regret in T"),
+        ({"sampled": 0.5}, "epsilon-greedy loses more than sampled"),
+        ({"rare": 0.0}, "sampled loses more than epsilon-greedy"),
+        ({"physics": 1.2}, "epsilon-greedy: physics less tables, a share"),
+    ],
+)
+def test_the_long_runs_of_continuous_control(otherwise, refuted):
+    """Each statement of the criterion is refuted by regret for which it is wrong."""
+    cells, rng = control_lengths.cells(False, 1), np.random.default_rng(0)
+    judged = control_lengths.judged(cells, [long_house(c, rng, **otherwise)[0] for c in cells])
+    assert len(judged) == 12
+    wrong = {row["statement"] for row in judged if row["verdict"] != SUPPORTED}
+    assert refuted in wrong if refuted else not wrong
 
 
 def test_the_first_short_way_is_the_earliest_of_all_runs():

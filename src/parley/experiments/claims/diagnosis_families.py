@@ -122,6 +122,6 @@ def rows(
 
 
 def _share(hits: Bool[np.ndarray, " n"]) -> dict[str, Any]:
-    """A share with Wilson's 95% interval; of nothing it may be anything."""
-    low, share, high = wilson(int(hits.sum()), len(hits)) if len(hits) else (0.0, float("nan"), 1.0)
+    """A share with Wilson's 95% interval; of nothing there is none, and it may be anything."""
+    low, share, high = wilson(int(hits.sum()), len(hits)) if len(hits) else (0.0, None, 1.0)
     return {"share": share, "low": low, "high": high, "of": len(hits)}
