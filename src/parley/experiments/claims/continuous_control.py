@@ -78,7 +78,7 @@ Kept = Float[np.ndarray, "2 R T"]  # expected regret, and low-level actions
 
 def cells(quick: bool) -> Sequence[RunConfig]:
     """The lines in the house; flat ones in house and household; in full also the arm, every latent once; long runs."""
-    episodes, runs = (32, 32) if quick else (96, 64)
+    episodes, runs = (32, 32) if quick else (96, 32)
     house = RunConfig("house", episodes=episodes, runs=runs, latent=OPEN_DOOR, instructions=STUDY, seed=SEED)
     found = [replace(house, planner=planner, explore=explore) for planner, explore in LINES]
     found.append(replace(house, world=PAIRS[0][1], planner=GREEDY))
