@@ -129,7 +129,7 @@ def test_continuous_control():
 )
 def test_the_long_runs_of_continuous_control(otherwise, refuted):
     """Each statement of the criterion is refuted by regret for which it is wrong."""
-    cells, rng = control_lengths.cells(False, 1), np.random.default_rng(0)
+    cells, rng = control_lengths.cells(False), np.random.default_rng(0)
     judged = control_lengths.judged(cells, [long_house(c, rng, **otherwise)[0] for c in cells])
     assert len(judged) == 12
     wrong = {row["statement"] for row in judged if row["verdict"] != SUPPORTED}
