@@ -7,8 +7,8 @@ epsilon-greedy has its rate only, epsilon_t = t^(-1/2). `control_lengths` has a 
 epsilon is below 0.3, and what would refute the claim there.
 
 Sampled decoding without exploration is judged beside both: each must lose more. Its planner believes that the door is
-open with probability 0.36, so it finds out by itself. These regrets (T = 96) were known before the claim named them; the
-long runs (seed 1) were not.
+open with probability 0.36, so it finds out by itself. These regrets (T = 96) were known before the claim named them,
+those of the long runs (seed 1) were not.
 
 In `sorter` a trial says at once whether a block belongs on a mat, whatever the planner believes. There imitation finds
 out without exploring, and exploring only costs. It is shown beside the house; the claim is about the house.

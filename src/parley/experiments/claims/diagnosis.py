@@ -44,7 +44,13 @@ CLAIM = (
 NAMES = (HEALTHY, EXPLORE, PRETRAINING, BELIEF, UNUSABLE, MODEL, EXCESS_TRIALS, UNKNOWN)
 TUNED = 10  # seeds below were used to set thresholds
 SEEDS = {"world-model": (1, 2), "transformer": (3, 6), "served": (3, 6)}  # quick and not, where a run takes its time
-RIGHT, ALARMS, ALONE = 0.95, 0.05, 0.85
+LIMITS = {  # of the shares with these names
+    "named right": (at_least, 0.95),
+    "false alarms": (at_most, 0.05),
+    "right without tables": (at_least, 0.85),
+    "explorers: right without tables": (at_least, 0.85),
+    "explorers: false alarms without tables": (at_most, 0.05),
+}
 
 
 @dataclass(frozen=True)
@@ -119,35 +125,37 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1
     """Shares named right, with Wilson intervals, by plant; the claim is judged by the pooled ones."""
     named = np.concatenate(list(regrets))
     planted = np.array([isinstance(c, Planted) for c in configs])
-    right, rows, holds = _planted([c for c in configs if isinstance(c, Planted)], named[planted].astype(int))
+    rows = _planted([c for c in configs if isinstance(c, Planted)], named[planted].astype(int))
     explored = [c for c in configs if isinstance(c, Explored)]
-    more, verdicts = diagnosis_families.rows(explored, named[~planted], NAMES)
-    low, share, high = right
+    return from_rows(rows + diagnosis_families.rows(explored, named[~planted], NAMES))
+
+
+def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
+    """The finding from its rows: every share that has a limit is held against it."""
+    shares = {row["quantity"]: row for row in rows if "quantity" in row}
+    holds = [judge(shares[name]["low"], shares[name]["high"], limit) for name, (judge, limit) in LIMITS.items()]
+    right = shares["named right"]
     quantity = "share of planted failures named right"
-    return Finding(CLAIM, all_hold([*holds, *verdicts]), share, (low, high), quantity, rows + more)
+    interval = (right["low"], right["high"])
+    return Finding(CLAIM, all_hold(holds), right["share"], interval, quantity, [dict(row) for row in rows])
 
 
-def _planted(
-    planted: Sequence[Planted], named: np.ndarray
-) -> tuple[tuple[float, float, float], list[dict[str, object]], list[str]]:
-    """The share of failures named right between its limits, the rows, and the verdicts on the claim's first half."""
+def _planted(planted: Sequence[Planted], named: np.ndarray) -> list[dict[str, Any]]:
+    """What was named, by plant, and the shares of the claim's first half."""
     truth = np.array([NAMES.index(c.failure) for c in planted])
     ill = truth != NAMES.index(HEALTHY)
     seen = ill & (truth != NAMES.index(MODEL))  # without tables nobody can say how well it could have been predicted
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for name in dict.fromkeys(c.failure for c in planted):
         mine = truth == NAMES.index(name)
         for column, how in enumerate(("with tables", "without")):
             counts = {called: int((named[mine, column] == i).sum()) for i, called in enumerate(NAMES)}
             rows.append({"planted": name, "decided": how, "runs": int(mine.sum()), **counts})
-    right, alarms, alone = (
-        wilson(int(hits.sum()), len(hits))
-        for hits in ((named[:, 0] == truth)[ill], (named[:, 0] != truth)[~ill], (named[:, 1] == truth)[seen | ~ill])
-    )
-    for quantity, found in (("named right", right), ("false alarms", alarms), ("right without tables", alone)):
-        rows.append({"quantity": quantity, "share": found[1], "low": found[0], "high": found[2]})
-    holds = [at_least(right[0], right[2], RIGHT), at_most(alarms[0], alarms[2], ALARMS)]
-    return right, rows, [*holds, at_least(alone[0], alone[2], ALONE)]
+    hits = (named[:, 0] == truth)[ill], (named[:, 0] != truth)[~ill], (named[:, 1] == truth)[seen | ~ill]
+    for quantity, hit in zip(("named right", "false alarms", "right without tables"), hits, strict=True):
+        low, share, high = wilson(int(hit.sum()), len(hit))
+        rows.append({"quantity": quantity, "share": share, "low": low, "high": high})
+    return rows
 
 
 def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1 3"]]) -> Figure:

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from parley.execute import RunConfig
-from parley.experiments.base import at_least, at_most, wilson
+from parley.experiments.base import wilson
 from parley.report.signatures import BELIEF, EXCESS_TRIALS, EXPLORE, FEWEST, HEALTHY, PAYS, PRETRAINING, Diagnosis
 from parley.worlds.generated.world import EVALUATED
 
@@ -42,7 +42,6 @@ PLANTS: tuple[tuple[str, str, str], ...] = (  # failure, planner, explorer
     (BELIEF, DELUDED, "adaptive:between=proposals"),
     (EXCESS_TRIALS, "exact", "epsilon-greedy:epsilon=1"),
 )
-RIGHT, ALARMS = 0.85, 0.05
 SEEDS = 3
 
 
@@ -95,10 +94,8 @@ def counts(config: Explored, with_tables: Diagnosis) -> bool:
     return loses == (config.failure != HEALTHY)
 
 
-def rows(
-    configs: Sequence[Explored], named: Float[np.ndarray, "n 3"], names: Sequence[str]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """What was named, by plant and by kind, and the verdicts; columns: with tables, without, whether the run counts."""
+def rows(configs: Sequence[Explored], named: Float[np.ndarray, "n 3"], names: Sequence[str]) -> list[dict[str, Any]]:
+    """What was named, by plant and by kind; columns of `named`: with tables, without, whether the run counts."""
     truth = np.array([names.index(c.failure) for c in configs])
     count, right, healthy = named[:, 2] > 0, named[:, 1] == truth, truth == names.index(HEALTHY)
     found: list[dict[str, Any]] = []
@@ -117,8 +114,7 @@ def rows(
     found.append({"quantity": "explorers: right without tables", **total})
     found.append({"quantity": "explorers: false alarms without tables", **alarms})
     found.append({"quantity": "explorers: right with tables", **_share((named[:, 0] == truth)[count])})
-    verdicts = [at_least(total["low"], total["high"], RIGHT), at_most(alarms["low"], alarms["high"], ALARMS)]
-    return found, verdicts
+    return found
 
 
 def _share(hits: Bool[np.ndarray, " n"]) -> dict[str, Any]:
