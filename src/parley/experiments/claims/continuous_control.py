@@ -52,11 +52,11 @@ from parley.theory.distinguishability import classes_of, uniform
 
 NAME = "continuous-control"
 CLAIM = (
-    "In MuJoCo physics the usually locked door is open, and a transformer pretrained on the abstract model plans. "
-    "Decoded greedily it has linear regret. With epsilon-greedy exploration at the rate t^(-1/2) it has sublinear "
-    "regret. Both lose less than planning over subgoals of one low-level action, called as often, and more than "
-    "sampled decoding without exploration. Where the theory's epsilon is below 0.3, the regret of epsilon-greedy is "
-    "sublinear in T. It loses more than sampled decoding, in physics too, unless the open door's prior is below 1 / T"
+    "In MuJoCo physics the usually locked door is open, and a transformer pretrained on the abstract model plans. Its "
+    "regret is linear if decoded greedily, and sublinear with epsilon-greedy exploration at t^(-1/2). Both lose less "
+    "than as many calls over subgoals of one low-level action, and more than sampled decoding without exploration. On "
+    "tables, where the theory's epsilon is below 0.3, epsilon-greedy is sublinear in T, and loses more than sampling "
+    "unless the open door's prior is below 1 / T"
 )
 GREEDY = "transformer:decode=greedy"
 EPSILON = "epsilon-greedy:epsilon=1,power=0.5"
