@@ -55,7 +55,7 @@ CLAIM = (
     "In MuJoCo physics the usually locked door is open, and a transformer pretrained on the abstract model plans. Its "
     "regret is linear if decoded greedily, and sublinear with epsilon-greedy exploration at t^(-1/2). Both lose less "
     "than as many calls over subgoals of one low-level action, and more than sampled decoding without exploration. On "
-    "tables, where the theory's epsilon is below 0.3, epsilon-greedy is sublinear in T, and loses more than sampling "
+    "tables, the theory's epsilon below 0.3, epsilon-greedy is sublinear in T. It loses more than sampling, "
     "unless the open door's prior is below 1 / T"
 )
 GREEDY = "transformer:decode=greedy"

@@ -10,7 +10,7 @@ about it. Physics of that length was in the criterion too: it was given up befor
 
 Criterion, written before the first run of these cells. Each holds, or the claim is refuted (95% intervals).
 
-1. Prior 0.1: over T0 to 6 T0 the log-log slope of regret in T is at most 0.9 with epsilon-greedy, and at least 0.99
+1. Prior 0.1: over T0 to 6 T0 the log-log slope of regret in T is at most 0.9 with epsilon-greedy. It is at least 0.99
    decoded greedily without exploration. At 6 T0 epsilon-greedy loses less than greedy decoding.
 2. Prior 0.1: sampled decoding without exploration loses less than epsilon-greedy at every T.
 3. Prior 0.00001: sampled decoding loses more than epsilon-greedy at 6 T0.

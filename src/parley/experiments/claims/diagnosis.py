@@ -38,8 +38,8 @@ from parley.serving.app import Running
 NAME = "diagnosis"
 CLAIM = (
     "At least 95% of planted failures are named right, and at most 5% of healthy runs are called ill. Without tables "
-    "at least 85% are named right. The same holds without tables where an explorer acts, in drawn families of eight "
-    "kinds, with label noise too; there at most 5% of healthy runs are called ill"
+    "at least 85% are named right. Where an explorer acts, in drawn families of eight kinds, with label noise too, "
+    "at least 85% are named right without tables. At most 5% of the healthy ones are called ill there"
 )
 NAMES = (HEALTHY, EXPLORE, PRETRAINING, BELIEF, UNUSABLE, MODEL, EXCESS_TRIALS, UNKNOWN)
 TUNED = 10  # seeds below were used to set thresholds

@@ -118,6 +118,6 @@ def rows(configs: Sequence[Explored], named: Float[np.ndarray, "n 3"], names: Se
 
 
 def _share(hits: Bool[np.ndarray, " n"]) -> dict[str, Any]:
-    """A share with Wilson's 95% interval; of nothing there is none, and it may be anything."""
+    """A share with Wilson's 95% interval; of no runs it may be anything."""
     low, share, high = wilson(int(hits.sum()), len(hits)) if len(hits) else (0.0, None, 1.0)
     return {"share": share, "low": low, "high": high, "of": len(hits)}
