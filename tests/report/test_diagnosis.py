@@ -9,7 +9,7 @@ from parley.cli import main
 from parley.core.errors import BadInput
 from parley.execute import RunConfig, run
 from parley.experiments.claims.diagnosis import DELUDED, diagnosed
-from parley.report.signatures import BELIEF, EXPLORE, HEALTHY, MODEL, NEXT, PRETRAINING, UNUSABLE
+from parley.report.signatures import BELIEF, EXCESS_TRIALS, EXPLORE, HEALTHY, MODEL, NEXT, PRETRAINING, UNUSABLE
 from tests.talker import Talker
 from tests.view.test_page import answers_in
 
@@ -38,6 +38,27 @@ def test_planted_failures_are_named(planted, alone, world, planner, explorer, la
     if planted in (EXPLORE, PRETRAINING):  # what is drawn is what decided
         assert np.nanmean(late) > found.evidence.limit
     assert diagnosed(out, tables_too=False).signature == alone
+
+
+NOISY = "exact:decode=greedy,label_error=0.1"  # it keeps 0.1 / M for every subgoal, and decides as if it did not
+EXPLORERS = [
+    (HEALTHY, HEALTHY, "signs:n=4", NOISY, "epsilon-greedy:epsilon=0.1"),
+    (HEALTHY, HEALTHY, "generated:kind=ask", NOISY, "persistent-proposals"),
+    (EXPLORE, EXPLORE, "treasure:n=4", NOISY, "epsilon-greedy:epsilon=0.005"),
+    (EXCESS_TRIALS, EXCESS_TRIALS, "signs:n=4", "exact", "epsilon-greedy:epsilon=1"),
+]
+
+
+@pytest.mark.parametrize(("planted", "alone", "world", "planner", "explorer"), EXPLORERS)
+def test_where_an_explorer_acts(planted, alone, world, planner, explorer, tmp_path):
+    """Label noise is no doubt, also without tables; the doubt of a noisy planner is; exploring to the end is named."""
+    out = tmp_path / "run"
+    run(RunConfig(world, planner, explorer, episodes=120, runs=16, seed=3, latent="each", record="steps"), out)
+    assert diagnosed(out).signature == planted
+    found = diagnosed(out, tables_too=False)
+    assert found.signature == alone
+    if planner == NOISY and planted == HEALTHY:
+        assert found.statistics["kept for worse"] > 0.01
 
 
 @pytest.mark.slow

@@ -67,8 +67,9 @@ def _checked(found: Diagnosis, places: Places, episodes: int) -> Diagnosis:
     if found.signature not in (HEALTHY, UNKNOWN):
         return found
     chance = against_chance(places, episodes, LATE)
-    if chance is not None and chance.worse:
-        name = EXCESS_TRIALS if chance.explored > 0.5 else PRETRAINING
+    explores = chance is not None and chance.explored > 0.5
+    if chance is not None and (chance.worse or (found.signature == UNKNOWN and explores and chance.no_better)):
+        name = EXCESS_TRIALS if explores else PRETRAINING
         said = f"late episodes return {chance.late:.3g}, random first subgoals {chance.random:.3g}, by its own log"
         return replace(found, signature=name, because=said, statistics=found.statistics | chance.as_dict)
     left = [(run, place) for run, own in enumerate(places) for place in own.values() if left_behind(place, episodes)]

@@ -118,6 +118,11 @@ class Chance:
         return self.late < self.random - self.error
 
     @property
+    def no_better(self) -> bool:
+        """Whether late episodes do not return more than random first choices, by two standard errors."""
+        return self.late < self.random + 2 * self.error
+
+    @property
     def as_dict(self) -> dict[str, float]:
         return {"late return": self.late, "return of choosing at random": self.random}
 

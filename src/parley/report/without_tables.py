@@ -24,6 +24,7 @@ from parley.report.statistics import OFTEN
 from parley.runs.log import LoggedEpisode
 
 SEEN = 0.2  # share of late decisions at places that were met before, from which anything is said
+SETTLED = 2  # tries of an arm that leave no doubt
 _Seen = dict[tuple[str, str, str], list[float]]  # returns by instruction, first observation and first subgoal
 
 
@@ -33,13 +34,15 @@ def without_tables(told: list[LoggedEpisode], num: int, how: str, secrets: bool,
     A run *ignores* its log where late, unexplored episodes give up more than `PAYS` each against another first subgoal.
     The run's own log shows what they give up. It is *in doubt* where late proposals keep `DOUBT` for a first subgoal
     tried once at most. The planner itself thinks that this subgoal may be better, and nobody finds out. A belief that
-    feeds on itself leaves no doubt. `_unfounded` sees it where each run has a secret of its own (`secrets`).
+    feeds on itself leaves no doubt. `_unfounded` sees it where each run has a secret of its own (`secrets`). A planner
+    of noisy labels keeps some share for every subgoal (`_noise`): that much is no doubt.
     """
     seen, late = _decisions(told, num, how, unit)
-    judged = [_own(*one) for one in zip(seen, late, strict=True)]
+    noise = _noise(seen, late)
+    judged = [_own(*one, noise) for one in zip(seen, late, strict=True)]
     ignored, doubt, kept = np.array([rows.mean(axis=0) if len(rows) else np.zeros(3) for rows in judged]).T
     ignores, doubts = ignored > PAYS, doubt > 0.5
-    statistics = {"ignoring": float(ignores.mean()), "in doubt": float(doubts.mean())}
+    statistics = {"ignoring": float(ignores.mean()), "in doubt": float(doubts.mean()), "kept for worse": noise}
     look = [(int(run), late[run][-1].episode) for run in np.flatnonzero(ignores | doubts)[:5] if late[run]]
     by_episode = np.full((2, num, len(told)), np.nan)
     for run in range(num):
@@ -113,7 +116,21 @@ def _met(seen: list[_Seen], late: list[list[_Decision]]) -> float:
     return float(np.mean(met)) if met else 0.0
 
 
-def _own(seen: _Seen, late: list[_Decision]) -> Float[np.ndarray, "n 3"]:
+def _noise(seen: list[_Seen], late: list[list[_Decision]]) -> float:
+    """The least share that late proposals of any run keep for an arm that did worse in it, tried `SETTLED` times.
+
+    All runs have the same planner. Without noise some run has found out enough to keep nothing.
+    """
+    kept = [1.0]
+    for own, decisions in zip(seen, late, strict=True):
+        for one in decisions:
+            means = {g: float(np.mean(v)) for g in one.menu if len(v := own.get((*one.place, g), [])) >= SETTLED}
+            best = max(means.values(), default=0.0)
+            kept += [float(p) for g, p in zip(one.menu, one.probs, strict=True) if means.get(g, best) < best]
+    return min(kept) if len(kept) > 1 else 0.0
+
+
+def _own(seen: _Seen, late: list[_Decision], noise: float) -> Float[np.ndarray, "n 3"]:
     """Of each decision: what it gives up, whether it leaves doubt (0 or 1), its probability of the best known arm."""
     found = np.zeros((len(late), 3))
     for row, one in zip(found, late, strict=True):
@@ -126,7 +143,7 @@ def _own(seen: _Seen, late: list[_Decision]) -> Float[np.ndarray, "n 3"]:
             value = sum(p * mean.get(g, mean[top]) for g, p in zip(one.menu, one.law, strict=True))
             row[0] = max(0.0, mean[top] - value - error)
             row[2] = one.law[one.menu.index(top)]
-        row[1] = any(p > DOUBT and len(tried[g]) < 2 for g, p in zip(one.menu, one.probs, strict=True))
+        row[1] = any(p > DOUBT + noise and len(tried[g]) < SETTLED for g, p in zip(one.menu, one.probs, strict=True))
     return found
 
 

@@ -18,6 +18,7 @@ from parley.experiments.claims import (
     adaptive_proposals,
     bail,
     continuous_control,
+    control_lengths,
     delusion,
     demo_ratio,
     diagnosis,
@@ -83,10 +84,22 @@ def test_adaptive_proposals():
     assert verdict(adaptive_proposals, make(0.1, 3.0)) == UNDECIDED
 
 
+def long_house(config, rng, rate=0.5, sampled=0.01, rare=0.3):
+    """A cell of `control_lengths`: greedy loses 0.2 an episode, epsilon-greedy T^rate in T episodes."""
+    each = 2 * config.episodes ** (rate - 1) if config.explore == control_lengths.THEORY else 0.2
+    if "decode" not in config.planner:
+        each = rare if control_lengths.PRIORS[0.00001] in config.world else sampled
+    regret = np.full((config.runs, config.episodes), each) * rng.uniform(0.998, 1.002, (config.runs, 1))
+    return np.stack([regret, np.full_like(regret, np.nan)])
+
+
 def test_continuous_control():
-    def make(greedy, exploring, flat, noise):
+    def make(greedy, exploring, flat, noise, sampling=0.2, **long):
         def made(c, rng):
+            if isinstance(c, control_lengths.Longer):
+                return long_house(c, rng, **long)
             power = exploring if c.explore == continuous_control.EPSILON else greedy
+            power = sampling if (c.planner, c.explore) == ("transformer", "none") else power
             scale = flat if "cap" in c.world else 0.2
             cumulative = scale * np.arange(1, c.episodes + 1) ** (1.0 if "cap" in c.world else power)
             regret = np.diff(cumulative, prepend=0) * rng.uniform(1 - noise, 1 + noise, (c.runs, 1))
@@ -99,6 +112,26 @@ def test_continuous_control():
     assert verdict(continuous_control, make(1.0, 1.0, 0.9, 0.02)) == NOT_SUPPORTED
     assert verdict(continuous_control, make(1.0, 0.5, 0.1, 0.02)) == NOT_SUPPORTED
     assert verdict(continuous_control, make(1.0, 0.5, 0.2, 0.9)) == UNDECIDED
+    assert verdict(continuous_control, make(1.0, 0.5, 0.9, 0.02, sampling=0.7)) == NOT_SUPPORTED  # exploring pays
+    assert verdict(continuous_control, make(1.0, 0.5, 0.9, 0.02, sampled=0.5)) == NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "refuted"),
+    [
+        ({}, ""),
+        ({"rate": 1.0}, "epsilon-greedy: slope of regret in T"),
+        ({"sampled": 0.5}, "epsilon-greedy loses more than sampled"),
+        ({"rare": 0.0}, "sampled loses more than epsilon-greedy"),
+    ],
+)
+def test_the_long_runs_of_continuous_control(otherwise, refuted):
+    """Each statement of the criterion is refuted by regret for which it is wrong."""
+    cells, rng = control_lengths.cells(False), np.random.default_rng(0)
+    judged = control_lengths.judged(cells, [long_house(c, rng, **otherwise)[0] for c in cells])
+    assert len(judged) == 8
+    wrong = {row["statement"] for row in judged if row["verdict"] != SUPPORTED}
+    assert refuted in wrong if refuted else not wrong
 
 
 def test_the_first_short_way_is_the_earliest_of_all_runs():
@@ -715,7 +748,7 @@ def test_diagnosis():
     def make(wrong):
         def made(c, rng):
             true = diagnosis.NAMES.index(c.failure)
-            return np.array([[wrong(c, true, rng), true]], dtype=float)
+            return np.array([[wrong(c, true, rng), true, 1]], dtype=float)
 
         return made
 
@@ -730,6 +763,30 @@ def test_diagnosis():
         assert diagnosis.analyse(cells, found).verdict == expected
     few = cells[:: len(cells) // 18]
     assert diagnosis.analyse(few, [make(lambda c, true, rng: true)(c, None) for c in few]).verdict == UNDECIDED
+
+
+def test_diagnosis_where_an_explorer_acts():
+    """What does not count decides nothing; names that are wrong without tables refute, and so do alarms."""
+
+    def make(without, counts=lambda c: 1):
+        def made(c):
+            true = diagnosis.NAMES.index(c.failure)
+            if isinstance(c, diagnosis.Planted):
+                return np.array([[true, true, 1]], dtype=float)
+            return np.array([[true, without(c, true), counts(c)]], dtype=float)
+
+        return made
+
+    ill, unknown = diagnosis.NAMES.index(diagnosis.EXPLORE), diagnosis.NAMES.index("cannot tell")
+    cells = diagnosis.cells(False)
+    for made, expected in (
+        (make(lambda c, true: true), SUPPORTED),
+        (make(lambda c, true: true if c.kind == "signs" else ill, lambda c: c.kind == "signs"), UNDECIDED),  # few count
+        (make(lambda c, true: ill if true == 0 and c.kind in ("ask", "lock") else true), NOT_SUPPORTED),
+        (make(lambda c, true: unknown if true == 0 and c.kind == "lock" else true), SUPPORTED),  # no alarm
+        (make(lambda c, true: unknown), NOT_SUPPORTED),
+    ):
+        assert diagnosis.analyse(cells, [made(c) for c in cells]).verdict == expected
 
 
 def test_unseen_worlds():

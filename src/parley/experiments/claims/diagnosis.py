@@ -1,7 +1,8 @@
 """`diagnosis`: failures are planted, and `parley diagnose` has to name them, from the run's log alone.
 
 Each kind of failure is planted in several worlds and seeds, healthy runs beside them; the confusion matrix is the
-result. Thresholds were set on seeds 0 to 9 (`TUNED`); those judged here are others.
+result. Thresholds were set on seeds 0 to 9 (`TUNED`); those judged here are others. `diagnosis_families` has the runs
+in which an explorer acts, in families of other kinds, and what would refute the claim there.
 """
 
 import tempfile
@@ -18,21 +19,38 @@ from parley import assemble
 from parley.assemble.diagnosed import diagnosed
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig, run
-from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding, all_hold, wilson
-from parley.report.plots import dots_figure
-from parley.report.signatures import BELIEF, EXPLORE, HEALTHY, MODEL, PRETRAINING, UNUSABLE
+from parley.experiments.base import Finding, all_hold, at_least, at_most, wilson
+from parley.experiments.claims import diagnosis_families
+from parley.experiments.claims.diagnosis_families import DELUDED, Explored
+from parley.report.plots import rows_figure
+from parley.report.signatures import (
+    BELIEF,
+    EXCESS_TRIALS,
+    EXPLORE,
+    HEALTHY,
+    MODEL,
+    PRETRAINING,
+    UNKNOWN,
+    UNUSABLE,
+)
 from parley.serving.app import Running
 
 NAME = "diagnosis"
 CLAIM = (
     "At least 95% of planted failures are named right, and at most 5% of healthy runs are called ill. Without tables "
-    "at least 85% are named right"
+    "at least 85% are named right. Where an explorer acts, in drawn families of eight kinds, with label noise too, "
+    "at least 85% are named right without tables. At most 5% of the healthy ones are called ill there"
 )
-NAMES = (HEALTHY, EXPLORE, PRETRAINING, BELIEF, UNUSABLE, MODEL)
+NAMES = (HEALTHY, EXPLORE, PRETRAINING, BELIEF, UNUSABLE, MODEL, EXCESS_TRIALS, UNKNOWN)
 TUNED = 10  # seeds below were used to set thresholds
-DELUDED = "exact:evidence=environment+demonstrator,rho=0.5"
 SEEDS = {"world-model": (1, 2), "transformer": (3, 6), "served": (3, 6)}  # quick and not, where a run takes its time
-RIGHT, ALARMS, ALONE = 0.95, 0.05, 0.85
+LIMITS = {  # of the shares with these names
+    "named right": (at_least, 0.95),
+    "false alarms": (at_most, 0.05),
+    "right without tables": (at_least, 0.85),
+    "explorers: right without tables": (at_least, 0.85),
+    "explorers: false alarms without tables": (at_most, 0.05),
+}
 
 
 @dataclass(frozen=True)
@@ -64,13 +82,14 @@ PLANTS: tuple[tuple[str, str, str, str, str | None], ...] = (  # failure, world,
 )
 
 
-def cells(quick: bool) -> Sequence[Planted]:
+def cells(quick: bool) -> Sequence[RunConfig]:
     """Every plant with several seeds: fewer of the planners that take their time."""
-    return [
+    planted = [
         Planted(world, planner, explorer, _episodes(planner), 16, seed, latent, record="steps", failure=failure)
         for failure, world, planner, explorer, latent in PLANTS
         for seed in range(TUNED, TUNED + _seeds(planner, quick))
     ]
+    return [*planted, *diagnosis_families.cells(quick, TUNED)]
 
 
 def _seeds(planner: str, quick: bool) -> int:
@@ -83,9 +102,9 @@ def _episodes(planner: str) -> int:
     return 60 if planner.startswith("world-model") else 120
 
 
-def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "1 2"]:
-    """Which name was given, with tables and without: indices into `NAMES`."""
-    assert isinstance(config, Planted)
+def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "1 3"]:
+    """Which name was given, with tables and without (indices into `NAMES`), and whether the run counts."""
+    assert isinstance(config, Planted | Explored)
     plain = RunConfig(**{f: getattr(config, f) for f in RunConfig.__dataclass_fields__})
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
@@ -97,56 +116,57 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Flo
                 run(replace(plain, planner=spec, episodes=12, runs=4), out, bar)
         else:
             run(plain, out, bar)
-        found = [diagnosed(out, tables).signature for tables in (True, False)]
-    return np.array([[float(NAMES.index(name)) for name in found]])
+        found = [diagnosed(out, tables) for tables in (True, False)]
+    counts = diagnosis_families.counts(config, found[0]) if isinstance(config, Explored) else True
+    return np.array([[*(float(NAMES.index(one.signature)) for one in found), float(counts)]])
 
 
-def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1 2"]]) -> Finding:
+def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1 3"]]) -> Finding:
     """Shares named right, with Wilson intervals, by plant; the claim is judged by the pooled ones."""
-    planted = [c for c in configs if isinstance(c, Planted)]
+    named = np.concatenate(list(regrets))
+    planted = np.array([isinstance(c, Planted) for c in configs])
+    rows = _planted([c for c in configs if isinstance(c, Planted)], named[planted].astype(int))
+    explored = [c for c in configs if isinstance(c, Explored)]
+    return from_rows(rows + diagnosis_families.rows(explored, named[~planted], NAMES))
+
+
+def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
+    """The finding from its rows: every share that has a limit is held against it."""
+    shares = {row["quantity"]: row for row in rows if "quantity" in row}
+    holds = [judge(shares[name]["low"], shares[name]["high"], limit) for name, (judge, limit) in LIMITS.items()]
+    right = shares["named right"]
+    quantity = "share of planted failures named right"
+    interval = (right["low"], right["high"])
+    return Finding(CLAIM, all_hold(holds), right["share"], interval, quantity, [dict(row) for row in rows])
+
+
+def _planted(planted: Sequence[Planted], named: np.ndarray) -> list[dict[str, Any]]:
+    """What was named, by plant, and the shares of the claim's first half."""
     truth = np.array([NAMES.index(c.failure) for c in planted])
-    named = np.concatenate(list(regrets)).astype(int)
     ill = truth != NAMES.index(HEALTHY)
     seen = ill & (truth != NAMES.index(MODEL))  # without tables nobody can say how well it could have been predicted
-    rows: list[dict[str, object]] = []
-    for name in NAMES:
+    rows: list[dict[str, Any]] = []
+    for name in dict.fromkeys(c.failure for c in planted):
         mine = truth == NAMES.index(name)
         for column, how in enumerate(("with tables", "without")):
             counts = {called: int((named[mine, column] == i).sum()) for i, called in enumerate(NAMES)}
             rows.append({"planted": name, "decided": how, "runs": int(mine.sum()), **counts})
-    right = _share((named[:, 0] == truth)[ill])
-    alarms = _share((named[:, 0] != truth)[~ill])
-    alone = _share((named[:, 1] == truth)[seen | ~ill])
-    for quantity, found in (("named right", right), ("false alarms", alarms), ("right without tables", alone)):
-        rows.append({"quantity": quantity, "share": found[0], "low": found[1], "high": found[2]})
-    holds = [_verdict(right, RIGHT), _verdict((-alarms[0], -alarms[2], -alarms[1]), -ALARMS), _verdict(alone, ALONE)]
-    verdict = all_hold(holds)
-    return Finding(CLAIM, verdict, right[0], (right[1], right[2]), "share of planted failures named right", rows)
+    hits = (named[:, 0] == truth)[ill], (named[:, 0] != truth)[~ill], (named[:, 1] == truth)[seen | ~ill]
+    for quantity, hit in zip(("named right", "false alarms", "right without tables"), hits, strict=True):
+        low, share, high = wilson(int(hit.sum()), len(hit))
+        rows.append({"quantity": quantity, "share": share, "low": low, "high": high})
+    return rows
 
 
-def _share(hits: np.ndarray) -> tuple[float, float, float]:
-    """A share with Wilson's 95% interval."""
-    low, share, high = wilson(int(hits.sum()), len(hits))
-    return share, low, high
-
-
-def _verdict(share: tuple[float, float, float], bound: float) -> str:
-    """Whether the share is at least the bound."""
-    return SUPPORTED if share[1] >= bound else NOT_SUPPORTED if share[2] < bound else UNDECIDED
-
-
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1 2"]]) -> Figure:
+def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1 3"]]) -> Figure:
     return drawn(analyse(configs, regrets).rows)
 
 
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    planted = [one for one in rows if "planted" in one]
-    columns: dict[str, list[float]] = {}
-    sides: dict[str, list[tuple[float, float]]] = {}
+    """The share of each planted failure that is named right, by how it was decided."""
+    planted = [one for one in rows if "planted" in one and one["runs"]]
+    told = []
     for one in planted:
         low, share, high = wilson(int(one[one["planted"]]), int(one["runs"]))
-        columns.setdefault(one["decided"], []).append(share)
-        sides.setdefault(one["decided"], []).append((share - low, high - share))
-    names = list(dict.fromkeys(one["planted"] for one in planted))
-    halves = {how: np.array(of).T for how, of in sides.items()}
-    return dots_figure(NAME, "share named right", names, columns, halves)
+        told.append({**one, "share": share, "interval": [low, high]})
+    return rows_figure(NAME, "share named right", told, "planted", "decided", "share", "interval")
