@@ -176,13 +176,17 @@ def least_cost(
     episode is worth is convex in n, so secants come to n from below.
     """
     worth, fall = doubts * -np.expm1(-nats), np.exp(-nats)  # of an episode
-    number, least = np.ones_like(price), _log(price)
+    number, least, stays = np.ones_like(price), _log(price), fall
     for _ in range(SECANTS):
-        now = worth * np.exp(-number[:, :, None] * nats)
+        now = worth * stays
         log = _log(now.sum(axis=2))
+        more = log > least
+        if not more.any():
+            break
         rate = np.maximum(log - _log((now * fall).sum(axis=2)), TINY)
-        number += np.where(log > least, (log - least) / rate, 0.0)
-    after = price * number + (doubts * np.exp(-number[:, :, None] * nats)).sum(axis=2)
+        number += np.where(more, (log - least) / rate, 0.0)
+        stays = np.exp(-number[:, :, None] * nats)
+    after = price * number + (doubts * stays).sum(axis=2)
     return np.minimum(after, doubts.sum(axis=2))
 
 
