@@ -10,9 +10,6 @@ HEAD = """# Log
 For readers who want to know what was tried, and what it gave. Each topic has its own page, oldest entry first.
 Negative results are kept. Each number names the command or the test that gives it. A new entry goes to the page of its
 topic; then `python scripts/log_index.py` writes this index.
-
-| topic | about | entries |
-|---|---|---|
 """
 LONGEST = 8  # words of a line
 
@@ -34,14 +31,13 @@ def entries(text: str) -> list[str]:
 def index() -> str:
     """The text of the index."""
     names = [*FIRST, *sorted(path.stem for path in LOG.glob("*.md") if path.stem not in FIRST)]
-    table, lists = "", ""
+    topics = ""
     for name in names:
         text = (LOG / f"{name}.md").read_text(encoding="utf-8")
         title, about = (part.strip() for part in text.split("\n\n")[:2])
         title, lines = title.removeprefix("# ").removesuffix(": log"), entries(text)
-        table += f"| [{title}](log/{name}.md) | {about} | {len(lines)} |\n"
-        lists += f"\n## {title}\n\n" + "".join(f"- {line}\n" for line in lines)
-    return HEAD + table + lists
+        topics += f"\n## [{title}](log/{name}.md)\n\n{about}\n\n" + "".join(f"- {line}\n" for line in lines)
+    return HEAD + topics
 
 
 if __name__ == "__main__":
