@@ -3,12 +3,13 @@
 import json
 import sqlite3
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import parley
-from parley.core.errors import RunDamaged
 from parley.planners.scripted import RandomPlanner
 from tests.helpers import tables_of
 from tests.worlds.odd import doors
@@ -230,25 +231,82 @@ def test_objects_are_given_again_to_go_on(tmp_path):
     assert tables_of(stopped.out) == tables_of(whole.out)
 
 
-def test_what_is_wrong_is_one_sentence(tmp_path):
-    with pytest.raises(parley.BadInput, match="did you mean 'shortcut'"):
-        parley.run("shortcutt", out=tmp_path / "none")
-    assert not (tmp_path / "none").exists()
-    with pytest.raises(parley.BadInput, match="no run directory matches"):
-        parley.open(tmp_path / "*")
-    with pytest.raises(parley.BadInput, match="there is no such run directory"):
-        parley.open(tmp_path / "nowhere")
+def plan(episodes, menu):
+    return menu[0]
+
+
+WRONG = [  # arguments of `parley.run`, and what is said
+    ({"world": "shortcutt"}, "did you mean 'shortcut'"),
+    ({"world": None}, "a NoneType is no world"),
+    ({"world": lambda: 1 / 0}, "cannot be loaded: ZeroDivisionError"),
+    ({"world": dict}, "expected a class or function whose arguments Python can name"),
+    ({"world": plan}, "the argument 'episodes' is required"),
+    ({"planner": 3}, "planner=3 has no method 'start'"),
+    ({"planner": lambda: None}, "planner=None has no method 'start'"),
+    ({"planner": plan}, "FunctionPlanner makes one of it"),
+    ({"explorer": RandomPlanner()}, "has no method 'choose'"),
+    ({"memory": "window"}, "planner 'exact' remembers in its own way"),
+    ({"planner": "endpoint:model=a/b", "memory": object()}, "expected a class or function that makes a memory"),
+    ({"on": "moon"}, "on='moon'"),
+    ({"episodes": "10"}, "episodes='10': expected a whole number, found str"),
+    ({"runs": 2.5}, "runs=2.5: expected a whole number"),
+    ({"seed": None}, "seed=None: expected a whole number"),
+    ({"latent": 1.0}, "latent=1.0: expected a text or a whole number or None"),
+    ({"instructions": ["a"]}, "instructions=.*expected a text"),
+    ({"out": 3}, "out=3: expected a text or a path or None"),
+    ({"out": "x" * 300}, "cannot write to 'x.*File name too long"),
+    ({"hooks": "wandb"}, "hooks='wandb': expected a list"),
+    ({"hooks": [3]}, "hook 'builtins:int' has no method 'begin'"),
+    ({"cost_limit": float("nan")}, "cost_limit=nan"),
+]
+
+
+@pytest.mark.parametrize("given, said", WRONG, ids=[said for _, said in WRONG])
+def test_what_is_wrong_is_one_sentence(given, said, tmp_path):
+    with pytest.raises(parley.BadInput, match=said) as raised:
+        parley.run(**{"world": "shortcut", "out": tmp_path / "none", **given})
+    assert "\n" not in str(raised.value) and not (tmp_path / "none").exists()
+
+
+def test_what_cannot_be_opened_made_or_compared(two, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RunDamaged, match="has no manifest.json"):
-        parley.open(tmp_path / "empty")
-    with pytest.raises(parley.BadInput, match="on='moon'"):
-        parley.run("shortcut", on="moon")
-    with pytest.raises(parley.BadInput, match="planner 'exact' remembers in its own way"):
-        parley.run("shortcut", memory="window", out=tmp_path / "none")
-    with pytest.raises(parley.BadInput, match="miss=...: the world is an object already"):
-        parley.make(parley.make("keys"), miss=0.2)
-    with pytest.raises(parley.BadInput, match="expected a name or spec"):
-        parley.check("world", parley.make("shortcut"))
+    sure = parley.make("shortcut")
+    for does, said in (
+        (lambda: parley.open(tmp_path / "*"), "no run directory matches"),
+        (lambda: parley.open(tmp_path / "nowhere"), "there is no such run directory"),
+        (lambda: parley.open(tmp_path / "empty"), "has no manifest.json"),
+        (lambda: parley.open([tmp_path]), "path=.*expected a text or a path"),
+        (lambda: parley.make(3), "a int is no world"),
+        (lambda: parley.make(sure, open=0.3), "open=...: the world is an object already"),
+        (lambda: parley.compare(two[0], "runs/first"), "run_b='runs/first': expected a Run"),
+        (lambda: two[0].episode("a"), "run='a': expected a whole number"),
+        (lambda: next(parley.stepthrough(sure, seed=-1)), "seed=-1: expected at least 0"),
+        (lambda: list(parley.stepthrough(sure, episodes=0)), "episodes=0: expected at least 1"),
+        (lambda: parley.check("planner", "exact", "nowhere"), "unknown world 'nowhere'"),
+    ):
+        with pytest.raises(parley.BadInput, match=said):
+            does()
+
+
+def test_one_run_each_shows_no_interval(tmp_path):
+    one, other = (parley.run("shortcut", name, episodes=3, runs=1, out=tmp_path / name) for name in ("exact", "random"))
+    found = parley.compare(one, other)
+    assert np.isnan(found.half_width) and not found.decided and "of one run there is no interval" in str(found)
+
+
+def test_worlds_and_parts_whichever_way_they_are_named(tmp_path):
+    makes = partial(RandomPlanner, decode="greedy")
+    run = parley.run(Path("shortcut"), makes, out=tmp_path / "a[1]", **SMALL)
+    assert run.manifest["config"]["planner"] == "parley.planners.scripted:RandomPlanner"
+    assert parley.open(tmp_path / "a[1]").out == run.out and len(parley.open(tmp_path / "a*")[0:1]) == 1
+    assert next(parley.stepthrough(Path("shortcut"), RandomPlanner)).step == 1
+    assert parley.make("gym:FrozenLake-v1", horizon=5).horizon == 5
+    assert parley.make("tests.api.test_runs:sure", open=0.3).prior[1] == pytest.approx(0.3)
+
+
+def sure(open: float = 0.5):
+    """A world by module:name, with a setting."""
+    return parley.make("shortcut", open=open)
 
 
 def test_settings_join_those_of_any_spec():

@@ -72,6 +72,11 @@ def test_the_command_line_overrides_the_file(tmp_path):
         ('world = "shortcut', "is no run file"),
         ('world = "shortcut"\ntoken_limit = "all"', "token_limit = 'all': expected int"),
         ('world = "shortcut"\nrecord = "some"', "record='some'"),
+        ('world = "shortcut"\nout = 3', "out = 3: expected the path"),
+        ('world = "shortcut"\nout = ["a", "b"]', r"out = \['a', 'b'\]: expected the path"),
+        ('world = "shortcut"\nplanner = { name = "exact", decode = ["greedy"] }', r"planner.decode = .*several tables"),
+        ('world = "shortcut"\nplanner = { name = "exact", decode = { a = 1 } }', "planner.decode = .*expected a text"),
+        ('world = "shortcut"\nreporter = 3', "reporter = 3: expected str"),
     ],
 )
 def test_what_is_wrong_with_a_file(text, said, tmp_path):
@@ -79,6 +84,27 @@ def test_what_is_wrong_with_a_file(text, said, tmp_path):
         read_study(written(tmp_path, text))
     with pytest.raises(BadInput, match="cannot be read"):
         read_study(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    "text, worlds",
+    [
+        ('\ufeffworld = "shortcut"', ["shortcut"]),
+        (
+            'world = "shortcut"\nreporter = ["noisy:0.1", "noisy:0.2"]',
+            [f"shortcut:reporter=noisy:0.{i}" for i in "12"],
+        ),
+        ('world = "shortcut:open=0.3"\nreporter = "noisy:0"', ["shortcut:open=0.3,reporter=noisy:0"]),
+        ('world = "mine:World"\nactor = "a,b"', ['mine:World:actor="a,b"']),
+        ('world = { name = "keys", miss = 1e-3, low_level = true }', ["keys:miss=0.001,low_level=true"]),
+        ('world = { name = "keys:miss=0.2", low_level = true }', ["keys:miss=0.2,low_level=true"]),
+        ('world = "shortcut"\nseed = [1, 1]', ["shortcut"]),
+        ('[[cell]]\nworld = "shortcut"\nout = "a"\n[[cell]]\nworld = "keys"\nout = "b"', ["shortcut", "keys"]),
+    ],
+)
+def test_worlds_of_a_file(text, worlds, tmp_path):
+    cells = read_study(written(tmp_path, text))
+    assert [cell.config.world for cell in cells] == worlds and len({cell.out for cell in cells}) == len(worlds)
 
 
 def call(capsys, *arguments):

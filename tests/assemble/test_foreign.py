@@ -1,5 +1,7 @@
 """Parts of plugins and callers that break their contract: one sentence each, and nothing is lost."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -49,7 +51,26 @@ PLANNERS = {  # what it does -> methods, and what is said
     "raises when it starts": ({"start": raising}, "raised in `start`"),
     "says valid of the wrong shape": (
         proposing(lambda p: parley.Proposal(p, "said", np.ones(7, dtype=bool))),
-        r"proposed valid of shape \(7,\): expected \(4,\)",
+        r"proposed valid of shape \(7,\), bool: expected \(4,\) truths",
+    ),
+    "writes into what it hears": (
+        {"hear": lambda self, said: said.observations.fill("nothing")},
+        "raised in `hear`.*read-only: change a copy",
+    ),
+    "writes into the menu": (
+        {"propose": lambda self, menu, parts: menu.legal.fill(False)},
+        "raised in `propose`.*read-only: change a copy",
+    ),
+    "ends the program": ({"propose": lambda self, menu, parts: sys.exit(0)}, "raised in `propose`.*SystemExit"),
+    "decodes in a way of its own": (
+        {"hear": lambda self, said: setattr(self, "decode", "argmax")},
+        "decode='argmax': expected 'sample' or 'greedy'",
+    ),
+    "says what no file can hold": ({"about": {"model": object()}}, "about=.*expected a dictionary that JSON can hold"),
+    "names no source": (proposing(lambda p: parley.Proposal(p, None)), "source=None: expected a text"),
+    "says valid in words": (
+        proposing(lambda p: parley.Proposal(p, "said", np.array(["yes"] * 4))),
+        r"valid of shape \(4,\), <U3: expected \(4,\) truths",
     ),
     "keeps a snapshot of objects": (
         {"snapshot": lambda self: {"x": np.array([object()])}},
@@ -106,11 +127,23 @@ EXPLORERS = {
     "chooses for one run": (choosing(lambda c: parley.Choice(c.index[:1], c.explored, c.law)), r"shape \(1,\)"),
     "says explored once": (
         choosing(lambda c: parley.Choice(c.index, c.explored[:1], c.law)),
-        r"explored of shape \(1,\)",
+        r"explored of shape \(1,\), bool",
     ),
     "gives no law": (choosing(lambda c: parley.Choice(c.index, c.explored, c.law[:, :1])), r"shape \(4, 1\)"),
     "gives a law of NaN": (choosing(lambda c: parley.Choice(c.index, c.explored, c.law * np.nan)), "drew from nan"),
     "gives a law that sums to 3": (choosing(lambda c: parley.Choice(c.index, c.explored, 3 * c.law)), "sum to 3"),
+    "says explored in numbers": (
+        choosing(lambda c: parley.Choice(c.index, c.explored * np.nan, c.law)),
+        r"explored of shape \(4,\), float64: expected \(4,\) truths",
+    ),
+    "chooses what its law excludes": (
+        choosing(lambda c: parley.Choice(1 - c.index, c.explored, c.law)),
+        "chose 'try the back door' in row 0, which has no weight in the `law` it gives",
+    ),
+    "writes into the proposal": (
+        {"choose": lambda self, proposal, *_: proposal.probs.fill(0)},
+        "raised in `choose`.*read-only: change a copy",
+    ),
     "raises": ({"choose": raising}, "raised in `choose`.*the model is gone"),
     "raises at the start": ({"start": raising}, "raised in `start`"),
 }
@@ -188,13 +221,6 @@ class Crowded(RandomPlanner):
         return parley.Proposal(law / law.sum(axis=1, keepdims=True))
 
 
-class Meddling(RandomPlanner):
-    """Writes into what it hears."""
-
-    def hear(self, said):
-        said.observations[:] = "nothing"
-
-
 class Counting(RandomPlanner):
     """Remembers how often it was asked."""
 
@@ -211,15 +237,47 @@ class Counting(RandomPlanner):
         return parley.Proposal(law / law.sum(axis=1, keepdims=True))
 
 
+class Untrue(Plain):
+    """Says that it had drawn the last entry almost surely."""
+
+    def choose(self, proposal, how, menu, moment):
+        law = np.full((self.num, proposal.probs.shape[1]), 0.01)
+        law[:, -1] = 1 - law[:, 1:].sum(axis=1)
+        return parley.Choice(np.zeros(self.num, dtype=int), np.zeros(self.num, dtype=bool), law)
+
+
+class Waiting(parley.Hook):
+    """Is heard by nobody: its methods are coroutines."""
+
+    async def step(self, record, first_run):
+        pass
+
+
+class Changing(parley.Hook):
+    """Writes into what it is told."""
+
+    def episode(self, record, first_run):
+        record.returns[:] = 1
+
+
+@pytest.mark.parametrize(
+    "kind, made, said",
+    [("explorer", Untrue, "do not come from the `law`"), ("hook", Waiting, "async"), ("hook", Changing, "read-only")],
+)
+def test_the_check_finds_what_a_run_would_not_show(kind, made, said):
+    (found,) = parley.check(kind, made)
+    assert said in found
+
+
 @pytest.mark.parametrize(
     "made, said",
     [
         (Lucky, "the same seed gives another run"),
         (Crowded, "depends on which other runs"),
-        (Meddling, "alters what it hears: observations of an Opening"),
         (Counting, "its state is no function of what it heard"),
     ],
 )
 def test_the_check_finds_what_no_single_answer_shows(made, said):
-    found = parley.check("planner", f"tests.assemble.test_foreign:{made.__name__}")
-    assert any(said in one for one in found), found
+    for given in (f"tests.assemble.test_foreign:{made.__name__}", made, made()):
+        found = parley.check("planner", given)
+        assert any(said in one for one in found), found

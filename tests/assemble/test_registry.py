@@ -1,5 +1,6 @@
 """Names to parts: ours, plugins, references, and what is refused."""
 
+import json
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 
 import parley
 from parley import assemble
+from parley.assemble.conformance import check
 from parley.assemble.registry import Kind, Registry
+from parley.cli import main
 from parley.core.errors import BadInput
 from parley.core.spec import parse_spec, spell
 
@@ -56,6 +59,50 @@ def test_plugins_go_by_their_names_and_ours_stay_ours(monkeypatch):
         registry.find("calmm")
     with pytest.raises(BadInput, match="no argument 'speed'"):
         registry.make(registry.find("calm:speed=3"))
+
+
+def test_what_plugins_offer_in_vain(monkeypatch, capsys, tmp_path):
+    """A package that does not import, two of one name, or one with a name of ours breaks nothing else."""
+    (tmp_path / "leaves.py").write_text("raise SystemExit(0)")
+    monkeypatch.syspath_prepend(tmp_path)
+    points = [
+        *(EntryPoint("twin", f"parley.planners.scripted:{name}", "parley.planners") for name in ("RandomPlanner", "X")),
+        *(point("exact", "os:system"), point("lost", "no.such:x"), point("leaves", "leaves:Planner")),
+        point("calm", "parley.planners.scripted:RandomPlanner"),
+        EntryPoint("short", "tests.assemble.test_registry:TEMPLATE", "parley.templates"),
+        EntryPoint("lost", "no.such:world", "parley.worlds"),
+    ]
+    offered = {
+        "planner": [("twin", "is offered by .*RandomPlanner and by .*X: remove one"), ("lost", "ModuleNotFoundError")],
+        "world": [("lost", "ModuleNotFoundError: No module named 'no'")],
+    }
+    monkeypatch.setattr(
+        "parley.assemble.registry.entry_points", lambda group: [one for one in points if one.group == group]
+    )
+    for registry in REGISTRIES.values():
+        monkeypatch.delitem(vars(registry), "plugins", raising=False)
+    try:
+        for what, names in offered.items():
+            for name, said in names:
+                with pytest.raises(BadInput, match=said):
+                    REGISTRIES[what].find(name)
+        with pytest.raises(BadInput, match="SystemExit"):
+            REGISTRIES["planner"].find("leaves")
+        assert "lost" not in assemble.shipped_names()
+        for what in ("planners", "worlds", "explorers", "memories", "templates", "hooks"):
+            assert main(["list", what, "--json"]) == 0
+            rows = {row["name"]: row["about"] for row in json.loads(capsys.readouterr().out)}
+            if what == "planners":
+                assert rows["calm"] and all("cannot be used" in rows[name] for name in ("twin", "lost", "leaves"))
+                assert "is one of ours, which is taken" in rows["exact"]
+            if what == "templates":
+                assert rows["short"] == "A template of somebody's" and check("template", "short") == []
+    finally:
+        for registry in REGISTRIES.values():
+            vars(registry).pop("plugins", None)
+
+
+TEMPLATE = '{# A template of somebody\'s #}\n{% extends "chat" %}'
 
 
 def test_a_reference_runs_nothing_unless_trusted(tmp_path, monkeypatch):

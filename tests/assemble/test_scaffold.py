@@ -102,13 +102,19 @@ def _some_steps(out: Path) -> bool:
         return False
 
 
-def test_what_cannot_be_made(tmp_path, made):
-    for kind, name, said in (
+@pytest.mark.parametrize(
+    "kind, name, said",
+    [
         ("hat", "my-hat", "kind='hat'"),
-        ("planner", "My Planner", "name='My Planner': expected lower-case"),
-        ("planner", "class", "name='class'"),
-        ("planner", "../out", "name='../out'"),
+        *(
+            ("planner", name, "expected lower-case letters")
+            for name in ("x" * 300, *"My Planner|class|../out|3d|-x|my-||naïve|a.b|a\n|a\0b".split("|"))
+        ),
+        *(("planner", name, "has that name already") for name in ("exact", "parley", "parley-rl", "json", "tests")),
+        ("world", "household", "has that name already"),
         ("planner", "my-planner", "exists already"),
-    ):
-        with pytest.raises(BadInput, match=said):
-            scaffold(kind, name, made["planner"][0].parents[1])
+    ],
+)
+def test_what_cannot_be_made(kind, name, said, made):
+    with pytest.raises(BadInput, match=said):
+        scaffold(kind, name, made["planner"][0].parents[1])

@@ -270,3 +270,13 @@ def test_no_java_is_one_sentence(monkeypatch):
         assemble.world("scienceworld:boil,java=nowhere")
     with pytest.raises(BadInput, match="there is no such task"):
         assemble.world("scienceworld:boyl")
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of py4j
+def test_a_program_that_is_no_java_is_one_sentence(tmp_path, monkeypatch):
+    spec_of("scienceworld")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "java.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "java.sh").chmod(0o755)
+    with pytest.raises(BadInput, match="java='.*/java.sh' starts no Java machine"):
+        assemble.world("scienceworld:boil,java=./java.sh")

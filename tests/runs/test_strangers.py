@@ -1,6 +1,7 @@
 """Run directories of strangers: what they name is neither imported, read, asked nor written, unless trusted."""
 
 import copy
+import inspect
 import json
 import random
 import shutil
@@ -8,9 +9,11 @@ import shutil
 import pytest
 
 from parley import assemble
+from parley.assemble import trust
 from parley.cli import main
 from parley.execute import RunConfig, run
 from parley.runs.ownership import mine, signature
+from parley.worlds.kit.alterations import ALTERATIONS
 
 CONFIG = RunConfig("shortcut", "exact", episodes=9, runs=2, seed=1, record="steps")
 
@@ -69,6 +72,14 @@ DEEDS = [
     ({"explore": "evil:World"}, "import 'evil:World'"),
     ({"explore": "epsilon-greedy:epsilon=0.1,policy=evil.json"}, "read 'evil.json' as policy="),
     ({"memory": "evil:World"}, "import 'evil:World'"),
+    ({"world": "scienceworld:boil,java=./evil.sh"}, "run './evil.sh' as java="),
+    ({"world": "openenv:http://evil.example"}, "ask 'http://evil.example' as url="),
+    ({"world": "jericho:evil.z5"}, "read 'evil.z5' as path="),
+    ({"world": "textworld:evil.z8"}, "read the game 'evil.z8'"),
+    ({"world": "gym:Ant-v5,settings=xml_file=evil.xml"}, "set 'xml_file=evil.xml' as settings="),
+    ({"world": "verifiers:evil"}, "import the code of 'verifiers:evil'"),
+    ({"planner": "hf:generated,adapter=evil"}, "read 'evil' as adapter="),
+    ({"planner": "hf:generated,memory=evil:World"}, "import 'evil:World'"),
     ({"memory": "retrieval:embeddings=evil"}, "read 'evil' as embeddings="),
 ]
 
@@ -199,13 +210,19 @@ def test_what_is_no_manifest(text, crafted, capsys):
         assert code == 2 and "manifest.json" in said
 
 
-def test_every_kind_of_part_is_asked_for_its_deeds():
-    """A planner or memory with a new argument that names a file has to be known here."""
-    from parley.assemble.registry import parameters
-    from parley.assemble.trust import PATHS
+# Arguments that are words of the part's own; those that a rule of `trust` knows; all others are in its `DEEDS`.
+WORDS = set(
+    "action actions actor alike api between calibrate chat decode device dtype epsilon evidence forget game id kind "
+    "language late level menu mixture mute normalise observations per scenario script search seeded_by skills task "
+    "text view way".split()
+)
+RULED = {"memory", "model", "base_url", "challenge", "name", "reporter"}
 
-    kinds = [kind for part in (assemble.PLANNERS, assemble.EXPLORERS, assemble.MEMORIES) for kind in part.values()]
-    names = {name for kind in kinds for name in parameters(kind.factory)}
-    words = ("path", "file", "checkpoint", "template", "cache")
-    paths = {name for name in names if any(word in name for word in words)}
-    assert paths <= set(PATHS)
+
+def test_every_argument_that_is_text_is_known_for_what_it_does():
+    """A part with a new one has to say so here: does it read, ask, run, or is it a word?"""
+    parts = (assemble.WORLDS, assemble.PLANNERS, assemble.EXPLORERS, assemble.MEMORIES)
+    factories = [kind.factory for part in parts for kind in part.ours.values()]
+    signatures = [inspect.signature(factory) for factory in (*factories, *ALTERATIONS.values())]
+    told = [p for signature in signatures for p in signature.parameters.values()]
+    assert {p.name for p in told if "str" in str(p.annotation)} <= WORDS | RULED | set(trust.DEEDS)

@@ -259,3 +259,17 @@ def test_models_as_files(capsys, tmp_path, monkeypatch):
 def test_two_ways_of_tuning_are_not_mixed(capsys, tmp_path, options, said):
     code, _, err = call(capsys, "finetune", "--model", "smollm2", "--out", tmp_path / "out", *options)
     assert code != 0 and said in " ".join(err.split()) and not (tmp_path / "out").exists()
+
+
+def test_a_part_that_prints_leaves_the_answer_whole(capsys, tmp_path, monkeypatch):
+    (tmp_path / "talks.py").write_text(
+        "from parley.planners.scripted import RandomPlanner\n"
+        "class Planner(RandomPlanner):\n"
+        "    def hear(self, said):\n"
+        "        print('I hear')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    sizes = ["--planner", "talks:Planner", "--episodes", "2", "--runs", "2", "--out", str(tmp_path / "run")]
+    assert cli.main(["run", "--world", "shortcut", *sizes, "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["episodes"] == 2 and "I hear" in said.err

@@ -1,7 +1,6 @@
 """Hellinger distances, eta, merged classes and c_Z: against enumeration over whole trajectories, and in closed form."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from parley.theory.distinguishability import (
     eta_of,
     hellinger,
     merge,
-    observation_law,
     require_apart,
     uniform,
     weighted,
@@ -150,31 +148,19 @@ def test_a_world_with_too_many_beliefs_is_refused():
             assemble.explorer(spec, scene)
 
 
-# -- the law of observations ------------------------------------------------------------------------------------------
+# -- observations alone ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("concentration", [0.1, 1.0])
-def test_the_law_of_observations_agrees_with_enumeration(seed, concentration):
+def test_observations_alone_tell_no_more_apart_than_with_the_subgoals(seed, concentration):
     tables = random_family(**SMALL, concentration=concentration, seed=seed)
-    beliefs = Beliefs(tables)
     rows = np.random.default_rng(seed).dirichlet(np.ones(2), size=2)
-    laws = [observation_law(beliefs, rows, z) for z in range(3)]
-    for z, law in enumerate(laws):
-        expected = np.zeros((2, 2, 2))
+    probs = np.zeros((3, 2, 2, 2))
+    for z in range(3):
         for (observations, subgoals), p in brute_force.trajectories(tables, z).items():
-            expected[observations] += p * rows[0, subgoals[0]] * rows[1, subgoals[1]]
-        np.testing.assert_allclose(law, expected, atol=1e-12)
-    # Who hears the observations only tells no more apart than who hears the subgoals as well.
-    distance = hellinger(beliefs, rows)
+            probs[z][observations] += p * rows[0, subgoals[0]] * rows[1, subgoals[1]]
+    np.testing.assert_allclose(probs.sum(axis=(1, 2, 3)), 1)
+    distance = hellinger(Beliefs(tables), rows)
     for z, other in ((0, 1), (0, 2), (1, 2)):
-        assert 1 - np.sqrt(laws[z] * laws[other]).sum() <= distance[z, other] + 1e-12
-
-
-def test_the_law_of_observations_looks_at_the_step():
-    beliefs = Beliefs(shortcut())
-    with pytest.raises(BadInput, match="step 1 is no distribution"):
-        observation_law(beliefs, np.full((3, 2), 0.4), 0)
-    long = random_family(**(SMALL | dict(horizon=22)))
-    with pytest.raises(BadInput, match="8,388,608 sequences of observations over 2 states .at most 2,097,152 fit"):
-        observation_law(SimpleNamespace(tables=long), np.full((22, 2), 0.5), 0)
+        assert 1 - np.sqrt(probs[z] * probs[other]).sum() <= distance[z, other] + 1e-12

@@ -63,6 +63,9 @@ class Comparison:
 
 def compare(run_a: Run, run_b: Run) -> Comparison:
     """Compare two runs of one world; raises `BadInput` where they have no measure or no episode in common."""
+    for name, run in (("run_a", run_a), ("run_b", run_b)):
+        if not isinstance(run, Run):
+            raise BadInput(f"{name}={run!r:.80}: expected a Run, as parley.run and parley.open give it")
     a, b = Curves.read(run_a.out), Curves.read(run_b.out)
     worlds = [_world(curve) for curve in (a, b)]
     if worlds[0] != worlds[1]:
@@ -73,12 +76,10 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
     if not episodes or not len(a.values) or not len(b.values):
         raise BadInput("run_a and run_b have no finished episode in common")
     one, other = (curve.totals()[:, :episodes] for curve in (a, b))
-    paired = _paired(a, b)
+    paired, runs = _paired(a, b), min(len(one), len(other))
     if paired:
-        runs = min(len(one), len(other))
         mean, band = mean_band(one[:runs] - other[:runs])
     else:
-        runs = min(len(one), len(other))
         means, bands = zip(mean_band(one), mean_band(other), strict=True)
         mean, band = means[0] - means[1], np.hypot(*bands)
     if min(len(one), len(other)) < 2:

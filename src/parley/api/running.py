@@ -14,6 +14,7 @@ from parley.api.runs import open as open_run
 from parley.cluster.driver import Options, run_on
 from parley.cluster.engines import engine_of
 from parley.cluster.shelf import placed
+from parley.core.arguments import plainly
 from parley.core.errors import BadInput
 from parley.core.roles import Explorer, Planner, World
 from parley.execute import RunConfig
@@ -23,6 +24,7 @@ from parley.runs.hooks import Hook
 from parley.runs.ledger import Limits, Prices
 
 
+@plainly
 def run(
     world: str | World | type,
     planner: str | Planner | type = "exact",
@@ -74,7 +76,7 @@ def run(
         BadInput: an argument cannot be used; nothing was run, and no directory was made.
         RunPaused: a limit was reached. `parley.open(out).resume()` goes on.
     """
-    parts = assemble.parts_of(str(world) if isinstance(world, Path) else world, planner, explorer, memory, trust=True)
+    parts = assemble.parts_of(world, planner, explorer, memory, trust=True)
     config = RunConfig(
         world=parts.world_part.spec,
         planner=parts.planner.spec,

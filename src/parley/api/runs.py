@@ -11,6 +11,7 @@ from parley.api.episodes import Episode, read_episode
 from parley.cluster.addressed import brought
 from parley.cluster.driver import Options, engine_for, resume_on
 from parley.cluster.shelf import placed
+from parley.core.arguments import plainly
 from parley.core.errors import BadInput
 from parley.core.paths import address
 from parley.execute import RunConfig
@@ -58,13 +59,14 @@ class Run:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> "Run":
-        return Run((self.paths[index],), self.stored)
+    def __getitem__(self, index: int | slice) -> "Run":
+        return Run(self.paths[index] if isinstance(index, slice) else (self.paths[index],), self.stored)
 
     def summary(self) -> Summary:
         """What the run amounts to: regret or return with a 95% interval over runs, share explored, growth."""
         return Curves.read(self.out).summary()
 
+    @plainly
     def frame(self, table: str = "episodes") -> "pyarrow.Table":
         """A table of the log as Arrow: `episodes`, `steps`, `calls` or `cuts` (extra `data`).
 
@@ -74,6 +76,7 @@ class Run:
 
         return frame(self.paths, table)
 
+    @plainly
     def episode(self, run: int = 0, episode: int = 0) -> Episode:
         """One episode step by step; runs and episodes count from 0."""
         return read_episode(self.out, run, episode)
@@ -88,12 +91,14 @@ class Run:
 
         return regret_figure(by_world([Curves.read(path) for path in self.paths]))
 
+    @plainly
     def diagnose(self, tables: bool = True) -> "Diagnosis":
         """Which failure signature the log shows, why, and what to try; without `tables` from outcomes alone."""
         from parley.assemble.diagnosed import diagnosed
 
         return diagnosed(self.out, tables)
 
+    @plainly
     def resume(
         self,
         *,
@@ -145,6 +150,7 @@ class Run:
         return summaries_html([(str(path), Curves.read(path).summary()) for path in self.paths])
 
 
+@plainly
 def open(path: str | Path) -> Run:
     """The run in a directory, or the runs that a pattern matches: `parley.open("runs/*")`.
 
@@ -155,8 +161,9 @@ def open(path: str | Path) -> Run:
     text = str(path)
     if url := address(path):
         return Run((brought(Path(path)),), url)
-    folders = sorted(map(Path, glob(text, recursive=True))) if has_magic(text) else [Path(path)]
-    if has_magic(text):
+    pattern = has_magic(text) and not Path(path).is_dir()
+    folders = sorted(map(Path, glob(text, recursive=True))) if pattern else [Path(path)]
+    if pattern:
         folders = [folder for folder in folders if (folder / "manifest.json").is_file()]
         within = [folder for folder in folders if is_shard(folder) and folder.parent.parent in folders]
         folders = [folder for folder in folders if folder not in within]  # their run has them already

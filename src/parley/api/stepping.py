@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from parley import assemble
 from parley.api.episodes import Subgoal
+from parley.assemble.cohorts import cohort_of
+from parley.assemble.config import RunConfig
+from parley.core.arguments import plainly
 from parley.core.draws import Draws
-from parley.core.roles import Explorer, Planner, World, forbidden_in
+from parley.core.roles import Explorer, Planner, World
 from parley.core.said import Opening, Outcome, StepRecord
-from parley.loop import Cohort, steps_of
+from parley.loop import steps_of
 from parley.planners.exact import ExactPlanner
-from parley.runs.recorder import Nowhere
 from parley.theory.regret import Meter, regret_meter
 
 
@@ -38,10 +41,11 @@ class Step:
     regret: float
 
 
+@plainly
 def stepthrough(
-    world: str | World,
-    planner: str | Planner = "exact",
-    explorer: str | Explorer = "none",
+    world: str | Path | World | type,
+    planner: str | Planner | type = "exact",
+    explorer: str | Explorer | type = "none",
     *,
     seed: int = 0,
     episodes: int = 100,
@@ -53,23 +57,15 @@ def stepthrough(
     Between two steps the caller may look into the parts that it gave as objects, and change them.
     """
     parts = assemble.parts_of(world, planner, explorer, trust=True)
-    made, draws = parts.world, Draws(seed, 1)
-    latents = assemble.draw_latents(made, draws, None if latent is None else str(latent))
-    scene = assemble.Scene(parts.world_part.spec, made, latents, episodes, trust=True)
+    spec = parts.world_part.spec
+    RunConfig(spec, episodes=episodes, seed=seed)  # raises where there is no such run
+    draws = Draws(seed, 1)
+    latents = assemble.draw_latents(parts.world, draws, None if latent is None else str(latent))
+    scene = assemble.Scene(spec, parts.world, latents, episodes, trust=True)
     with scene.closing:
         listening = Listening(scene, draws)
-        cohort = Cohort(
-            draws=draws,
-            envs=made.make(latents, draws),
-            planner=parts.planner.make(scene),
-            explorer=parts.explorer.make(scene),
-            recorder=Nowhere(),
-            instructions=assemble.Schedule(instructions, made.instructions, draws),
-            num_episodes=episodes,
-            horizon=made.horizon,
-            meter=listening,
-            forbidden=forbidden_in(made),
-        )
+        plans, explores = parts.planner.make(scene), parts.explorer.make(scene)
+        cohort = cohort_of(scene, draws, plans, explores, instructions=instructions, meter=listening)
         scene.closing.callback(cohort.envs.close)
         for record in steps_of(cohort):
             yield listening.step(record)

@@ -11,8 +11,9 @@ from parley.assemble.config import RunConfig
 from parley.assemble.parts import Parts
 from parley.assemble.scene import Scene
 from parley.assemble.schedule import Schedule
+from parley.core.answered import made
 from parley.core.draws import Draws
-from parley.core.roles import forbidden_in, repeats
+from parley.core.roles import Explorer, Planner, Recorder, forbidden_in, repeats
 from parley.loop import Cohort
 from parley.runs.ledger import CallLedger
 from parley.runs.recorder import Nowhere
@@ -48,23 +49,34 @@ def cohorts_of(
         common = dict(ledger=calls, shared=shared, closing=closing, **about)
         scene = Scene(config.world, world, mine, config.episodes, **common)
         scene.memory = parts.memory.make(scene) if parts.memory else None
-        cohorts.append(
-            Cohort(
-                draws=draws,
-                envs=place.make(mine, draws),
-                planner=parts.planner.make(scene),
-                explorer=parts.explorer.make(scene),
-                recorder=Nowhere(),
-                instructions=Schedule(config.instructions, world.instructions, draws),
-                num_episodes=config.episodes,
-                horizon=world.horizon,
-                meter=_meter(scene, draws, reached),
-                forbidden=forbidden_in(world),
-                repeats=repeats(world),
-            )
-        )
+        planner, explorer = parts.planner.make(scene), parts.explorer.make(scene)
+        envs, meter = made(place, mine, draws), _meter(scene, draws, reached)
+        told = dict[str, Any](envs=envs, meter=meter, repeats=repeats(world))
+        cohorts.append(cohort_of(scene, draws, planner, explorer, instructions=config.instructions, **told))
     require_apart([cohort.envs for cohort in cohorts])
     return cohorts
+
+
+def cohort_of(
+    scene: Scene,
+    draws: Draws,
+    planner: Planner,
+    explorer: Explorer,
+    recorder: Recorder | None = None,
+    instructions: str = "cyclic",
+    **more: Any,
+) -> Cohort:
+    """What moves together in a scene; `more` are further fields of `Cohort`."""
+    world = scene.world
+    known: dict[str, Any] = {
+        "envs": more.get("envs") or made(world, scene.latents, draws),
+        "recorder": recorder or Nowhere(),
+        "instructions": Schedule(instructions, world.instructions, draws),
+        "num_episodes": scene.num_episodes,
+        "horizon": world.horizon,
+        "forbidden": forbidden_in(world),
+    }
+    return Cohort(draws, planner=planner, explorer=explorer, **{**known, **more})
 
 
 def _meter(scene: Scene, draws: Draws, reached: ExpertValues | None) -> Meter | None:

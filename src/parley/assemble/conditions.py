@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info
 from parley.assemble.config import RunConfig
 from parley.assemble.parts import Parts
 from parley.assemble.schedule import draw_latents
-from parley.assemble.trust import PATHS, require_trust
+from parley.assemble.trust import READS, require_trust
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, RunDamaged
 from parley.core.roles import Planner, World
@@ -59,7 +59,7 @@ def checked(
         parts = config.parts(trust or mine(manifest))
     world = parts.world
     for path, digest in inputs_of(parts).items():
-        if manifest.get("inputs", {}).get(path) != digest:
+        if manifest.get("inputs", {}).get(path, digest) != digest:  # earlier versions did not know all inputs
             raise RunDamaged(f"{out}: {path!r} is not what it was when the run began: put it back, or begin a new run")
     latents = draw_latents(world, Draws(config.seed, config.runs), config.latent)
     if [world.latents[int(z)] for z in latents] != manifest["latents"]:
@@ -98,7 +98,7 @@ def inputs_of(parts: Parts) -> dict[str, str]:
     world = parts.world_part
     name = world.spec.partition(":")[0]
     named = [name] if name.endswith(".json") else []
-    named += [text for part in (parts.planner, parts.explorer) for key, text in part.arguments.items() if key in PATHS]
+    named += [text for part in (parts.planner, parts.explorer) for key, text in part.arguments.items() if key in READS]
     named += [text.partition(":")[2] for key, text in world.arguments.items() if key in ("reporter", "actor")]
     found = {}
     for name in named:

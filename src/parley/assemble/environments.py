@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parley.assemble.parts import world_of
 from parley.assemble.worlds import find_world
-from parley.assemble.worlds import world as world_of
-from parley.core.errors import MissingExtra
+from parley.core.errors import BadInput, MissingExtra
 from parley.core.roles import World
 from parley.core.spec import spell
 from parley.worlds.kit.single import SingleRun
@@ -20,15 +20,18 @@ def environment(world: str | World, latent: str | int | None = None, **settings:
 
     `latent` is a name, an index, or None: then it is drawn from the prior.
     """
-    return SingleRun(world_of(named(world, settings)) if isinstance(world, str) else world, latent)
+    return SingleRun(with_settings(world, settings), latent)
 
 
-def named(world: str | Path, settings: Mapping[str, Any]) -> str:
-    """The spec of a world with these settings besides its own."""
+def with_settings(given: Any, settings: Mapping[str, Any], trust: bool = False) -> World:
+    """The world that a caller names or gives, with these settings besides those of its spec."""
     if not settings:
-        return str(world)
-    found = find_world(str(world), trust=True)
-    return f"{found.name}:{spell({**found.arguments, **{key: str(value) for key, value in settings.items()}})}"
+        return world_of(given, trust)[0]
+    if not isinstance(given, str | Path):
+        raise BadInput(f"{next(iter(settings))}=...: the world is an object already: give its name, or a spec")
+    named = find_world(str(given), trust)
+    arguments = {**named.arguments, **{key: str(value) for key, value in settings.items()}}
+    return world_of(f"{named.name}:{spell(arguments)}", trust)[0]
 
 
 def parallel_environment(world: World, latent: str | int | None = None) -> "ParallelRun":

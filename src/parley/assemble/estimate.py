@@ -2,26 +2,27 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from parley.assemble.cohorts import cohort_of
 from parley.assemble.config import RunConfig
 from parley.assemble.memories import MEMORIES, Mute, remembering
 from parley.assemble.parts import Parts
 from parley.assemble.registry import parameters
 from parley.assemble.scene import Scene
-from parley.assemble.schedule import Schedule, draw_latents
+from parley.assemble.schedule import draw_latents
 from parley.assemble.templates import template_of
 from parley.core.draws import Draws
-from parley.core.roles import forbidden_in
 from parley.core.said import Menu, Opening, Outcome, Proposal
+from parley.core.spec import bind
 from parley.core.tables import Sentences
 from parley.exploration.explorers import NoExploration
-from parley.loop import Cohort, steps_of
+from parley.loop import steps_of
 from parley.models.tokens import AROUND, token_counter
 from parley.planners.scripted import RandomPlanner
 from parley.prompting.prompter import Prompter, Prompting, Words
-from parley.runs.recorder import Nowhere
 
 PILOT_EPISODES, PILOT_RUNS = 2, 8
 SAMPLED = 12  # episodes whose prompts are counted
@@ -46,28 +47,19 @@ def estimate(config: RunConfig, parts: Parts) -> Estimate:
     decisions = config.runs * config.episodes * parts.world.horizon * parts.world.num_actors
     if not parts.planner.kind.remote:
         return Estimate(decisions, 0, None, _pilot_s(config, parts))
-    answers = int(parts.planner.arguments.get("answers", "1"))
-    named = (config.memory or parts.planner.arguments.get("memory", "full")).partition(":")[0]
+    asked = _settings(parts)
+    answers = asked.get("answers", 1)
+    named = (config.memory or asked.get("memory", "full")).partition(":")[0]
     kind = MEMORIES[named] if named in MEMORIES else None
     written = max(kind.calls, 1) if kind and "writer" in parameters(kind.factory) else 0
     calls = decisions * answers + config.runs * config.episodes * written
     return Estimate(decisions, calls, round(_tokens(config, parts) * config.runs * answers), None)
 
 
-def _cohort(config: RunConfig, parts: Parts, runs: int, episodes: int, scene: Scene, pilot: bool) -> Cohort:
-    draws = Draws(config.seed, runs)
-    world = parts.world
-    return Cohort(
-        draws=draws,
-        envs=world.make(scene.latents, draws),
-        planner=RandomPlanner() if pilot else parts.planner.make(scene),
-        explorer=NoExploration() if pilot else parts.explorer.make(scene),
-        recorder=Nowhere(),
-        instructions=Schedule(config.instructions, world.instructions, draws),
-        num_episodes=episodes,
-        horizon=world.horizon,
-        forbidden=forbidden_in(world),
-    )
+def _settings(parts: Parts) -> dict[str, Any]:
+    """The arguments of the planner's spec, converted."""
+    planner = parts.planner
+    return bind(planner.kind.factory, dict(planner.arguments), f"planner {planner.spec!r}", skip=["scene"])
 
 
 def _scene(config: RunConfig, parts: Parts, runs: int) -> Scene:
@@ -83,7 +75,10 @@ def _pilot_s(config: RunConfig, parts: Parts) -> float:
     runs, episodes = min(config.cohort, PILOT_RUNS), min(config.episodes, PILOT_EPISODES)
     scene = _scene(config, parts, runs)
     with scene.closing:
-        cohort = _cohort(config, parts, runs, episodes, scene, pilot=False)
+        draws = Draws(config.seed, runs)
+        planner, explorer = parts.planner.make(scene), parts.explorer.make(scene)
+        told = dict[str, Any](instructions=config.instructions, num_episodes=episodes)
+        cohort = cohort_of(scene, draws, planner, explorer, **told)
         began = time.perf_counter()
         for _ in steps_of(cohort):
             pass
@@ -94,18 +89,18 @@ def _pilot_s(config: RunConfig, parts: Parts) -> float:
 
 def _tokens(config: RunConfig, parts: Parts) -> float:
     """Tokens of all prompts of one run, from its prompts in some episodes of random choices."""
-    scene, arguments = _scene(config, parts, 1), parts.planner.arguments
+    scene, asked = _scene(config, parts, 1), _settings(parts)
     sampled = set(np.linspace(0, config.episodes - 1, min(SAMPLED, config.episodes)).astype(int).tolist())
-    counter = token_counter(arguments.get("tokenizer", ""), AROUND)
-    budget = int(arguments.get("budget", "0")) or 8192
-    template = template_of(arguments.get("template", "chat"), trust=True)
-    how = Prompting(template, Words.of(parts.world), arguments.get("answer", "letter"), budget, counter)
-    settings = {key: arguments[key] for key in ("size", "words", "embeddings") if key in arguments}
-    make = scene.memory or remembering(scene, arguments.get("memory", "full"), **settings)
+    counter = token_counter(asked.get("tokenizer", ""), AROUND)
+    budget = asked.get("budget", 0) or 8192
+    template = template_of(asked.get("template") or "chat", trust=True)
+    how = Prompting(template, Words.of(parts.world), asked.get("answer", "letter"), budget, counter)
+    settings = {key: asked[key] for key in ("size", "words", "embeddings") if key in asked}
+    make = scene.memory or remembering(scene, asked.get("memory", "full"), **settings)
     counting = Counting(Prompter(how, make(Mute())), sampled)
     with scene.closing:
-        cohort = _cohort(config, parts, 1, config.episodes, scene, pilot=True)
-        cohort.planner = counting
+        draws = Draws(config.seed, 1)
+        cohort = cohort_of(scene, draws, counting, NoExploration(), instructions=config.instructions)
         for _ in steps_of(cohort):
             pass
         cohort.envs.close()

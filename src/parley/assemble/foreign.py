@@ -1,5 +1,6 @@
 """Somebody else's planners, explorers and memories: what they give is checked, what they raise is one sentence."""
 
+import json
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,14 +8,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from parley.core.checks import check_choice, check_proposal, check_recalled, check_state
+import numpy as np
+
+from parley.core.answered import plain
+from parley.core.checks import check_choice, check_proposal, check_recalled, check_state, check_tilt
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, ParleyError
+from parley.core.errors import FAULTS, BadInput, ParleyError
 from parley.core.roles import Snapshots, State
-from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal
+from parley.core.said import Choice, Menu, Moment, Opening, Outcome, Proposal, read_only
 from parley.core.tables import Sentences
 from parley.core.text import inert
-from parley.core.told import Fits, Memory, Recalled, Tilt, Told
+from parley.core.told import Fits, Recalled, Tilt, Told
 
 METHODS = {
     "planner": ("start", "hear", "propose"),
@@ -31,9 +35,7 @@ def require(made: Any, what: str) -> Any:
     """The part, or `BadInput` naming the first method that it lacks."""
     missing = [name for name in METHODS[what] if not callable(getattr(made, name, None))]
     if missing:
-        raise BadInput(
-            f"{what}: a {type(made).__name__} is no {what}: it has no method {missing[0]!r} (docs/plugins.md)"
-        )
+        raise BadInput(f"{what}={made!r:.80} has no method {missing[0]!r}: expected a {what} (docs/plugins.md)")
     return made
 
 
@@ -44,22 +46,26 @@ def raised_by(who: str, doing: str) -> Iterator[None]:
         yield
     except ParleyError:
         raise
-    except Exception as wrong:
+    except FAULTS as wrong:
         frames = [f for f in traceback.extract_tb(wrong.__traceback__) if f.filename != __file__]
         where = f" ({frames[-1].filename.rpartition('/')[2]}, line {frames[-1].lineno})" if frames else ""
         said = inert(f"{type(wrong).__name__}: {wrong}", 300)
+        said += ": change a copy of what you are given" if "read-only" in said else ""
         raise PartFailed(f"{who} raised in `{doing}`{where}: {said}") from wrong
 
 
 class Foreign:
-    """What foreign planners and explorers have in common."""
+    """What foreign parts have in common. What they give is copied, since they may go on to use it."""
 
     def __init__(self, part: Any, who: str) -> None:
         self.part, self.who = part, who
 
     def hear(self, said: Opening | Outcome) -> None:
-        with raised_by(self.who, "hear"):
-            self.part.hear(said)
+        self._ask("hear", read_only(said))
+
+    def _ask(self, method: str, *given: Any) -> Any:
+        with raised_by(self.who, method):
+            return plain(getattr(self.part, method)(*given))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.part, name)
@@ -69,29 +75,35 @@ class Keeping(Foreign):
     """What keeps its state besides."""
 
     def snapshot(self) -> State:
-        with raised_by(self.who, "snapshot"):
-            state: State = self.part.snapshot()
+        state: State = self._ask("snapshot")
         check_state(state, self.who)
-        return state
+        return {name: array.copy() for name, array in state.items()}
 
     def restore(self, state: State) -> None:
-        with raised_by(self.who, "restore"):
-            self.part.restore(state)
+        self._ask("restore", {name: array.copy() for name, array in state.items()})
 
 
 class ForeignPlanner(Foreign):
     """A planner of a plugin or a caller."""
 
+    @property
+    def decode(self) -> str:
+        """How its proposals become subgoals; raises `BadInput` for a way that there is not."""
+        how = getattr(self.part, "decode", "sample")
+        if how not in ("sample", "greedy"):
+            raise BadInput(f"{self.who}: decode={how!r:.80}: expected 'sample' or 'greedy'")
+        return str(how)
+
     def start(self, draws: Draws) -> None:
         self._runs = draws.num_runs
-        with raised_by(self.who, "start"):
-            self.part.start(draws)
+        self._ask("start", draws)
 
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
-        with raised_by(self.who, "propose"):
-            proposal: Proposal = self.part.propose(menu, parts)
+        proposal: Proposal = self._ask("propose", read_only(menu), read_only(parts))
         check_proposal(proposal, menu, self._runs, self.who)
-        return proposal
+        left_out = None if proposal.left_out is None else np.array(proposal.left_out)
+        valid = None if proposal.valid is None else np.array(proposal.valid)
+        return replace(proposal, probs=np.array(proposal.probs, dtype=float), valid=valid, left_out=left_out)
 
 
 class ForeignExplorer(Foreign):
@@ -99,14 +111,12 @@ class ForeignExplorer(Foreign):
 
     def start(self, draws: Draws, num_episodes: int, horizon: int) -> None:
         self._runs = draws.num_runs
-        with raised_by(self.who, "start"):
-            self.part.start(draws, num_episodes, horizon)
+        self._ask("start", draws, num_episodes, horizon)
 
     def choose(self, proposal: Proposal, how: str, menu: Menu, moment: Moment) -> Choice:
-        with raised_by(self.who, "choose"):
-            choice: Choice = self.part.choose(proposal, how, menu, moment)
+        choice: Choice = self._ask("choose", read_only(proposal), how, read_only(menu), moment)
         check_choice(choice, menu, self._runs, self.who)
-        return choice
+        return Choice(np.array(choice.index, dtype=int), np.array(choice.explored), np.array(choice.law, dtype=float))
 
 
 class KeptForeignPlanner(ForeignPlanner, Keeping):
@@ -118,9 +128,17 @@ class KeptForeignExplorer(ForeignExplorer, Keeping):
 
 
 def foreign_planner(part: Any, who: str) -> ForeignPlanner:
-    """The planner as the loop takes it; raises `BadInput` where it lacks a method."""
+    """The planner as the loop takes it; raises `BadInput` where it lacks a method, or says of itself what is not so."""
     kept = isinstance(require(part, "planner"), Snapshots)
-    return KeptForeignPlanner(part, who) if kept else ForeignPlanner(part, who)
+    made = KeptForeignPlanner(part, who) if kept else ForeignPlanner(part, who)
+    _ = made.decode
+    try:
+        json.dumps(about := getattr(part, "about", None))
+    except (TypeError, ValueError) as wrong:
+        raise BadInput(f"{who}: about={part.about!r:.80}: expected a dictionary that JSON can hold ({wrong})") from None
+    if not isinstance(about, dict | None):
+        raise BadInput(f"{who}: about={about!r:.80}: expected a dictionary, or None")
+    return made
 
 
 def foreign_explorer(part: Any, who: str) -> ForeignExplorer:
@@ -129,18 +147,15 @@ def foreign_explorer(part: Any, who: str) -> ForeignExplorer:
     return KeptForeignExplorer(part, who) if kept else ForeignExplorer(part, who)
 
 
-class ForeignMemory:
+class ForeignMemory(Foreign):
     """A memory of a plugin or a caller."""
 
-    def __init__(self, memory: Memory, name: str) -> None:
-        self.memory, self.who = memory, f"memory {name!r}"
-
     def recall(self, earlier: Sequence[Told], now: Told, fits: Fits) -> Recalled:
-        with raised_by(self.who, "recall"):
-            recalled = self.memory.recall(earlier, now, fits)
+        recalled: Recalled = self._ask("recall", earlier, now, fits)
         check_recalled(recalled, earlier, self.who)
         return replace(recalled, tilt=partial(self._tilt, recalled.tilt)) if recalled.tilt else recalled
 
     def _tilt(self, tilt: Tilt, now: Told, parts: Sequence[str], menu: Sequence[str]) -> Sequence[float]:
         with raised_by(self.who, "tilt"):
-            return tilt(now, parts, menu)
+            given = tilt(now, parts, menu)
+        return check_tilt(given, menu, self.who).tolist()

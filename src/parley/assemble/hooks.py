@@ -22,15 +22,17 @@ EVENTS = ("begin", "step", "episode", "call", "end")
 
 
 def hooks_of(given: Iterable[str | Hook], trust: bool = False) -> Hooks:
-    """The hooks that a caller names or gives."""
+    """The hooks that a caller names or gives; a class is made into one."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise BadInput(f"hooks={given!r:.80}: expected a list of names and hooks")
     found: dict[str, Hook] = {}
     for one in given:
         name = one if isinstance(one, str) else reference_of(one)
-        made = HOOKS.make(HOOKS.find(one, trust)) if isinstance(one, str) else one
+        made = HOOKS.make(HOOKS.find(one, trust)) if isinstance(one, str) else one() if isinstance(one, type) else one
         missing = [event for event in EVENTS if not callable(getattr(made, event, None))]
         if missing:
             raise BadInput(f"hook {name!r} has no method {missing[0]!r}: derive it from parley.Hook (docs/plugins.md)")
-        if name in found:
+        if isinstance(one, str) and one in found or any(made is other for other in found.values()):
             raise BadInput(f"hook {name!r} is given twice")
-        found[name] = made
+        found[name if name not in found else f"{name} ({len(found)})"] = made
     return Hooks(found)

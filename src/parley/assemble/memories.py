@@ -155,7 +155,7 @@ def maker(named: Named) -> Callable[[Writer | None], Memory]:
         if writer is None and "writer" in parameters(named.kind.factory):
             raise BadInput(f"memory {named.name!r} is written by a model that answers prompts: use it with `endpoint`")
         made: Memory = MEMORIES.make(named, {"writer": writer})
-        return ForeignMemory(require(made, "memory"), named.name) if named.code else made
+        return ForeignMemory(require(made, "memory"), f"memory {named.name!r}") if named.code else made
 
     make(Mute())
     return make

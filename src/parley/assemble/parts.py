@@ -16,7 +16,7 @@ from parley.assemble.memories import MEMORIES, maker
 from parley.assemble.planners import PLANNERS, planner
 from parley.assemble.registry import Kind, Named, Registry, kind_of, parameters
 from parley.assemble.scene import Scene
-from parley.assemble.worlds import as_world, find_world, world
+from parley.assemble.worlds import WORLDS, as_world, find_world, world
 from parley.core.errors import BadInput
 from parley.core.roles import World
 
@@ -31,7 +31,7 @@ class Part:
 
     spec: str
     kind: Kind
-    make: Callable[[Scene], Any]
+    make: Callable[[Any], Any]  # of a Scene; a memory needs none
     arguments: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     given: bool = False
@@ -71,34 +71,41 @@ class Parts:
 
 def parts_of(world: Any, planner: Any, explorer: Any, memory: Any = None, trust: bool = False) -> Parts:
     """The parts that a caller names or gives; `trust` allows `module:Name` (see `Registry.find`)."""
-    made, world_part = _world(world, trust)
-    plans = _planner(planner, trust)
+    made, world_part = world_of(world, trust)
+    plans = planner_part(planner, trust)
     remembers = None if memory is None else _memory(memory, plans, trust)
-    return Parts(made, plans, _explorer(explorer, trust), world_part, remembers)
+    return Parts(made, plans, explorer_part(explorer, trust), world_part, remembers)
 
 
-def _planner(given: Any, trust: bool) -> Part:
+def planner_part(given: Any, trust: bool) -> Part:
+    """The planner that a caller names or gives."""
     if not isinstance(given, str):
         return _given(PLANNERS, given)
     return _named(PLANNERS.find(given, trust), partial(planner, given, trust=trust))
 
 
-def _explorer(given: Any, trust: bool) -> Part:
+def explorer_part(given: Any, trust: bool) -> Part:
+    """The explorer that a caller names or gives."""
     if not isinstance(given, str):
         return _given(EXPLORERS, given)
     return _named(EXPLORERS.find(given, trust), partial(explorer, given, trust=trust))
 
 
 def _memory(given: Any, planner: Part, trust: bool) -> Part:
-    """The part whose `make` gives what makes a memory for each run."""
+    """The part whose `make` gives what makes a memory for each run; raises `BadInput` where the planner reads none."""
     takes = {"memory", "scene"} if planner.code else {"memory"}  # somebody else's finds it in its scene
     if not takes & set(parameters(planner.kind.factory)):
         raise BadInput(f"memory={given!r}: planner {planner.spec!r} remembers in its own way, it reads no prompt")
+    return memory_part(given, trust)
+
+
+def memory_part(given: Any, trust: bool) -> Part:
+    """The same of any planner."""
     if isinstance(given, str):
         named = MEMORIES.find(given, trust)
         make = maker(named)
         return _named(named, lambda scene: make)
-    if not (isinstance(given, type) or inspect.isroutine(given)):
+    if not _makes(given):
         raise BadInput(f"memory: expected a class or function that makes a memory for each run, found {given!r:.80}")
     spec = reference_of(given)
     kind = kind_of(given, "memory", "memory")
@@ -110,24 +117,25 @@ def _named(named: Named, make: Callable[[Scene], Any]) -> Part:
     return Part(named.spec, named.kind, make, named.arguments, origin(named.code) if named.code else {})
 
 
-def _world(given: Any, trust: bool) -> tuple[World, Part]:
-    if isinstance(given, str):
-        named = find_world(given, trust)
-        return world(given, trust), _named(named, lambda scene: scene.world)
-    made = given() if isinstance(given, type) or inspect.isroutine(given) else given
-    found = as_world(made, "world")
+def world_of(given: Any, trust: bool) -> tuple[World, Part]:
+    """The world that a caller names or gives, and its part."""
+    if isinstance(given, str | Path):
+        spec = str(given)
+        return world(spec, trust), _named(find_world(spec, trust), lambda scene: scene.world)
     spec = reference_of(given)
+    made = WORLDS.make(Named(spec, spec, kind_of(given, "world", "world"), {}, spec)) if _makes(given) else given
+    found = as_world(made, "world")
     return found, Part(spec, Kind(type(given)), lambda scene: scene.world, code=origin(spec), given=True)
 
 
 def _given(registry: Registry, given: Any) -> Part:
     """A part from a Python object, or from a class or function that makes one for each cohort."""
     what, spec = registry.what, reference_of(given)
-    if isinstance(given, type) or inspect.isroutine(given):
-        if what == "planner" and inspect.isfunction(given) and len(_needs(given)) > 1:
-            raise BadInput(
-                f"planner: {spec} is a function of ({', '.join(_needs(given))}): FunctionPlanner makes one of it"
-            )
+    if what == "planner" and inspect.isfunction(given) and len(_needs(given)) > 1:
+        raise BadInput(
+            f"planner: {spec} is a function of ({', '.join(_needs(given))}): FunctionPlanner makes one of it"
+        )
+    if _makes(given):
         kind = kind_of(given, what, what)
         named = Named(spec, spec, kind, {}, spec)
         return Part(spec, kind, lambda scene: _made(registry, named, scene), code=origin(spec), given=True)
@@ -155,9 +163,14 @@ def _guarded(scene: Scene, what: str, made: Any, spec: str) -> Any:
     return scene.planner
 
 
+def _makes(given: Any) -> bool:
+    """Whether this makes a part, rather than being one."""
+    return isinstance(given, type | partial) or inspect.isroutine(given)
+
+
 def reference_of(thing: Any) -> str:
     """`module:Name` of a class or function, or of an object's class."""
-    named = thing if isinstance(thing, type) or inspect.isroutine(thing) else type(thing)
+    named = (thing.func if isinstance(thing, partial) else thing) if _makes(thing) else type(thing)
     return f"{named.__module__}:{named.__qualname__}"
 
 

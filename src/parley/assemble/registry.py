@@ -8,11 +8,12 @@ from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from inspect import getdoc
+from itertools import groupby
 from typing import Any, TypeVar
 
-from parley.core.errors import BadInput, ParleyError
+from parley.core.answered import quietly
+from parley.core.errors import BadInput
 from parley.core.spec import bind, parse_spec, suggestion
-from parley.core.text import inert
 
 T = TypeVar("T")
 
@@ -69,6 +70,19 @@ class Registry(Mapping[str, Kind]):
         """The parts that installed packages offer, by name. Our own names take precedence."""
         return {point.name: point for point in entry_points(group=self.group) if point.name not in self.ours}
 
+    @property
+    def faults(self) -> dict[str, str]:
+        """What installed packages offer in vain, and why: names that are ours, or those of two packages."""
+        found: dict[str, str] = {}
+        for name, points in groupby(sorted(entry_points(group=self.group)), key=lambda point: point.name):
+            values = list(dict.fromkeys(point.value for point in points))
+            offers = f"{self.what} {name!r} is offered by {' and by '.join(values)}"
+            if name in self.ours:
+                found[name] = f"{offers}, and is one of ours, which is taken: give that one another name"
+            elif len(values) > 1:
+                found[name] = f"{offers}: remove one of the packages, or name one of the two, module:Name"
+        return found
+
     def __iter__(self) -> Iterator[str]:
         """All names, sorted."""
         return iter(sorted({*self.ours, *self.plugins}))
@@ -84,9 +98,11 @@ class Registry(Mapping[str, Kind]):
         if name in self.ours:
             return self.ours[name]
         if name in self.plugins:
+            if name in (faults := self.faults):
+                raise BadInput(faults[name])
             point = self.plugins[name]
             where = f"plugin {self.what} {name!r} ({point.value})"
-            return kind_of(quietly(point.load, where), self.what, where)
+            return self.kind(loaded(point.load, where), where)
         raise BadInput(f"unknown {self.what} {name!r}{suggestion(name, self)}")
 
     def find(self, spec: str, trust: bool = False) -> Named:
@@ -105,33 +121,25 @@ class Registry(Mapping[str, Kind]):
             raise BadInput(f"unknown {self.what} {name!r}{suggestion(name, self)}")
         reference, rest = found.group(1), found.group(2) or ""
         if not trust:
-            raise self._untrusted(spec)
+            raise BadInput(
+                f"{self.what} {spec!r} is code that is no installed plugin, and nothing was imported: "
+                "where you know what it does, say --trust (in Python: trust=True)"
+            )
         where = f"{self.what} {spec!r}"
-        kind = kind_of(load_reference(reference, where), self.what, where)
+        kind = self.kind(load_reference(reference, where), where)
         _, arguments = parse_spec(f"{reference.replace(':', '.')}:{rest}", self.what, first=kind.first)
         return Named(spec, reference, kind, arguments, reference)
 
-    def value(self, name: str, trust: bool = False) -> Any:
-        """What an entry point or `module:Name` names, itself: for parts that are no factories."""
-        where = f"{self.what} {name!r}"
-        if name in self.plugins:
-            return quietly(self.plugins[name].load, where)
-        if not trust:
-            raise self._untrusted(name)
-        return load_reference(name, where)
-
-    def _untrusted(self, spec: str) -> BadInput:
-        return BadInput(
-            f"{self.what} {spec!r} is code that is no installed plugin, and nothing was imported: "
-            "where you know what it does, say --trust (in Python: trust=True)"
-        )
+    def kind(self, loaded: Any, where: str) -> Kind:
+        """The kind that somebody else's code names."""
+        return kind_of(loaded, self.what, where)
 
     def make(self, named: Named, context: Mapping[str, Any] | None = None) -> Any:
         """The part, made with the arguments of its spec; `context` has what a factory may ask for by name."""
         where, factory, context = f"{self.what} {named.name!r}", named.kind.factory, context or {}
         bound = bind(factory, dict(named.arguments), where, skip=context)
         bound |= {key: value for key, value in context.items() if key in parameters(factory)}
-        return factory(**bound) if not named.code else quietly(lambda: factory(**bound), where)
+        return factory(**bound) if not named.code else loaded(lambda: factory(**bound), where)
 
 
 def parameters(factory: Callable[..., Any]) -> list[str]:
@@ -145,8 +153,16 @@ def kind_of(loaded: Any, what: str, where: str) -> Kind:
     """Somebody else's factory with what it says of itself, where it does: `cohort`, `first`, `remote` and `calls`."""
     if not callable(loaded):
         raise BadInput(f"{where}: expected a class or function that makes a {what}, found {type(loaded).__name__}")
+    try:
+        parameters(loaded)
+    except ValueError:
+        raise BadInput(
+            f"{where}: expected a class or function whose arguments Python can name, found {loaded!r}"
+        ) from None
     said = {name: getattr(loaded, name) for name in ("cohort", "first", "remote", "calls") if hasattr(loaded, name)}
     typed = {name: value for name, value in said.items() if isinstance(value, type(getattr(Kind, name)))}
+    if typed.get("cohort", 1) < 1:
+        raise BadInput(f"{where}: cohort={typed['cohort']!r}: expected a whole number of at least 1")
     return Kind(loaded, **typed)
 
 
@@ -155,17 +171,12 @@ def load_reference(reference: str, where: str) -> Any:
     module_name, _, attribute = reference.partition(":")
     if "" not in sys.path:
         sys.path.append("")
-    module = quietly(lambda: import_module(module_name), where)
+    module = loaded(lambda: import_module(module_name), where)
     if not hasattr(module, attribute):
         raise BadInput(f"{where}: the module {module_name!r} has no {attribute!r}")
     return getattr(module, attribute)
 
 
-def quietly(does: Callable[[], T], where: str) -> T:
-    """The answer, or one sentence on what somebody else's code raised."""
-    try:
-        return does()
-    except ParleyError:
-        raise
-    except Exception as wrong:
-        raise BadInput(f"{where} cannot be loaded: {type(wrong).__name__}: {inert(str(wrong), 300)}") from wrong
+def loaded(does: Callable[[], T], where: str) -> T:
+    """What somebody else's code gives, or one sentence on what it raised."""
+    return quietly(does, lambda said: BadInput(f"{where} cannot be loaded: {said}"))

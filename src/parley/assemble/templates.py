@@ -9,26 +9,33 @@ from parley.core.errors import BadInput
 from parley.prompting.template import SHIPPED, PromptTemplate, shipped
 
 
-def _that_ships(name: str) -> Callable[[], str]:
-    """What gives a template that ships; its first line, a comment, says what it is for."""
+def _that_gives(template: str | Path) -> Callable[[], str | Path]:
+    """What gives a template; its first line, a comment, says what it is for."""
 
-    def given() -> str:
-        return shipped(name)
+    def given() -> str | Path:
+        return template
 
-    given.__doc__ = shipped(name).partition("\n")[0].strip("{#} ")
+    comment = str(template).partition("\n")[0]
+    given.__doc__ = comment.strip("{#} ") if comment.startswith("{#") else "A prompt template"
     return given
 
 
-# What an entry point of this group names is the text of a template, its path, or a function that gives either.
-TEMPLATES = Registry("template", {name: Kind(_that_ships(name)) for name in SHIPPED})
+class Templates(Registry):
+    """An entry point, or `module:Name`, is a template's text, its path, or a function that gives either."""
+
+    def kind(self, loaded: Any, where: str) -> Kind:
+        """The kind that somebody else's text, path or function is."""
+        return super().kind(_that_gives(loaded) if isinstance(loaded, str | Path) else loaded, where)
+
+
+TEMPLATES = Templates("template", {name: Kind(_that_gives(shipped(name))) for name in SHIPPED})
 
 
 def template_of(name: str, trust: bool = False) -> PromptTemplate:
     """The template of that name. Raises `BadInput` where no template has it."""
     if name in SHIPPED or not (name in TEMPLATES.plugins or REFERENCE.fullmatch(name)):
         return PromptTemplate(name)  # one that ships, or a file
-    made: Any = TEMPLATES.value(name, trust)
-    made = made() if callable(made) else made
+    made = TEMPLATES.make(TEMPLATES.find(name, trust))
     if not isinstance(made, str | Path):
         raise BadInput(f"template={name!r}: expected a template's text or path, found {type(made).__name__}")
     return PromptTemplate(name, made) if isinstance(made, str) else PromptTemplate(str(made))

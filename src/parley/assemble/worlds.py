@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parley.assemble.registry import Kind, Named, Registry, parameters
-from parley.core.errors import BadInput
+from parley.core.errors import FAULTS, BadInput
 from parley.core.roles import World
 from parley.core.spec import bind, parse_spec, spell
 from parley.core.tables import Tables
@@ -101,7 +101,8 @@ def as_world(made: Any, where: str) -> World:
     if missing and hasattr(made, "reset") and hasattr(made, "step"):
         raise BadInput(f"{where}: a {type(made).__name__} is an environment: make a world of it, parley.wrap(...)")
     if missing:
-        raise BadInput(f"{where}: a {type(made).__name__} is no world: it has no {missing[0]!r} (see docs/worlds.md)")
+        more = ", or make one of this environment by parley.wrap" if hasattr(made, "reset") else ""
+        raise BadInput(f"{where}: a {type(made).__name__} is no world: it has no {missing[0]!r} (docs/worlds.md){more}")
     found: World = made
     return found
 
@@ -111,7 +112,10 @@ def checkpoint_of(name: str) -> Path | None:
     checkpoint."""
     ours, theirs = WORLDS.ours.get(name), WORLDS.plugins.get(name)
     source = ours.source if ours else theirs.value if theirs else None
-    found = find_spec(source.partition(":")[0]) if isinstance(source, str) else None
+    try:
+        found = find_spec(source.partition(":")[0]) if isinstance(source, str) else None
+    except FAULTS:  # a package that is gone, or does not import
+        return None
     if not found or not found.origin:
         return None
     path = Path(found.origin).parent / "checkpoints" / name

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -77,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             named = given[0] if given and given[0] in COMMANDS else None
             args = parser([named] if named else []).parse_args(given)
             _bring_runs(named, args)
-            answer = args.command(args)
+            with _aside(args.json and named != "view"):
+                answer = args.command(args)
             if args.json and answer is not None:
                 print(json.dumps(answer))
             return 0
@@ -107,6 +109,11 @@ def _bring_runs(command: str | None, args: argparse.Namespace) -> None:
 
         found = [brought(path) for path in several]
         setattr(args, name, found if isinstance(value, list) else found[0])
+
+
+def _aside(wanted: bool) -> AbstractContextManager[Any]:
+    """What a part prints goes to standard error, where standard output has one answer in JSON."""
+    return redirect_stdout(sys.stderr) if wanted else nullcontext()
 
 
 def _complete() -> NoReturn:

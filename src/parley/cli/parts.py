@@ -50,21 +50,22 @@ def _reporter(args: argparse.Namespace) -> Any:
     recipe = ReporterRecipe(**{f.name: getattr(args, f.name) for f in fields(ReporterRecipe)})
     views = getattr(world, "views", {})
     learned = pretrain_reporter(tables, args.world, recipe, views)
+    return _kept(args, learned, f"total variation to the true E {learned.about['total_variation']:.4f}")
+
+
+def _kept(args: argparse.Namespace, learned: Learned, said: str) -> Any:
+    """Keep what was learned, and say how good it is."""
     with storage(args.out):
         learned.save(args.out)
     if not args.json:
-        OUT.print(f"{args.out}: total variation to the true E {learned.about['total_variation']:.4f}", markup=False)
+        OUT.print(f"{args.out}: {said}", markup=False)
     return {"out": str(args.out), **learned.about}
 
 
 def _actor(args: argparse.Namespace) -> Any:
     number = {} if args.demonstrations is None else {"demonstrations": args.demonstrations}
     policy = _lesson(args.world, "actor")(args.share, **number, seed=args.seed)
-    with storage(args.out):
-        policy.save(args.out)
-    if not args.json:
-        OUT.print(f"{args.out}: {policy.about['measure']} {policy.about['error']:.4f}", markup=False)
-    return {"out": str(args.out), **policy.about}
+    return _kept(args, policy, f"{policy.about['measure']} {policy.about['error']:.4f}")
 
 
 def _lesson(spec: str, part: str) -> Callable[..., Learned]:
@@ -84,9 +85,5 @@ def _reach(args: argparse.Namespace) -> Any:
     steps = settings.get("steps", signature(learn).parameters["steps"].default)
     with Bars(ERR) as bars:
         policy = learn(**settings, progress=bars.episodes("training to reach", steps, "actions"))
-    with storage(args.out):
-        policy.save(args.out)
-    if not args.json:
-        reached = ", ".join(f"{n} (seed {seed})" for seed, n in policy.about["successes"].items())
-        OUT.print(f"{args.out}: of {policy.about['goals']} goals each, reached {reached}", markup=False)
-    return {"out": str(args.out), **policy.about}
+    reached = ", ".join(f"{n} (seed {seed})" for seed, n in policy.about["successes"].items())
+    return _kept(args, policy, f"of {policy.about['goals']} goals each, reached {reached}")

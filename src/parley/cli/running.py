@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parley import assemble
-from parley.api.studies import Cell, cells_of, read_study
+from parley.api.studies import ALTERATIONS, Cell, cells_of, read_study
 from parley.assemble import Parts
 from parley.assemble.estimate import Estimate, estimate
 from parley.cli.carrying_out import beyond_of, closing, finished, shared_options, to_render, warn
@@ -68,24 +68,21 @@ def add(command: AddCommand, group: AddGroup) -> None:
 
 def _cells(args: argparse.Namespace) -> list[Cell]:
     """The cells to run: those of a run file, or the options themselves."""
-    names = (*(f.name for f in fields(RunConfig)), "out", "prices")
+    names = (*(f.name for f in fields(RunConfig)), *ALTERATIONS, "out", "prices")
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     given = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
     given |= {name: value for name in ("token_limit", "cost_limit") if (value := getattr(args, name))}
     given |= {"hooks": args.hook} if args.hook else {}
     if args.study is None and not (args.world and (args.out or args.dry_run)):
         raise BadInput("run needs --world and --out, or a run file (see `parley run --help`)")
-    if (args.reporter or args.actor) and not args.world:
-        raise BadInput("--reporter and --actor go with --world")
-    for part in ("reporter", "actor"):  # they belong to the world: a manifest's world says them
-        if getattr(args, part) is not None:
-            given["world"] += f"{',' if ':' in given['world'] else ':'}{part}={getattr(args, part)}"
     return read_study(args.study, given) if args.study else cells_of(given, "parley run")
 
 
 def _run(args: argparse.Namespace) -> Any:
     cells = _cells(args)
     parts = [cell.config.parts(trust=True) for cell in cells]  # faults are told before any bar is drawn
+    for cell in cells:
+        cell.require()
     beyond_all = [beyond_of(cell.config) for cell in cells]
     for said in dict.fromkeys(filter(None, beyond_all)):
         warn(said)

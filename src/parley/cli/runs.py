@@ -8,8 +8,9 @@ from typing import Any
 
 from parley import assemble
 from parley.assemble.diagnosed import diagnosed
+from parley.assemble.registry import Kind
 from parley.cli.console import OUT, AddCommand, AddGroup
-from parley.core.errors import BadInput, RunDamaged
+from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.report.summary import Curves, readable_manifest, reading
 from parley.report.tables import (
     calls_line,
@@ -113,17 +114,25 @@ def _list(args: argparse.Namespace) -> Any:
         return _list_runs(args)
     kinds = PARTS[args.what]
     rows = []
-    for name, kind in kinds.items():
-        parameters = inspect.signature(kind.factory).parameters.values()
-        shown = [
-            p.name if p.default is p.empty else f"{p.name}={p.default}"
-            for p in parameters
-            if p.name not in ("scene", "writer")
-        ]
-        rows.append((name, ", ".join(shown), kind.line))
+    for name in kinds:
+        try:
+            rows.append(_row(name, kinds[name]))
+        except ParleyError as wrong:  # of a plugin: the others are there all the same
+            rows.append((name, "", f"cannot be used: {wrong}"))
+    rows += [(name, "", f"cannot be used: {wrong}") for name, wrong in kinds.faults.items() if name in kinds.ours]
     if not args.json:
         OUT.print(names_table(args.what, rows))
     return [dict(zip(("name", "arguments", "about"), row, strict=True)) for row in rows]
+
+
+def _row(name: str, kind: Kind) -> tuple[str, str, str]:
+    """A part's name, its arguments, and the line about it."""
+    shown = [
+        p.name if p.default is p.empty else f"{p.name}={p.default}"
+        for p in inspect.signature(kind.factory).parameters.values()
+        if p.name not in ("scene", "writer")
+    ]
+    return name, ", ".join(shown), kind.line
 
 
 def _list_runs(args: argparse.Namespace) -> Any:

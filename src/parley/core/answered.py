@@ -1,19 +1,37 @@
 """What a world answers the loop, made sure of: ours, a plugin's, or an object that somebody gave."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from parley.core.errors import EnvironmentFailed, ParleyError
-from parley.core.roles import TextEnvs
+from parley.core.draws import Draws
+from parley.core.errors import FAULTS, EnvironmentFailed, ParleyError
+from parley.core.roles import TextEnvs, World
 from parley.core.said import Menu
 from parley.core.tables import Sentences
 from parley.core.text import inert
 
 T = TypeVar("T")
 Step = tuple[Sentences, Float[np.ndarray, " B"], Any, Any, dict[str, Any]]
+
+
+def made(world: World, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
+    """The environments of a world; raises `EnvironmentFailed` where it raises, or makes no such thing."""
+    envs = _sentence(lambda: world.make(latents, draws), "make")
+    if missing := [name for name in ("reset", "step", "close") if not callable(getattr(envs, name, None))]:
+        raise EnvironmentFailed(f"the world's `make` gave {_kind(envs)}: it has no method {missing[0]!r}")
+    return envs
+
+
+def plain(answer: T) -> T:
+    """The answer of somebody else's method; raises `TypeError` where it is a coroutine or a generator."""
+    if inspect.iscoroutine(answer) or inspect.isgenerator(answer):
+        answer.close()
+        raise TypeError("it is async, or a generator: expected a plain method")
+    return answer
 
 
 def begun(envs: TextEnvs, episode: int, instructions: Sentences) -> tuple[Sentences, dict[str, Any]]:
@@ -39,14 +57,20 @@ def stepped(envs: TextEnvs, parts: Sentences, active: Bool[np.ndarray, " B"]) ->
     return _heard(heard, len(active)), _paid(rewards, active), terminated, truncated, _menus(info)
 
 
-def _sentence(does: Callable[[], T], name: str) -> T:
+def quietly(does: Callable[[], T], sentence: Callable[[str], ParleyError]) -> T:
+    """The answer of somebody else's code, or the sentence made of what it raised; our own errors pass as they are."""
     try:
         return does()
     except ParleyError:
         raise
-    except Exception as wrong:
-        said = inert(f"{type(wrong).__name__}: {wrong}", 300)
-        raise EnvironmentFailed(f"the world's `{name}` raised {said}: what was finished is saved") from wrong
+    except FAULTS as wrong:
+        raise sentence(inert(f"{type(wrong).__name__}: {wrong}", 300)) from wrong
+
+
+def _sentence(does: Callable[[], T], name: str) -> T:
+    return quietly(
+        does, lambda said: EnvironmentFailed(f"the world's `{name}` raised {said}: what was finished is saved")
+    )
 
 
 def _paid(rewards: Any, active: Bool[np.ndarray, " B"]) -> Float[np.ndarray, " B"]:
@@ -79,6 +103,12 @@ def _menus(info: Any) -> dict[str, Any]:
         raise EnvironmentFailed(
             f'the world\'s info["menus"] is {_kind(menus)}: expected a list, one `parley.Menu` for each Actor'
         )
+    for menu in menus:
+        said, legal = np.shape(menu.sentences), np.shape(menu.legal)
+        if not len(said) == len(legal) == 2 or said[1] != legal[1]:
+            raise EnvironmentFailed(
+                f"a menu has sentences of shape {said}, legal of {legal}: expected (1 or runs, entries) of both"
+            )
     return info
 
 

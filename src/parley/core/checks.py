@@ -1,8 +1,10 @@
 """What the parts of a run must give each other, checked where it is given: one sentence on the first thing wrong."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from parley.core.errors import BadInput
 from parley.core.said import Choice, Menu, Proposal
@@ -20,30 +22,31 @@ def check_proposal(proposal: Any, menu: Menu, num_runs: int, who: str) -> None:
             raise BadInput(f"{who} brought no menu: this world takes any words, and a proposal says what it is over")
         menu = proposal.menu
     _distribution(proposal.probs, menu, num_runs, f"{who} proposed")
-    for name in ("valid", "left_out"):
-        array = getattr(proposal, name)
-        if array is not None and np.shape(array) != (num_runs,):
-            raise BadInput(f"{who} proposed {name} of shape {np.shape(array)}: expected ({num_runs},), one a run")
+    if not isinstance(proposal.source, str):
+        raise BadInput(f"{who} proposed source={proposal.source!r:.80}: expected a text, empty for a distribution")
+    for name, kinds in (("valid", "b"), ("left_out", "iu")):
+        if getattr(proposal, name) is not None:
+            _one_each(getattr(proposal, name), kinds, num_runs, f"{who} proposed {name}")
 
 
 def check_choice(choice: Any, menu: Menu, num_runs: int, who: str) -> None:
     """Raise `BadInput` if a choice is not on the menu, or if its `law` is not a probability distribution."""
     if not isinstance(choice, Choice):
         raise BadInput(f"{who} chose a {type(choice).__name__}: expected a Choice")
-    index, size = np.asarray(choice.index), menu.sentences.shape[1]
-    if index.shape != (num_runs,) or index.dtype.kind not in "iu":
-        raise BadInput(
-            f"{who} chose indices of shape {index.shape}, {index.dtype}: expected ({num_runs},) whole numbers"
-        )
+    index, size = _one_each(choice.index, "iu", num_runs, f"{who} chose indices"), menu.sentences.shape[1]
     if len(index) and not (0 <= index.min() and index.max() < size):
         raise BadInput(f"{who} chose entry {int(index[(index < 0) | (index >= size)][0])} of a menu of {size}")
     legal = np.broadcast_to(menu.legal, (num_runs, size))
     if not legal[np.arange(num_runs), index].all():
         run = int(np.argmin(legal[np.arange(num_runs), index]))
         raise BadInput(f"{who} chose {menu.say(index)[run]!r} in row {run}, which the menu forbids there")
-    if np.shape(choice.explored) != (num_runs,):
-        raise BadInput(f"{who} said explored of shape {np.shape(choice.explored)}: expected ({num_runs},), one a run")
+    _one_each(choice.explored, "b", num_runs, f"{who} said explored")
     _distribution(choice.law, menu, num_runs, f"{who} drew from")
+    weight = np.asarray(choice.law)[np.arange(num_runs), index]
+    asked = np.ones(num_runs, dtype=bool) if menu.asked is None else menu.asked
+    if (never := (weight <= 0) & asked).any():
+        run = int(np.argmax(never))
+        raise BadInput(f"{who} chose {menu.say(index)[run]!r} in row {run}, which has no weight in the `law` it gives")
 
 
 def check_recalled(recalled: Any, earlier: Any, who: str) -> None:
@@ -52,10 +55,23 @@ def check_recalled(recalled: Any, earlier: Any, who: str) -> None:
         raise BadInput(f"{who} recalled {recalled!r:.80}: expected Recalled(notes, episodes), notes being a text")
     if recalled.tilt is not None and not callable(recalled.tilt):
         raise BadInput(f"{who} recalled a tilt of type {type(recalled.tilt).__name__}: expected a function, or None")
+    if not isinstance(recalled.episodes, tuple | list):
+        raise BadInput(f"{who} recalled episodes={recalled.episodes!r:.80}: expected a tuple of earlier episodes")
     known = {id(told) for told in earlier}
     for told in recalled.episodes:
         if not isinstance(told, Told) or id(told) not in known:
             raise BadInput(f"{who} recalled an episode, but none of the earlier ones is this: {told!r:.80}")
+
+
+def check_tilt(given: Any, menu: Sequence[str], who: str) -> Float[np.ndarray, " M"]:
+    """What a memory adds to log-probabilities; raises `BadInput` where it is no finite number for each entry."""
+    try:
+        added = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        added = np.zeros(0)
+    if added.shape != (len(menu),) or not np.isfinite(added).all():
+        raise BadInput(f"{who}'s tilt is {given!r:.80}: expected {len(menu)} finite numbers, one for each entry")
+    return added
 
 
 def check_state(state: Any, who: str) -> None:
@@ -65,6 +81,19 @@ def check_state(state: Any, who: str) -> None:
     for name, array in state.items():
         if not isinstance(name, str) or not isinstance(array, np.ndarray) or array.dtype.hasobject:
             raise BadInput(f"{who} gave a snapshot whose {name!r} is a {type(array).__name__}: expected a plain array")
+
+
+KINDS = {"b": "truths", "iu": "whole numbers"}
+
+
+def _one_each(given: Any, kinds: str, num_runs: int, what: str) -> np.ndarray:
+    """One entry a run, as an array of these kinds."""
+    array = np.asarray(given)
+    if array.shape != (num_runs,) or array.dtype.kind not in kinds:
+        raise BadInput(
+            f"{what} of shape {array.shape}, {array.dtype}: expected ({num_runs},) {KINDS[kinds]}, one a run"
+        )
+    return array
 
 
 def _distribution(law: Any, menu: Menu, num_runs: int, what: str) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 from parley.core.installing import install_command
 
+FAULTS = (Exception, SystemExit)  # what somebody else's code may raise: one that calls `exit` ends nothing of ours
+
 
 class ParleyError(Exception):
     """Something this program could not do; `exit_code` is what the command line returns.

@@ -1,7 +1,8 @@
 """The messages of a run, batch-first: openings, outcomes, menus, proposals and choices of B runs in lockstep."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -86,9 +87,8 @@ class Menu:
             for one, other in {pair, pair[::-1]}:
                 legal = legal & ~((parts == one).any(axis=1)[:, None] & (self.sentences == other))
         if not legal.any(axis=1).all():
-            raise BadInput(
-                "menu: what earlier Actors are told forbids all that this one could be told: mend `forbidden`"
-            )
+            why = "earlier Actors forbid it all: mend `forbidden`" if forbidden else "it has no legal entry"
+            raise BadInput(f"menu: a run is left with nothing that could be told: {why}")
         return self if legal is self.legal else replace(self, legal=legal)
 
     def say(self, index: Int[np.ndarray, " B"]) -> Sentences:
@@ -207,3 +207,17 @@ class EpisodeRecord:
     wall_s: float
     extra: dict[str, object] = field(default_factory=dict)
     scores: Float[np.ndarray, " B"] | None = None  # return / highest return where that is known, else NaN
+
+
+def read_only(told: Any) -> Any:
+    """The same message for somebody else's code: what it holds cannot be written to."""
+    if isinstance(told, np.ndarray):
+        shown = told.view()
+        shown.flags.writeable = False
+        return shown
+    if is_dataclass(told) and not isinstance(told, type):
+        held = {f.name: getattr(told, f.name) for f in fields(told)}
+        return replace(told, **{name: read_only(one) for name, one in held.items() if not isinstance(one, str | int)})
+    if isinstance(told, list | dict):
+        return [*map(read_only, told)] if isinstance(told, list) else {k: read_only(v) for k, v in told.items()}
+    return told

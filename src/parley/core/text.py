@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from parley.core.errors import ParleyError
+
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -19,6 +21,15 @@ def inert(text: str, longest: int = 500) -> str:
         for c in text[: longest + 1]
     )
     return shown if len(text) <= longest else f"{shown[:longest]}..."
+
+
+def fault(wrong: BaseException) -> str:
+    """What somebody else's code raised, in one sentence; our own errors speak for themselves.
+
+    >>> fault(KeyError("k"))
+    "it raised KeyError: 'k'"
+    """
+    return str(wrong) if isinstance(wrong, ParleyError) else inert(f"it raised {type(wrong).__name__}: {wrong}", 300)
 
 
 def inert_lines(text: str) -> str:

@@ -50,10 +50,6 @@ class PretrainingError:
     window: int  # episodes of a training document
 
     @property
-    def by_document(self) -> Float[np.ndarray, "N T"]:
-        return self.total_variation
-
-    @property
     def by_position(self) -> Float[np.ndarray, " T"]:
         return self.total_variation.mean(axis=0)
 

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
 from parley import assemble
+from parley.assemble.cohorts import cohort_of
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.roles import Explorer, Planner
@@ -54,7 +55,7 @@ class Experiment(Protocol):
 
     `measure(config, bar)`, if given, stands for `expected_regret` and keeps less of it, or more.
     `further(cells, regrets)` asks for more cells once it has seen the first. `keep(cells, kept, out)` adds files, such
-    as a film.
+    as a film. Its picture is `drawn(rows)` of the finding's rows, or `figure(cells, regrets)`.
     """
 
     NAME: str
@@ -65,9 +66,6 @@ class Experiment(Protocol):
 
     def analyse(self, cells: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Finding:
         """The finding, from the expected regret of each cell's runs and episodes."""
-
-    def figure(self, cells: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-        """The picture of it."""
 
 
 def shipped() -> list[Path]:
@@ -197,19 +195,9 @@ def expected_regret(
             kept.regret.append(rest)
             raise _Known
 
-    cohort = Cohort(
-        draws=draws,
-        envs=world.make(latents, draws),
-        planner=planner,
-        explorer=around(explorer) if around else explorer,
-        recorder=kept,
-        instructions=assemble.Schedule(config.instructions, world.instructions, draws),
-        num_episodes=config.episodes,
-        horizon=world.horizon,
-        meter=meter,
-        forbidden=world.tables.forbidden,
-        on_episode=after,
-    )
+    explorer = around(explorer) if around else explorer
+    told = dict[str, Any](instructions=config.instructions, meter=meter, on_episode=after)
+    cohort = cohort_of(scene, draws, planner, explorer, kept, **told)
     with suppress(_Known):
         run_cohort(cohort)
     cohort.envs.close()
@@ -237,7 +225,8 @@ def conduct(
     if keep := getattr(experiment, "keep", None):
         keep(cells, regrets, out)
     finding = replace(experiment.analyse(cells, regrets), cells=[asdict(config) for config in cells])
-    return finding, experiment.figure(cells, regrets)
+    draws: Callable[..., Figure] | None = getattr(experiment, "figure", None)
+    return finding, draws(cells, regrets) if draws else experiment.drawn(finding.rows)  # type: ignore[attr-defined]
 
 
 def _plan(experiment: Experiment, out: Path, quick: bool, cells: Sequence[RunConfig], working: bool) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Float
 
 from parley import assemble
+from parley.assemble.cohorts import cohort_of
 from parley.core.draws import Draws
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.experiments.base import InMemory
-from parley.loop import Cohort, run_cohort
+from parley.loop import run_cohort
 
 
 class Returns(InMemory):
@@ -32,17 +33,9 @@ def scores(config: RunConfig, bar: Callable[[EpisodeRecord, int], None], highest
     latents = assemble.draw_latents(world, draws, config.latent)
     scene = assemble.Scene(config.world, world, latents, config.episodes)
     with scene.closing:
-        cohort = Cohort(
-            draws=draws,
-            envs=world.make(latents, draws),
-            planner=assemble.planner(config.planner, scene),
-            explorer=assemble.explorer(config.explore, scene),
-            recorder=kept,
-            instructions=assemble.Schedule(config.instructions, world.instructions, draws),
-            num_episodes=config.episodes,
-            horizon=world.horizon,
-            on_episode=lambda record: bar(record, config.runs),
-        )
+        planner, explorer = assemble.planner(config.planner, scene), assemble.explorer(config.explore, scene)
+        cohort = cohort_of(scene, draws, planner, explorer, kept, config.instructions)
+        cohort.on_episode = lambda record: bar(record, config.runs)
         run_cohort(cohort)
         cohort.envs.close()
     found = np.array(kept.returns).T / highest

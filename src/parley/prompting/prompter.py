@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from parley.core.checks import check_tilt
 from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.core.said import Opening, Outcome
@@ -189,13 +190,7 @@ class Prompter:
         """A proposal after what the memory adds to its log-probabilities (`Recalled.tilt`); raises `BadInput`."""
         if self.tilt is None:
             return probs
-        given = self.tilt(self.episodes[-1], parts, menu)
-        try:
-            added = np.asarray(given, dtype=np.float64)
-        except (TypeError, ValueError):
-            added = np.zeros(0)
-        if added.shape != (len(menu),) or not np.isfinite(added).all():
-            raise BadInput(f"the memory's tilt is {given!r:.80}: expected {len(menu)} finite numbers")
+        added = check_tilt(self.tilt(self.episodes[-1], parts, menu), menu, "the memory")
         if not added.any():
             return probs
         with np.errstate(divide="ignore"):

@@ -79,18 +79,20 @@ class PromptTemplate:
     """
 
     name: str
-    source: str = ""
+    source: str | None = None
 
     @cached_property
     def _source(self) -> str:
         try:
-            return self.source or shipped(self.name) or Path(self.name).read_text(encoding="utf-8")
+            if self.source is not None:
+                return self.source
+            return shipped(self.name) or Path(self.name).read_text(encoding="utf-8")
         except (OSError, ValueError) as wrong:
             raise BadInput(f"template={self.name!r}: expected {', '.join(SHIPPED)} or a file: {wrong}") from None
 
     def render(self, block: str, **said: Any) -> str:
         """The text of a block; raises `BadInput` where the template asks for what there is not, or breaks out."""
-        if self.name in SHIPPED and not self.source:
+        if self.name in SHIPPED and self.source is None:
             return rendered(self.name, self._source, block, said)
         return bounded.render(self.name, self._source, block, said)
 

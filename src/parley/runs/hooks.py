@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from parley.core.answered import plain
 from parley.core.calls import Call
+from parley.core.errors import FAULTS
 from parley.core.roles import Recorder, State
-from parley.core.said import EpisodeRecord, StepRecord
+from parley.core.said import EpisodeRecord, StepRecord, read_only
 from parley.core.text import inert
 
 
@@ -58,8 +60,8 @@ class Hooks:
     def _tell(self, event: str, arguments: tuple[Any, ...]) -> None:
         for name, hook in list(self._hooks.items()):
             try:
-                getattr(hook, event)(*arguments)
-            except Exception as wrong:
+                plain(getattr(hook, event)(*map(read_only, arguments)))
+            except FAULTS as wrong:
                 self.failed[name] = inert(f"raised in `{event}`: {type(wrong).__name__}: {wrong}", 300)
                 del self._hooks[name]
 

@@ -45,8 +45,8 @@ class RunStore:
     @classmethod
     def create(cls, out: Path, **entries: Any) -> "RunStore":
         """A new run directory; `entries` (config, latents, horizon, ...) go into its manifest."""
-        made = not out.exists()
         with directory.storage(out):
+            made = not out.exists()
             if out.is_file():
                 raise BadInput(f"out={str(out)!r} is a file: name a directory that is new or empty")
             out.mkdir(parents=True, exist_ok=True)

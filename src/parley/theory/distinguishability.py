@@ -59,33 +59,6 @@ def _require_laws(beliefs: Beliefs, policy: np.ndarray) -> None:
             )
 
 
-def observation_law(beliefs: Beliefs, policy: Float[np.ndarray, "H G"], latent: int) -> Float[np.ndarray, "O ..."]:
-    """P_z(o_1, ..., o_{H+1}) under a policy that looks at the step only, for one latent: an axis an observation.
-
-    The subgoals are summed out. Raises `BadInput` if a row of the policy is not a probability distribution. It also
-    does so if the result has too many entries, O^(H+1), to be written down.
-
-    >>> from parley.worlds.tabular.treasure import treasure
-    >>> beliefs = Beliefs(treasure(n=4))
-    >>> law = observation_law(beliefs, uniform(beliefs), latent=0)
-    >>> law.shape, float(law.sum().round(12))
-    ((4, 4), 1.0)
-    """
-    _require_laws(beliefs, policy)
-    t = beliefs.tables
-    if (size := len(t.observations) ** (t.horizon + 1)) * len(t.states) > CHUNK:
-        raise BadInput(
-            f"world {t.name!r} has {size:,} sequences of observations over {len(t.states)} states (at most "
-            f"{CHUNK // len(t.states):,} fit): use a shorter horizon or fewer observations"
-        )
-    at = t.initial[latent] * t.emission[latent].T  # O S: the observations so far, and the state
-    for law in policy:
-        moved = at @ np.einsum("g,sgt->st", law, t.transition[latent])
-        at = moved[..., None, :] * t.emission[latent].T
-    found: np.ndarray = at.sum(axis=-1)
-    return found
-
-
 def _affinity(beliefs: Beliefs, policy: np.ndarray, z: int) -> Float[np.ndarray, " others"]:
     """sum over trajectories of sqrt(P_z P_z') for all z' < z, level by level over distinct pairs of beliefs."""
     if beliefs.levels[-1].prob is None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from parley import assemble
+from parley.assemble.trust import DEEDS, require_harmless_world
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, ParleyError
 from parley.core.roles import State, World
@@ -29,7 +30,6 @@ from parley.view.prompts import marked
 from parley.worlds.kit.tabular.jumping import JumpingWorld
 from parley.worlds.kit.workers import WorkersWorld
 
-PATHS = ("checkpoint", "path", "policy", "template", "demonstrations", "tokenizer", "embeddings", "cache", "reporter")
 MOST_LATENTS = 12  # that are shown by name
 KEPT_EVERY = 64  # episodes between two states from which beliefs go on
 MOST_RUNS = 16  # whose states are kept
@@ -38,9 +38,13 @@ SECONDS = 60.0  # for reading a log
 
 
 def world_of(manifest: dict[str, Any], root: Path | None) -> World:
-    """The world of a run, by name; raises `BadInput` for code that is no plugin and files that are not below `root`."""
+    """The world of a run, by name; raises `BadInput` for code that is no plugin and files that are not below `root`.
+
+    A stranger's world asks no server and runs no program either.
+    """
     spec = manifest["config"]["world"]
     confine(spec, "world", root)
+    require_harmless_world(manifest)
     return assemble.world(spec)
 
 
@@ -54,7 +58,9 @@ def confine(spec: str, what: str, root: Path | None) -> None:
     except BadInput:
         arguments = {}
     named = [head] if head.endswith(".json") else []
-    named += [value.rpartition(":")[2] for key, value in arguments.items() if key in (*PATHS, "actor", "first")]
+    named += [
+        value.rpartition(":")[2] for key, value in arguments.items() if key in (*DEEDS, "reporter", "actor", "first")
+    ]
     for name in named:
         path = Path(name)
         inside = path.resolve().is_relative_to(root)

@@ -29,7 +29,7 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         self._told: dict[str, bytes] = {}
         self._experiments = b""
-        self._looked_s, self._look_at = 0.0, 0.0
+        self._look_at = 0.0
 
     async def events(self) -> AsyncIterator[bytes]:
         """Messages from now on; ends when nobody reads them."""

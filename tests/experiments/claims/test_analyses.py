@@ -346,7 +346,7 @@ def test_wrong_model():
     rng = np.random.default_rng(0)
     finding = wrong_model.analyse(cells, [make(0.5, 1.0)(c, rng) for c in cells])
     assert finding.verdict == SUPPORTED and finding.rows[-1]["grows"] == "linear"
-    drawn = wrong_model.figure(cells, [make(0.5, 1.0)(c, rng) for c in cells])
+    drawn = wrong_model.drawn(finding.rows)
     assert [text.get_text() for text in drawn.legends[0].get_texts()] == [c.explore for c in cells[:4]]
 
 

@@ -44,7 +44,7 @@ def test_the_verdict_can_go_either_way(habit, verdict):
     finding = calibration.analyse(cells, found)
     assert (finding.verdict == "supported") == (verdict == "supported")
     assert {one["world"] for one in finding.rows} == {"mean", *WORLDS[:2]}
-    calibration.figure(cells, found)
+    calibration.drawn(finding.rows)
 
 
 def test_decisions_are_judged_beside_the_exact_planner(tmp_path):

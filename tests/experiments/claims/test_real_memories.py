@@ -21,4 +21,4 @@ def test_the_verdict_is_about_the_memories(quick, worth, spread, verdict):
     finding = real_memories.analyse(cells, kept)
     assert finding.verdict == verdict and len(finding.rows) == len(cells)
     assert abs(finding.estimate - worth) < 4 * spread / np.sqrt(2 * cells[0].episodes)
-    real_memories.figure(cells, kept)
+    real_memories.drawn(finding.rows)

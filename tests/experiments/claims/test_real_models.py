@@ -25,7 +25,7 @@ def test_the_verdict_can_go_either_way(with_history, verdict):
     found = [told(with_history if c.planner == HISTORY else 0.6, rng) for c in cells]
     finding = real_models.analyse(cells, found)
     assert finding.verdict == verdict and len(finding.rows) == len(cells)
-    real_models.figure(cells, found)
+    real_models.drawn(finding.rows)
 
 
 def test_a_model_that_takes_one_line_is_named():

@@ -26,7 +26,7 @@ def test_the_verdict_follows_from_two_intervals(learns, spread, verdict):
     finding = real_worlds.analyse(cells, kept(learns, spread, 2))
     assert finding.verdict == verdict and finding.interval[0] <= finding.estimate <= finding.interval[1]
     assert len(finding.rows) == len(cells) and finding.rows[0]["wall_s"] == 1.0
-    real_worlds.figure(cells, kept(learns, spread))
+    real_worlds.drawn(finding.rows)
 
 
 def test_a_cell_is_scores_and_seconds():

@@ -1,5 +1,6 @@
 """What a user gives besides an environment may be odd too: experts, rewards, words, or a whole world by protocol."""
 
+import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -197,6 +198,39 @@ def test_what_a_world_answers(kind, tmp_path):
     with pytest.raises(ParleyError, match=said) as wrong:
         parley.run(ByProtocol(**more), "random", episodes=2, runs=2, out=tmp_path / "r", progress=False)
     assert "\n" not in str(wrong.value) and len(str(wrong.value)) < 500
+
+
+def menus(*menus):
+    return {"reset": (np.full(4, "a room", dtype=object), {"menus": [Menu(*menu) for menu in menus]})}
+
+
+GO = np.array([["go", "stay"]], dtype=object)
+CLAIMS = [  # what a world says of itself, and what is said of it
+    ({"name": ""}, "name is ''"),
+    ({"latents": ("a", "a")}, "latents: expected different sentences"),
+    ({"latents": (1, 2)}, "latents: expected different sentences"),
+    ({"instructions": "do it"}, "instructions: expected different sentences"),
+    ({"horizon": "2"}, "horizon is '2'"),
+    ({"prior": "x"}, "prior is 'x': expected 2 probabilities"),
+    ({"prior": None}, "prior is nan"),
+    ({"tables": {}}, "tables is a dict: expected parley.Tables, or None"),
+    ({"tables": replace(assemble.world("shortcut").tables, states=("x",) * 6)}, "states hold a name twice"),
+    ({"num_actors": 2}, "num_actors is 2, but 1 menus are given"),
+    ({"make": always(None)}, "the world's `make` gave None .*no method 'reset'"),
+    ({"make": told}, "the world's `make` raised ValueError"),
+    (menus((GO, np.array([[False, False]]))), "a run is left with nothing .*no legal entry"),
+    (menus((GO[0], np.array([True, True]))), r"sentences of shape \(2,\).*expected \(1 or runs, entries\)"),
+    (menus((np.array([[1, 2]], dtype=object), np.array([[True, True]]))), "a menu holds 1: expected texts"),
+]
+
+
+@pytest.mark.parametrize("claims, said", CLAIMS, ids=[said for _, said in CLAIMS])
+def test_what_a_world_says_of_itself(claims, said):
+    world = ByProtocol()
+    for name, claim in claims.items():
+        setattr(world, name, claim)
+    found = parley.check("world", world)
+    assert re.search(said, found[0]) and not any("it raised" in one for one in found), found
 
 
 def reports(said, latents=("red", "blue")):

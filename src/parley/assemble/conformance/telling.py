@@ -6,24 +6,23 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from parley.assemble.cohorts import cohort_of
 from parley.assemble.config import RunConfig
 from parley.assemble.hooks import hooks_of
-from parley.assemble.memories import MEMORIES, Mute, maker
-from parley.assemble.planners import planner as planner_of
+from parley.assemble.memories import Mute
+from parley.assemble.parts import memory_part
 from parley.assemble.scene import Scene
-from parley.assemble.schedule import Schedule, draw_latents
+from parley.assemble.schedule import draw_latents
 from parley.assemble.templates import template_of
 from parley.assemble.worlds import world as world_of
-from parley.core.checks import check_recalled
+from parley.core.checks import check_recalled, check_tilt
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, ParleyError
-from parley.core.roles import forbidden_in
-from parley.core.text import inert
+from parley.core.errors import FAULTS, BadInput
+from parley.core.text import fault
 from parley.core.told import Memory, Recalled, Told, Writer
 from parley.exploration.explorers import NoExploration
-from parley.loop import Cohort, run_cohort
+from parley.loop import run_cohort
+from parley.planners.scripted import RandomPlanner
 from parley.prompting.prompter import entries
 from parley.prompting.template import BLOCKS
 from parley.runs.hooks import HookedRecorder
@@ -42,25 +41,23 @@ CHATTER = (
 )
 
 
-def check_memory(spec: str) -> list[str]:
+def check_memory(given: Any) -> list[str]:
     """The faults of a memory, over a stream of episodes and two budgets."""
-    named = MEMORIES.find(spec, trust=True)
-    make = maker(named)
+    make = memory_part(given, trust=True).make(None)
     found: list[str] = []
     writers: tuple[Writer, ...] = (Mute(), Chatter())
     for most, writer in product((100_000, 900), writers):
         try:
             found += _recalls(make(writer), make(writer), most)
-        except ParleyError as wrong:
-            found.append(str(wrong))
-        except Exception as wrong:
-            found.append(inert(f"it raised {type(wrong).__name__}: {wrong}", 300))
+        except FAULTS as wrong:
+            found.append(fault(wrong))
+    if found:
+        return list(dict.fromkeys(found))
     try:
         make(Chatter()).recall(stream(3)[:2], stream(3)[2], lambda recalled: False)
-        found.append("where nothing fits it recalls something: expected BadInput, which says so")
     except BadInput:
-        pass
-    return list(dict.fromkeys(found))
+        return []
+    return ["where nothing fits, not even nothing, it goes on: expected that it raises BadInput, which says so"]
 
 
 class Chatter:
@@ -104,6 +101,8 @@ def _recalls(memory: Memory, twin: Memory, most: int) -> list[str]:
         found += _tilts(recalled, again, now)
         if len(set(map(id, recalled.episodes))) < len(recalled.episodes):
             found.append("it recalls an episode twice")
+        if found:
+            break
     return found
 
 
@@ -111,10 +110,8 @@ def _tilts(recalled: Recalled, again: Recalled, now: Told) -> list[str]:
     """Faults in the numbers that a memory adds to log-probabilities, at each step of an episode."""
     for step in range(len(now.subgoals)) if recalled.tilt or again.tilt else ():
         here = Told(now.instruction, now.observations[: step + 1], now.subgoals[:step], now.rewards[:step])
-        added = [np.asarray(one.tilt(here, (), MENU)) if one.tilt else np.zeros(0) for one in (recalled, again)]
-        if added[0].shape != (len(MENU),) or not np.isfinite(added[0]).all():
-            return [f"its tilt is {added[0]!r:.80}: expected a finite number for each of {len(MENU)} entries"]
-        if not np.array_equal(added[0], added[1]):
+        added = [check_tilt(one.tilt(here, (), MENU), MENU, "it") if one.tilt else None for one in (recalled, again)]
+        if added[0] is None or added[1] is None or (added[0] != added[1]).any():
             return ["two memories that were told the same add different numbers"]
     return []
 
@@ -152,29 +149,17 @@ def check_template(spec: str) -> list[str]:
     return found
 
 
-def check_hook(spec: str, on: str) -> list[str]:
+def check_hook(given: Any, on: str) -> list[str]:
     """The faults of a hook that is told of a short run."""
-    hooks = hooks_of([spec], trust=True)
+    hooks = hooks_of([given], trust=True)
     config = RunConfig(on, "random", episodes=2, runs=2)
     world, draws = world_of(on, trust=True), Draws(0, 2)
     latents = draw_latents(world, draws, None)
     scene = Scene(on, world, latents, 2)
     with tempfile.TemporaryDirectory() as folder:
         hooks.tell("begin", Path(folder), {"status": "started", "config": vars(config)})
-        recorder = HookedRecorder(Nowhere(), hooks, 0)
-        envs = world.make(latents, draws)
-        cohort = Cohort(
-            draws=draws,
-            envs=envs,
-            planner=planner_of("random", scene),
-            explorer=NoExploration(),
-            recorder=recorder,
-            instructions=Schedule("cyclic", world.instructions, draws),
-            num_episodes=2,
-            horizon=world.horizon,
-            forbidden=forbidden_in(world),
-        )
+        cohort = cohort_of(scene, draws, RandomPlanner(), NoExploration(), HookedRecorder(Nowhere(), hooks, 0))
         run_cohort(cohort)
-        envs.close()
+        cohort.envs.close()
         hooks.tell("end", {"status": "finished"})
     return [f"it {said}" for said in hooks.failed.values()]

@@ -150,10 +150,6 @@ def _by_world(
     return found
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     series: dict[str, list[Mapping[str, Any]]] = {}
     for one in rows:

@@ -143,10 +143,6 @@ def from_rows(rows: Sequence[Mapping[str, Any]]) -> Finding:
     return Finding(CLAIM, verdict, worst["margin"], (low, high), quantity, found + without_slack(found))
 
 
-def figure(configs: Sequence[RunConfig], totals: Sequence[np.ndarray]) -> Figure:
-    return drawn(analyse(configs, totals).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """What the claim limits, world by world at the longest T: Bayes regret less its limit, with the intervals."""
     rows = [one for one in rows if one.get("criterion") in SHOWN]

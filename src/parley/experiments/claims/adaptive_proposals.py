@@ -65,10 +65,6 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     return Finding(CLAIM, at_most(low, high, 0.0), worst["difference"] - worst["slack"], (low, high), quantity, rows)
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """What `adaptive-proposals` loses less what another line loses; below 0 it loses less."""
     x = f"regret of {MINE[1]} less the other's"

@@ -56,10 +56,6 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     return Finding(CLAIM, verdict, worst["gap_an_episode"], (low, high), "extra regret an episode, worst world", rows)
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     told = [{**one, "gap": "transformer less exact oracle"} for one in rows]
     return rows_figure(NAME, "extra regret an episode", told, "world", "gap", "gap_an_episode", "interval")

@@ -143,10 +143,6 @@ def _gain(reference: Sequence[float], mine: Sequence[float]) -> tuple[float, tup
     return mean, (mean - half, mean + half)
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "N W"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Means over worlds, less the uniform distribution's; below 0 is nearer to BAIL."""
     told = []

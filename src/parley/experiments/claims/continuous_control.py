@@ -197,10 +197,6 @@ def _theory(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def figure(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Figure:
-    return drawn(analyse(configs, kept).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Regret of a run in the house, at the arm and in the small house; the theory's bound is far above the frame."""
     told = []

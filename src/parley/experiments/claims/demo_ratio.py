@@ -150,10 +150,6 @@ def _moves(rows: Sequence[Mapping[str, Any]], world: str, start: float, end: flo
     return found | {"low": mean - half, "high": mean + half, "verdict": verdict}
 
 
-def figure(configs: Sequence[Demonstrated], kept: Sequence[Measured]) -> Figure:
-    return drawn(analyse(configs, kept).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Error by width, one panel a world, one series a share."""
     panels: dict[str, dict[str, list[tuple[float, ...]]]] = {}

@@ -158,10 +158,6 @@ def _planted(planted: Sequence[Planted], named: np.ndarray) -> list[dict[str, An
     return rows
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "1 3"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """The share of each planted failure that is named right, by how it was decided."""
     planted = [one for one in rows if "planted" in one and one["runs"]]

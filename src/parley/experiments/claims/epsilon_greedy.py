@@ -178,10 +178,6 @@ def _slopes(cells: list[tuple[RunConfig, Float[np.ndarray, " r"]]], x: list[floa
     }
 
 
-def figure(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R M"]]) -> Figure:
-    return drawn(analyse(configs, kept).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Every exponent that the claim judges, less the theory's."""
     told = []

@@ -19,7 +19,7 @@ from parley.experiments.base import Finding, above, difference
 from parley.experiments.served import measure, model_for
 from parley.report.plots import by_column, dots_figure
 
-__all__ = ["CLAIM", "NAME", "analyse", "cells", "figure", "measure"]
+__all__ = ["CLAIM", "NAME", "analyse", "cells", "drawn", "measure"]
 
 NAME = "memory"
 CLAIM = "In `shortcut` a planner that is shown all that fits its context loses less than one that is shown nothing"
@@ -62,10 +62,6 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
             rows.append({"memory": kind_of(config), "T": horizon, "regret": float(total.mean()), "half_width": half})
     quantity = f"regret over {configs[0].episodes} episodes, nothing shown less all that fits"
     return Finding(CLAIM, above(*interval, 0.0), estimate, interval, quantity, rows)
-
-
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
 
 
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:

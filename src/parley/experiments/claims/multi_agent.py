@@ -126,10 +126,6 @@ def _row(config: RunConfig, regret: Float[np.ndarray, "R T"]) -> dict[str, Any]:
     return row
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Regret of a run by world: how it is explored, and one Planner for each Actor."""
     told = [

@@ -133,10 +133,6 @@ def cost_of_error(kept: Sequence[Float[np.ndarray, "1 K"]]) -> tuple[float, tupl
     return slope, (slope - 1.96 * float(spread), slope + 1.96 * float(spread))
 
 
-def figure(configs: Sequence[Training], kept: Sequence[Float[np.ndarray, "1 K"]]) -> Figure:
-    return drawn(analyse(configs, kept).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     trained = [one for one in rows if "documents" in one]
     series: dict[str, list[tuple[float, ...]]] = {}

@@ -95,10 +95,6 @@ def _slope(totals: Mapping[float, Float[np.ndarray, " R"]]) -> Estimate:
     return loglog_slope(np.array(list(totals)), list(totals.values()))
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     series: dict[str, list[tuple[float, ...]]] = {}
     for one in rows:

@@ -20,7 +20,7 @@ from parley.experiments.served import measure, model_for
 from parley.report.plots import by_column, dots_figure
 from parley.report.summary import mean_band
 
-__all__ = ["CLAIM", "NAME", "analyse", "cells", "figure", "measure"]
+__all__ = ["CLAIM", "NAME", "analyse", "cells", "drawn", "measure"]
 
 NAME = "prompts"
 CLAIM = "A checkpoint plans best by the prompt it was trained on: in `shortcut` the same history as a chat loses more"
@@ -76,10 +76,6 @@ def analyse(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R
     interval = (gain - widen * (gain - low), gain + widen * (high - gain))
     quantity = "least gain in regret of the transcript over a chat prompt, over designs and worlds"
     return Finding(CLAIM, above(*interval, 0.0), gain, interval, quantity, rows)
-
-
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
 
 
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:

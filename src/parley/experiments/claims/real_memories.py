@@ -70,10 +70,6 @@ def _row(config: RunConfig, found: Float[np.ndarray, "R T+1"], chance: Float[np.
     return row | {"wall_s": round(float(found[0, -1]), 1)}
 
 
-def figure(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"]]) -> Figure:
-    return drawn(analyse(cells, kept).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """How far each arm is from random choices, world by world."""
     told = [

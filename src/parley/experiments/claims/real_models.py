@@ -124,10 +124,6 @@ def _num_subgoals(world: str) -> int:
     return tables.num_subgoals
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T 4"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     scale = {one["world"]: one["regret"] for one in rows if one["planner"] == "random"}
     shares = [

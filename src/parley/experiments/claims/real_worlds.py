@@ -90,11 +90,6 @@ def _row(config: RunConfig, kept: np.ndarray) -> dict[str, Any]:
     return row | {"from": round(low, 4), "to": round(high, 4), "wall_s": round(float(kept[0, -1]), 1)}
 
 
-def figure(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"]]) -> Figure:
-    """What the claim is about, world by world."""
-    return drawn([_row(config, scores) for config, scores in zip(cells, kept, strict=True)])
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """How much better the last quarter of the episodes is than the first, for the learner and for random choices."""
     about = [one for one in rows if (one["planner"], one["explorer"]) in (RANDOM, LEARNER)]

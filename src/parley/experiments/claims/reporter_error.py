@@ -128,10 +128,6 @@ def _slopes(errors: Sequence[float], regrets: Sequence[Float[np.ndarray, "R T"]]
     return rows
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     names = {"expert": "knows z", "exact": "BAIL"}
     series: dict[str, list[Mapping[str, Any]]] = {}

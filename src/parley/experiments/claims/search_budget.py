@@ -119,10 +119,6 @@ def _share(mine: Float[np.ndarray, " N"], whole: Float[np.ndarray, " N"]) -> tup
     return float(share), 1.96 * float(error)
 
 
-def figure(configs: Sequence[RunConfig], kept: Sequence[Values]) -> Figure:
-    return drawn(analyse(configs, kept).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """The shortfall from expectimax's value, by step."""
     missing = [

@@ -138,10 +138,6 @@ def _over(measured: tuple[float, float, float], predicted: float) -> tuple[float
     return mean, low, high
 
 
-def figure(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R 2"]]) -> Figure:
-    return drawn(analyse(configs, kept).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     series: dict[str, list[tuple[float, ...]]] = {}
     for one in rows:

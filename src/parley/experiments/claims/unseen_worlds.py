@@ -200,10 +200,6 @@ def _claimed(of: Regrets) -> list[dict[str, Any]]:
     return [row for row in _comparisons(of, SEEDS) if row["compared"] != EPSILON]
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     told = [{**one, "interval": [one["low"], one["high"]]} for one in rows if "planner" in one]
     return rows_figure(NAME, f"regret of {EPISODES} episodes", told, "set", "planner", "regret", "interval")

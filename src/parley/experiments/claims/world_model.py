@@ -207,10 +207,6 @@ def _model(config: RunConfig) -> str:
     return f"trained, width {config.width}, rho {config.rho}" if isinstance(config, Observing) else SHIPPED
 
 
-def figure(configs: Sequence[RunConfig], kept: Sequence[Rows]) -> Figure:
-    return drawn(analyse(configs, kept).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """The excess log-loss of what ships, by world and depth."""
     shipped = [

@@ -171,10 +171,6 @@ def _mean(totals: Float[np.ndarray, "R Z"], prior: Float[np.ndarray, " Z"]) -> t
     return float(prior @ totals.mean(axis=0)), 1.96 * float(error)
 
 
-def figure(configs: Sequence[RunConfig], regrets: Sequence[Float[np.ndarray, "R T"]]) -> Figure:
-    return drawn(analyse(configs, regrets).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """The margins that the claim sets: below 0 the limit holds."""
     told = []

@@ -141,10 +141,6 @@ def _row(config: RunConfig, kept: Kept, grows: Growth) -> dict[str, Any]:
     }
 
 
-def figure(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Figure:
-    return drawn(analyse(configs, kept).rows)
-
-
 def drawn(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """How regret grows: 1 is linear."""
     told = [{**one, "world": one["world"].partition(",")[0]} for one in rows if one["planner"] != EXPERT]

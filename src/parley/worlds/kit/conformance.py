@@ -6,30 +6,34 @@ from typing import Any
 
 import numpy as np
 
-from parley.core.answered import begun, stepped
+from parley.core.answered import begun, made, stepped
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, ParleyError
+from parley.core.errors import FAULTS, BadInput, EnvironmentFailed
 from parley.core.latents import Numbered, all_alike
 from parley.core.roles import World, forbidden_in
 from parley.core.said import Menu
-from parley.core.tables import Sentences
-from parley.core.text import inert
+from parley.core.tables import Sentences, Tables
+from parley.core.text import fault, inert
 
 
 def check_world(world: World, num_runs: int = 4, num_episodes: int = 2) -> list[str]:
     """One sentence for everything that is wrong; empty where the world conforms."""
     wrong: list[str] = []
-    checks: list[Callable[[], list[str]]] = [lambda: _names(world), lambda: _prior(world), lambda: _tables(world)]
-    checks += [lambda: _repeats(world, num_runs, num_episodes), lambda: _sentences(world, num_runs, num_episodes)]
-    for check in (*checks, lambda: _menu_is_closed(world)):
+    checks: list[Callable[[], list[str]]] = [
+        lambda: [*_names(world), *_prior(world)] or _tables(world),
+        lambda: _repeats(world, num_runs, num_episodes),
+        lambda: _sentences(world, num_runs, num_episodes),
+        lambda: _menu_is_closed(world),
+    ]
+    for check in checks:
         try:
             wrong += check()
-        except BadInput as error:
-            wrong.append(str(error))
-        except ParleyError:
+        except EnvironmentFailed:
             raise
-        except Exception as error:
-            wrong.append(inert(f"it raised {type(error).__name__}: {error}", 300))
+        except FAULTS as error:
+            wrong.append(fault(error))
+        if wrong and check is checks[0]:
+            break  # the others trip over it
     return list(dict.fromkeys(wrong))
 
 
@@ -37,7 +41,7 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
     """Everything said and paid in a few episodes under a fixed rule for choosing subgoals."""
     draws = Draws(11, num_runs, first_run)
     runs = np.arange(first_run, first_run + num_runs)
-    envs = world.make(runs % len(world.latents), draws)
+    envs = made(world, runs % len(world.latents), draws)
     said: list[list[Any]] = []
     for t in range(num_episodes):
         observations, info = begun(envs, t, _tasks(world, t, num_runs))
@@ -47,7 +51,7 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
         over = np.zeros(num_runs, dtype=bool)
         for h in range(1, world.horizon + 1):
             menus: list[Menu] = info["menus"]
-            _require_different(menus)
+            _require_different(menus, world.num_actors)
             parts = np.empty((num_runs, 0), dtype=object)
             for whole in menus:
                 menu = whole.given(parts, forbidden_in(world))
@@ -61,9 +65,13 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
     return said
 
 
-def _require_different(menus: list[Menu]) -> None:
-    """Raise `BadInput` where a menu holds the same subgoal twice: nobody could tell which is meant."""
+def _require_different(menus: list[Menu], num_actors: int) -> None:
+    """Raise `BadInput` where there is not a menu an Actor, or one that holds no texts, or the same subgoal twice."""
+    if len(menus) != num_actors:
+        raise BadInput(f"num_actors is {num_actors}, but {len(menus)} menus are given: expected one an Actor")
     for menu in menus:
+        if strange := [entry for entry in menu.sentences.flat if not isinstance(entry, str)]:
+            raise BadInput(f"a menu holds {inert(repr(strange[0]), 100)}: expected texts")
         for listed in (menu.row(run) for run in range(max(len(menu.sentences), len(menu.legal)))):
             if len(set(listed)) < len(listed):
                 twice = next(entry for i, entry in enumerate(listed) if entry in listed[:i])
@@ -100,9 +108,12 @@ def names_latent(report: str, latent: str) -> bool:
 
 def _names(world: World) -> list[str]:
     wrong = []
+    if not isinstance(world.name, str) or not world.name:
+        wrong.append(f"name is {world.name!r:.80}: expected a text")
     named = [("latents", world.latents)] if not isinstance(world.latents, Numbered) else []
     for what, names in (*named, *([("instructions", world.instructions)] if world.instructions else [])):
-        if not names or len(set(names)) < len(names) or not all(isinstance(n, str) and n for n in names):
+        texts = not isinstance(names, str) and all(isinstance(name, str) and name for name in names)
+        if not names or len(set(names)) < len(names) or not texts:
             wrong.append(f"{what}: expected different sentences, at least one, found {list(names)}")
     if not isinstance(world.horizon, int) or world.horizon < 1:
         wrong.append(f"horizon is {world.horizon!r}: expected a whole number of at least 1")
@@ -110,11 +121,14 @@ def _names(world: World) -> list[str]:
 
 
 def _prior(world: World) -> list[str]:
-    prior = np.asarray(world.prior, dtype=float)
+    try:
+        prior = np.asarray(world.prior, dtype=float)
+    except (TypeError, ValueError):
+        return [f"prior is {world.prior!r:.80}: expected {len(world.latents)} probabilities that sum to 1"]
     if all_alike(prior) and len(prior) == len(world.latents):
         return []
     if prior.shape != (len(world.latents),) or not (prior >= 0).all() or abs(prior.sum() - 1) > 1e-6:
-        return [f"prior is {prior.tolist()}: expected {len(world.latents)} probabilities that sum to 1"]
+        return [f"prior is {prior.tolist()!r:.200}: expected {len(world.latents)} probabilities that sum to 1"]
     return []
 
 
@@ -122,7 +136,12 @@ def _tables(world: World) -> list[str]:
     t = world.tables
     if t is None:
         return []
+    if not isinstance(t, Tables):
+        return [f"tables is a {type(t).__name__}: expected parley.Tables, or None"]
     wrong = []
+    for what, names in (("states", t.states), ("observations", t.observations), *(("menus", menu) for menu in t.menus)):
+        if len(set(names)) < len(names):
+            wrong.append(f"tables: {what} hold a name twice: expected different sentences")
     for name in ("prior", "initial", "transition", "emission"):
         rows = getattr(t, name)
         if (rows < 0).any() or not np.allclose(rows.sum(axis=-1), 1, atol=1e-6):
@@ -164,7 +183,7 @@ def _sentences(world: World, num_runs: int, num_episodes: int) -> list[str]:
 
 
 def _menu_is_closed(world: World) -> list[str]:
-    envs = world.make(np.zeros(1, dtype=int), Draws(0, 1))
+    envs = made(world, np.zeros(1, dtype=int), Draws(0, 1))
     _, info = envs.reset(options={"episode": 0, "instructions": _tasks(world, 0, 1)})
     if info["menus"][0].free:
         envs.close()

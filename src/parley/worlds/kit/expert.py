@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from parley.core.answered import quietly
 from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.core.tables import Vocabulary
@@ -73,11 +74,11 @@ def expert_values(world: World, latents: Iterable[int], seed: int) -> ExpertValu
 def _asked(world: PhysicalWorld, z: int, instruction: str, said: tuple[str, ...]) -> str:
     """What the expert would tell; raises `BadInput` where it raises, or tells no text."""
     assert world.expert is not None
-    try:
-        subgoal = world.expert(z, instruction, said)
-    except Exception as wrong:
-        what = inert(f"{type(wrong).__name__}: {wrong}", 200)
-        raise BadInput(f"world {world.name!r}: its expert raised {what}: mend it, or leave it out") from wrong
+    expert, where = world.expert, f"world {world.name!r}: its expert"
+    subgoal = quietly(
+        lambda: expert(z, instruction, said),
+        lambda wrong: BadInput(f"{where} raised {wrong}: mend it, or leave it out"),
+    )
     if not isinstance(subgoal, str):
         raise BadInput(f"world {world.name!r}: its expert told {subgoal!r:.80}: expected a text of the menu")
     return subgoal

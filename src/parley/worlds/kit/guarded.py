@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from gymnasium.error import ResetNeeded
 
-from parley.core.errors import EnvironmentFailed, ParleyError
+from parley.core.errors import FAULTS, EnvironmentFailed, ParleyError
 from parley.core.text import inert
 from parley.worlds.kit.text_env import TextEnv
 
@@ -66,7 +66,7 @@ class GuardedEnv:
             return self._make()
         except ParleyError:
             raise
-        except Exception as wrong:
+        except FAULTS as wrong:
             raise EnvironmentFailed(f"{self._where}: the environment cannot be made: {_short(wrong)}") from wrong
 
     def _kept(self, action: str | None) -> Any:
@@ -87,7 +87,7 @@ class GuardedEnv:
             raise EnvironmentFailed(f"{self._where}: {wrong}") from None
         except (ParleyError, ResetNeeded):
             raise
-        except Exception as first:
+        except FAULTS as first:
             if not self._repeats:
                 raise EnvironmentFailed(
                     f"{self._where}: the environment raised {_short(first)}, and cannot repeat its episode: what was "
@@ -98,7 +98,7 @@ class GuardedEnv:
                 answer = does()
             except ParleyError:
                 raise
-            except Exception as again:
+            except FAULTS as again:
                 raise EnvironmentFailed(
                     f"{self._where}: the environment raised {_short(first)}, and in a fresh one {_short(again)}: "
                     "what was finished is saved; mend the environment and resume"

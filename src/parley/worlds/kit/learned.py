@@ -18,7 +18,8 @@ T = TypeVar("T")
 class Learned(Protocol):
     """What training a part gives: `about` says how it was made and what it is worth."""
 
-    about: dict[str, Any]
+    @property
+    def about(self) -> dict[str, Any]: ...
 
     def save(self, path: Path) -> None: ...
 

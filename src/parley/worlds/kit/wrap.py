@@ -8,11 +8,11 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from parley.core.errors import BadInput, ParleyError
+from parley.core.answered import quietly
+from parley.core.errors import BadInput
 from parley.core.roles import Actor, Reporter
 from parley.core.spec import suggestion
 from parley.core.tables import Tables
-from parley.core.text import inert
 from parley.worlds.kit.describe import Described, in_words
 from parley.worlds.kit.hidden import Hidden, count, hidden_of, listed_in, prior_of
 from parley.worlds.kit.joint_actor import JointActor
@@ -127,13 +127,8 @@ def wrap(
 def _made(make_env: Callable[..., Any], hidden: Hidden, latent: int) -> Any:
     """The low-level environment of a latent."""
     given = [] if hidden.values is None else [hidden.values[latent]]
-    try:
-        env = make_env(*given)
-    except ParleyError:
-        raise
-    except Exception as wrong:
-        said = inert(f"{type(wrong).__name__}: {wrong}", 300)
-        raise BadInput(f"make_env({', '.join(map(repr, given)):.80}) raised {said}") from wrong
+    call = f"make_env({', '.join(map(repr, given)):.80})"
+    env = quietly(lambda: make_env(*given), lambda said: BadInput(f"{call} raised {said}"))
     if isinstance(env, type) or not callable(getattr(env, "reset", None)) or not callable(getattr(env, "step", None)):
         raise BadInput(f"make_env gave a {type(env).__name__}: expected an environment with `reset` and `step`")
     return ParallelLow(env) if hasattr(env, "possible_agents") else env

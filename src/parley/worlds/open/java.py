@@ -13,7 +13,7 @@ def found(java: str, what: str) -> str:
     home = os.environ.get("JAVA_HOME", "")
     for one in (java,) if java else (os.path.join(home, "bin", "java") if home else "", "java"):
         if one and (path := shutil.which(one)):
-            return path
+            return os.path.abspath(path)  # it is started in another directory
     raise BadInput(
         f"{what} runs on Java, and {f'java={java!r} is none' if java else 'none was found'}: install one (Debian: "
         "apt install default-jre-headless), or name it, java=PATH"
@@ -29,5 +29,8 @@ def machine(java: str, jar: str, folder: str, process: int) -> Any:
     """The gateway to a Java machine with the classes of `jar`; it ends with this process, `process` is its id."""
     from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
-    port = launch_gateway(classpath=jar, die_on_exit=True, cwd=folder, java_path=java, javaopts=REPEATS)
+    try:
+        port = launch_gateway(classpath=jar, die_on_exit=True, cwd=folder, java_path=java, javaopts=REPEATS)
+    except (OSError, ValueError) as wrong:
+        raise BadInput(f"java={java!r} starts no Java machine: {wrong}") from wrong
     return JavaGateway(gateway_parameters=GatewayParameters(auto_field=True, port=port))

@@ -19,7 +19,6 @@ from parley.worlds.open.seeds import menu_of, variations
 
 HEADER = 64  # bytes of a story file
 CHALLENGES = ("coin-collector", "treasure-hunter", "cooking", "simple")
-COOKING = {"recipe": 1, "take": 1, "go": 6, "open": False, "cook": False, "cut": False, "drop": False}
 
 
 def textworld(

@@ -17,24 +17,59 @@ ARRIVED = 0.02  # metres from the place beside the mat: friction does the rest
 SPREAD, TURN = 0.01, 0.2  # metres and radians to either side of where a block begins
 
 
-class SorterArm(gym.Env[dict[str, np.ndarray], np.ndarray]):
+class Arm(gym.Env[dict[str, np.ndarray], np.ndarray]):
     """One low-level action a step: (x, y, z) of the grip in units of 5 cm, and the fingers; 25 a second.
 
     A raw state has `arm`, (10,), as FetchReach observes it (places in metres; speeds in metres a step), and `blocks`,
-    (3, 6): places and speeds. There is no reward at this level and no end. `plan` holds the mat that keeps each colour.
+    (3, 6): places and speeds. There is no reward at this level and no end.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 25}
     render_mode = "rgb_array"  # needs no GL
 
-    def __init__(self, rules: Rules, plan: Places) -> None:
-        self.rules, self.plan = rules, plan
-        self.fetch = make_fetch("sorter", rules.friction)
+    def __init__(self, fetch: Any, noise: float, mats: np.ndarray, **more: gym.Space[Any]) -> None:
+        self.fetch, self._noise, self._mats = fetch, noise, mats
         self.action_space = gym.spaces.Box(-1, 1, (4,), np.float32)
         self.observation_space = gym.spaces.Dict(
             arm=gym.spaces.Box(-100, 100, (10,), np.float64),
             blocks=gym.spaces.Box(-100, 100, (len(COLOURS), 6), np.float64),
+            **more,
         )
+
+    def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """A twenty-fifth of a second."""
+        noise = np.array([*(self._noise * self.np_random.standard_normal(3)), 0.0])
+        self.fetch.command(np.asarray(action, dtype=float) + noise)
+        self._notice()
+        for _ in range(self.fetch.n_substeps):
+            self._act()
+            self.fetch.tick()
+        return self._raw(), 0.0, False, False, {}
+
+    def render(self) -> Any:
+        """A picture from above."""
+        return picture(self._raw(), self._mats)
+
+    def close(self) -> None:
+        self.fetch.close()
+
+    def _notice(self) -> None:
+        """What the table notices before an action."""
+
+    def _act(self) -> None:
+        """What the table does to the blocks meanwhile."""
+        raise NotImplementedError
+
+    def _raw(self) -> dict[str, np.ndarray]:
+        return {"arm": self.fetch.arm(), "blocks": self.fetch.blocks()}
+
+
+class SorterArm(Arm):
+    """`plan` holds the mat that keeps each colour: the others drive it off."""
+
+    def __init__(self, rules: Rules, plan: Places) -> None:
+        super().__init__(make_fetch("sorter", rules.friction), rules.noise, MAT_AT)
+        self.plan = plan
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -47,23 +82,6 @@ class SorterArm(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self._driven: list[int] = [TABLE] * len(COLOURS)  # the mat that is driving each block off
         return self._raw(), {}
 
-    def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """A twenty-fifth of a second."""
-        noise = np.array([*(self.rules.noise * self.np_random.standard_normal(3)), 0.0])
-        self.fetch.command(np.asarray(action, dtype=float) + noise)
-        self._notice()
-        for _ in range(self.fetch.n_substeps):
-            self._drive()
-            self.fetch.tick()
-        return self._raw(), 0.0, False, False, {}
-
-    def render(self) -> Any:
-        """A picture from above."""
-        return picture(self._raw(), MAT_AT)
-
-    def close(self) -> None:
-        self.fetch.close()
-
     def _notice(self) -> None:
         """Wrong mats begin to drive blocks off."""
         for colour, block in enumerate(self.fetch.blocks()):
@@ -71,7 +89,7 @@ class SorterArm(gym.Env[dict[str, np.ndarray], np.ndarray]):
             if mat not in (TABLE, self.plan[colour]):
                 self._driven[colour] = mat
 
-    def _drive(self) -> None:
+    def _act(self) -> None:
         """Blocks that are driven off go to the places beside the mats, and are let go there."""
         for colour, mat in enumerate(self._driven):
             if mat == TABLE:
@@ -85,9 +103,6 @@ class SorterArm(gym.Env[dict[str, np.ndarray], np.ndarray]):
                 force = DRIVE * (away * min(SLOWER, SPEED / left) - block[3:5])
                 force *= min(1.0, FORCE_N / max(float(np.hypot(*force)), 1e-9))
             self.fetch.data.xfrc_applied[self.fetch.bodies[colour], :2] = force
-
-    def _raw(self) -> dict[str, np.ndarray]:
-        return {"arm": self.fetch.arm(), "blocks": self.fetch.blocks()}
 
 
 def make_fetch(world: str, friction: float) -> Any:

@@ -5,10 +5,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from parley.worlds.sorter.environment import TURN, make_fetch
+from parley.worlds.sorter.environment import TURN, Arm, make_fetch
 from parley.worlds.sorter.floor.tables import FRICTION, PUSHED, PUT, TABLE, Rules, Stored
 from parley.worlds.sorter.layout import BLOCK, HALF_MAT, TABLE_TOP
-from parley.worlds.sorter.picture import picture
 from parley.worlds.sorter.tables import COLOURS
 
 LANES = (0.6, 0.75, 0.9)  # metres: y of each colour
@@ -19,24 +18,15 @@ SPREAD = 0.01
 LIFTED = 0.015  # metres
 
 
-class FloorArm(gym.Env[dict[str, np.ndarray], np.ndarray]):
-    """As `SorterArm`, and raw states have `lifted`, (3,): whether a block was lifted since it last lay on the table.
+class FloorArm(Arm):
+    """Raw states have `lifted`, (3,): whether a block was lifted since it last lay on the table.
 
     The latent 0 is the rough table, 1 the icy one.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 25}
-    render_mode = "rgb_array"  # needs no GL
-
     def __init__(self, rules: Rules, latent: int) -> None:
-        self.rules = rules
-        self.fetch = make_fetch("sorter-floor", FRICTION[latent])
-        self.action_space = gym.spaces.Box(-1, 1, (4,), np.float32)
-        self.observation_space = gym.spaces.Dict(
-            arm=gym.spaces.Box(-100, 100, (10,), np.float64),
-            blocks=gym.spaces.Box(-100, 100, (len(COLOURS), 6), np.float64),
-            lifted=gym.spaces.MultiBinary(len(COLOURS)),
-        )
+        fetch = make_fetch("sorter-floor", FRICTION[latent])
+        super().__init__(fetch, rules.noise, MATS, lifted=gym.spaces.MultiBinary(len(COLOURS)))
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -50,33 +40,21 @@ class FloorArm(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """A twenty-fifth of a second."""
-        noise = np.array([*(self.rules.noise * self.np_random.standard_normal(3)), 0.0])
-        self.fetch.command(np.asarray(action, dtype=float) + noise)
-        for _ in range(self.fetch.n_substeps):
-            self._brake()
-            self.fetch.tick()
-        blocks = self.fetch.blocks()
-        for i, block in enumerate(blocks):
+        super().step(action)
+        for i, block in enumerate(self.fetch.blocks()):
             high = block[2] > TABLE_TOP + BLOCK + LIFTED
             low = block[2] < TABLE_TOP + BLOCK + 0.01
             self._lifted[i] = high or (self._lifted[i] and (not low or on_own_mat(i, block)))
         return self._raw(), 0.0, False, False, {}
 
-    def render(self) -> Any:
-        """A picture from above."""
-        return picture(self._raw(), MATS)
-
-    def close(self) -> None:
-        self.fetch.close()
-
-    def _brake(self) -> None:
+    def _act(self) -> None:
         """Felt slows down what slides on it."""
         for body, block in zip(self.fetch.bodies, self.fetch.blocks(), strict=True):
             on_felt = not FELT_FROM[0] < block[0] < FELT_FROM[1] and block[2] < TABLE_TOP + BLOCK + LIFTED
             self.fetch.data.xfrc_applied[body, :2] = -FELT * block[3:5] if on_felt else 0.0
 
     def _raw(self) -> dict[str, np.ndarray]:
-        return {"arm": self.fetch.arm(), "blocks": self.fetch.blocks(), "lifted": self._lifted.copy()}
+        return {**super()._raw(), "lifted": self._lifted.copy()}
 
 
 def on_own_mat(colour: int, block: np.ndarray) -> bool:
