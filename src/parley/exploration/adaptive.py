@@ -12,6 +12,10 @@ With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot
 trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
 prior, 0.5 from their geometric mean; `prudence` asks for more evidence before giving up.
 
+In a fixed order of trials one latent would be tried last in every run. So where a trial of a class is best, a class is
+drawn in proportion to its squared posterior, and tried instead if that costs as much within the error of the estimates.
+The posterior itself (Thompson 1933) would cost too much on average, a higher power too much in the worst case.
+
 With `obeys` the planner's own proposals are executed between trials. Planners can then be compared under the same
 exploration. The loss of exploiting is still computed for the exact posterior.
 """
@@ -32,7 +36,7 @@ from parley.theory.trials import Trials
 
 KEPT = ("asked", "weighed", "often", "remaining", "drawn", "put_off")
 DECISIONS = 4096  # kept, so that they need not be worked out again
-POWER = 2  # of the posterior, by which the class that a run acts on first is drawn
+POWER = 2  # of the posterior: the class to try is drawn in proportion to it
 
 
 class AdaptiveExplorer(PosteriorExplorer):
@@ -67,7 +71,7 @@ class AdaptiveExplorer(PosteriorExplorer):
         self.weighed: Float[np.ndarray, "B W C"] = np.full((num, num_w, num_c), np.nan)
         self.often: Float[np.ndarray, "B W W"] = np.zeros((num, num_w, num_w))
         self.remaining: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
-        # The class that a run acts on then, if that is about as good.
+        # The class drawn then: it is tried where that costs as much as the best trial.
         self.drawn: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
         # What exploiting has lost since a trial, whose gain is within the error of the estimates, was first put off.
         self.put_off: Float[np.ndarray, "B W"] = np.zeros((num, num_w))
