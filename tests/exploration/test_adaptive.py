@@ -62,6 +62,15 @@ def test_dull_questions_about_many_latents_are_asked():
     assert (lost @ tables.prior).mean() < 4.0 and lost.mean(axis=0).max() < 12
 
 
+def test_no_latent_pays_for_the_order_of_trials_in_every_run():
+    """Eight jobs, dull questions: in a fixed order the last job pays 7. The expected worst is 5.4 here, its error 0.3
+    with 40 runs: a false alarm in 1,000."""
+    tables = clues(latents=8, horizon=1, dull=0.7, safe=0.3, seed=4)
+    kept = run(tables, ExactPlanner(Beliefs(tables)), np.tile(np.arange(8), 40), 40, adaptive(tables, prudence=100.0))
+    lost = kept.expected().sum(axis=1).reshape(40, 8)
+    assert lost.mean(axis=0).max() < 6.4 and (lost @ tables.prior).mean() < 1.1 * 2.94 + 0.25
+
+
 def test_near_certainty_it_does_not_buy_what_exploiting_tells():
     """Two latents that hardly differ, and acting on either tells them apart."""
     tables = random_family(

@@ -1,6 +1,7 @@
 """The policies of an episode that `adaptive` chooses among."""
 
 import numpy as np
+import pytest
 
 from parley.exploration.candidates import Candidates, apart
 from parley.theory.beliefs import Beliefs
@@ -40,6 +41,23 @@ def test_an_informing_step_first_then_what_it_says():
     for child in answers:
         right = tree.steps[1].root[child].argmax()
         assert menu[chosen.planned(2, child).argmax()] == f"do job {found.trials.latents[right]}"
+
+
+@pytest.mark.parametrize("drawn, tried", [(0, 0), (1, 1), (2, 2), (3, 3), (4, 0), (5, 0)])
+def test_the_class_drawn_is_tried_if_that_costs_as_much(drawn: int, tried: int):
+    """Six jobs, no question: to try an improbable job first would cost more than the error of the estimates."""
+    found = candidates(clues(latents=6, clues=0, horizon=1, safe=0.3, seed=0))
+    belief = np.array([0.27, 0.25, 0.22, 0.2, 0.055, 0.005])
+    chosen = found.best(belief, 0, np.ones(1), 1000, drawn)
+    assert chosen is not None and chosen.weights is not None and chosen.weights.argmax() == tried
+
+
+def test_nothing_is_drawn_where_it_is_best_to_ask():
+    found = candidates(signs(8))
+    (node,) = found.trials.tree.first[found.trials.tree.first >= 0]
+    for drawn in range(9):
+        chosen = found.best(np.full(9, 1 / 9), 0, np.ones(1), 1000, drawn)
+        assert chosen is not None and chosen.planned(1, int(node)).argmax() == 1
 
 
 def test_bhattacharyya_bounds_what_confusing_costs():

@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     BEHAVIOUR = 8
     ENVIRONMENT = 9
     JUMP = 10
+    TRIAL = 11
 
 
 class _Streams(threading.local):

@@ -12,6 +12,10 @@ With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot
 trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
 prior, 0.5 from their geometric mean; `prudence` asks for more evidence before giving up.
 
+In a fixed order of trials one latent would be tried last in every run. So where a trial of a class is best, a class is
+drawn in proportion to its squared posterior, and tried instead if that costs as much within the error of the estimates.
+The posterior itself (Thompson 1933) would cost too much on average, a higher power too much in the worst case.
+
 With `obeys` the planner's own proposals are executed between trials. Planners can then be compared under the same
 exploration. The loss of exploiting is still computed for the exact posterior.
 """
@@ -19,7 +23,7 @@ exploration. The loss of exploiting is still computed for the exact posterior.
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from parley.core.draws import Draws
+from parley.core.draws import Draws, Purpose, sample_rows
 from parley.core.roles import State
 from parley.core.rows import row_max
 from parley.core.said import Moment, Opening, Outcome, Proposal, decode
@@ -30,8 +34,9 @@ from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
 from parley.theory.trials import Trials
 
-KEPT = ("asked", "weighed", "often", "remaining", "put_off")
+KEPT = ("asked", "weighed", "often", "remaining", "drawn", "put_off")
 DECISIONS = 4096  # kept, so that they need not be worked out again
+POWER = 2  # of the posterior: the class to try is drawn in proportion to it
 
 
 class AdaptiveExplorer(PosteriorExplorer):
@@ -66,6 +71,8 @@ class AdaptiveExplorer(PosteriorExplorer):
         self.weighed: Float[np.ndarray, "B W C"] = np.full((num, num_w, num_c), np.nan)
         self.often: Float[np.ndarray, "B W W"] = np.zeros((num, num_w, num_w))
         self.remaining: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
+        # The class drawn then: it is tried where that costs as much as the best trial.
+        self.drawn: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
         # What exploiting has lost since a trial, whose gain is within the error of the estimates, was first put off.
         self.put_off: Float[np.ndarray, "B W"] = np.zeros((num, num_w))
         self._decisions: dict[bytes, Chosen | None] = {}
@@ -81,7 +88,7 @@ class AdaptiveExplorer(PosteriorExplorer):
         self.follower.begin(seen)
         w = self.reader.instruction[:, 0]
         self.asked[np.arange(len(w)), w] += 1
-        self._weigh(self.num_episodes - said.episode)
+        self._weigh(said.episode)
 
     def log_likelihood(self) -> Float[np.ndarray, "B Y"]:
         """log P_z(o given all before) of the observation heard last, for each latent that the prior allows."""
@@ -110,8 +117,10 @@ class AdaptiveExplorer(PosteriorExplorer):
         """Runs in which enough is left to gain for something to be worth finding out."""
         return self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon > IDLE
 
-    def _weigh(self, remaining: int) -> None:
+    def _weigh(self, episode: int) -> None:
         """Decide the trial. A decision stands until the belief has moved."""
+        remaining = self.num_episodes - episode
+        drawn = sample_rows(self.before**POWER, self.draws.uniform(Purpose.TRIAL, episode))
         belief, now = self._nearer(self.before, self.flat), self.reader.instruction[:, 0]
         often = self.asked + 1 / self.asked.shape[1]
         self.chosen = {}
@@ -120,7 +129,7 @@ class AdaptiveExplorer(PosteriorExplorer):
             decided = None if np.isnan(self.weighed[row, w, 0]) else self._decided(row, w)
             least = MOVED * (1 - self.weighed[row, w].max()) if decided else MOVED
             if moved(self.weighed[row, w], belief[row], least):
-                self.weighed[row, w], self.remaining[row, w] = belief[row], remaining
+                self.weighed[row, w], self.remaining[row, w], self.drawn[row, w] = belief[row], remaining, drawn[row]
                 self.often[row, w] = often[row] / often[row].sum()
                 decided = self._decided(row, w)
             if decided and self.put_off[row, w] < decided.unsure:
@@ -134,11 +143,12 @@ class AdaptiveExplorer(PosteriorExplorer):
     def _decided(self, row: int, w: int) -> Chosen | None:
         """What was decided last in a run under one instruction."""
         belief, often, remaining = self.weighed[row, w], self.often[row, w], int(self.remaining[row, w])
-        key = np.concatenate([belief, often, [remaining, w]]).tobytes()
+        drawn = int(self.drawn[row, w])
+        key = np.concatenate([belief, often, [remaining, drawn, w]]).tobytes()
         if key not in self._decisions:
             while len(self._decisions) >= DECISIONS:
                 self._decisions.pop(next(iter(self._decisions)))
-            self._decisions[key] = self.candidates.best(belief, int(w), often, remaining)
+            self._decisions[key] = self.candidates.best(belief, int(w), often, remaining, drawn)
         return self._decisions[key]
 
     def _law(self, moment: Moment) -> Float[np.ndarray, "B G"]:
@@ -161,7 +171,7 @@ class AdaptiveExplorer(PosteriorExplorer):
     def restore(self, state: State) -> None:
         super().restore(state)
         for name in KEPT:
-            if name in state:  # `put_off` is not in snapshots of the versions before
+            if name in state:  # `put_off` and `drawn` are not in snapshots of the versions before
                 setattr(self, name, state[name].copy())
 
 

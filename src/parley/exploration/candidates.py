@@ -8,7 +8,7 @@
 A policy costs its loss in n episodes plus the remaining loss after them (`Worth`), with the best n.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,16 +77,21 @@ class Candidates:
         self._worth: dict[tuple[bytes, int], Worth] = {}
 
     def best(
-        self, belief: Float[np.ndarray, " C"], w: int, often: Float[np.ndarray, " W"], remaining: int
+        self,
+        belief: Float[np.ndarray, " C"],
+        w: int,
+        often: Float[np.ndarray, " W"],
+        remaining: int,
+        drawn: int | None = None,
     ) -> Chosen | None:
         """The best trial under an instruction. None where exploiting is best, also in order to wait for another
-        instruction."""
+        instruction. Where the best tries a class, `drawn` is tried instead if that costs as much, within the error."""
         remaining = int(np.ceil(self.prudence * remaining))
         kept = np.flatnonzero(belief * remaining > LEAST)
         asked = Asked(self, belief, remaining, kept, self.worth(often, remaining).of_classes(kept))
         exploit = Policy(self.trials.play(belief[None], w))
         score = asked.exploiting(exploit, w)
-        found = asked.cheapest(w, exploit, score - IDLE)
+        found = asked.cheapest(asked.policies(w, exploit), exploit, score - IDLE)
         if found is None:
             return None
         policy, now = found
@@ -95,10 +100,14 @@ class Candidates:
             waiting = now.score - IDLE - paid / often[v]
             if v != w and waiting > 0:
                 exploiting = Policy(self.trials.play(belief[None], v))
-                if asked.cheapest(v, exploiting, waiting) is not None:
+                if asked.cheapest(asked.policies(v, exploiting), exploiting, waiting) is not None:
                     return None
         unsure = SURE * score * asked.shared(exploit, policy)
-        return replace(now, unsure=unsure, lost=paid) if score - now.score < unsure else now
+        near = score - now.score < unsure
+        if drawn in kept and policy.plan is None:
+            other = asked.cheapest(asked.tilts(np.array([drawn]), w), exploit, (1 + SURE) * now.score)
+            now = other[1] if other else now
+        return replace(now, unsure=unsure, lost=paid) if near else now
 
     def worth(self, often: Float[np.ndarray, " W"], remaining: int) -> Worth:
         """The remaining loss where instructions come so often, with the programme that is most informative at the
@@ -139,10 +148,10 @@ class Asked:
     kept: Int[np.ndarray, " k"]  # classes that are not as good as given up
     worth: Worth  # of these
 
-    def cheapest(self, w: int, exploit: Policy, below: float) -> tuple[Policy, Chosen] | None:
-        """The policy that costs least in all under an instruction, if it costs less than `below`."""
+    def cheapest(self, policies: Iterable[Policy], exploit: Policy, below: float) -> tuple[Policy, Chosen] | None:
+        """The policy that costs least in all, if it costs less than `below` and is not the same as exploiting."""
         seen, best = [exploit], None
-        for policy in self._others(w, exploit):
+        for policy in policies:
             if any(_same(policy.told, other.told) for other in seen):
                 continue
             seen.append(policy)
@@ -190,20 +199,22 @@ class Asked:
         future = Future(told.ends[:, kept], self.belief[kept], told.loss[0, kept], least)
         return self.worth.total(future, self.remaining, below)
 
-    def _others(self, w: int, exploit: Policy) -> Iterator[Policy]:
+    def policies(self, w: int, exploit: Policy) -> Iterator[Policy]:
         """Trials and plans."""
-        trials, belief = self.of.trials, self.belief
-        doubt = belief * exploit.told.loss[0]
+        doubt = self.belief * exploit.told.loss[0]
         likely = np.argsort(-doubt)[:TRIED]
-        likely = np.unique([self._first(), *likely[doubt[likely] > 0]])
-        weights = np.array([_tilted(belief, c, tilt) for c in likely for tilt in TILTS])
-        told = trials.play(weights, w)
-        for i, one in enumerate(weights):
-            yield Policy(told.of_rows(np.array([i])), weights=one)
+        yield from self.tilts(np.unique([self._first(), *likely[doubt[likely] > 0]]), w)
         plans = self._plans(w)
-        told = trials.follow(plans, belief, w)
+        told = self.of.trials.follow(plans, self.belief, w)
         for i in range(len(SCALES)):
             yield Policy(told.of_rows(np.array([i])), plan=[law[i : i + 1] for law in plans])
+
+    def tilts(self, classes: Int[np.ndarray, " t"], w: int) -> Iterator[Policy]:
+        """Trials of these classes."""
+        weights = np.array([_tilted(self.belief, c, tilt) for c in classes for tilt in TILTS])
+        told = self.of.trials.play(weights, w)
+        for i, one in enumerate(weights):
+            yield Policy(told.of_rows(np.array([i])), weights=one)
 
     def _first(self) -> int:
         """The class that is tried first where one is tried after another."""
