@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
-from parley.experiments.base import Finding, above
+from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
 from parley.experiments.scored import averaged, early, late, scores
 from parley.report.plots import rows_figure
 
@@ -53,7 +53,8 @@ def analyse(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"
     mean, low, high = averaged([_more(of[key], of[key[0], *NONE]) for key in memories])
     what = "score with a memory less without, same runs, mean over worlds, memories and episodes"
     rows = [_row(c, found, of[c.world, *RANDOM]) for c, found in zip(cells, kept, strict=True)]
-    return Finding(CLAIM, above(low, high, 0.0), mean, (low, high), what, rows)
+    verdict = SUPPORTED if low > 0 else NOT_SUPPORTED if high < 0 else UNDECIDED
+    return Finding(CLAIM, verdict, mean, (low, high), what, rows)
 
 
 def _more(found: Float[np.ndarray, "R T+1"], reference: Float[np.ndarray, "R T+1"]) -> Float[np.ndarray, " R"]:
