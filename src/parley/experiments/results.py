@@ -28,7 +28,7 @@ confidence interval. Runs with `--quick` are small, and may be undecided.
 | experiment | verdict | estimate | interval | of |
 |---|---|---|---|---|
 """
-MOST_ROWS = 5  # of the table on a page: all pages together are at most 6,000 words
+MOST_ROWS = 4  # of the table on a page: all pages together are at most 6,000 words
 MOST_COLUMNS = 8
 FORMULA = ("=", "+", "-", "@")  # with which a spreadsheet takes a text for a formula
 
