@@ -24,7 +24,7 @@ PLAIN = {
 
 
 def plainly(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, which raises `BadInput` where an argument is none of the plain types that its annotation names.
+    """The function, which raises `BadInput` where an argument has another type than the plain ones of its annotation.
 
     Whole numbers may be numpy's; a whole number is a number. Annotations that name anything else are left alone.
     """

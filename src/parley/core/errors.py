@@ -4,7 +4,7 @@ from typing import Any
 
 from parley.core.installing import install_command
 
-FAULTS = (Exception, SystemExit)  # what somebody else's code may raise: one that calls `exit` ends nothing of ours
+FAULTS = (Exception, SystemExit)  # what somebody else's code may raise: one that calls `exit` ends no run
 
 
 class ParleyError(Exception):
