@@ -94,7 +94,7 @@ def test_what_plugins_offer_in_vain(monkeypatch, capsys, tmp_path):
             rows = {row["name"]: row["about"] for row in json.loads(capsys.readouterr().out)}
             if what == "planners":
                 assert rows["calm"] and all("cannot be used" in rows[name] for name in ("twin", "lost", "leaves"))
-                assert "is one of ours, which is taken" in rows["exact"]
+                assert "Parley has a part of that name" in rows["exact"]
             if what == "templates":
                 assert rows["short"] == "A template of somebody's" and check("template", "short") == []
     finally:
