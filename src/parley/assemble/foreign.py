@@ -128,7 +128,7 @@ class KeptForeignExplorer(ForeignExplorer, Keeping):
 
 
 def foreign_planner(part: Any, who: str) -> ForeignPlanner:
-    """The planner as the loop takes it; raises `BadInput` where it lacks a method, or says something wrong of itself."""
+    """The planner as the loop takes it; raises `BadInput` where it lacks a method, or says a wrong thing of itself."""
     kept = isinstance(require(part, "planner"), Snapshots)
     made = KeptForeignPlanner(part, who) if kept else ForeignPlanner(part, who)
     _ = made.decode

@@ -79,8 +79,6 @@ class Registry(Mapping[str, Kind]):
             offers = f"{self.what} {name!r} is offered by {' and by '.join(values)}"
             if name in self.ours:
                 found[name] = f"{offers}, but Parley has a part of that name: give that one another name"
-                    f"{offers}, but Parley has a part of that name, which is taken: give that one another name"
-                )
             elif len(values) > 1:
                 found[name] = f"{offers}: remove one of the packages, or name one of the two, module:Name"
         return found

@@ -14,7 +14,8 @@ prior, 0.5 from their geometric mean; `prudence` asks for more evidence before g
 
 In a fixed order of trials one latent would be tried last in every run. So where a trial of a class is best, a class is
 drawn in proportion to its squared posterior. It is tried instead if that costs as much, within the error of the
-estimates. The posterior itself (Thompson 1933) would cost too much on average, a higher power too much in the worst case.
+estimates. The posterior itself (Thompson 1933) would cost too much on average, a higher power too much in the worst
+case.
 
 With `obeys` the planner's own proposals are executed between trials. Planners can then be compared under the same
 exploration. The loss of exploiting is still computed for the exact posterior.
