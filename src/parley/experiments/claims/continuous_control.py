@@ -43,6 +43,7 @@ from parley.experiments.base import (
     expected_regret,
 )
 from parley.experiments.claims import control_lengths
+from parley.experiments.claims.control_lengths import Longer
 from parley.report.films import render
 from parley.report.plots import rows_figure
 from parley.report.summary import reading
@@ -113,8 +114,8 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Kep
 def analyse(configs: Sequence[RunConfig], kept: Sequence[Kept]) -> Finding:
     """Greedy is linear, epsilon-greedy is not, the flat planner loses more and sampling less; then the long runs."""
     regrets = [(c, one[0]) for c, one in zip(configs, kept, strict=True)]
-    longer = [pair for pair in regrets if isinstance(pair[0], control_lengths.Longer)]
-    lines = {(c.world, c.planner, c.explore): r for c, r in regrets if not isinstance(c, control_lengths.Longer)}
+    longer = [pair for pair in regrets if isinstance(pair[0], Longer)]
+    lines = {(c.world, c.planner, c.explore): r for c, r in regrets if not isinstance(c, Longer)}
     greedy, exploring = lines["house", GREEDY, "none"], lines["house", GREEDY, EPSILON]
     flat, sampled = lines[PAIRS[0][1], GREEDY, "none"], lines["house", "transformer", "none"]
     pairs = {
@@ -161,7 +162,7 @@ def _row(config: RunConfig, kept: Kept) -> dict[str, Any]:
     regret, actions = kept
     total, mean = regret.sum(axis=1), float(actions.mean())
     horizon = assemble.world(config.world).horizon
-    long = isinstance(config, control_lengths.Longer)  # an epsilon for T is constant in a run: judged over several T
+    long = isinstance(config, Longer)  # an epsilon for T is constant in a run: judged over several T
     grown = {} if "cap=" in config.world or long else _growth(regret)
     return {
         "world": config.world,
