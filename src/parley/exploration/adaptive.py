@@ -1,16 +1,12 @@
 """Exploration bought only where it is needed: the value of finding out against its cost, over the episodes that remain.
 
-Between trials the explorer exploits: it plays greedily on the exact posterior b. In a trial the explorer plays an
-episode greedily on a belief tilted towards some latent. Z are the latents that lose less by it than by exploiting
-(`exploration.doubt`). At the start of an episode the explorer computes the cost of making no trial. For each z in Z
-this is b(z) times the additional loss of exploiting in the world of z. It is paid in each episode until exploiting
-itself reveals z or Z. With affinity a between them and the rest, that takes about log(odds against them) / (-2 log a)
-episodes. If a = 1 it takes all that remain. A trial is made where doing without, times `prudence`, exceeds what the
-trials needed cost.
+Between trials the explorer exploits: it plays greedily on the exact posterior. At the start of an episode it compares
+exploiting with trials and plans (`candidates`). Each costs what it loses in the episodes that it takes, plus the
+remaining loss after them (`worth`). What costs least is played.
 
 With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot count on the prior: a latent that
 trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
-prior, 0.5 from their geometric mean; `prudence` asks for more evidence before giving up.
+prior, 0.5 from their geometric mean; `prudence` times the episodes that remain are counted.
 
 In a fixed order of trials one latent would be tried last in every run. So where a trial of a class is best, a class is
 drawn in proportion to its squared posterior. It is tried instead if that costs as much, within the error of the

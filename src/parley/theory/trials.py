@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from parley.core.rows import row_max
 from parley.core.said import TIE, decode
@@ -38,31 +38,14 @@ class Told:
     row: Int[np.ndarray, " E"]
     ends: Float[np.ndarray, "E C"]  # P_c(end)
 
-    def affinity(self, belief: Float[np.ndarray, "R C"]) -> Float[np.ndarray, "R C"]:
-        """sum over ends of sqrt(P_c P_rest), P_rest the mixture of the other classes by their belief: 1 tells nothing.
-
-        Over n episodes the odds of a true c against the rest grow like affinity^(-2n), pessimistically.
-        """
-        joint = self.ends * belief[self.row]
-        rest = np.maximum(joint.sum(axis=1, keepdims=True) - joint, 0.0)
-        others = np.maximum(1 - belief, 1e-300)
-        return np.minimum(self.over_ends(np.sqrt(self.ends * rest)) / np.sqrt(others), 1.0)
-
-    def affinity_of(self, group: Bool[np.ndarray, "R C"], belief: Float[np.ndarray, "R C"]) -> Float[np.ndarray, " R"]:
-        """The same of a group of classes, they too mixed by their belief, and the rest."""
-        mine, rest = (self._mixed(np.where(side, belief, 0.0)) for side in (group, ~group))
-        return np.minimum(self.over_ends(np.sqrt(mine * rest)), 1.0)
-
     def pairs(self) -> Float[np.ndarray, "R C C"]:
-        """sum over ends of sqrt(P_c P_c'), for every pair of classes."""
+        """sum over ends of sqrt(P_c P_c'), for every pair of classes: 1 tells nothing.
+
+        Over n episodes the odds of a true c against c' grow like its power -2n, pessimistically.
+        """
         root = np.sqrt(self.ends)
         cuts = np.searchsorted(self.row, np.arange(1, len(self.loss)))
         return np.minimum([part.T @ part for part in np.split(root, cuts)], 1.0)
-
-    def _mixed(self, weights: Float[np.ndarray, "R C"]) -> Float[np.ndarray, " E"]:
-        """The probabilities of the ends under a mixture of classes."""
-        shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
-        return np.einsum("ec,ec->e", self.ends, shares[self.row])
 
     def over_ends(self, each: Float[np.ndarray, "E *C"]) -> Float[np.ndarray, "R *C"]:
         """The sum over the ends of every run."""
