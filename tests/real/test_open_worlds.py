@@ -1,5 +1,6 @@
 """Adapters of other people's environments, with these environments: skipped, in a sentence, where one is missing."""
 
+import gc
 import os
 import shutil
 import signal
@@ -272,11 +273,14 @@ def test_no_java_is_one_sentence(monkeypatch):
         assemble.world("scienceworld:boyl")
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of py4j
-def test_a_program_that_is_no_java_is_one_sentence(tmp_path, monkeypatch):
+@pytest.mark.parametrize("script", ["", "echo no port; exec sleep 600"], ids=["ends", "says something else"])
+def test_a_program_that_is_no_java_is_one_sentence_and_leaves_no_process(tmp_path, monkeypatch, script):
     spec_of("scienceworld")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "java.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "java.sh").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\n{script}\n")
     (tmp_path / "java.sh").chmod(0o755)
     with pytest.raises(BadInput, match="java='.*/java.sh' starts no Java machine"):
         assemble.world("scienceworld:boil,java=./java.sh")
+    gc.collect()  # a process or pipe left behind would warn here
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)

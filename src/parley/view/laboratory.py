@@ -51,6 +51,7 @@ class Laboratory:
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
+            self.close()
             command = [sys.executable, "-P", "-m", "parley.view.laboratory"]  # -P: no code from where we are
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

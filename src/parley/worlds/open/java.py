@@ -2,10 +2,13 @@
 
 import os
 import shutil
+import subprocess
+import threading
 from functools import lru_cache
-from typing import Any
+from typing import IO, Any
 
 from parley.core.errors import BadInput
+from parley.core.text import inert
 
 
 def found(java: str, what: str) -> str:
@@ -27,10 +30,28 @@ REPEATS = ["-XX:+UnlockExperimentalVMOptions", "-XX:hashCode=2"]
 @lru_cache(maxsize=8)
 def machine(java: str, jar: str, folder: str, process: int) -> Any:
     """The gateway to a Java machine with the classes of `jar`; it ends with this process, `process` is its id."""
-    from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+    from py4j.java_gateway import GatewayParameters, JavaGateway, find_jar_path
 
+    classes = os.pathsep.join([find_jar_path(), jar])
+    command = [java, *REPEATS, "-classpath", classes, "py4j.GatewayServer", "--die-on-broken-pipe", "0"]
+    # py4j's own `launch_gateway` leaves the process and its pipes behind where no port is said.
     try:
-        port = launch_gateway(classpath=jar, die_on_exit=True, cwd=folder, java_path=java, javaopts=REPEATS)
-    except (OSError, ValueError) as wrong:
+        child = subprocess.Popen(
+            command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder
+        )
+    except OSError as wrong:
         raise BadInput(f"java={java!r} starts no Java machine: {wrong}") from wrong
-    return JavaGateway(gateway_parameters=GatewayParameters(auto_field=True, port=port))
+    said = child.stdout.readline()  # type: ignore[union-attr]
+    if not said.strip().isdigit():
+        child.kill()
+        with child:  # closes the pipes, and waits
+            pass
+        raise BadInput(f"java={java!r} starts no Java machine: it said {inert(repr(said), 80)} instead of its port")
+    threading.Thread(target=_read_on, args=(child.stdout,), daemon=True).start()
+    return JavaGateway(gateway_parameters=GatewayParameters(auto_field=True, port=int(said)), java_process=child)
+
+
+def _read_on(said: IO[bytes]) -> None:
+    """What nobody reads would stop it, once the pipe is full."""
+    while said.read(1 << 16):
+        pass
