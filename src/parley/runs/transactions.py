@@ -13,6 +13,7 @@ from parley.runs.schema import SCHEMA
 from parley.runs.seals import Mark, read_mark
 
 LAG = 64  # transactions that may wait in memory
+EVERY_S = 0.05  # how long they may: to wake the writer for each costs more than to write it
 LATER = (("calls", "counted", "INTEGER"), ("episodes", "score", "REAL"))  # columns that runs of earlier versions lack
 
 
@@ -51,7 +52,8 @@ class Transactions:
             self._given += 1
             mine = self._given
         if not wait and len(self._waiting) <= LAG:
-            self._more.set()
+            if len(self._waiting) == LAG // 2:
+                self._more.set()
             return
         # Who waits commits, for all others that wait as well: cheaper than a change of threads for each.
         with self._committing:
@@ -71,7 +73,7 @@ class Transactions:
     def _write(self) -> None:
         """Commit in the background what nobody waits for."""
         while not self._closing:
-            self._more.wait()
+            self._more.wait(EVERY_S)
             self._more.clear()
             with self._committing:
                 self._commit_all()
