@@ -5,6 +5,7 @@ import numpy as np
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
 from parley.core.roles import State
+from parley.core.rows import row_count
 from parley.core.said import Menu, Opening, Outcome, Proposal
 from parley.core.tables import Sentences
 
@@ -24,8 +25,8 @@ class RandomPlanner:
     def propose(self, menu: Menu, parts: Sentences) -> Proposal:
         if menu.free:
             raise BadInput("this world takes any words and offers no menu: there is nothing to choose from at random")
-        legal = np.broadcast_to(menu.legal, (self.num_runs, menu.legal.shape[1]))
-        return Proposal(legal / legal.sum(axis=1, keepdims=True))
+        alike = menu.legal / row_count(menu.legal)[:, None]
+        return Proposal(alike if len(alike) == self.num_runs else np.repeat(alike, self.num_runs, axis=0))
 
     def snapshot(self) -> State:
         return {}

@@ -44,28 +44,31 @@ class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         if seed is not None:
             self.draws = Draws(int(seed), self.num_envs, self.draws.first_run)
         first = np.full(self.num_envs, self.envs[0].instruction, dtype=object)
-        self._said = np.empty(self.num_envs, dtype=object)
+        self._said = [""] * self.num_envs
         seeds = self.draws.seeds(int(options.get("episode", 0)))
         for i, (env, instruction) in enumerate(zip(self.envs, options.get("instructions", first), strict=True)):
             self._said[i], _ = env.reset(seed=seeds[i], options={"instruction": instruction})
-        self._terminated, self._truncated = np.zeros((2, self.num_envs), dtype=bool)
+        self._terminated, self._truncated = [False] * self.num_envs, [False] * self.num_envs
         info: dict[str, Any] = {"menus": self._menus()}
         if self._brings_task:
             info["instructions"] = np.array([env.instruction for env in self.envs], dtype=object)
         highest = np.array([env.max_score for env in self.envs])
         if not np.isnan(highest).all():
             info["max_scores"] = highest
-        return self._said.copy(), info
+        return np.array(self._said, dtype=object), info
 
     def step(self, actions: Sentences) -> tuple[Sentences, Any, Any, Any, dict[str, Any]]:
         """Carry out the subgoals (B, K); a row that has ended repeats its last sentence and pays 0."""
-        rewards, actions_taken = np.zeros(self.num_envs), np.zeros(self.num_envs, dtype=int)
-        events = [""] * self.num_envs
-        for i in np.flatnonzero(~(self._terminated | self._truncated)):
-            said, rewards[i], self._terminated[i], self._truncated[i], _ = self.envs[i].step(" / ".join(actions[i]))
-            self._said[i], actions_taken[i], events[i] = said, self.envs[i].num_actions, self.envs[i].event
-        info = {"menus": self._menus(), "low_level": LowLevel(actions_taken, events)}
-        return self._said.copy(), rewards, self._terminated.copy(), self._truncated.copy(), info
+        # Lists, since a call of numpy after a slow environment costs more than a loop over few runs.
+        rewards, actions_taken, events = [0.0] * self.num_envs, [0] * self.num_envs, [""] * self.num_envs
+        for i, (env, told) in enumerate(zip(self.envs, actions, strict=True)):
+            if self._terminated[i] or self._truncated[i]:
+                continue
+            said, rewards[i], self._terminated[i], self._truncated[i], _ = env.step(" / ".join(told))
+            self._said[i], actions_taken[i], events[i] = said, env.num_actions, env.event
+        info = {"menus": self._menus(), "low_level": LowLevel(np.array(actions_taken), events)}
+        ended = np.array(self._terminated), np.array(self._truncated)
+        return np.array(self._said, dtype=object), np.array(rewards), *ended, info
 
     def _menus(self) -> list[Menu]:
         """One menu an Actor; a row that has ended keeps its last one."""
