@@ -100,7 +100,9 @@ def _episode(cohort: Cohort, t: int, logged: LoggedEpisode | None) -> Iterator[S
             _require(cohort, t, h, _same_menus(replayed, info["menus"]), "another menu")
         menus, parts, proposals, choices = _decide(cohort, info["menus"], Moment(t, h), active, replayed)
         heard, rewards, terminated, truncated, info = stepped(cohort.envs, parts, active)
-        explored_now = np.logical_or.reduce([choice.explored for choice in choices])
+        explored_now = choices[0].explored
+        for choice in choices[1:]:
+            explored_now = explored_now | choice.explored
         laws = [choice.law for choice in choices]
         record = StepRecord(t, h, observations, parts, explored_now, proposals, laws, heard, rewards, active, menus)
         record.low_level = info.get("low_level")
@@ -164,7 +166,8 @@ def _decide(
         choice = cohort.explorer.choose(proposal, cohort.decode, menu, Moment(moment.episode, moment.step, k))
         if cohort.meter:
             cohort.meter.charge(choice.law, choice.index, active)
-        parts = np.concatenate([parts, menu.say(choice.index)[:, None]], axis=1)
+        said = menu.say(choice.index)[:, None]
+        parts = np.concatenate([parts, said], axis=1) if k else said
         proposals.append(proposal)
         choices.append(choice)
         shown.append(whole)

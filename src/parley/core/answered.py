@@ -78,11 +78,13 @@ def _paid(rewards: Any, active: Bool[np.ndarray, " B"]) -> Float[np.ndarray, " B
     paid = rewards if isinstance(rewards, np.ndarray) else np.array(rewards, dtype=object)
     if paid.dtype.kind == "O" and all(isinstance(one, float | int | np.number) for one in paid.flat):
         paid = paid.astype(float)
-    if paid.shape != active.shape or paid.dtype.kind not in "fiub" or not np.isfinite(paid[active]).all():
-        raise EnvironmentFailed(
-            f"the world gave rewards of {inert(repr(rewards), 80)}: expected {len(active)} finite numbers"
-        )
-    return np.where(active, paid, 0.0)
+    if paid.shape == active.shape and paid.dtype.kind in "fiub":
+        kept = np.where(active, paid, 0.0)
+        if np.isfinite(kept).all():
+            return kept
+    raise EnvironmentFailed(
+        f"the world gave rewards of {inert(repr(rewards), 80)}: expected {len(active)} finite numbers"
+    )
 
 
 def _heard(heard: Any, num_runs: int) -> Sentences:

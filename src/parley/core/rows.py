@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 SHORT = 16  # entries of a row; longer ones are reduced as numpy does
+_ONES = np.ones(SHORT, dtype=np.intp)
 
 
 def row_max(x: Float[np.ndarray, "*B n"], keepdims: bool = False) -> Float[np.ndarray, "*B"]:
@@ -21,7 +22,7 @@ def row_count(true: Bool[np.ndarray, "B n"]) -> Int[np.ndarray, " B"]:
     """How many entries of each row are true."""
     if true.shape[-1] > SHORT:
         return true.sum(axis=-1)
-    return true @ np.ones(true.shape[-1], dtype=np.intp)
+    return true @ _ONES[: true.shape[-1]]
 
 
 def whole_sum(x: Float[np.ndarray, "B n"]) -> Float[np.ndarray, " B"]:

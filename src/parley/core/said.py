@@ -64,10 +64,11 @@ class Menu:
         """A menu for each run, padded to the longest; one for all of them where they are equal."""
         if all(menu is menus[0] or menu == menus[0] for menu in menus):
             return cls.shared(tuple(menus[0]))
-        shape = (len(menus), max(map(len, menus)))
-        sentences, legal = np.full(shape, "", dtype=object), np.zeros(shape, dtype=bool)
-        for i, menu in enumerate(menus):
-            sentences[i, : len(menu)], legal[i, : len(menu)] = menu, True
+        longest = max(map(len, menus))
+        sentences = np.array([[*menu, *[""] * (longest - len(menu))] for menu in menus], dtype=object)
+        legal = np.zeros(sentences.shape, dtype=bool)
+        for row, menu in zip(legal, menus, strict=True):
+            row[: len(menu)] = True
         return cls(sentences, legal)
 
     @classmethod

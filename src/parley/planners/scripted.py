@@ -26,7 +26,7 @@ class RandomPlanner:
         if menu.free:
             raise BadInput("this world takes any words and offers no menu: there is nothing to choose from at random")
         alike = menu.legal / row_count(menu.legal)[:, None]
-        return Proposal(alike if len(alike) == self.num_runs else np.repeat(alike, self.num_runs, axis=0))
+        return Proposal(alike if len(alike) == self.num_runs else alike.repeat(self.num_runs, axis=0))
 
     def snapshot(self) -> State:
         return {}

@@ -54,14 +54,16 @@ class CohortRecorder:
         self.invalid += sum(active and not ok for active, ok in zip(record.active.tolist(), usable, strict=True))
         if not self._steps:
             return
-        menus, new = self._menu_keys(record.menus)
-        wide = [_widths(menu) for menu in record.menus]
+        menus, wide, new = self._menu_keys(record.menus)
         sources = [p.source for p in record.proposals]
         told = _per_actor([_json_rows(p.probs, w) for p, w in zip(record.proposals, wide, strict=True)])
-        same = np.logical_and.reduce(
-            [(law == p.probs).all(axis=1) for law, p in zip(record.laws, record.proposals, strict=True)]
-        )
-        laws = [None] * n if same.all() else _per_actor([_json_rows(*of) for of in zip(record.laws, wide, strict=True)])
+        laws: list[str | None] = [None] * n
+        if any(law is not p.probs for law, p in zip(record.laws, record.proposals, strict=True)):
+            each = zip(record.laws, record.proposals, strict=True)
+            same = np.logical_and.reduce([(law == p.probs).all(axis=1) for law, p in each])
+            if not same.all():
+                rows = _per_actor([_json_rows(*of) for of in zip(record.laws, wide, strict=True)])
+                laws = [None if equal else law for equal, law in zip(same.tolist(), rows, strict=True)]
         source = json.dumps(sources) if len(sources) > 1 and any(sources) else sources[0] or None
         said_by = [source if ok else INVALID for ok in usable]
         said = record.subgoals
@@ -71,7 +73,7 @@ class CohortRecorder:
             record.explored.astype(int).tolist(),
             [None if by else one for by, one in zip(said_by, told, strict=True)],
             *(said_by, [one if by else None for by, one in zip(said_by, told, strict=True)]),
-            [None if equal else law for equal, law in zip(same.tolist(), laws, strict=True)],
+            laws,
             *(menus, record.next_observations.tolist(), (record.rewards + 0.0).tolist()),  # no minus zero
             strict=True,
         )
@@ -100,28 +102,33 @@ class CohortRecorder:
         told = [(run, record.episode, record.step, n, event or None) for run, n, event, active in rows if active]
         return [(LOW_LEVEL, told)]
 
-    def _menu_keys(self, menus: list[Menu]) -> tuple[list[str], list[Statement]]:
-        """Each run's key into `menus`, by content, and the statement that records those not seen before."""
+    def _menu_keys(self, menus: list[Menu]) -> tuple[list[str], list[list[int] | None], list[Statement]]:
+        """Each run's key into `menus`, by content, widths without padding, and what records those not seen before.
+
+        The widths are None where all runs share a menu, which has no padding.
+        """
         known = self._menus.get(id(menus[0]))
         if known is not None and all(a is b for a, b in zip(known[0], menus, strict=True)):
-            return known[1], []
-        wide = [_widths(menu) for menu in menus]
+            return known[1], [None] * len(menus), []
+        every = [_entries(menu) for menu in menus]
         keys, new = [], {}
-        for i in range(max(len(menu.sentences) for menu in menus)):
-            listed = tuple(_entries(menu, i, w) for menu, w in zip(menus, wide, strict=True))
-            if listed not in self._keys:
+        for i in range(max(map(len, every))):
+            listed = tuple(rows[i if len(rows) > 1 else 0] for rows in every)
+            key = self._keys.get(listed)
+            if key is None:
                 text = json.dumps(listed[0] if len(listed) == 1 else listed, ensure_ascii=False)
                 key = menu_key(text)
                 if len(self._keys) < MOST_MENUS:
                     self._keys[listed] = key
                 new[key] = text
-            keys.append(self._keys.get(listed) or key)
-        whole = keys * len(self._runs) if len(keys) == 1 else keys
+            keys.append(key)
+        wide = [[*map(len, rows)] if len(rows) > 1 else None for rows in every]
         if len(keys) == 1:
+            keys = keys * len(self._runs)
             if len(self._menus) >= MOST_MENUS:
                 self._menus.clear()
-            self._menus[id(menus[0])] = (menus, whole)
-        return whole, [(MENU, list(new.items()))] if new else []
+            self._menus[id(menus[0])] = (menus, keys)
+        return keys, wide, [(MENU, list(new.items()))] if new else []
 
     def episode(self, record: EpisodeRecord, snapshot: Sequence[State] | None = None) -> None:
         n = len(self._runs)
@@ -177,30 +184,24 @@ def _known(values: np.ndarray) -> list[float | None]:
     return [None] * len(values) if np.isnan(values).any() else (values + 0.0).tolist()
 
 
-def _widths(menu: Menu) -> list[int] | None:
-    """How many entries each run's menu has without the padding; None where all runs share one."""
-    if len(menu.sentences) == 1:
-        return None
-    return (menu.legal.shape[1] - menu.legal[:, ::-1].argmax(axis=1)).tolist()
-
-
-def _entries(menu: Menu, run: int, widths: list[int] | None) -> tuple[str | None, ...]:
-    """The entries of one run's menu, None where one is not legal."""
-    row = min(run, len(menu.sentences) - 1)
-    width = menu.sentences.shape[1] if widths is None else widths[row]
-    legal = menu.legal[row, :width]
-    said = menu.sentences[row, :width].tolist()
-    return tuple(said) if legal.all() else tuple(s if ok else None for s, ok in zip(said, legal.tolist(), strict=True))
+def _entries(menu: Menu) -> list[tuple[str | None, ...]]:
+    """The entries of each row of a menu, without the padding that several rows have; None where one is not legal."""
+    sentences, legal = menu.sentences.tolist(), menu.legal.tolist()
+    if len(sentences) == len(legal) == 1:
+        return [tuple(s if ok else None for s, ok in zip(sentences[0], legal[0], strict=True))]
+    num_rows, rows = max(len(sentences), len(legal)), []
+    sentences, legal = (rows * num_rows if len(rows) == 1 else rows for rows in (sentences, legal))
+    for said, allowed in zip(sentences, legal, strict=True):
+        width = len(allowed) - (allowed[::-1].index(True) if True in allowed else 0)
+        kept = zip(said[:width], allowed[:width], strict=True)
+        rows.append(tuple(said[:width]) if False not in allowed[:width] else tuple(s if ok else None for s, ok in kept))
+    return rows
 
 
 def _json_rows(probs: np.ndarray, widths: list[int] | None = None) -> list[str]:
     """Each row as a JSON list with full double precision, by one call; of rows of other widths, one call each."""
     if widths is not None:
-        whole = np.ascontiguousarray(probs)
-        return [
-            orjson.dumps(row[:width], option=orjson.OPT_SERIALIZE_NUMPY).decode()
-            for row, width in zip(whole, widths, strict=True)
-        ]
+        return [orjson.dumps(row[:width]).decode() for row, width in zip(probs.tolist(), widths, strict=True)]
     text = orjson.dumps(np.ascontiguousarray(probs), option=orjson.OPT_SERIALIZE_NUMPY).decode()
     return [f"[{row}]" for row in text[2:-2].split("],[")]
 

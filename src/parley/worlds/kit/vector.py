@@ -61,7 +61,7 @@ class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         """Carry out the subgoals (B, K); a row that has ended repeats its last sentence and pays 0."""
         # Lists, since a call of numpy after a slow environment costs more than a loop over few runs.
         rewards, actions_taken, events = [0.0] * self.num_envs, [0] * self.num_envs, [""] * self.num_envs
-        for i, (env, told) in enumerate(zip(self.envs, actions, strict=True)):
+        for i, (env, told) in enumerate(zip(self.envs, actions.tolist(), strict=True)):
             if self._terminated[i] or self._truncated[i]:
                 continue
             said, rewards[i], self._terminated[i], self._truncated[i], _ = env.step(" / ".join(told))
