@@ -8,6 +8,7 @@ numbers).
 import threading
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -39,7 +40,7 @@ class _Streams(threading.local):
         self.philox = np.random.Philox(key=[0, 0])
         self.generator = np.random.Generator(self.philox)
         # Lists are read in half of the time of arrays.
-        self.state = {**self.philox.state, "buffer": self.philox.state["buffer"].tolist()}
+        self.state: Any = {**self.philox.state, "buffer": [0, 0, 0, 0]}
 
     def at(self, key: list[int], counter: list[int]) -> np.random.Generator:
         """The generator at the first number of a stream, as `Philox(key=key, counter=counter)` would give it."""

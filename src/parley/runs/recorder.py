@@ -57,13 +57,6 @@ class CohortRecorder:
         menus, wide, new = self._menu_keys(record.menus)
         sources = [p.source for p in record.proposals]
         told = _per_actor([_json_rows(p.probs, w) for p, w in zip(record.proposals, wide, strict=True)])
-        laws: list[str | None] = [None] * n
-        if any(law is not p.probs for law, p in zip(record.laws, record.proposals, strict=True)):
-            each = zip(record.laws, record.proposals, strict=True)
-            same = np.logical_and.reduce([(law == p.probs).all(axis=1) for law, p in each])
-            if not same.all():
-                rows = _per_actor([_json_rows(*of) for of in zip(record.laws, wide, strict=True)])
-                laws = [None if equal else law for equal, law in zip(same.tolist(), rows, strict=True)]
         source = json.dumps(sources) if len(sources) > 1 and any(sources) else sources[0] or None
         said_by = [source if ok else INVALID for ok in usable]
         said = record.subgoals
@@ -73,7 +66,7 @@ class CohortRecorder:
             record.explored.astype(int).tolist(),
             [None if by else one for by, one in zip(said_by, told, strict=True)],
             *(said_by, [one if by else None for by, one in zip(said_by, told, strict=True)]),
-            laws,
+            _other_laws(record, wide),
             *(menus, record.next_observations.tolist(), (record.rewards + 0.0).tolist()),  # no minus zero
             strict=True,
         )
@@ -204,6 +197,19 @@ def _json_rows(probs: np.ndarray, widths: list[int] | None = None) -> list[str]:
         return [orjson.dumps(row[:width]).decode() for row, width in zip(probs.tolist(), widths, strict=True)]
     text = orjson.dumps(np.ascontiguousarray(probs), option=orjson.OPT_SERIALIZE_NUMPY).decode()
     return [f"[{row}]" for row in text[2:-2].split("],[")]
+
+
+def _other_laws(record: StepRecord, widths: list[list[int] | None]) -> list[str | None]:
+    """Each run's law as JSON, None where it is the proposal itself."""
+    pairs = [(law, p.probs) for law, p in zip(record.laws, record.proposals, strict=True)]
+    same = np.ones(len(record.active), dtype=bool)
+    for law, probs in pairs:
+        if law is not probs:
+            same &= (law == probs).all(axis=1)
+    if same.all():
+        return [None] * len(same)
+    told = _per_actor([_json_rows(law, wide) for (law, _), wide in zip(pairs, widths, strict=True)])
+    return [None if equal else law for equal, law in zip(same.tolist(), told, strict=True)]
 
 
 def _per_actor(parts: list[list[str]]) -> list[str]:

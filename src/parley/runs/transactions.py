@@ -13,7 +13,7 @@ from parley.runs.schema import SCHEMA
 from parley.runs.seals import Mark, read_mark
 
 LAG = 64  # transactions that may wait in memory
-EVERY_S = 0.05  # how long they may: to wake the writer for each costs more than to write it
+EVERY_S = 0.2  # how long they may: to wake the writer for each costs more than to write it
 LATER = (("calls", "counted", "INTEGER"), ("episodes", "score", "REAL"))  # columns that runs of earlier versions lack
 
 
