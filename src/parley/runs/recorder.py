@@ -200,7 +200,7 @@ def _json_rows(probs: np.ndarray, widths: list[int] | None = None) -> list[str]:
 
 
 def _other_laws(record: StepRecord, widths: list[list[int] | None]) -> list[str | None]:
-    """Each run's law as JSON, None where it is the proposal itself."""
+    """The distributions that choices came from, as JSON, None where it is the proposal itself."""
     pairs = [(law, p.probs) for law, p in zip(record.laws, record.proposals, strict=True)]
     same = np.ones(len(record.active), dtype=bool)
     for law, probs in pairs:
