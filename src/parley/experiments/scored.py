@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from shutil import which
 
 import numpy as np
 from jaxtyping import Float
@@ -13,6 +15,14 @@ from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.experiments.base import InMemory
 from parley.loop import run_cohort
+
+PACKAGES = {"gym": "gymnasium", "babyai": "minigrid"}  # of worlds that are named otherwise than their package
+
+
+def present(world: str) -> bool:
+    """Whether the package of an environment is installed, and Java where it needs that."""
+    name = world.partition(":")[0]
+    return find_spec(PACKAGES.get(name, name)) is not None and (name != "scienceworld" or which("java") is not None)
 
 
 class Returns(InMemory):

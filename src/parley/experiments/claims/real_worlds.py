@@ -1,8 +1,6 @@
 """Learning over episodes in environments that are not ours: text games, grids, and Gymnasium's own."""
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
-from shutil import which
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,7 @@ from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.experiments.base import Finding as Found
 from parley.experiments.base import above, all_hold
-from parley.experiments.scored import averaged, early, late, scores
+from parley.experiments.scored import averaged, early, late, present, scores
 from parley.report.plots import rows_figure
 
 NAME = "real-worlds"
@@ -22,28 +20,22 @@ CLAIM = (
     "score in the last quarter of the episodes is higher than in the first. It is also higher than that of random "
     "choices"
 )
-# World, what it needs, and the highest return: where a world tells none, what its makers call solved.
+# Worlds and their highest returns: where a world tells none, what its makers call solved.
 WORLDS = {
-    "gym:FrozenLake-v1,horizon=20": ("gymnasium", 1.0),
-    "gym:Taxi-v4,seeded_by=variation,horizon=60": ("gymnasium", 20.0),
-    "babyai:GoToObj": ("minigrid", 1.0),
-    "babyai:GoToLocal": ("minigrid", 1.0),
-    "babyai:PickupLoc": ("minigrid", 1.0),
-    "textworld:coin-collector,level=5,variations=8,horizon=20": ("textworld", 1.0),
-    "textworld:cooking,variations=8,horizon=20": ("textworld", 3.0),
-    "scienceworld:find-living-thing,easy=true,horizon=20": ("scienceworld", 100.0),
-    "scienceworld:find-animal,easy=true,horizon=20": ("scienceworld", 100.0),
-    "scienceworld:use-thermometer,easy=true,horizon=20": ("scienceworld", 100.0),
+    "gym:FrozenLake-v1,horizon=20": 1.0,
+    "gym:Taxi-v4,seeded_by=variation,horizon=60": 20.0,
+    "babyai:GoToObj": 1.0,
+    "babyai:GoToLocal": 1.0,
+    "babyai:PickupLoc": 1.0,
+    "textworld:coin-collector,level=5,variations=8,horizon=20": 1.0,
+    "textworld:cooking,variations=8,horizon=20": 3.0,
+    "scienceworld:find-living-thing,easy=true,horizon=20": 100.0,
+    "scienceworld:find-animal,easy=true,horizon=20": 100.0,
+    "scienceworld:use-thermometer,easy=true,horizon=20": 100.0,
 }
 RANDOM, LEARNER = ("random", "none"), ("habit", "none")
 ARMS = (RANDOM, LEARNER, ("habit", "epsilon-greedy:epsilon=0.1"), ("habit", "adaptive-proposals"))
 QUICK = ("gym:FrozenLake-v1,horizon=20", "babyai:GoToObj")
-
-
-def present(world: str) -> bool:
-    """Whether the world's extra is installed, and Java where it needs that."""
-    package, _ = WORLDS[world]
-    return find_spec(package) is not None and (package != "scienceworld" or which("java") is not None)
 
 
 def cells(quick: bool) -> list[RunConfig]:
@@ -59,7 +51,7 @@ def cells(quick: bool) -> list[RunConfig]:
 
 def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Float[np.ndarray, "R T+1"]:
     """Scores of every run and episode; the last column holds the cell's seconds, those of its environments included."""
-    return scores(config, bar, WORLDS[config.world][1])
+    return scores(config, bar, WORLDS[config.world])
 
 
 def analyse(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"]]) -> Found:
