@@ -2,7 +2,7 @@
 
 The model is asked as it is, in words, beside random choices and a learner by rule. It has no memory, all that fits into
 its context, a summary, or what it retrieves. On top of all that fits there are explorers. A decision in ScienceWorld
-reads up to a thousand actions, so there the model has no memory or all that fits, and no explorer.
+reads up to a thousand actions, so there the model has no memory or all that fits, no explorer, and four steps.
 
 Scores are in units of a world's room: the highest score less the mean of random choices. Written before the ten worlds
 were run, after two of them had been (every score 0, undecided). What decides is the mean score with a memory less
@@ -36,9 +36,9 @@ WORLDS = {  # those of `real-worlds`, with shorter episodes, and their highest r
     "babyai:PickupLoc": 1.0,
     "textworld:cooking,variations=8,horizon=10": 3.0,
     "gym:Taxi-v4,seeded_by=variation,horizon=20": 20.0,
-    "scienceworld:find-living-thing,easy=true,horizon=8": 100.0,
-    "scienceworld:find-animal,easy=true,horizon=8": 100.0,
-    "scienceworld:use-thermometer,easy=true,horizon=8": 100.0,
+    "scienceworld:find-living-thing,easy=true,horizon=4": 100.0,
+    "scienceworld:find-animal,easy=true,horizon=4": 100.0,
+    "scienceworld:use-thermometer,easy=true,horizon=4": 100.0,
 }
 RANDOM, RULE = ("random", "none"), ("habit", "none")
 NONE = (f"{MODEL},memory=none", "none")
