@@ -1,8 +1,8 @@
 """`real-memories`: what a memory is worth to a published language model in environments that are not ours.
 
 The model is asked as it is, in words, beside random choices and a learner by rule. It has no memory, all that fits into
-its context, a summary, or what it retrieves. On top of all that fits there are explorers. A decision in ScienceWorld
-reads up to a thousand actions, so there the model has no memory or all that fits, no explorer, and four steps.
+its context, a summary, or what it retrieves. On top of all that fits there are explorers. In ScienceWorld a decision
+reads up to a thousand actions. So there the model has four steps, no memory or all that fits, and no explorer.
 
 Scores are in units of a world's room: the highest score less the mean of random choices. Written before the ten worlds
 were run, after two of them had been (every score 0, undecided). What decides is the mean score with a memory less
