@@ -1,8 +1,9 @@
 """`real-memories`: what a memory is worth to a published language model in environments that are not ours.
 
-The model is asked as it is, in words, beside random choices and a learner by rule. It has no memory, all that fits into
-its context, a summary, or what it retrieves. On top of all that fits there are explorers. In ScienceWorld a decision
-reads up to a thousand actions. So there the model has four steps, no memory or all that fits, and no explorer.
+The model is asked as it is, in words, beside random choices and a learner by rule. In every world it has no memory, or
+all that fits into its context. In the first worlds it also has a summary or what it retrieves, and explorers on top of
+all that fits. Time decided in how many worlds an arm runs, before its scores there were seen. In ScienceWorld a
+decision reads up to a thousand actions, so episodes have four steps.
 
 Scores are in units of a world's room: the highest score less the mean of random choices. Written before the ten worlds
 were run, after two of them had been (every score 0, undecided). What decides is the mean score with a memory less
@@ -40,21 +41,25 @@ WORLDS = {  # those of `real-worlds`, with shorter episodes, and their highest r
     "scienceworld:find-animal,easy=true,horizon=4": 100.0,
     "scienceworld:use-thermometer,easy=true,horizon=4": 100.0,
 }
-RANDOM, RULE = ("random", "none"), ("habit", "none")
-NONE = (f"{MODEL},memory=none", "none")
-FULL, *OTHERS = MEMORIES = [(f"{MODEL},memory={memory}", "none") for memory in ("full", "summary", "retrieval")]
+RANDOM, RULE, NONE = ("random", "none"), ("habit", "none"), (f"{MODEL},memory=none", "none")
+FULL, SUMMARY, RETRIEVAL = MEMORIES = [(f"{MODEL},memory={name}", "none") for name in ("full", "summary", "retrieval")]
 EXPLORERS = [(f"{MODEL},memory=full", explorer) for explorer in ("epsilon-greedy:epsilon=0.1", "persistent-proposals")]
+ARMS = {  # and in how many worlds they run
+    **dict.fromkeys((RANDOM, RULE, NONE, FULL), len(WORLDS)),
+    SUMMARY: 5,
+    **dict.fromkeys((RETRIEVAL, *EXPLORERS), 3),
+}
 ALL = "mean of {} worlds"
 
 
 def cells(quick: bool) -> list[RunConfig]:
-    """Every arm in every world that is installed here; quick: a few episodes of the first two worlds, three arms."""
-    arms = [RANDOM, NONE, FULL] if quick else [RANDOM, RULE, NONE, FULL, *OTHERS, *EXPLORERS]
+    """The arms in the worlds that are installed here; quick: a few episodes of the first two worlds, three arms."""
+    arms = dict.fromkeys((RANDOM, NONE, FULL), 2) if quick else ARMS
     return [
         RunConfig(world, planner, explorer, episodes=4 if quick else 16, runs=2, seed=1)
-        for planner, explorer in arms
-        for world in list(WORLDS)[: 2 if quick else None]
-        if present(world) and not (world.startswith("scienceworld") and (planner, explorer) in [*OTHERS, *EXPLORERS])
+        for (planner, explorer), number in arms.items()
+        for world in list(WORLDS)[:number]
+        if present(world)
     ]
 
 
