@@ -8,10 +8,8 @@ With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot
 trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
 prior, 0.5 from their geometric mean; `prudence` times the episodes that remain are counted.
 
-In a fixed order of trials one latent would be tried last in every run. So where a trial of a class is best, a class is
-drawn in proportion to its squared posterior. It is tried instead if that costs as much, within the error of the
-estimates. The posterior itself (Thompson 1933) would cost too much on average, a higher power too much in the worst
-case.
+In a fixed order of trials one latent would be tried last in every run. So where a trial of a class is best, the next
+class of an order that is drawn (`orders`) is tried instead, if that costs as much, within the error of the estimates.
 
 With `obeys` the planner's own proposals are executed between trials. Planners can then be compared under the same
 exploration. The loss of exploiting is still computed for the exact posterior.
@@ -25,6 +23,7 @@ from parley.core.roles import State
 from parley.core.rows import row_max
 from parley.core.said import Moment, Opening, Outcome, Proposal, decode
 from parley.exploration.candidates import IDLE, Candidates, Chosen
+from parley.exploration.orders import levelled
 from parley.exploration.posterior import TINY, NodeFollower, PosteriorExplorer, Reader
 from parley.exploration.worth import MOVED, moved
 from parley.theory.beliefs import Beliefs
@@ -33,7 +32,7 @@ from parley.theory.trials import Trials
 
 KEPT = ("asked", "weighed", "often", "remaining", "drawn", "put_off")
 DECISIONS = 4096  # kept, so that they need not be worked out again
-POWER = 2  # of the posterior: the class to try is drawn in proportion to it
+EQUAL = 1e-9  # of the largest: classes so near to it are drawn equally
 
 
 class AdaptiveExplorer(PosteriorExplorer):
@@ -53,7 +52,7 @@ class AdaptiveExplorer(PosteriorExplorer):
         super().__init__(beliefs, classes, reader, owns)
         self.prudence, self.obeys = prudence, obeys
         self.follower = NodeFollower(trials.tree)
-        prior = classes.prior
+        self.prior = prior = classes.prior
         self.flat = np.where(prior > 0, np.maximum(prior, TINY) ** -caution, 0.0)  # C
         start = prior * self.flat / (prior @ self.flat)
         self.candidates = Candidates(trials, len(beliefs.tables.instructions), prudence, start)
@@ -72,6 +71,8 @@ class AdaptiveExplorer(PosteriorExplorer):
         self.drawn: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
         # What exploiting has lost since a trial, whose gain is within the error of the estimates, was first put off.
         self.put_off: Float[np.ndarray, "B W"] = np.zeros((num, num_w))
+        level = levelled(self.prior, draws.uniform(Purpose.TRIAL, step=1))
+        self.level: Float[np.ndarray, "B C"] = np.where(self.prior > 0, level / np.maximum(self.prior, TINY), 0.0)
         self._decisions: dict[bytes, Chosen | None] = {}
         self.chosen: dict[int, Chosen] = {}
 
@@ -117,7 +118,9 @@ class AdaptiveExplorer(PosteriorExplorer):
     def _weigh(self, episode: int) -> None:
         """Decide the trial. A decision stands until the belief has moved."""
         remaining = self.num_episodes - episode
-        drawn = sample_rows(self.before**POWER, self.draws.uniform(Purpose.TRIAL, episode))
+        likely = self.before * self.level
+        first = likely >= (1 - EQUAL) * likely.max(axis=1, keepdims=True)
+        drawn = sample_rows(first.astype(float), self.draws.uniform(Purpose.TRIAL, episode))
         belief, now = self._nearer(self.before, self.flat), self.reader.instruction[:, 0]
         often = self.asked + 1 / self.asked.shape[1]
         self.chosen = {}
