@@ -8,8 +8,8 @@ With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot
 trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
 prior, 0.5 from their geometric mean; `prudence` times the episodes that remain are counted.
 
-In a fixed order of trials one latent would be tried last in every run. So where a trial of a class is best, the next
-class of an order that is drawn (`orders`) is tried instead, if that costs as much, within the error of the estimates.
+In a fixed order of trials one latent would be tried last in every run. So each run draws an order (`orders`). The next
+class of that order is tried instead of the best, if that costs as much, within the error of the estimates.
 
 With `obeys` the planner's own proposals are executed between trials. Planners can then be compared under the same
 exploration. The loss of exploiting is still computed for the exact posterior.

@@ -85,8 +85,8 @@ class Candidates:
         drawn: int | None = None,
     ) -> Chosen | None:
         """The best trial under an instruction. None where exploiting is best, also in order to wait for another
-        instruction. Where the best tries a class, or exploiting acts on the most probable one, `drawn` is tried instead
-        if that costs as much, within the error."""
+        instruction. Where the best is about the most probable class, it is about `drawn` instead if that costs as much,
+        within the error."""
         remaining = int(np.ceil(self.prudence * remaining))
         kept = np.flatnonzero(belief * remaining > LEAST)
         asked = Asked(self, belief, remaining, kept, self.worth(often, remaining).of_classes(kept))
@@ -193,7 +193,7 @@ class Asked:
         return _same(exploit.told, self.of.trials.play(certain, w))
 
     def instead(self, drawn: int | None, w: int, exploit: Policy, policy: Policy, score: float) -> Chosen | None:
-        """A policy like this one that takes the class drawn for the most probable one, if it costs as much, within the
+        """A policy like this one, with the class drawn for the most probable one. None where it costs more, beyond the
         error of the estimates."""
         top = int(self.belief.argmax())
         if drawn is None or drawn not in self.kept or (drawn == top and policy.weights is None):

@@ -1,9 +1,9 @@
 """In which order a search tries classes, so that no latent is last in every run.
 
-Of all lotteries over orders whose mean number of trials is at most so much above the least, one makes the largest mean
-of a class least. It tries the more probable classes in their order, and then the others in an order drawn equally. The
-number of others is as large as the limit allows; it is itself drawn from two neighbours. (The mean places of a lottery
-are majorised by 0, 1, 2, ...: Rado 1952. So to cap them costs least where the tail of the order is made equal.)
+An order is drawn. The mean number of trials may be a tenth above the least. Within that, one lottery makes the largest
+mean of a class least. It tries the more probable classes in their order, and then the others in an order drawn equally.
+The number of others is as large as the limit allows; it is itself drawn from two neighbours. (The mean places of a
+lottery are majorised by 0, 1, 2, ...: Rado 1952. So to cap them costs least where the tail of the order is made equal.)
 """
 
 import numpy as np
