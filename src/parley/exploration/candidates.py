@@ -266,9 +266,9 @@ def _tilted(belief: Float[np.ndarray, " C"], c: int, tilt: float) -> Float[np.nd
 
 
 def _divergence(ends: Float[np.ndarray, "E C"]) -> Float[np.ndarray, "C C"]:
-    """Nats by which an episode tells c from c' when c is true, at most `MOST`."""
-    log = np.log(np.maximum(ends, 1e-300))
-    return np.minimum((ends * log).sum(axis=0)[:, None] - ends.T @ log, MOST)
+    """Nats by which an episode lowers what confusing two classes costs (Bhattacharyya), at most `MOST`."""
+    root = np.sqrt(ends)
+    return np.minimum(-np.log(np.clip(root.T @ root, 1e-300, 1.0)), MOST)
 
 
 def _same(one: Told, other: Told) -> bool:
