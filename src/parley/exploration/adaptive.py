@@ -30,8 +30,9 @@ from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
 from parley.theory.trials import Trials
 
-KEPT = ("asked", "weighed", "often", "remaining", "drawn", "put_off")
+KEPT = ("asked", "weighed", "often", "remaining", "drawn", "put_off", "stood", "stands")
 DECISIONS = 4096  # kept, so that they need not be worked out again
+SAME = 1e-12  # of a belief: so little is no change
 EQUAL = 1e-9  # of the largest: classes so near to it are drawn equally
 
 
@@ -73,6 +74,9 @@ class AdaptiveExplorer(PosteriorExplorer):
         self.put_off: Float[np.ndarray, "B W"] = np.zeros((num, num_w))
         level = levelled(self.prior, draws.uniform(Purpose.TRIAL, step=1))
         self.level: Float[np.ndarray, "B C"] = np.where(self.prior > 0, level / np.maximum(self.prior, TINY), 0.0)
+        # Episodes since a decision, and after how many it is looked at again.
+        self.stood: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
+        self.stands: Int[np.ndarray, "B W"] = np.ones((num, num_w), dtype=np.intp)
         self._decisions: dict[bytes, Chosen | None] = {}
         self.chosen: dict[int, Chosen] = {}
 
@@ -107,8 +111,8 @@ class AdaptiveExplorer(PosteriorExplorer):
         belief = self.belief
         idle = ~self._in_doubt(belief, remaining)
         for row in np.flatnonzero(~idle).tolist():
-            settled = ~moved(self.weighed[row], belief[row])
-            idle[row] = settled.all() and all(self._decided(row, w) is None for w in range(settled.size))
+            settled = np.abs(self.weighed[row] - belief[row]).max() <= SAME  # not where it was never decided
+            idle[row] = settled and all(self._decided(row, w) is None for w in range(len(self.weighed[row])))
         return idle
 
     def _in_doubt(self, belief: Float[np.ndarray, "B C"], remaining: int) -> Bool[np.ndarray, " B"]:
@@ -116,7 +120,11 @@ class AdaptiveExplorer(PosteriorExplorer):
         return self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon > IDLE
 
     def _weigh(self, episode: int) -> None:
-        """Decide the trial. A decision stands until the belief has moved."""
+        """Decide the trial. A decision stands until the belief has moved.
+
+        A belief that hardly moves may turn exploiting into something that tells nothing. So a decision is also looked
+        at again after 1, 2, 4, ... episodes, if the belief is not quite the same.
+        """
         remaining = self.num_episodes - episode
         likely = self.before * self.level
         first = likely >= (1 - EQUAL) * likely.max(axis=1, keepdims=True)
@@ -128,10 +136,14 @@ class AdaptiveExplorer(PosteriorExplorer):
             w = now[row]
             decided = None if np.isnan(self.weighed[row, w, 0]) else self._decided(row, w)
             least = MOVED * (1 - self.weighed[row, w].max()) if decided else MOVED
-            if moved(self.weighed[row, w], belief[row], least):
+            far = bool(moved(self.weighed[row, w], belief[row], least))
+            other = far or np.abs(self.weighed[row, w] - belief[row]).max() > SAME
+            if far or (other and self.stood[row, w] >= self.stands[row, w]):
+                self.stood[row, w], self.stands[row, w] = 0, 1 if far else 2 * self.stands[row, w]
                 self.weighed[row, w], self.remaining[row, w], self.drawn[row, w] = belief[row], remaining, drawn[row]
                 self.often[row, w] = often[row] / often[row].sum()
                 decided = self._decided(row, w)
+            self.stood[row, w] += 1
             if decided and self.put_off[row, w] < decided.unsure:
                 self.put_off[row, w] += decided.lost
                 continue
@@ -171,7 +183,7 @@ class AdaptiveExplorer(PosteriorExplorer):
     def restore(self, state: State) -> None:
         super().restore(state)
         for name in KEPT:
-            if name in state:  # `put_off` and `drawn` are not in snapshots of the versions before
+            if name in state:  # snapshots of the versions before have fewer
                 setattr(self, name, state[name].copy())
 
 
