@@ -52,6 +52,18 @@ def test_the_class_drawn_is_tried_if_that_costs_as_much(drawn: int, tried: int):
     assert chosen is not None and chosen.weights is not None and chosen.weights.argmax() == tried
 
 
+@pytest.mark.parametrize("drawn, tried", [(7, 7), (8, 8), (9, 9), (10, 10), (11, 11), (0, 7)])
+def test_a_plan_takes_the_class_drawn_for_the_most_probable_one(drawn: int, tried: int):
+    """Two steps: a plan does one job, and if that was wrong the safe one. Jobs 0 to 6 are refuted."""
+    tables = clues(latents=12, clues=1, horizon=2, dull=0.6, safe=0.6, seed=1016)
+    found = candidates(tables)
+    belief = np.where(np.arange(12) > 6, np.linspace(1.3, 0.7, 12), 0.0)
+    (node,) = found.trials.tree.first[found.trials.tree.first >= 0]
+    chosen = found.best(belief / belief.sum(), 0, np.ones(1), 1000, drawn)
+    assert chosen is not None and chosen.plan is not None
+    assert tables.menus[0][chosen.planned(1, int(node)).argmax()] == f"do job {tried}"
+
+
 def test_nothing_is_drawn_where_it_is_best_to_ask():
     found = candidates(signs(8))
     (node,) = found.trials.tree.first[found.trials.tree.first >= 0]

@@ -8,10 +8,8 @@ With `prudence` 1 and `caution` 0 this is Bayesian. The worst case over z cannot
 trials have made improbable would be given up for good too early. `caution` 1 starts from equal beliefs instead of the
 prior, 0.5 from their geometric mean; `prudence` times the episodes that remain are counted.
 
-In a fixed order of trials one latent would be tried last in every run. So where a trial of a class is best, a class is
-drawn in proportion to its squared posterior. It is tried instead if that costs as much, within the error of the
-estimates. The posterior itself (Thompson 1933) would cost too much on average, a higher power too much in the worst
-case.
+In a fixed order of trials one latent would be tried last in every run. So each run draws an order (`orders`). The next
+class of that order is tried instead of the best, if that costs as much, within the error of the estimates.
 
 With `obeys` the planner's own proposals are executed between trials. Planners can then be compared under the same
 exploration. The loss of exploiting is still computed for the exact posterior.
@@ -25,15 +23,17 @@ from parley.core.roles import State
 from parley.core.rows import row_max
 from parley.core.said import Moment, Opening, Outcome, Proposal, decode
 from parley.exploration.candidates import IDLE, Candidates, Chosen
+from parley.exploration.orders import levelled
 from parley.exploration.posterior import TINY, NodeFollower, PosteriorExplorer, Reader
 from parley.exploration.worth import MOVED, moved
 from parley.theory.beliefs import Beliefs
 from parley.theory.distinguishability import Classes
 from parley.theory.trials import Trials
 
-KEPT = ("asked", "weighed", "often", "remaining", "drawn", "put_off")
+KEPT = ("asked", "weighed", "often", "remaining", "drawn", "put_off", "stood", "stands")
 DECISIONS = 4096  # kept, so that they need not be worked out again
-POWER = 2  # of the posterior: the class to try is drawn in proportion to it
+SAME = 1e-12  # of a belief: so little is no change
+EQUAL = 1e-9  # of the largest: classes so near to it are drawn equally
 
 
 class AdaptiveExplorer(PosteriorExplorer):
@@ -53,7 +53,7 @@ class AdaptiveExplorer(PosteriorExplorer):
         super().__init__(beliefs, classes, reader, owns)
         self.prudence, self.obeys = prudence, obeys
         self.follower = NodeFollower(trials.tree)
-        prior = classes.prior
+        self.prior = prior = classes.prior
         self.flat = np.where(prior > 0, np.maximum(prior, TINY) ** -caution, 0.0)  # C
         start = prior * self.flat / (prior @ self.flat)
         self.candidates = Candidates(trials, len(beliefs.tables.instructions), prudence, start)
@@ -72,6 +72,11 @@ class AdaptiveExplorer(PosteriorExplorer):
         self.drawn: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
         # What exploiting has lost since a trial, whose gain is within the error of the estimates, was first put off.
         self.put_off: Float[np.ndarray, "B W"] = np.zeros((num, num_w))
+        level = levelled(self.prior, draws.uniform(Purpose.TRIAL, step=1))
+        self.level: Float[np.ndarray, "B C"] = np.where(self.prior > 0, level / np.maximum(self.prior, TINY), 0.0)
+        # Episodes since a decision, and after how many it is looked at again.
+        self.stood: Int[np.ndarray, "B W"] = np.zeros((num, num_w), dtype=np.intp)
+        self.stands: Int[np.ndarray, "B W"] = np.ones((num, num_w), dtype=np.intp)
         self._decisions: dict[bytes, Chosen | None] = {}
         self.chosen: dict[int, Chosen] = {}
 
@@ -106,8 +111,8 @@ class AdaptiveExplorer(PosteriorExplorer):
         belief = self.belief
         idle = ~self._in_doubt(belief, remaining)
         for row in np.flatnonzero(~idle).tolist():
-            settled = ~moved(self.weighed[row], belief[row])
-            idle[row] = settled.all() and all(self._decided(row, w) is None for w in range(settled.size))
+            settled = np.abs(self.weighed[row] - belief[row]).max() <= SAME  # not where it was never decided
+            idle[row] = settled and all(self._decided(row, w) is None for w in range(len(self.weighed[row])))
         return idle
 
     def _in_doubt(self, belief: Float[np.ndarray, "B C"], remaining: int) -> Bool[np.ndarray, " B"]:
@@ -115,9 +120,15 @@ class AdaptiveExplorer(PosteriorExplorer):
         return self.prudence * (1 - row_max(belief)) * remaining * self.beliefs.tables.horizon > IDLE
 
     def _weigh(self, episode: int) -> None:
-        """Decide the trial. A decision stands until the belief has moved."""
+        """Decide the trial. A decision stands until the belief has moved.
+
+        A belief that hardly moves may turn exploiting into something that tells nothing. So a decision is also looked
+        at again after 1, 2, 4, ... episodes, if the belief is not quite the same.
+        """
         remaining = self.num_episodes - episode
-        drawn = sample_rows(self.before**POWER, self.draws.uniform(Purpose.TRIAL, episode))
+        likely = self.before * self.level
+        first = likely >= (1 - EQUAL) * likely.max(axis=1, keepdims=True)
+        drawn = sample_rows(first.astype(float), self.draws.uniform(Purpose.TRIAL, episode))
         belief, now = self._nearer(self.before, self.flat), self.reader.instruction[:, 0]
         often = self.asked + 1 / self.asked.shape[1]
         self.chosen = {}
@@ -125,10 +136,14 @@ class AdaptiveExplorer(PosteriorExplorer):
             w = now[row]
             decided = None if np.isnan(self.weighed[row, w, 0]) else self._decided(row, w)
             least = MOVED * (1 - self.weighed[row, w].max()) if decided else MOVED
-            if moved(self.weighed[row, w], belief[row], least):
+            far = bool(moved(self.weighed[row, w], belief[row], least))
+            other = far or np.abs(self.weighed[row, w] - belief[row]).max() > SAME
+            if far or (other and self.stood[row, w] >= self.stands[row, w]):
+                self.stood[row, w], self.stands[row, w] = 0, 1 if far else 2 * self.stands[row, w]
                 self.weighed[row, w], self.remaining[row, w], self.drawn[row, w] = belief[row], remaining, drawn[row]
                 self.often[row, w] = often[row] / often[row].sum()
                 decided = self._decided(row, w)
+            self.stood[row, w] += 1
             if decided and self.put_off[row, w] < decided.unsure:
                 self.put_off[row, w] += decided.lost
                 continue
@@ -168,7 +183,7 @@ class AdaptiveExplorer(PosteriorExplorer):
     def restore(self, state: State) -> None:
         super().restore(state)
         for name in KEPT:
-            if name in state:  # `put_off` and `drawn` are not in snapshots of the versions before
+            if name in state:  # snapshots of the versions before have fewer
                 setattr(self, name, state[name].copy())
 
 

@@ -85,7 +85,8 @@ class Candidates:
         drawn: int | None = None,
     ) -> Chosen | None:
         """The best trial under an instruction. None where exploiting is best, also in order to wait for another
-        instruction. Where the best tries a class, `drawn` is tried instead if that costs as much, within the error."""
+        instruction. Where the best is about the most probable class, it is about `drawn` instead if that costs as much,
+        within the error."""
         remaining = int(np.ceil(self.prudence * remaining))
         kept = np.flatnonzero(belief * remaining > LEAST)
         asked = Asked(self, belief, remaining, kept, self.worth(often, remaining).of_classes(kept))
@@ -93,7 +94,7 @@ class Candidates:
         score = asked.exploiting(exploit, w)
         found = asked.cheapest(asked.policies(w, exploit), exploit, score - IDLE)
         if found is None:
-            return None
+            return asked.instead(drawn, w, exploit, exploit, score) if asked.acts(exploit, w) else None
         policy, now = found
         paid = float(exploit.told.loss[0] @ belief)
         for v in np.flatnonzero(often > 0).tolist():
@@ -104,9 +105,7 @@ class Candidates:
                     return None
         unsure = SURE * score * asked.shared(exploit, policy)
         near = score - now.score < unsure
-        if drawn in kept and policy.plan is None:
-            other = asked.cheapest(asked.tilts(np.array([drawn]), w), exploit, (1 + SURE) * now.score)
-            now = other[1] if other else now
+        now = asked.instead(drawn, w, exploit, policy, now.score) or now
         return replace(now, unsure=unsure, lost=paid) if near else now
 
     def worth(self, often: Float[np.ndarray, " W"], remaining: int) -> Worth:
@@ -186,11 +185,24 @@ class Asked:
         """
         score, _ = self.total(exploit, np.inf, exploits=True)
         acting = self.worth.acting(self.belief[self.kept], self.remaining)
-        if acting < score:
-            certain = np.eye(len(self.belief))[[self.belief.argmax()]] + TINY
-            if _same(exploit.told, self.of.trials.play(certain, w)):
-                return acting
-        return score
+        return acting if acting < score and self.acts(exploit, w) else score
+
+    def acts(self, exploit: Policy, w: int) -> bool:
+        """Whether exploiting is acting on the most probable class."""
+        certain = np.eye(len(self.belief))[[self.belief.argmax()]] + TINY
+        return _same(exploit.told, self.of.trials.play(certain, w))
+
+    def instead(self, drawn: int | None, w: int, exploit: Policy, policy: Policy, score: float) -> Chosen | None:
+        """A policy like this one, with the class drawn for the most probable one. None where it costs more, beyond the
+        error of the estimates."""
+        top = int(self.belief.argmax())
+        if drawn is None or drawn not in self.kept or (drawn == top and policy.weights is None):
+            return None
+        changed = self.belief.copy()
+        changed[[drawn, top]] = changed[[top, drawn]]
+        others = self.tilts(np.array([drawn]), w) if policy.plan is None else self.plans(changed, w)
+        found = self.cheapest(others, exploit, (1 + SURE) * score)
+        return found[1] if found else None
 
     def total(self, policy: Policy, below: float, exploits: bool = False) -> tuple[float, int]:
         """What a policy costs in all, and for how many episodes it is best followed; nothing exact above `below`."""
@@ -204,7 +216,14 @@ class Asked:
         doubt = self.belief * exploit.told.loss[0]
         likely = np.argsort(-doubt)[:TRIED]
         yield from self.tilts(np.unique([self._first(), *likely[doubt[likely] > 0]]), w)
-        plans = self._plans(w)
+        yield from self.plans(self.belief, w)
+
+    def plans(self, belief: Float[np.ndarray, " C"], w: int) -> Iterator[Policy]:
+        """Plans that are best on a belief, by what confusing two classes would cost; they are followed on the own."""
+        trials = self.of.trials
+        later = apart(belief[self.kept] * trials.likelihood[:, self.kept], self.worth.confused(self.remaining))
+        values = np.outer(SCALES, later) + trials.beyond(belief, w)
+        plans = best_plan(trials.tree, trials.losses(w), belief, values)
         told = self.of.trials.follow(plans, self.belief, w)
         for i in range(len(SCALES)):
             yield Policy(told.of_rows(np.array([i])), plan=[law[i : i + 1] for law in plans])
@@ -220,13 +239,6 @@ class Asked:
         """The class that is tried first where one is tried after another."""
         wrong = self.worth.wrong(self.belief[self.kept][None], self.remaining)[0]
         return int(self.kept[(wrong.sum(axis=1) - wrong.sum(axis=0)).argmin()])
-
-    def _plans(self, w: int) -> Plan:
-        """Plans by what confusing two classes would cost."""
-        trials = self.of.trials
-        later = apart(self.belief[self.kept] * trials.likelihood[:, self.kept], self.worth.confused(self.remaining))
-        values = np.outer(SCALES, later) + trials.beyond(self.belief, w)
-        return best_plan(trials.tree, trials.losses(w), self.belief, values)
 
     def _reached(self, plan: Plan) -> list[tuple[np.ndarray, np.ndarray]]:
         """The nodes that a plan reaches under some class, and its distributions there."""
@@ -254,9 +266,9 @@ def _tilted(belief: Float[np.ndarray, " C"], c: int, tilt: float) -> Float[np.nd
 
 
 def _divergence(ends: Float[np.ndarray, "E C"]) -> Float[np.ndarray, "C C"]:
-    """Nats by which an episode tells c from c' when c is true, at most `MOST`."""
-    log = np.log(np.maximum(ends, 1e-300))
-    return np.minimum((ends * log).sum(axis=0)[:, None] - ends.T @ log, MOST)
+    """Nats by which an episode lowers what confusing two classes costs (Bhattacharyya), at most `MOST`."""
+    root = np.sqrt(ends)
+    return np.minimum(-np.log(np.clip(root.T @ root, 1e-300, 1.0)), MOST)
 
 
 def _same(one: Told, other: Told) -> bool:
