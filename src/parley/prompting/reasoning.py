@@ -43,8 +43,16 @@ CHANNEL_END = re.compile(r"<\|(?:end|return|call|start)\|>")
 BARE_CHANNELS = re.compile(r"\s*(?:(?:analysis|commentary)(?=[A-Z\s]).*?)?assistant\s*final", re.DOTALL)
 BARE_ANALYSIS = re.compile(r"\s*(?:analysis|commentary)(?=[A-Z])")
 SPOKEN = ("text", "output_text", "answer", "message")  # types of parts of a content that are said
-LENGTH = ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded")
-FILTERED = ("content_filter", "safety", "sensitive", "refusal", "recitation", "prohibited_content", "blocklist")
+INNER = ("text", "thinking", "content", "summary", "parts", "value")  # fields of a part that hold its text
+LENGTH = (  # why an answer ended before it was done
+    *("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"),
+    *("max_completion_tokens", "max_length", "token_limit", "truncated", "incomplete"),
+)
+BROKEN = ("abort", "aborted", "cancelled", "canceled", "error", "timeout", "insufficient_system_resource")
+FILTERED = (
+    *("content_filter", "safety", "sensitive", "refusal", "recitation", "prohibited_content", "blocklist"),
+    *("content_filtered", "spii", "image_safety", "guardrail_intervened"),
+)
 ASIDE = ("reasoning_content", "reasoning", "thinking", "reasoning_text")  # fields of a message that are not said
 
 
@@ -72,9 +80,10 @@ class Said:
         text, thought = parts_of(message.get("content"))
         aside = next((message[name] for name in ASIDE if message.get(name)), "")
         thought += aside if isinstance(aside, str) else ""
-        finish = str(choice.get("finish_reason") or "").lower()
-        refused = finish in FILTERED or (not text.strip() and bool(message.get("refusal")))
-        return cls(text, thought, finish in LENGTH, refused)
+        finish = str(choice.get("finish_reason") or choice.get("stop_reason") or "").lower()
+        declined = bool(message.get("refusal")) or any(kind == "refusal" for kind, _ in _parts(message.get("content")))
+        refused = finish in FILTERED or (not text.strip() and declined)
+        return cls(text, thought, finish in (*LENGTH, *BROKEN), refused)
 
     @property
     def kept(self) -> str | dict[str, Any]:
@@ -120,7 +129,12 @@ def _parts(content: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
     elif isinstance(content, dict) and depth < 4:
         kind = str(content.get("type") or ("thinking" if "thinking" in content else "text"))
         inner = next(
-            (content[name] for name in ("text", kind, "thinking", "content", "summary") if name in content), ""
+            (
+                content[name]
+                for name in ("text", kind, "thinking", "content", "summary", "parts", "value")
+                if name in content
+            ),
+            "",
         )
         for _, text in _parts(inner, depth + 1):
             yield kind, text
