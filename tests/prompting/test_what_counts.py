@@ -425,6 +425,8 @@ def test_a_letter_that_was_cut_off_may_be_the_beginning_of_another(name):
         ([{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "B"}], "B", ""),
         ({"type": "text", "text": "B"}, "B", ""),
         ([{"type": "redacted_thinking", "data": "xyz"}, {"type": "text", "text": "B"}], "B", ""),
+        ([{"type": "text", "text": {"value": "B", "annotations": []}}], "B", ""),
+        ({"role": "model", "parts": [{"text": "B"}]}, "B", ""),
         ([1, None, {"type": "text"}, {"type": "text", "text": 3}, {"type": "text", "text": "B"}], "B", ""),
     ],
 )
@@ -442,6 +444,11 @@ def test_contents_are_read_part_by_part(content, said, thought):
         ({"content": "<think>wait", "reasoning_content": ""}, "stop", "", True),
         ({"content": None, "refusal": "No."}, "stop", "", False),
         ({"content": "", "reasoning_details": [{"text": "wait"}]}, None, "", False),
+        ({"content": [{"type": "refusal", "refusal": "No."}]}, "stop", "", False),
+        ({"content": "B"}, "MAX_TOKENS", "B", True),
+        ({"content": "B"}, "abort", "B", True),
+        ({"content": "B"}, "insufficient_system_resource", "B", True),
+        ({"content": "B"}, "eos_token", "B", False),
         ({}, "stop", "", False),
     ],
 )
@@ -449,7 +456,7 @@ def test_messages(message, finish, said, unfinished):
     found = Said.in_choice({"message": message, "finish_reason": finish}, chat=True)
     assert (found.text, found.unfinished) == (said, unfinished)
     assert Said.of(json.loads(json.dumps(found.kept))) == found
-    assert found.refused == bool(message.get("refusal"))
+    assert found.refused == ("refusal" in str(message))
 
 
 def test_what_older_logs_hold_is_read_as_it_is():

@@ -49,12 +49,12 @@ class Connection:
                     if time.monotonic() > deadline:
                         raise Failure("timeout")
         raw = bytes(answer)
-        if response.status_code != 200:
+        if not 200 <= response.status_code < 300:
             raise failures.refusal(response.status_code, response.headers, raw)
         if not raw.strip():
             raise Failure("empty answer")
         try:
-            body = json.loads(raw)
+            body = json.loads(_unicode(raw, response.charset_encoding))
         except (ValueError, RecursionError):
             raise failures.no_json(raw, response.headers.get("content-type", "")) from None
         if wrong := failures.error_within(body, raw):
@@ -69,3 +69,17 @@ class Connection:
         except self._http.HTTPError:
             return ""
         return str(response.text) if response.status_code == 200 and len(response.content) < LONGEST_ANSWER else ""
+
+
+def _unicode(raw: bytes, charset: str | None) -> bytes | str:
+    """A body as JSON is read; by the charset that its header names where it is not UTF-8, which JSON should be."""
+    if not charset or charset.lower().startswith("utf"):
+        return raw
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        try:
+            return raw.decode(charset)
+        except LookupError:
+            pass
+    return raw

@@ -18,6 +18,13 @@ RETRIED = {408, 409, 425, 429}
 NAMES = {401: "bad key", 402: "quota used up", 403: "not allowed", 404: "not found", 429: "rate limit"}
 NAMES[407] = "proxy refuses"
 SENTENCE = ("message", "msg", "detail", "error_description", "status_msg", "reason", "title", "error_msg", "error")
+MEANT = (  # the status that a sentence means, where an answer with status 200 holds one
+    (wordings.QUOTA, 402),
+    (wordings.BUSY, 429),
+    (wordings.BAD_KEY, 401),
+    (wordings.UNKNOWN_MODEL, 404),
+    (wordings.FILTERED, 400),
+)
 CODE = ("code", "type", "error_code", "status_code", "status")
 
 
@@ -129,8 +136,7 @@ class Reply:
         if self.code.isascii() and self.code.isdigit() and 400 <= int(self.code) < 600:
             return int(self.code)
         about = f"{self.code} {self.said}"
-        meant = ((wordings.QUOTA, 402), (wordings.BUSY, 429), (wordings.BAD_KEY, 401), (wordings.UNKNOWN_MODEL, 404))
-        return next((status for wording, status in meant if wording.search(about)), 0)
+        return next((status for wording, status in MEANT if wording.search(about)), 0)
 
 
 def _levels(found: Any) -> Iterator[Any]:
@@ -185,7 +191,7 @@ def told(reply: Reply, status: int, wait_s: float = 0.0) -> Failure:
     said, code = reply.said, reply.code
     if too_long := wordings.too_long(said, status, code, reply.more):
         return Failure(f"prompt too long ({status})", retry=False, said=said, code=code, too_long=too_long)
-    if status == 402 or (status in (403, 429) and wordings.QUOTA.search(f"{code} {said}")):
+    if status == 402 or (status in (400, 403, 429) and wordings.QUOTA.search(f"{code} {said}")):
         return Failure(f"quota used up ({status})", retry=False, said=said, code=code, pauses=True)
     if status in (400, 403) and wordings.FILTERED.search(f"{code} {said}"):
         return Failure(f"filtered ({status})", retry=False, said=said, code=code)
@@ -208,7 +214,7 @@ def error_within(body: Any, content: bytes) -> Failure | None:
         return None
     reply = Reply.of(content)
     failure = told(reply, reply.status or 500)
-    if not reply.status:
+    if not reply.status and not failure.too_long:
         failure.outcome = "error in the answer"
     return failure
 
@@ -223,7 +229,9 @@ def no_json(content: bytes, content_type: str) -> Failure:
     text = content[:4000].decode(errors="replace")
     if page := page_of(text):
         return Failure("web page", retry=False, said=page)
-    if text.lstrip().startswith(("data:", "event:", ": ")) or "event-stream" in content_type:
+    lines = text.split("\n", 1)  # objects one a line, as Ollama streams
+    many = len(lines) > 1 and lines[0].startswith("{") and lines[1].startswith("{")
+    if text.lstrip().startswith(("data:", "event:", ": ")) or many or "event-stream" in content_type:
         return Failure("event stream", retry=False, said=f"it streams, which was not asked for: {text}")
     return Failure("malformed JSON", said=content.decode(errors="replace"))
 

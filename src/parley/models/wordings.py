@@ -22,7 +22,7 @@ OVERFLOW = _any(
     r"maximum (?:context|prompt|model|input|sequence) ?length",
     r"maximum number of (?:input )?tokens",
     r"max(?:imum)? (?:sequence|seq|model|total|input)[ _-]?len",
-    r"max_model_len|max_seq_len|tokens?_limit_reached|string_above_max|range of input length",
+    r"max_model_len|max_seq_len|tokens?_limit_reached|string_above_max|string too long|range of input length",
     r"(?:prompt|inputs?\b|messages?|request|conversation|query|text|payload)\W(?:[^.!?\n]{0,80}\W)?(?:is |are |was )?"
     r"(?:too (?:long|large|big)|exceed\w*|longer than|larger than|must have less than|超长|过长)",
     r"too many (?:input |prompt )?tokens",
@@ -36,6 +36,7 @@ OVERFLOW = _any(
     r"request too large",
     r"(?:输入|提示|上下文|请求)\S{0,12}(?:超|过长|长度)|prompt\s*超",
 )
+OVERFLOW_CODES = ("context_length", "context_size", "1261", "tokens_limit", "string_above_max")
 PER_MINUTE = _any(r"per[ -](?:minute|min|day|hour|second)", r"\b[TR]P[MDS]\b", r"rate limit")
 TOO_LARGE = _any(r"request too large", r"reduce (?:your )?(?:message|prompt)", r"tokens must be reduced")
 LIMITS = (
@@ -54,16 +55,19 @@ LIMITS = (
         r"\s*" + NUMBER,
     ),
     _any(NUMBER + r"\)?(?: tokens?)? (?:maximum|max\b|limit)"),
+    _any(r"(?:cannot exceed|max[_ ](?:seq[_ ]len|size):?) " + NUMBER),
     _any(r"(?:for model with|longer than (?:this|the) model's) " + NUMBER),
     _any(r"(?:limit|maximum|allowed)(?![^\d\n]*\bby\b)[^\d\n]{0,40}" + NUMBER),
 )
 ASKED = (
     _any(r"n_prompt_tokens\D{0,4}" + NUMBER),
-    _any(NUMBER + r" (?:in|from) (?:the|your) (?:messages|prompt|input)"),
+    _any(NUMBER + r" (?:in|from|of) (?:the|your|text) (?:messages|prompt|input)"),
     _any(NUMBER + r" tokens from the input"),
     _any(NUMBER + r" (?:`inputs` |input |prompt )tokens"),
     _any(NUMBER + r"(?: tokens)?(?: \+ \d+)? >"),
     _any(r"(?:request|input|prompt)(?: length)?(?: of)? " + NUMBER + r" tokens"),
+    _any(r"(?<!maximum )(?:prompt|input|current)s?\W+(?:total )?length:?(?: is)? " + NUMBER),
+    _any(r"(?:prompt is too long:|requested tokens|number of input tokens|received|requested:) " + NUMBER),
     _any(
         r"(?:resulted in|request(?:ed)?(?: has| contains)?|contains|token count(?: of)?|given:?)"
         r"\s*(?:about |a total of )?" + NUMBER,
@@ -81,7 +85,8 @@ QUOTA = _any(
     r"balance is (?:too low|insufficient)",
     r"spend(?:ing)? limit|usage limit (?:reached|exceeded)",
     r"free (?:tier|quota) .{0,30}(?:exceed|exhaust)",
-    r"余额不足|欠费|arrears",
+    r"key limit exceeded|account is in good standing|arrear",
+    r"余额不足|欠费",
 )
 LOADING = _any(
     r"loading model|warming up|cold start|starting up|not (?:yet )?ready|模型加载",
@@ -89,6 +94,7 @@ LOADING = _any(
 )
 FILTERED = _any(
     r"content[ _]?(?:filter|management policy|policy)|responsible ?ai|safety (?:system|filter|settings)|moderation",
+    r"content exists risk|(?:usage|acceptable use) polic|invalid_prompt|was flagged",
     r"data_inspection_failed|inappropriate content|prohibited content|敏感|安全",
 )
 BUSY = _any(r"rate[ _]?limit|too many requests|overloaded|over capacity|try again later|concurrency|1302|限流")
@@ -123,7 +129,9 @@ class TooLong:
 
 def too_long(said: str, status: int, code: str, more: dict[str, Any]) -> TooLong | None:
     """Whether a refusal says that a prompt does not fit, and what it tells of how long it may be."""
-    by_code = any(word in code.lower() for word in ("context_length", "context_size", "1261", "tokens_limit"))
+    by_code = any(
+        word in code.lower() for word in ("context_length", "context_size", "1261", "tokens_limit", "string_above_max")
+    )
     limited = bool(PER_MINUTE.search(said)) and not TOO_LARGE.search(said)
     if status in (401, 403, 404) or limited or not (by_code or status == 413 or OVERFLOW.search(said)):
         return None

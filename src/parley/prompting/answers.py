@@ -7,20 +7,32 @@ than one thing, or something that is not understood, it chooses nothing, and is 
 
 import re
 import string
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
-from parley.prompting.framing import json_of, json_within, narrowed, turn
-from parley.prompting.likeness import Forms, bare, compatible, peeled, plain, seen
-from parley.prompting.mentions import chosen, named
+from parley.prompting.framing import json_of, json_within, marked, narrowed, turn, unmarked
+from parley.prompting.likeness import STOPS, Forms, bare, compatible, peeled, plain, seen
+from parley.prompting.mentions import SINGLE, beside, chosen, filled, named
 from parley.prompting.reasoning import without_reasoning
 
+AS_IT_IS = 1  # the level of `likeness.LEVELS` up to which a text is an entry character by character
 LINES = 200  # of an answer that are looked at
 READ = 20_000  # characters of an answer that are looked at, from its end: megabytes are no answer
 LINE = re.compile(r"\W*([A-Za-z]{1,4})\W*?\s*[.):,;|–—-]+[\s*_`\"']*(.*)|\W*([A-Z]{1,2})\s+(.*)", re.DOTALL)
-LEADING = re.compile(r"[^\w\n]*([A-Z]{1,2})[*_`\"')\]}$]*(?:[.;:)\n]|,?\s+(?:because|since|as|for)\b|\s+[—–-])")
-ALONE = re.compile(r"(?<![\w'’])([A-Z]{1,2})(?![\w'’])")
+LEADING = re.compile(
+    r"[^\w\n]*([A-Z]{1,2})[*_`\"')\]}$]*"
+    r"(?:[.;:)\n]|,?\s+(?:because|since|as|for|not|rather|instead|over)\b|\s+[—–(-])"
+)
+WEAK = re.compile(r"\W*(?:I[\s,]|(A)\s)")  # a word of a language, rather than a letter
+EXACT: tuple[Callable[[str], str], ...] = (  # forms in which entries that are nearly the same are told apart
+    str,
+    partial(unicodedata.normalize, "NFC"),
+    seen,
+    lambda text: compatible(seen(text)),
+)
+NUMBERED = re.compile(r"\s*(\d{1,2})[.)]\s+(.*)", re.DOTALL)
 
 
 def letters(count: int) -> list[str]:
@@ -58,7 +70,7 @@ def parse(answer: str, menu: Sequence[str], cut: bool = False, lettered: bool = 
     said = turn(said)[-READ:]
     if reasoning or not said.strip():
         return None
-    return _only(listed.begun(said) if cut else listed.choice(said))
+    return _only(listed.begun(said) if cut else listed.choice(said if listed.marked else unmarked(said)))
 
 
 def _only(found: set[int] | frozenset[int]) -> int | None:
@@ -90,7 +102,11 @@ class _Listed:
         framed = narrowed(said, self._inside_entry)
         if framed != said:
             return self.framed(framed)
-        return self.value(json_within(said)) or self.lines(said) or self.spoken(said)
+        found = set().union(*map(self.value, json_within(said))) or self.lines(said)
+        if len(found) == len(self.menu) > 1:  # it says the menu back
+            unlisted = [line for line in said.splitlines()[-LINES:] if not self.entry(line)]
+            return self.spoken("\n".join(unlisted)) or found
+        return found or self.spoken(said) or (self._leading(said) if self.loose else set())
 
     def begun(self, said: str) -> set[int]:
         """What the beginning of an answer chooses: it may be the beginning of a longer entry too."""
@@ -126,23 +142,40 @@ class _Listed:
         """The entries that are meant by a letter, a sentence, or a line of both: two, where these disagree."""
         if verbatim := self.forms.verbatim(said) or self.forms.verbatim(said.strip()):
             return set(verbatim)
-        found = set(self.forms.same(said))
+        same, level = self.forms.finest(said)
+        found = set(same)
+        if number := NUMBERED.fullmatch(said):  # which may be an entry itself
+            found |= self.forms.same(number[1]) if found else set()
+        if found and level <= AS_IT_IS and not said.rstrip().endswith(tuple(STOPS)):
+            return found
         for layer in peeled(said):
             found |= self._lettered(bare(compatible(seen(layer))))
-        if found:
-            return found
-        line = LINE.fullmatch(compatible(seen(said)))
+        return found or self._line(said.strip())
+
+    def _line(self, said: str) -> set[int]:
+        """The entries that a line of a letter and words means: two, where these disagree."""
+        line = LINE.fullmatch(said) or LINE.fullmatch(compatible(seen(said)))
         if not line:
             return set()
         letter, rest = (line[1], line[2]) if line[1] else (line[3], line[4])
         lettered = self._lettered(letter)
         if not lettered or not rest.strip():
             return set()
-        worded = set(self.forms.same(rest)) or self.spoken(rest)
+        i = next(iter(lettered))
+        worded, level = self.forms.finest(rest)
+        weak = WEAK.match(said)
+        if weak and not lettered & (worded or self.spoken(rest)) and not (weak[1] and worded):
+            return set()
         if worded:
-            return lettered if lettered & worded else lettered | worded
-        begun = plain(rest)
-        return lettered if len(begun) > 3 and self.plain[next(iter(lettered))].startswith(begun) else set()
+            alike = level > AS_IT_IS and self.plain[i] == plain(rest)  # the letter tells it from others
+            return lettered if alike else lettered | worded
+        if "\n" in said:
+            return set()
+        spoken = self.spoken(rest) | (beside(rest, self.names) - lettered if self.loose else set())
+        if not spoken:
+            begun = plain(rest)
+            return lettered if len(begun) > 3 and self.plain[i].startswith(begun) else set()
+        return lettered | spoken
 
     def lines(self, said: str) -> set[int]:
         """The entries of lines that are one."""
@@ -155,17 +188,19 @@ class _Listed:
         found = chosen("\n".join(line.casefold() for line in lines), self.plain)
         if len(found) > 1 and len({self.plain[i] for i in found}) == 1:  # they differ in case or punctuation alone
             told_apart = sorted(found)
-            exact = chosen("\n".join(lines), [compatible(seen(self.menu[i])) for i in told_apart])
-            found = {told_apart[i] for i in exact} or found
-        return found | named("\n".join(lines), self.names)
+            for form in EXACT:
+                exact = chosen(form(said), [form(self.menu[i]) for i in told_apart])
+                if exact:
+                    return {told_apart[i] for i in exact}
+        found = found | named("\n".join(lines), self.names)
+        return found | filled("\n".join(lines), self.names) if self.loose else found
 
     def _leading(self, said: str) -> set[int]:
         """The entry of a letter with which an answer begins, and beside which no other one stands."""
         text = compatible(said)
         letter = LEADING.match(text)
         found = self._lettered(letter[1]) if letter else set()
-        others = set().union(*(self._lettered(other[1]) for other in ALONE.finditer(text))) if found else set()
-        return found if others == found else set()
+        return found if found and not beside(text[letter.end(1) :] if letter else "", self.names) - found else set()
 
     def _lettered(self, name: str) -> set[int]:
         index = _index(name)
@@ -179,6 +214,16 @@ class _Listed:
             entry in near and any(begin - len(entry) < i <= begin for i in _places(near, entry))
             for entry in self._casefolded
         )
+
+    @cached_property
+    def marked(self) -> bool:
+        """Whether an entry holds marks that strike out or tick."""
+        return any(map(marked, self.menu))
+
+    @cached_property
+    def loose(self) -> bool:
+        """Whether no entry holds a letter that stands alone, so that one in a text means an entry."""
+        return not any(SINGLE.search(entry) for entry in self.menu)
 
     @cached_property
     def _casefolded(self) -> list[str]:

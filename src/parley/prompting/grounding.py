@@ -46,6 +46,9 @@ def grounded(answer: str, menu: Sequence[str]) -> int | None:
     words = _plain(said_to_do(answer))
     if not words:
         return None
+    together = [i for i, entry in enumerate(menu) if _plain(entry).replace(" ", "") == words.replace(" ", "")]
+    if len(together) == 1:
+        return together[0]
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(words)
     likeness = []

@@ -10,15 +10,17 @@ from functools import lru_cache
 from parley.core.errors import BadInput
 from parley.core.text import one_line
 
-QUOTES = "\"'`“”‘’«»„‚‹›「」『』"
-AROUND = string.whitespace + QUOTES + "*_~.,:;!?>()[]{}<=#$|" + "。、，：；！？．…·•–—‐-"
+QUOTES = "\"'`“”‘’«»„‚‹›「」『』【】《》〈〉"
+AROUND = string.whitespace + QUOTES + "*_~.,:;!?¿¡>()[]{}<=#$|" + "。、，：；！？．…·•–—‐-"
 PAIRS = ("**", "__", "*", "_", "~~", "```", "`", "$$", "$", '"', "'")
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">", "“": "”", "‘": "’", "«": "»", "„": "“", "「": "」", "『": "』"}
-BRACKETS |= {r"\(": r"\)", r"\[": r"\]"}
+BRACKETS |= {"【": "】", "《": "》", "〈": "〉", r"\(": r"\)", r"\[": r"\]"}
 COMMAND = re.compile(r"\\(?:boxed|fbox|text\w{0,3}|math\w{0,3}|operatorname|mbox)\s*\{(.*)\}", re.DOTALL)
 MARKER = re.compile(r"(?:[>\-*•–—+]|\d{1,2}[.)])\s+(\S.*)", re.DOTALL)  # of a quotation, or an item of a list
 TAG = re.compile(r"<(\w{1,20})(?:\s[^<>]{0,100})?>(.*)</\1\s*>", re.DOTALL)
+STOPS = " .,;:。，；："
 LAYERS = 8  # of quotes, brackets and markup around a text
+ALIKE = str.maketrans("“”„‘’‚‐‑−", "\"\"\"'''---")  # marks that keyboards and typesetters write differently
 SELECTORS = dict.fromkeys(range(0xFE00, 0xFE10))  # ways to draw the character before
 
 
@@ -31,12 +33,12 @@ def seen(text: str) -> str:
 
 
 def compatible(text: str) -> str:
-    """NFKC, with digits of all scripts as ASCII digits: full width, circled and mathematical letters are letters."""
+    """NFKC, with ASCII digits, quotes and hyphens: full width, circled and mathematical letters are letters."""
     if text.isascii():
         return text
     return "".join(
         str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c
-        for c in unicodedata.normalize("NFKC", text)
+        for c in unicodedata.normalize("NFKC", text).translate(ALIKE)
     )
 
 
@@ -57,7 +59,7 @@ LEVELS: tuple[Callable[[str], str], ...] = (
     lambda text: unicodedata.normalize("NFC", text),
     seen,
     compatible,
-    lambda text: text.rstrip(" .,;:。，；：") or text,
+    lambda text: text.rstrip(STOPS) or text,
     bare,
     lambda text: unicodedata.normalize("NFKC", text.casefold()),
 )
@@ -124,12 +126,17 @@ class Forms:
 
     def same(self, text: str) -> frozenset[int]:
         """The entries that are the same as a text at the finest level at which any is."""
-        layers = [forms(layer) for layer in peeled(text)]
+        return self.finest(text)[0]
+
+    def finest(self, text: str) -> tuple[frozenset[int], int]:
+        """The same, and that level. A stop at the end of a text does not make it another entry than a finer level."""
+        found = peeled(text)
+        layers = [forms(layer) for layer in [*found, *(layer.rstrip(STOPS) for layer in found)]]
         for level, known in enumerate(self.at):
             for layer in layers:
-                if found := known.get(layer[level]):
-                    return found
-        return frozenset()
+                if same := known.get(layer[level]):
+                    return same, level
+        return frozenset(), len(self.at)
 
 
 def require_distinct(menu: Sequence[str]) -> None:

@@ -11,25 +11,48 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-NAMES = r"(?:think|thought|reason|reflect|scratch|monolog|rationale|analysis|analyse|analyze|deliberat|cogitat)"
-NAME = rf"[\w:.-]{{0,20}}{NAMES}[\w:.-]{{0,20}}"
-OPEN, SHUT = r"(?:<|&lt;|◁|⟨|\[)", r"(?:>|&gt;|▷|⟩|\])"
+NAMES = (
+    r"(?:think|thought|reason|reflect|scratch|monolog|rationale|analysis|analyse|analyze|deliberat|cogitat|"
+    r"思考|思维|推理)"
+)
+NAME = rf"(?:[\w:.-]{{0,20}}{NAMES}[\w:.-]{{0,20}}|cot|planning)"
+OPEN, SHUT = r"(?:<|&lt;|◁|⟨|\[|【)", r"(?:>|&gt;|▷|⟩|\]|】)"
 MARKS = re.compile(
     rf"(?P<none>{OPEN}\s*{NAME}\s*/\s*{SHUT})"
-    rf"|(?P<end>{OPEN}\s*/\s*\|?{NAME}\|?\s*{SHUT}|<\|\s*/?\s*end[\w-]*{NAMES}[\w-]*\|>|<\|/{NAME}\|>|<channel\|>|<unused95>"
-    r"|here(?:'s| is) my (?:response|answer):)"
-    rf"|(?P<begin>{OPEN}\s*{NAME}(?:\s[^<>\n]{{0,100}})?{SHUT}|<\|(?!\s*/?\s*end){NAME}\|>"
+    rf"|(?P<end>{OPEN}\s*/\s*\|?{NAME}\|?\s*{SHUT}|<\|\s*/?\s*end[\w-]*{NAMES}[\w-]*\|>|<\|/{NAME}\|>"
+    rf"|<\|[\w-]{{0,20}}{NAMES}[\w-]{{0,20}}end\|>|<channel\|>|<unused95>"
+    r"|here(?:'s| is) my (?:response|answer):|\.\.\.\s*done thinking\.)"
+    rf"|(?P<begin>{OPEN}\s*{NAME}(?:\s[^<>\n]{{0,100}})?{SHUT}|<\|(?!\s*/?\s*end|[\w-]{{0,60}}end\|){NAME}\|>"
     rf"|<\|channel>\s*{NAMES}\w*|<unused94>\s*(?:thought)?|here(?:'s| is) my thought process:)",
     re.IGNORECASE,
 )
-HINT = re.compile(r"[<\[◁⟨]|&lt;|\bhere|^\s*(?:analysis|commentary)", re.IGNORECASE)  # without any there is no mark
+HINT = re.compile(  # without any there is no mark
+    r"[<\[◁⟨【]|&lt;|\bhere|```|thinking\.\.\.|done thinking|^\s*(?:analysis|commentary|assistant)", re.IGNORECASE
+)
+BLOCK = re.compile(  # that has an end of its own: a fence, a fold, a turn, what a terminal shows
+    r"^[ \t]*```+[ \t]*(?:think|thought|reason|analysis|scratch)\w*[ \t]*\n.*?(?P<fence>^[ \t]*```+[ \t]*$|\Z)"
+    r"|<details\b(?:[^<>]{0,200}(?:reason|think)[^<>]{0,200}>|>\s*<summary>[^<>]{0,40}(?:reason|think|thought))"
+    r".*?(?P<fold></details>|\Z)"
+    r"|<\|im_start\|>\s*(?:think|thought|reason)\w*\s.*?(?P<turn>(?=<\|im_(?:start|end)\|>)|\Z)"
+    r"|\A\s*thinking\.\.\.[ \t]*\n.*?(?P<shown>\.\.\.\s*done thinking\.?|\Z)",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
 HEAD, TAIL = 4000, 100_000  # characters of an answer that are looked at, where it has more
 CHANNEL = re.compile(r"(?:<\|start\|>\s*\w*\s*)?<\|channel\|>\s*(\w+)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
 CHANNEL_END = re.compile(r"<\|(?:end|return|call|start)\|>")
-BARE_CHANNELS = re.compile(r"\s*(?:analysis|commentary)(?=[A-Z\s])(.*?)assistant\s*final", re.DOTALL)
+BARE_CHANNELS = re.compile(r"\s*(?:(?:analysis|commentary)(?=[A-Z\s]).*?)?assistant\s*final", re.DOTALL)
+BARE_ANALYSIS = re.compile(r"\s*(?:analysis|commentary)(?=[A-Z])")
 SPOKEN = ("text", "output_text", "answer", "message")  # types of parts of a content that are said
-LENGTH = ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded")
-FILTERED = ("content_filter", "safety", "sensitive", "refusal", "recitation", "prohibited_content", "blocklist")
+INNER = ("text", "thinking", "content", "summary", "parts", "value")  # fields of a part that hold its text
+LENGTH = (  # why an answer ended before it was done
+    *("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"),
+    *("max_completion_tokens", "max_length", "token_limit", "truncated", "incomplete"),
+)
+BROKEN = ("abort", "aborted", "cancelled", "canceled", "error", "timeout", "insufficient_system_resource")
+FILTERED = (
+    *("content_filter", "safety", "sensitive", "refusal", "recitation", "prohibited_content", "blocklist"),
+    *("content_filtered", "spii", "image_safety", "guardrail_intervened"),
+)
 ASIDE = ("reasoning_content", "reasoning", "thinking", "reasoning_text")  # fields of a message that are not said
 
 
@@ -57,9 +80,10 @@ class Said:
         text, thought = parts_of(message.get("content"))
         aside = next((message[name] for name in ASIDE if message.get(name)), "")
         thought += aside if isinstance(aside, str) else ""
-        finish = str(choice.get("finish_reason") or "").lower()
-        refused = finish in FILTERED or (not text.strip() and bool(message.get("refusal")))
-        return cls(text, thought, finish in LENGTH, refused)
+        finish = str(choice.get("finish_reason") or choice.get("stop_reason") or "").lower()
+        declined = bool(message.get("refusal")) or any(kind == "refusal" for kind, _ in _parts(message.get("content")))
+        refused = finish in FILTERED or (not text.strip() and declined)
+        return cls(text, thought, finish in (*LENGTH, *BROKEN), refused)
 
     @property
     def kept(self) -> str | dict[str, Any]:
@@ -105,7 +129,12 @@ def _parts(content: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
     elif isinstance(content, dict) and depth < 4:
         kind = str(content.get("type") or ("thinking" if "thinking" in content else "text"))
         inner = next(
-            (content[name] for name in ("text", kind, "thinking", "content", "summary") if name in content), ""
+            (
+                content[name]
+                for name in ("text", kind, "thinking", "content", "summary", "parts", "value")
+                if name in content
+            ),
+            "",
         )
         for _, text in _parts(inner, depth + 1):
             yield kind, text
@@ -129,6 +158,25 @@ def without_reasoning(text: str) -> tuple[str, bool]:
         return _channels(text)
     if bare := BARE_CHANNELS.match(text):
         return text[bare.end() :], False
+    if BARE_ANALYSIS.match(text):
+        return "", True
+    if BLOCK.search(text):
+        return _without_blocks(text)
+    return _unmarked(text)
+
+
+def _without_blocks(text: str) -> tuple[str, bool]:
+    """The text without blocks of reasoning, and without reasoning that is marked beside them."""
+    said, at = "", 0
+    for block in BLOCK.finditer(text):
+        said, at = said + text[at : block.start()], block.end()
+        if block.end() == len(text) and not any(block.groupdict().values()):
+            return _unmarked(said)[0], True
+    return _unmarked(said + text[at:])
+
+
+def _unmarked(text: str) -> tuple[str, bool]:
+    """The text without what stands between marks, and whether it ends within them."""
     said, at, inside = "", 0, False
     for mark in MARKS.finditer(text):
         if not inside:

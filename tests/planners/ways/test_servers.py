@@ -219,6 +219,13 @@ def test_as_many_first_tokens_as_the_server_tells(said, top):
         {"tokens": ["A"], "token_logprobs": [-0.1], "top_logprobs": [{"A": -0.1, "B": -3.0}]},
         {"top_logprobs": [[{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -3.0}]]},
         [{"token": "A", "logprob": -0.1, "top_logprobs": [{"token": "B", "logprob": -3.0}]}],
+        {"content": [{"token": "A", "logprob": -0.1, "top_logprobs": {"A": -0.1, "B": -3.0}}]},
+        {"content": [{"token": "A", "logprob": -0.1, "top_logprobs": [None, {"token": "B", "logprob": -3.0}]}]},
+        {
+            "content": [
+                {"token": "A", "logprob": -0.1, "top_logprobs": [{"token": None}, {"token": "B", "logprob": -3.0}]}
+            ]
+        },
     ],
 )
 def test_the_forms_in_which_servers_tell_log_probabilities(logprobs):

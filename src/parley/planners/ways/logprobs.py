@@ -223,7 +223,10 @@ def first_token(logprobs: Any) -> dict[str, Any]:
         return {}
     content, legacy = logprobs.get("content"), logprobs.get("top_logprobs")
     if isinstance(content, list) and content and isinstance(content[0], Mapping):
-        entries = [*(content[0].get("top_logprobs") or []), content[0]]
+        top = content[0].get("top_logprobs") or []
+        if isinstance(top, Mapping):
+            return {str(token): value for token, value in top.items()}
+        entries = [*top, content[0]]
     elif isinstance(legacy, list) and legacy:
         first = legacy[0] or {}
         if isinstance(first, Mapping) and "token" not in first:
@@ -233,7 +236,7 @@ def first_token(logprobs: Any) -> dict[str, Any]:
         return {}
     told: dict[str, Any] = {}
     for entry in entries:
-        if "token" in entry:
+        if isinstance(entry, Mapping) and entry.get("token") is not None:
             told.setdefault(str(entry["token"]), entry.get("logprob"))
     return told
 
