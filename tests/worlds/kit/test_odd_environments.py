@@ -1,6 +1,7 @@
 """Odd environments: each is run as it should be, or refused in one sentence that says what was expected."""
 
 import enum
+import os
 
 import gymnasium as gym
 import numpy as np
@@ -234,6 +235,27 @@ def test_right(kind, tmp_path):
     assert run.frame("steps").num_rows  # its checksums are right
     if kind not in ("raises once",):
         assert check_world(world, 2, 1) == []
+
+
+class Wanders(Odd):
+    """Changes the working directory."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def step(self, action):
+        os.chdir(self.folder)
+        return super().step(action)
+
+
+def test_an_environment_that_changes_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    world = parley.wrap(lambda: Wanders(tmp_path / "elsewhere"), horizon=3, name="wanders")
+    run = parley.run(world, "random", episodes=2, runs=2, out="r", progress=False)
+    assert run.status == "finished" and run.summary().mean_return == 3
+    assert os.getcwd() == str(tmp_path) and not list((tmp_path / "elsewhere").iterdir())
 
 
 @pytest.mark.parametrize("kind", WRONG)

@@ -426,6 +426,7 @@ def test_agents_that_are_not_there_are_named(more, said):
     "more, said",
     [
         ({"menu": "any"}, "expected a list, a function"),
+        ({"name": 5}, "name=5: expected a text"),
         ({"menu": ["a", "a"]}, "expected different texts"),
         ({"skills": {}}, "skills is empty"),
         ({"skills": 3}, "expected a mapping from names to skills"),
@@ -517,7 +518,7 @@ def test_a_skill_that_does_nothing_leaves_the_info_as_it_was():
 
 def test_several_agents_need_an_environment_of_them():
     skills = {"ann": {"go": 1}, "bob": {"go": 1}}
-    with pytest.raises(BadInput, match="make_env gave a Doors, which has no possible_agents"):
+    with pytest.raises(BadInput, match="make_env gave a Doors, no environment of agents"):
         parley.wrap(Doors, skills=skills, rest=dict.fromkeys(skills, 0), horizon=3).text_env(0)
 
 

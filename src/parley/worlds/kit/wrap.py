@@ -88,6 +88,8 @@ def wrap(
     """
     if not callable(make_env):
         raise BadInput(f"make_env={make_env!r:.80}: expected a function that makes an environment, or a class")
+    if not isinstance(name, str):
+        raise BadInput(f"name={name!r:.80}: expected a text")
     if seeded_by not in ("episode", "variation"):
         raise BadInput(f"seeded_by={seeded_by!r}: expected 'episode' or 'variation'")
     own = {"more", "latents", "script", "text_env"}
@@ -109,8 +111,7 @@ def wrap(
         low = _made(make_env, hidden, latent)
         if acts.agents and not isinstance(low, ParallelLow):
             raise BadInput(
-                f"skills are those of {list(acts.agents)}, but make_env gave a {type(low).__name__}, which has no "
-                "possible_agents: expected an environment of several agents, as PettingZoo's parallel ones are"
+                f"skills are those of {list(acts.agents)}: make_env gave a {type(low).__name__}, no environment of agents"
             )
         if isinstance(low, ParallelLow) and acts.menus and set(low.possible_agents) != set(acts.agents):
             raise BadInput(
