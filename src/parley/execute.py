@@ -3,9 +3,9 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,14 @@ def run(
     `parts` are those that the configuration names, unless they are given; who begins a run knows its code. `calls` is
     the ledger of its calls, with limits of its own, if given.
     """
+    out = out.absolute()
     parts = parts or config.parts(trust=True)
     world = parts.world
     config = config.resolved(parts)
     latents = assemble.draw_latents(world, Draws(config.seed, config.runs), config.latent)
     hooks = hooks or Hooks({})
     calls = calls or CallLedger(limits, hooks)
-    with ExitStack() as closing:
+    with _staying(), ExitStack() as closing:
         # Before anything is written: this finds the faults of the configuration.
         reached = expert_values(world, latents, config.seed)
         cohorts = cohorts_of(config, parts, latents, calls, closing, reached)
@@ -86,6 +87,7 @@ def resume(
     code differ from when the run began. Tables are then the same in distribution, not bit by bit. Parts that were
     Python objects must be given again; code that is no installed plugin is imported only where `trust` says so.
     """
+    out = out.absolute()
     manifest = read_manifest(out)
     config = RunConfig.from_manifest(manifest["config"])
     if manifest["status"] == "finished":
@@ -105,7 +107,7 @@ def resume(
     store, calls = RunStore.open(out, warn), calls or CallLedger(limits, hooks)
     if config != began_as:
         store.change(asdict(config), {"was": began_as.planner, "is": config.planner})
-    with ExitStack() as closing:
+    with _staying(), ExitStack() as closing:
         try:
             calls.open(out)
             reached = expert_values(world, latents, config.seed)
@@ -178,6 +180,21 @@ def carry_out(
         manifest = store.close(end.status, end.error, wall_s=time.perf_counter() - began, **calls.spent, **failed)
         hooks.tell("end", manifest)
     return manifest
+
+
+@contextmanager
+def _staying() -> Iterator[None]:
+    """Come back to the working directory: somebody's environment may change it."""
+    try:
+        here = os.getcwd()
+    except OSError:  # it was removed
+        here = ""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if here:
+                os.chdir(here)
 
 
 def _carry_on(store: RunStore, cohort: Cohort, log: StepsLog) -> None:

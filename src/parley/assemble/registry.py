@@ -11,7 +11,7 @@ from inspect import getdoc
 from itertools import groupby
 from typing import Any, TypeVar
 
-from parley.core.answered import quietly
+from parley.core.answered import plain, quietly
 from parley.core.errors import BadInput
 from parley.core.spec import bind, parse_spec, suggestion
 
@@ -139,7 +139,7 @@ class Registry(Mapping[str, Kind]):
         where, factory, context = f"{self.what} {named.name!r}", named.kind.factory, context or {}
         bound = bind(factory, dict(named.arguments), where, skip=context)
         bound |= {key: value for key, value in context.items() if key in parameters(factory)}
-        return factory(**bound) if not named.code else loaded(lambda: factory(**bound), where)
+        return factory(**bound) if not named.code else loaded(lambda: plain(factory(**bound)), where)
 
 
 def parameters(factory: Callable[..., Any]) -> list[str]:

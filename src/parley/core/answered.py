@@ -14,6 +14,8 @@ from parley.core.said import Menu
 from parley.core.tables import Sentences
 from parley.core.text import inert
 
+MOST_PAID = 1e30  # of a reward: sums and squares of such numbers are finite too
+
 T = TypeVar("T")
 Step = tuple[Sentences, Float[np.ndarray, " B"], Any, Any, dict[str, Any]]
 
@@ -80,10 +82,11 @@ def _paid(rewards: Any, active: Bool[np.ndarray, " B"]) -> Float[np.ndarray, " B
         paid = paid.astype(float)
     if paid.shape == active.shape and paid.dtype.kind in "fiub":
         kept = np.where(active, paid, 0.0)
-        if np.isfinite(kept).all():
+        if (abs(kept) <= MOST_PAID).all():
             return kept
     raise EnvironmentFailed(
-        f"the world gave rewards of {inert(repr(rewards), 80)}: expected {len(active)} finite numbers"
+        f"the world gave rewards of {inert(repr(rewards), 80)}: expected {len(active)} finite numbers, "
+        f"of size {MOST_PAID:g} at most"
     )
 
 
@@ -92,9 +95,10 @@ def _heard(heard: Any, num_runs: int) -> Sentences:
     said = heard if isinstance(heard, np.ndarray) and heard.dtype == object else np.array(heard, dtype=object)
     if said.shape != (num_runs,):
         raise EnvironmentFailed(f"the world said {_kind(heard)}: expected a sentence for each of {num_runs} runs")
-    if not {*map(type, said.tolist())} <= {str, np.str_}:
-        strange = next(one for one in said.tolist() if not isinstance(one, str))
-        raise EnvironmentFailed(f"the world said {_kind(strange)}: expected a text")
+    if {*map(type, said.tolist())} != {str}:
+        if strange := [one for one in said.tolist() if not isinstance(one, str)]:
+            raise EnvironmentFailed(f"the world said {_kind(strange[0])}: expected a text")
+        said = np.array([*map(str.__str__, said), None], dtype=object)[:-1]
     return said
 
 

@@ -99,7 +99,8 @@ def bind(factory: Callable[..., T], arguments: dict[str, str], where: str, skip:
     """Convert text arguments to the types of `factory`'s parameters; `skip` are parameters that users cannot set.
 
     The type is that of the annotation, without one that of the default. `**names` take any other argument. A number
-    whose default is a word (`epsilon: float | str = "theory"`) may be that word.
+    whose default is a word (`epsilon: float | str = "theory"`) may be that word, and one that has another default
+    (`size: int | str = 3`) any text.
     """
     signature = inspect.signature(factory).parameters
     rest = next((p for p in signature.values() if p.kind is p.VAR_KEYWORD), None)
@@ -128,5 +129,7 @@ def _convert(text: str, parameter: inspect.Parameter | None, where: str) -> Any:
             raise ValueError("digits that are no ASCII digits")
         return TRUTHS[text.lower()] if kind == "bool" else float(text) if kind == "float" else int(text)
     except (KeyError, ValueError):
+        if word is None and "str" in re.findall(r"\w+", str(told)):
+            return text
         expected = KINDS[kind] + (f" or {word!r}" if word else "")
         raise BadInput(f"{where}={text!r}: expected {expected}") from None

@@ -53,7 +53,8 @@ def whole(text: str) -> str:
     >>> whole("half \\ud83d of it")
     'half \ufffd of it'
     """
-    return text if text.isascii() else SURROGATES.sub("\ufffd", text)
+    plain = str.__str__(text)  # of NumPy's texts and of enumerations too
+    return plain if plain.isascii() else SURROGATES.sub("\ufffd", plain)
 
 
 def one_line(sentence: str) -> str:

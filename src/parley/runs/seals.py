@@ -22,10 +22,19 @@ Row = tuple[Any, ...]
 def digest(rows: Sequence[Row]) -> str:
     """The checksum of the rows of one lockstep, in the order of their runs."""
     try:
-        text = orjson.dumps(rows, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
-    except TypeError:  # half a surrogate pair, or bytes where there should be text
-        text = repr(rows).encode("utf-8", "surrogatepass")
+        text = _packed(rows)
+    except TypeError:
+        # The database keeps the value of a text of a subclass, as NumPy's are.
+        rows = [tuple(str.__str__(cell) if isinstance(cell, str) else cell for cell in row) for row in rows]
+        try:
+            text = _packed(rows)
+        except TypeError:  # half a surrogate pair, or bytes where there should be text
+            text = repr(rows).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+
+def _packed(rows: Sequence[Row]) -> bytes:
+    return orjson.dumps(rows, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
 
 
 def menu_key(text: str) -> str:

@@ -1,5 +1,8 @@
 """Odd environments: each is run as it should be, or refused in one sentence that says what was expected."""
 
+import enum
+import os
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -71,6 +74,49 @@ class Bare:
         return self.odd.step(action)
 
 
+def shapes(*states):
+    """Raw states of other kinds and sizes, one after the other."""
+    info = {"admissible_commands": MENU}
+    return Odd((states[0], info), lambda env, a: (states[env.steps % len(states)], 0.0, False, False, info))
+
+
+def ends(how):
+    """What says that an episode is over."""
+    return Odd(None, ("on", 0.0, how, False, {"admissible_commands": MENU}))
+
+
+async def later(*told):
+    return told
+
+
+class Unseeded(Odd):
+    """The old Gym's `reset`."""
+
+    def reset(self):
+        return super().reset()
+
+
+class Turns(Odd):
+    """PettingZoo's environments of turns."""
+
+    possible_agents = ("ann",)
+
+    def agent_iter(self):
+        return iter(self.possible_agents)
+
+
+class Word(str):
+    """A text of a subclass."""
+
+    def __str__(self):
+        return "something else"
+
+
+class Order(str, enum.Enum):  # noqa: UP042 (its members do not print as their values)
+    GO = "go"
+    STAY = "stay"
+
+
 class Stuck(Odd):
     def close(self):
         raise RuntimeError("it is gone already")
@@ -92,6 +138,13 @@ RIGHT = {
     "a numpy number": lambda: says(np.int64(7)),
     "an array": lambda: says(np.arange(4.0)),
     "a dictionary": lambda: says({"at": 3, "sees": "a door"}),
+    "a text of NumPy's": lambda: says(np.str_("a door")),
+    "a text of a subclass": lambda: says(Word("a door")),
+    "entries that are an enumeration's": lambda: menu([*Order]),
+    "arrays of other sizes": lambda: shapes(np.zeros(3), np.zeros(5), np.zeros((2, 3)), np.zeros(0)),
+    "an array and then a text": lambda: shapes(np.zeros(3), "over", 1.5, {"at": 3}),
+    "an end of None": lambda: ends(None),
+    "an end in an array": lambda: ends(np.array([True])),
     "a dictionary that lacks a part": lambda: says({"error": None, "sees": ("a door", None)}),
     "a reward that is an int": lambda: pays(1),
     "a reward that is True": lambda: pays(True),
@@ -127,6 +180,27 @@ WRONG = {
     "no info at reset": (lambda: Odd(lambda: "a room"), "expected \\(observation, info\\)"),
     "info that is none": (lambda: Odd(("a room", None)), "info being a dictionary"),
     "no menu": (lambda: Odd(("a room", {})), "nobody says what can be told"),
+    "an async step": (lambda: Odd(None, later), "`step` gave a coroutine, as async functions do"),
+    "an async reset": (lambda: Odd(later), "`reset` gave a coroutine"),
+    "a reset without a seed": (Unseeded, "a Unseeded whose `reset` takes no seed: expected reset"),
+    "the class itself": (lambda: Odd, "gave a type, the class Odd: expected an environment"),
+    "several in one": (lambda: gym.make_vec("CartPole-v1", num_envs=3), "3 environments in one: expected one"),
+    "agents that take turns": (Turns, "whose agents take turns.*aec_to_parallel"),
+    "None after an array": (lambda: shapes(np.zeros(3), None), "NoneType cannot be told in words"),
+    "a NaN in a longer array": (lambda: shapes(np.zeros(1), np.full(2, np.nan)), "not finite, after 1"),
+    "an end in words": (lambda: ends("no"), "gave 'no' .str. for the end of an episode: expected True or False"),
+    "an end that is NaN": (lambda: ends(float("nan")), "for the end of an episode"),
+    "an end for each agent": (lambda: ends({"all": False}), "for the end of an episode"),
+    "two ends": (lambda: ends(np.array([False, True])), "for the end of an episode"),
+    "a reward whose square is infinite": (lambda: pays(1e200), "of size 1e.30 at most"),
+    "a picture and a direction": (
+        lambda: says({"image": np.full((8, 8, 3), 200, dtype=np.uint8), "direction": 0}),
+        "a ndarray of shape .8, 8, 3. cannot be told in words",
+    ),
+    "a direction in words": (
+        lambda: says({"image": np.ones((7, 7, 3), dtype=np.uint8), "direction": "north"}),
+        "a ndarray of shape .7, 7, 3. cannot be told in words",
+    ),
     "three things": (lambda: Odd(None, ("on", 0.0, False)), "`step` gave a tuple of 3"),
     "nothing": (lambda: Odd(None, lambda env, a: None), "`step` gave None"),
     "a list": (lambda: Odd(None, ["on", 0.0, False, False, {}]), "`step` gave a list of 5"),
@@ -158,8 +232,30 @@ def test_right(kind, tmp_path):
     world = parley.wrap(RIGHT[kind], horizon=3, name="odd", instruction="do something")
     run = parley.run(world, "random", episodes=2, runs=2, out=tmp_path / "r", progress=False)
     assert run.status == "finished" and run.episode(1, 1).steps
+    assert run.frame("steps").num_rows  # its checksums are right
     if kind not in ("raises once",):
         assert check_world(world, 2, 1) == []
+
+
+class Wanders(Odd):
+    """Changes the working directory."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def step(self, action):
+        os.chdir(self.folder)
+        return super().step(action)
+
+
+def test_an_environment_that_changes_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    world = parley.wrap(lambda: Wanders(tmp_path / "elsewhere"), horizon=3, name="wanders")
+    run = parley.run(world, "random", episodes=2, runs=2, out="r", progress=False)
+    assert run.status == "finished" and run.summary().mean_return == 3
+    assert os.getcwd() == str(tmp_path) and not list((tmp_path / "elsewhere").iterdir())
 
 
 @pytest.mark.parametrize("kind", WRONG)

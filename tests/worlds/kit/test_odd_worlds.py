@@ -17,7 +17,7 @@ from parley.report.films import frames_of
 from parley.worlds.kit.conformance import check_world
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.script import Script
-from tests.worlds.kit.test_odd_environments import MENU, Odd, pays, raises
+from tests.worlds.kit.test_odd_environments import MENU, Odd, later, pays, raises
 from tests.worlds.odd import Doors
 
 
@@ -57,9 +57,9 @@ GIVEN = {
     "a reward of Python's decimals": ({"reward": always(Decimal("1.5"))}, ""),
     "a reward in a tensor": ({"reward": always(torch.tensor(1.0))}, ""),
     "a reward too large for a float": ({"reward": always(10**400)}, "expected a finite number"),
-    "a reward function that raises": ({"reward": told}, r"raised ValueError: not \\x1b\[31mtoday"),
+    "a reward function that raises": ({"reward": told}, r"`reward=` raised ValueError: not \\x1b\[31mtoday"),
     "a reward that is no function": ({"reward": 3}, r"expected a function of \(observation, instruction\)"),
-    "a describer that raises": ({"describe": told}, "raised ValueError"),
+    "a describer that raises": ({"describe": told}, "`describe=` raised ValueError"),
     "a describer that says nothing": ({"describe": always(None)}, "said None"),
     "a describer that says bytes": ({"describe": always(b"T\xc3\xbcr")}, ""),
     "a describer of halves of characters": ({"describe": always("a \ud800")}, ""),
@@ -78,14 +78,29 @@ GIVEN = {
     "a negative highest score": ({"max_score": -1.0}, "a max_score of -1.0: expected a number above 0"),
     "a highest score in words": ({"max_score": "10"}, "a max_score of '10'"),
     "a NaN highest score": ({"max_score": float("nan")}, "a max_score of nan"),
-    "a menu function that raises": ({"menu": told}, "raised ValueError"),
+    "a menu function that raises": ({"menu": told}, "`menu=` raised ValueError"),
     "a menu from a generator": ({"menu": (entry for entry in MENU)}, ""),
     "a menu in an array": ({"menu": np.array(MENU)}, ""),
     "variations from a generator": ({"make": Varied, "variations": (one for one in (1, 2))}, ""),
     "a prior from a generator": ({"make": Varied, "variations": [1, 2], "prior": (p for p in (0.5, 0.5))}, ""),
     "a goal that is an array": ({"make": lambda: Aimed(np.zeros(2)), "instruction": None}, ""),
     "a goal of no words": ({"make": lambda: Aimed(""), "instruction": None}, ""),
-    "a skill that raises": ({"menu": None, "skills": {"go": told}}, "raised ValueError"),
+    "a skill that raises": (
+        {"menu": None, "skills": {"go": told}},
+        "`skills=` .told 'go'. raised ValueError.*mend `sk",
+    ),
+    "a skill that takes nothing": (
+        {"menu": None, "skills": {"go": lambda: 1}},
+        "`skills=` .told 'go'. raised TypeError",
+    ),
+    "a skill that is async": ({"menu": None, "skills": {"go": later}}, "skill 'go' is async"),
+    "a skill that gives what is async": ({"menu": None, "skills": {"go": lambda see: later()}}, "gave a coroutine"),
+    "a describer that is async": ({"describe": later}, "said a coroutine"),
+    "a reward that is async": ({"reward": later}, "reward of <coroutine"),
+    "an async make_env": ({"make": later}, "gave a coroutine, which an async function does"),
+    "a task that raises": ({"instruction": told}, "`instruction=` raised ValueError"),
+    "a highest score that raises": ({"max_score": told}, "`max_score=` raised ValueError"),
+    "a highest score of next to nothing": ({"max_score": 1e-320}, "a max_score of 1e-320: expected a number above 0"),
     "a skill that gives a generator": (
         {"menu": None, "skills": {"go": lambda see: (a for a in [1])}},
         "functools.partial",

@@ -212,6 +212,40 @@ class Absent(Zoo):
         return {"ann": seen["ann"]}, infos
 
 
+class Answers(Zoo):
+    """`spoil` changes what a step gives."""
+
+    def __init__(self, spoil):
+        super().__init__(1)
+        self.spoil = spoil
+
+    def step(self, actions):
+        return self.spoil(*super().step(actions))
+
+
+@pytest.mark.parametrize(
+    "spoil, said",
+    [
+        (lambda seen, paid, ended, cut, infos: (seen, paid, ended, infos), "expected five dictionaries by agent"),
+        (lambda seen, paid, ended, cut, infos: (seen, 1.0, ended, cut, infos), "expected five dictionaries by agent"),
+        (lambda seen, paid, *rest: (seen, dict.fromkeys(paid, None), *rest), "a reward of None"),
+        (lambda seen, paid, *rest: (seen, dict.fromkeys(paid, float("nan")), *rest), "a reward of nan"),
+    ],
+)
+def test_what_an_environment_of_agents_answers(spoil, said):
+    low = ParallelLow(Answers(spoil))
+    low.reset(seed=0)
+    with pytest.raises(EnvironmentFailed, match=said):
+        low.step({"ann": 0, "bob": 0})
+
+
+def test_a_reset_that_gives_no_states_by_agent(monkeypatch):
+    for answer, said in (({}, "`reset` gave {}"), (("a room", {}), "a state for each agent")):
+        monkeypatch.setattr(Zoo, "reset", lambda self, seed=None, options=None, answer=answer: answer)
+        with pytest.raises(EnvironmentFailed, match=said):
+            ParallelLow(Zoo(1)).reset()
+
+
 def test_bad_input_below():
     with pytest.raises(EnvironmentFailed, match="agent 'bob' is not there"):
         ParallelLow(Absent(1)).reset()

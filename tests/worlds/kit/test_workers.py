@@ -2,16 +2,18 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import parley
 from parley import assemble
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, EnvironmentFailed
 from parley.execute import RunConfig
 from parley.worlds.kit.conformance import walk
-from parley.worlds.kit.workers import spread
+from parley.worlds.kit.workers import _said, spread
 
 
 @pytest.mark.parametrize("spec", ["keys"])
@@ -82,6 +84,56 @@ class Fatal:
 
     def make(self, latents, draws):
         os._exit(3)
+
+
+class Kept:
+    """Notes where it is opened and closed, and may break."""
+
+    def __init__(self, folder, breaks, alone=None):
+        self.note, self.breaks = Path(folder) / f"{os.getpid()}-{id(self)}", breaks
+        self.note.touch()
+
+    def reset(self, *, seed=None, options=None):
+        print("noise")
+        return "a room", {}
+
+    def step(self, action):
+        if self.breaks == "step":
+            raise RuntimeError("gone")
+        return "on", 1.0, False, False, {}
+
+    def close(self):
+        self.note.unlink()
+        if self.breaks == "close":
+            raise RuntimeError("it is closed already")
+
+
+def kept(folder: str, breaks: str = ""):
+    return parley.wrap(lambda z: Kept(folder, breaks), variations=range(4), menu=["go"], horizon=2, name="kept")
+
+
+@pytest.mark.parametrize("breaks", ["", "close", "step"])
+def test_the_environments_of_workers_are_closed(tmp_path, breaks, capfd):
+    spec, notes = f"tests.worlds.kit.test_workers:kept:folder={tmp_path / 'notes'},breaks={breaks},workers=2", []
+    (tmp_path / "notes").mkdir()
+    try:
+        run = parley.run(spec, "random", episodes=2, runs=2, out=tmp_path / "r", progress=False)
+        assert breaks != "step" and run.status == "finished"
+    except EnvironmentFailed as wrong:
+        assert breaks == "step" and "RuntimeError: gone" in str(wrong)
+    notes = list((tmp_path / "notes").iterdir())
+    assert not notes
+    assert "noise" not in capfd.readouterr().out  # which is the program's own
+
+
+def test_what_a_worker_raises_is_one_sentence():
+    def raises():
+        raise ValueError("not\ntoday")
+
+    assert _said(raises, "reset") == (
+        "wrong",
+        (1, "the world's `reset` raised ValueError: not\\ntoday: what was finished is saved"),
+    )
 
 
 def test_a_worker_that_dies_again_stops_in_one_sentence():

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -253,6 +254,29 @@ def test_module_name_takes_arguments(tmp_path):
         assemble.world("tests.worlds.odd:Doors", trust=True)
 
 
+def sized(size: int | str = 3, more: "float | None" = None):
+    """Arguments of several types."""
+    return wrap_of(f"{size!r}, {more!r}")
+
+
+async def later():
+    return doors()
+
+
+def wrap_of(name):
+    return parley.wrap(lambda z: Doors(z), variations=range(2), horizon=2, name=name)
+
+
+def test_arguments_of_several_types():
+    spec = "tests.worlds.kit.test_wrap:sized"
+    for told, name in (("", "3, None"), (":size=4,more=2", "4, 2.0"), (":size=large", "'large', None")):
+        assert assemble.world(spec + told, trust=True).name == name
+    with pytest.raises(BadInput, match="more='large': expected a number"):
+        assemble.world(f"{spec}:more=large", trust=True)
+    with pytest.raises(BadInput, match="it is async"):
+        assemble.world("tests.worlds.kit.test_wrap:later", trust=True)
+
+
 def test_a_million_latents_are_a_range():
     world = parley.wrap(lambda z: Doors(z % 3), variations=range(10**6), horizon=4)
     assert isinstance(world.latents, Numbered) and len(world.latents) == 10**6 and world.latents[7] == "7"
@@ -402,6 +426,7 @@ def test_agents_that_are_not_there_are_named(more, said):
     "more, said",
     [
         ({"menu": "any"}, "expected a list, a function"),
+        ({"name": 5}, "name=5: expected a text"),
         ({"menu": ["a", "a"]}, "expected different texts"),
         ({"skills": {}}, "skills is empty"),
         ({"skills": 3}, "expected a mapping from names to skills"),
@@ -413,7 +438,9 @@ def test_agents_that_are_not_there_are_named(more, said):
         ({"horizon": 2.5}, "at least 1"),
         ({"describe": 3}, "expected a function of the raw state"),
         ({"prior": [0.5, 0.7], "variations": range(2)}, "prior of 2 probabilities"),
-        ({"skills": {"ann": {"a": 0}, "bob": {"b": 1}}}, "need `rest=`"),
+        ({"skills": {"ann": {"a": 0}, "bob": {"b": 1}}}, "need `rest=`.*a dictionary, stands in a list"),
+        ({"skills": {"ann": {"a": 0}}, "rest": {"zoe": 0}}, "rest names .'zoe'.: expected what each of .'ann'."),
+        ({"skills": {"ann": {}}, "rest": {"ann": 0}}, "skills is empty"),
         (
             {"skills": {"ann": {"a": 0}, "bob": {"b": 1}}, "rest": {"ann": 0, "bob": 1}, "menu": ["a / b"]},
             "leave it out",
@@ -461,6 +488,55 @@ def test_what_make_env_does_wrong_is_said():
         parley.wrap("FrozenLake-v1")
     with pytest.raises(BadInput, match="nobody says what can be told"):
         walk(parley.wrap(lambda: gym.make("FrozenLake-v1"), horizon=3), 1)
+
+
+@pytest.mark.parametrize("limit", [None, -1, 0, float("inf"), "50", RuntimeError("no spec"), 7])
+def test_the_environments_own_limit_counts_where_it_is_one(limit):
+    class Limited(Doors):
+        @property
+        def spec(self):
+            if isinstance(limit, Exception):
+                raise limit
+            return SimpleNamespace(max_episode_steps=limit)
+
+    assert parley.wrap(Limited).horizon == (7 if limit == 7 else 100)
+
+
+def test_a_skill_that_does_nothing_leaves_the_info_as_it_was():
+    """A menu made of it is still there; what went wrong before is not told again."""
+
+    class Corridor(Doors):
+        def _info(self):
+            return {"can": ["rest", "wait"], "event": "it creaks"}
+
+    skills = {"rest": [], "wait": "wait"}
+    env = parley.wrap(Corridor, skills=skills, menu=lambda state, info: info["can"], horizon=4).text_env(0)
+    env.reset(seed=0)
+    told = [(env.step(skill)[4]["menu"], env.event) for skill in ("rest", "wait", "rest")]
+    assert told == [(("rest", "wait"), event) for event in ("", "it creaks", "")]
+
+
+def test_several_agents_need_an_environment_of_them():
+    skills = {"ann": {"go": 1}, "bob": {"go": 1}}
+    with pytest.raises(BadInput, match="make_env gave a Doors, no environment of agents"):
+        parley.wrap(Doors, skills=skills, rest=dict.fromkeys(skills, 0), horizon=3).text_env(0)
+
+
+def test_texts_that_are_not_plain_are_logged_as_they_are_said(tmp_path):
+    """Those of NumPy, of enumerations, and with half a character."""
+    half = "wait \ud800"
+
+    class Odd(Doors):
+        def _info(self):
+            return {}
+
+    told = {"menu": np.array(["open", "wait"])}, {"menu": [half, "open"]}, {"skills": {half: "wait", np.str_("a"): "b"}}
+    for i, more in enumerate(told):
+        world = parley.wrap(Odd, **more, instruction=np.array([half]), horizon=3, name="odd")
+        out, parts = tmp_path / str(i), assemble.parts_of(world, "random", "none")
+        broken_off(RunConfig("odd", "random", "none", episodes=3, runs=2), out, 1, 2, parts=parts)
+        assert resume(out, parts=parts)["status"] == "finished"
+        assert parley.open(out).frame("steps").num_rows == 18
 
 
 def test_words_for_what_is_no_text():

@@ -64,8 +64,14 @@ def _held(value: Any) -> str:
 
 def is_grid(state: Mapping[Any, Any]) -> bool:
     """Whether a raw state is what an agent of MiniGrid sees."""
-    image = state.get("image")
-    return "direction" in state and isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 3
+    image, heading = state.get("image"), state.get("direction")
+    if not isinstance(heading, int | np.integer) or not isinstance(image, np.ndarray) or image.dtype.kind not in "iu":
+        return False
+    if image.ndim != 3 or image.shape[2] != 3 or not image.size or image.min() < 0:
+        return False
+    kinds, colours, how = image[..., 0], image[..., 1], image[..., 2]
+    known = kinds.max() < len(OBJECTS) and colours.max() < len(COLOURS)
+    return bool(known and (how[kinds == OBJECTS.index("door")] < len(DOORS)).all())  # else it is a picture
 
 
 def grid(state: Mapping[Any, Any]) -> str:

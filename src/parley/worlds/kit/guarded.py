@@ -8,6 +8,7 @@ from gymnasium.error import ResetNeeded
 
 from parley.core.errors import FAULTS, EnvironmentFailed, ParleyError
 from parley.core.text import inert
+from parley.worlds.kit.given import culprit
 from parley.worlds.kit.text_env import TextEnv
 
 T = TypeVar("T")
@@ -90,29 +91,32 @@ class GuardedEnv:
         except FAULTS as first:
             if not self._repeats:
                 raise EnvironmentFailed(
-                    f"{self._where}: the environment raised {_short(first)}, and cannot repeat its episode: what was "
-                    "finished is saved; resume, and the episode is begun anew"
+                    f"{self._where}: {culprit(first)} raised {_short(first)}, and the environment cannot repeat its "
+                    "episode: what was finished is saved; resume, and the episode is begun anew"
                 ) from first
             try:
-                self._repeat()
+                self._repeat(f"{culprit(first)} raised {_short(first)}")
                 answer = does()
             except ParleyError:
                 raise
             except FAULTS as again:
                 raise EnvironmentFailed(
-                    f"{self._where}: the environment raised {_short(first)}, and in a fresh one {_short(again)}: "
-                    "what was finished is saved; mend the environment and resume"
+                    f"{self._where}: {culprit(first)} raised {_short(first)}, and in a fresh one "
+                    f"{_short(again)}: what was finished is saved; mend {culprit(first)} and resume"
                 ) from again
-            self.event = f"the environment raised {_short(first)}; a fresh one repeated the episode"
+            self.event = f"{culprit(first)} raised {_short(first)}; a fresh one repeated the episode"
             return answer
 
-    def _repeat(self) -> None:
+    def _repeat(self, why: str) -> None:
         self.close()
         self.env = self._make()
         for subgoal, told in self._past:
             if _mark(self._ask(subgoal)) != told:
                 what = "the episode's beginning" if subgoal is None else f"what {subgoal!r} led to"
-                raise EnvironmentFailed(f"{self._where}: a fresh environment does not repeat {what}")
+                raise EnvironmentFailed(
+                    f"{self._where}: {why}, and a fresh environment does not repeat {what}: what was finished is "
+                    "saved; say deterministic=False, and an episode is begun anew on resuming"
+                )
 
 
 def _mark(answer: Any) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import gymnasium as gym
 
 from parley.core.errors import EnvironmentFailed
+from parley.worlds.kit.given import begun, number, truth
 
 
 class Parallel(Protocol):
@@ -46,7 +47,9 @@ class ParallelLow(gym.Env[dict[Any, Any], Any]):
     ) -> tuple[dict[Any, Any], dict[str, Any]]:
         """Begin an episode; raises `EnvironmentFailed` where an agent is not there from the beginning."""
         super().reset(seed=seed)
-        seen, _ = self.env.reset(seed=seed, options=options)
+        seen, _ = begun(self.env.reset(seed=seed, options=options))
+        if not isinstance(seen, Mapping):
+            raise EnvironmentFailed(f"`reset` gave {seen!r:.80}: expected a dictionary, a state for each agent")
         if missing := [agent for agent in self.possible_agents if agent not in seen]:
             raise EnvironmentFailed(
                 f"agent {missing[0]!r} is not there when an episode begins: expected all of possible_agents"
@@ -56,11 +59,17 @@ class ParallelLow(gym.Env[dict[Any, Any], Any]):
 
     def step(self, action: Mapping[Any, Any]) -> tuple[dict[Any, Any], float, bool, bool, dict[str, Any]]:
         """One action of every agent that is left."""
-        seen, paid, ended, _, _ = self.env.step({agent: action[agent] for agent in self.env.agents})
+        answer = self.env.step({agent: action[agent] for agent in self.env.agents})
+        if not isinstance(answer, tuple) or len(answer) != 5 or not all(isinstance(one, Mapping) for one in answer):
+            raise EnvironmentFailed(
+                f"`step` gave {answer!r:.80}: expected five dictionaries by agent, as in PettingZoo "
+                "(observations, rewards, terminations, truncations, infos)"
+            )
+        seen, paid, ended, _, _ = answer
         self._raw = {agent: seen.get(agent, self._raw[agent]) for agent in self.possible_agents}
         over = not self.env.agents
-        terminated = over and all(ended.values())
-        return dict(self._raw), float(sum(paid.values())), terminated, over and not terminated, {}
+        terminated = over and all(map(truth, ended.values()))
+        return dict(self._raw), sum(map(number, paid.values())), terminated, over and not terminated, {}
 
     def render(self) -> Any:
         """What the environment draws."""

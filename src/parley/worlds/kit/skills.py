@@ -6,6 +6,7 @@ from types import GeneratorType
 from typing import Any
 
 from parley.core.errors import BadInput
+from parley.core.text import whole
 
 See = Callable[[], Any]  # the newest raw state
 
@@ -38,7 +39,9 @@ class Skilled:
             raise BadInput(f"skills: {wrong[0]!r:.80} is no name: expected a text of something to do")
         if once := [name for name, skill in skills.items() if isinstance(skill, Iterator)]:
             raise BadInput(f"skill {once[0]!r} can run only once: give the generator function, or a list of actions")
-        self.skills = dict(skills)
+        if waits := [name for name, skill in skills.items() if _is_async(skill)]:
+            raise BadInput(f"skill {waits[0]!r:.80} is async: expected a plain function or generator")
+        self.skills = {whole(name): skill for name, skill in skills.items()}
 
     def begin(self, subgoal: str) -> None:
         """Take up a skill by its name."""
@@ -58,6 +61,13 @@ class Skilled:
         """The next action, or None when the skill is at its end."""
         self._state = state
         action = self._next(state)
+        if inspect.iscoroutine(action):
+            action.close()
+            raise BadInput("a skill gave a coroutine: it is async, expected a plain function or generator")
         if isinstance(action, GeneratorType):
             raise BadInput("a skill gave a generator: make it a generator function itself, or functools.partial of one")
         return action
+
+
+def _is_async(skill: Any) -> bool:
+    return inspect.iscoroutinefunction(skill) or inspect.isasyncgenfunction(skill)

@@ -6,13 +6,13 @@ from typing import Any, NoReturn, Protocol, runtime_checkable
 import gymnasium as gym
 import numpy as np
 
-from parley.core.errors import BadInput, EnvironmentFailed
+from parley.core.answered import MOST_PAID
+from parley.core.errors import FAULTS, BadInput, EnvironmentFailed
 from parley.core.roles import Actor, Reporter
 from parley.core.text import inert
-from parley.worlds.kit.given import begun, entries, highest, number, shared, stepped, text
+from parley.worlds.kit.given import begun, blame, called, entries, highest, number, shared, stepped, text, truth
 from parley.worlds.kit.script import FREE, AnyText, Info, Script, SentenceSpace
 
-NOTHING: Info = {}  # where the Actor did nothing there is no info
 MOST_KEPT = 100_000  # numbers of the raw states of one subgoal
 
 
@@ -63,6 +63,7 @@ class TextEnv(gym.Env[str, str]):
         self.raw: Any = None  # the low level's state, for checks of tables against it
         self.menu: tuple[str, ...] | None = script.subgoals if fixed else None  # None: anything can be said
         self.max_score = np.nan
+        self._last: Info = {}  # the newest info of the low level
         self._does: dict[str, Any] = {}  # what an entry of the environment's own menu stands for
         self._left = 0
 
@@ -80,8 +81,9 @@ class TextEnv(gym.Env[str, str]):
             if isinstance(speaks, EpisodicReporter):
                 speaks.begin()
         self.instruction = self._task((options or {}).get("instruction"), info)
-        self.max_score = highest(self.script.own.max_score(info))
+        self.max_score = highest(called("max_score", self.script.own.max_score, info))
         said = self._heard(self._report())
+        self._last = info
         self._offer(info)
         return said, self._info()
 
@@ -94,7 +96,9 @@ class TextEnv(gym.Env[str, str]):
         self._left, self.num_actions, self.event = self._left - 1, 0, ""
         paid, ended, cut, info = self._carry_out(action)
         said = self._report()
-        reward = paid if self.script.reward is None else number(self.script.reward(said, self.instruction))
+        reward = (
+            paid if self.script.reward is None else number(called("reward", self.script.reward, said, self.instruction))
+        )
         over = ended or cut or not self._left
         if not over:
             self._offer(info)
@@ -121,7 +125,7 @@ class TextEnv(gym.Env[str, str]):
     def _task(self, asked: str | None, info: Info) -> str:
         """The episode's instruction: the environment's own, or the one that was asked for."""
         if self.script.own.instruction is not None:
-            return text(self.script.own.instruction(self.raw, info), "instruction")
+            return text(called("instruction", self.script.own.instruction, self.raw, info), "instruction")
         known = self.script.instructions
         if asked is not None and asked not in known:
             raise BadInput(f"instruction {asked!r}: expected one of {', '.join(known)}")
@@ -133,11 +137,11 @@ class TextEnv(gym.Env[str, str]):
         if source is None or source == FREE:
             return
         assert not isinstance(source, str)
-        self._does = entries(source(self.raw, info))
+        self._does = entries(called("menu", source, self.raw, info))
         self.menu = tuple(self._does)
 
     def _report(self) -> str:
-        return text(self.reporter.report(self.raw, self.np_random))
+        return text(called("describe", self.reporter.report, self.raw, self.np_random))
 
     def _carry_out(self, subgoal: str) -> tuple[float, bool, bool, Info]:
         """Let the Actor act to its end: what was paid, whether the episode below is over or cut, its last info."""
@@ -146,37 +150,44 @@ class TextEnv(gym.Env[str, str]):
             if subgoal not in self._does:
                 self._refuse(subgoal)
             told = self._does[subgoal]
-        self.actor.begin(told)
+        called("skills", self.actor.begin, told)
         # Local and written out, since a call after a step of physics takes a microsecond, a fiftieth of a step.
         act, step, raw, taken, kept = self.actor.act, self.low.step, self.raw, 0, self._kept()
-        total, info = 0.0, NOTHING
+        total, info, alike = 0.0, self._last, (getattr(raw, "dtype", None), getattr(raw, "shape", None))
         try:
             for taken in range(self.max_actions):
-                if (move := act(raw)) is None:
+                try:
+                    move = act(raw)
+                except FAULTS as wrong:
+                    blame(wrong, f"`skills=` (told {subgoal!r:.80})")
+                    raise
+                if move is None:
                     return total, False, False, info
                 answer = step(move)
                 if type(answer) is not tuple or len(answer) != 5 or type(answer[4]) is not dict:
                     answer = stepped(answer)
                 raw, paid, terminated, truncated, info = answer
-                if kept is not None:
+                if kept is not None and type(raw) is np.ndarray and (raw.dtype, raw.shape) == alike:
                     kept[taken] = raw
                 elif type(raw) is not str and not finite(raw):
                     raise _not_finite("an observation", taken + 1, subgoal)
-                if type(paid) is not float or not isfinite(paid):
+                if type(paid) is not float or not -MOST_PAID <= paid <= MOST_PAID:
                     if isinstance(paid, float) and not isfinite(paid):
                         raise _not_finite("a reward", taken + 1, subgoal)
                     paid = number(paid)
                 total += paid
-                if terminated or truncated:
-                    taken += 1
-                    return total, bool(terminated), bool(truncated), info
+                if terminated is not False or truncated is not False:
+                    ended, cut = truth(terminated), truth(truncated)
+                    if ended or cut:
+                        taken += 1
+                        return total, ended, cut, info
             taken = self.max_actions
             if act(raw) is not None:
                 self.event = f"the Actor had not ended {subgoal!r} after {taken} actions and was stopped"
             return total, False, False, info
         finally:
-            self.raw, self.num_actions = raw, taken
-            if info is not NOTHING and isinstance(info.get("event"), str):
+            self.raw, self.num_actions, self._last = raw, taken, info
+            if taken and isinstance(info.get("event"), str):
                 self.event = inert(info["event"], 200)
             # Also where something raised: it may be what a number that is not finite led to.
             if kept is not None and not (sound := np.isfinite(kept[:taken]).all(axis=1)).all():
@@ -186,7 +197,7 @@ class TextEnv(gym.Env[str, str]):
         """Room for the raw states of a subgoal where they are few floats: checked all at once, each costs less."""
         if isinstance(self.raw, np.ndarray) and self.raw.dtype.kind == "f" and self.raw.ndim == 1:
             if self.max_actions * self.raw.size <= MOST_KEPT:
-                return np.empty((self.max_actions, self.raw.size))
+                return np.zeros((self.max_actions, self.raw.size))  # some rows may stay empty
         return None
 
     def _refuse(self, subgoal: str) -> NoReturn:

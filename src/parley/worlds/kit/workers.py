@@ -7,8 +7,10 @@ repeats the episode of its runs from their seeds; the log says so.
 import contextlib
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -16,8 +18,9 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from jaxtyping import Int
 
+from parley.core.answered import quietly
 from parley.core.draws import Draws
-from parley.core.errors import BadInput, EnvironmentFailed, ParleyError
+from parley.core.errors import FAULTS, BadInput, EnvironmentFailed, ParleyError
 from parley.core.roles import TextEnvs, World, forbidden_in
 from parley.core.said import LowLevel, Menu
 from parley.core.tables import Sentences, Tables
@@ -87,7 +90,9 @@ class WorkersWorld:
     def make(self, latents: Int[np.ndarray, " B"], draws: Draws) -> TextEnvs:
         """As `PhysicalWorld.make`; the runs in order, as evenly spread as they can be."""
         if isinstance(self.world, PhysicalWorld):
-            self.world.text_env(0).close()  # a missing part is reported here, and not by every worker
+            probe = self.world.text_env(0)  # a missing part is reported here, and not by every worker
+            with contextlib.suppress(*FAULTS):
+                probe.close()
         return WorkersVectorEnv(self.factory, np.asarray(latents), draws, min(self.workers, len(latents)))
 
 
@@ -249,25 +254,33 @@ def _same(menus: list[Menu], others: list[Menu]) -> bool:
 def serve(pipe: Any, factory: Callable[[], World], latents: np.ndarray, draws: Draws) -> None:
     """What a worker process does: carry out commands until it is told to end, or nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
-    envs: TextEnvs | None = None
-    said: tuple[str, Any]
-    while True:
-        try:
-            name, argument = pipe.recv()
-        except (EOFError, OSError):
-            return
-        if name == "close":
-            return
-        try:
-            envs = envs or factory().make(latents, draws)
-            answer = envs.step(argument) if name == "step" else envs.reset(seed=argument[0], options=argument[1])
-            said = ("answer", answer)
-        except ParleyError as wrong:
-            said = ("wrong", (wrong.exit_code, str(wrong)))
-        try:
-            pipe.send(said)
-        except BrokenPipeError:
-            return  # the parent was killed
+    sys.stdout = sys.stderr  # what an environment prints is no answer of the program
+    made: list[TextEnvs] = []
+
+    def answer(name: str, argument: Any) -> Any:
+        if not made:
+            made.append(factory().make(latents, draws))
+        return made[0].step(argument) if name == "step" else made[0].reset(seed=argument[0], options=argument[1])
+
+    try:
+        while (command := pipe.recv())[0] != "close":
+            pipe.send(_said(partial(answer, *command), command[0]))
+    except (EOFError, OSError):
+        pass  # the parent was killed
+    finally:
+        for envs in made:
+            with contextlib.suppress(*FAULTS):
+                envs.close()
+
+
+def _said(does: Callable[[], Any], name: str) -> tuple[str, Any]:
+    """The answer to a command, or what went wrong, as the parent's `_answer` reads it."""
+    try:
+        return "answer", quietly(
+            does, lambda said: EnvironmentFailed(f"the world's `{name}` raised {said}: what was finished is saved")
+        )
+    except ParleyError as wrong:
+        return "wrong", (wrong.exit_code, str(wrong))
 
 
 def _answer(reply: tuple[str, Any]) -> Any:

@@ -9,11 +9,13 @@ from itertools import product
 from typing import Any
 
 from parley.core.answered import quietly
-from parley.core.errors import BadInput
+from parley.core.errors import FAULTS, BadInput
 from parley.core.roles import Actor, Reporter
 from parley.core.spec import suggestion
 from parley.core.tables import Tables
+from parley.core.text import whole
 from parley.worlds.kit.describe import Described, in_words
+from parley.worlds.kit.given import environment
 from parley.worlds.kit.hidden import Hidden, count, hidden_of, listed_in, prior_of
 from parley.worlds.kit.joint_actor import JointActor
 from parley.worlds.kit.joint_reporter import JointReporter
@@ -86,6 +88,8 @@ def wrap(
     """
     if not callable(make_env):
         raise BadInput(f"make_env={make_env!r:.80}: expected a function that makes an environment, or a class")
+    if not isinstance(name, str):
+        raise BadInput(f"name={name!r:.80}: expected a text")
     if seeded_by not in ("episode", "variation"):
         raise BadInput(f"seeded_by={seeded_by!r}: expected 'episode' or 'variation'")
     own = {"more", "latents", "script", "text_env"}
@@ -105,6 +109,10 @@ def wrap(
 
     def text_env(latent: int) -> TextEnv:
         low = _made(make_env, hidden, latent)
+        if acts.agents and not isinstance(low, ParallelLow):
+            raise BadInput(
+                f"skills are those of {list(acts.agents)}: make_env gave a {type(low).__name__}, no environment of agents"
+            )
         if isinstance(low, ParallelLow) and acts.menus and set(low.possible_agents) != set(acts.agents):
             raise BadInput(
                 f"skills are those of {list(acts.agents)}: expected those of {low.possible_agents}, by agent"
@@ -128,9 +136,7 @@ def _made(make_env: Callable[..., Any], hidden: Hidden, latent: int) -> Any:
     """The low-level environment of a latent."""
     given = [] if hidden.values is None else [hidden.values[latent]]
     call = f"make_env({', '.join(map(repr, given)):.80})"
-    env = quietly(lambda: make_env(*given), lambda said: BadInput(f"{call} raised {said}"))
-    if isinstance(env, type) or not callable(getattr(env, "reset", None)) or not callable(getattr(env, "step", None)):
-        raise BadInput(f"make_env gave a {type(env).__name__}: expected an environment with `reset` and `step`")
+    env = environment(quietly(lambda: make_env(*given), lambda said: BadInput(f"{call} raised {said}")))
     return ParallelLow(env) if hasattr(env, "possible_agents") else env
 
 
@@ -153,14 +159,16 @@ def _acting(skills: Any, rest: Mapping[str, Any] | None) -> Acting:
     if skills and all(isinstance(own, Mapping) for own in skills.values()):
         agents = tuple(skills)
         if rest is None:
-            raise BadInput("skills of several agents need `rest=`: what each does whose own skill has ended")
-        return Acting(
-            lambda: JointActor({agent: Skilled(own) for agent, own in skills.items()}, rest),
-            tuple(tuple(own) for own in skills.values()),
-            agents,
-        )
-    Skilled(skills)  # their faults are reported now
-    return Acting(lambda: Skilled(skills), (tuple(skills),))
+            raise BadInput(
+                "skills of several agents need `rest=`: what each does whose own skill has ended. A skill that is one "
+                "action, a dictionary, stands in a list: [{...}]"
+            )
+        # Their faults are reported now.
+        menus = tuple(tuple(actor.skills) for actor in map(Skilled, skills.values()))
+        JointActor({agent: Typist() for agent in agents}, rest)
+        return Acting(lambda: JointActor({agent: Skilled(own) for agent, own in skills.items()}, rest), menus, agents)
+    names = tuple(Skilled(skills).skills)  # their faults are reported now
+    return Acting(lambda: Skilled(skills), (names,))
 
 
 def _speaking(describe: Any, agents: tuple[str, ...]) -> Callable[[], Reporter]:
@@ -213,7 +221,7 @@ def _script(
     brought = instruction is None or callable(instruction)
     tasks: tuple[str, ...] = ()
     if not brought:
-        tasks = (instruction,) if isinstance(instruction, str) else listed_in("instruction", instruction, "texts")
+        tasks = (whole(instruction),) if isinstance(instruction, str) else _texts("instruction", instruction, "texts")
     if len(set(tasks)) < len(tasks) or not all(isinstance(w, str) and w for w in tasks):
         raise BadInput(f"instruction={instruction!r:.200}: expected a text, different texts, or a function to one")
     if reward is not None and not callable(reward):
@@ -231,6 +239,11 @@ def _script(
     return Script(listed, listed_in("observations", observations), tasks, int(steps), reward, parts, own=own)
 
 
+def _texts(what: str, given: Any, expected: str) -> tuple[Any, ...]:
+    """The members of a collection of texts, as a log keeps them."""
+    return tuple(whole(one) if isinstance(one, str) else one for one in listed_in(what, given, expected))
+
+
 def _offered(menu: Menu | None, acts: Acting) -> tuple[tuple[str, ...], Any]:
     """The menu where it is always the same, and where it is not, what gives it."""
     if menu is None:
@@ -243,7 +256,7 @@ def _offered(menu: Menu | None, acts: Acting) -> tuple[tuple[str, ...], Any]:
     if isinstance(menu, str | bytes | Mapping):
         hint = "the names of skills" if acts.menus else f"a list, a function of (observation, info), or {FREE!r}"
         raise BadInput(f"menu={menu!r:.80}: expected {hint}; names and what they do are `skills=`")
-    listed = listed_in("menu", menu, f"a list, a function of (observation, info), or {FREE!r}")
+    listed = _texts("menu", menu, f"a list, a function of (observation, info), or {FREE!r}")
     if not listed or len(set(listed)) < len(listed) or not all(isinstance(s, str) and s.strip() for s in listed):
         raise BadInput(f"menu={list(listed)!r:.200}: expected different texts, at least one")
     if acts.menus and (strange := [one for one in listed if one not in acts.menus[0]]):
@@ -256,10 +269,12 @@ def _limit(make_env: Callable[..., Any], hidden: Hidden, acts: Acting) -> int:
     if acts.make is not Typist:
         return HORIZON
     env = _made(make_env, hidden, 0)
-    spec = getattr(env, "spec", None)
-    with contextlib.suppress(Exception):  # it may have none, or a broken one
+    steps: Any = None
+    with contextlib.suppress(*FAULTS):  # it may have none, or a broken one
+        steps = env.spec.max_episode_steps
+    with contextlib.suppress(*FAULTS):
         env.close()
-    return getattr(spec, "max_episode_steps", None) or HORIZON
+    return int(steps) if count(steps) else HORIZON
 
 
 def _admissible(state: Any, info: Info) -> Any:
@@ -277,5 +292,9 @@ def _highest(said: float | None, info: Info) -> Any:
 
 def _goal(state: Any, info: Info) -> str:
     mission = state.get("mission") if isinstance(state, Mapping) else None
-    told = (str(one) for one in (info.get("goal"), info.get("instruction"), mission) if one is not None)
+    told = (
+        one if isinstance(one, str) else str(one)
+        for one in (info.get("goal"), info.get("instruction"), mission)
+        if one is not None
+    )
     return next(filter(None, told), TASK)
