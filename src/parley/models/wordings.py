@@ -129,9 +129,7 @@ class TooLong:
 
 def too_long(said: str, status: int, code: str, more: dict[str, Any]) -> TooLong | None:
     """Whether a refusal says that a prompt does not fit, and what it tells of how long it may be."""
-    by_code = any(
-        word in code.lower() for word in ("context_length", "context_size", "1261", "tokens_limit", "string_above_max")
-    )
+    by_code = any(word in code.lower() for word in OVERFLOW_CODES)
     limited = bool(PER_MINUTE.search(said)) and not TOO_LARGE.search(said)
     if status in (401, 403, 404) or limited or not (by_code or status == 413 or OVERFLOW.search(said)):
         return None
