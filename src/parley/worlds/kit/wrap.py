@@ -111,7 +111,8 @@ def wrap(
         low = _made(make_env, hidden, latent)
         if acts.agents and not isinstance(low, ParallelLow):
             raise BadInput(
-                f"skills are those of {list(acts.agents)}: make_env gave a {type(low).__name__}, no environment of agents"
+                f"skills are those of {list(acts.agents)}: "
+                f"make_env gave a {type(low).__name__}, no environment of agents"
             )
         if isinstance(low, ParallelLow) and acts.menus and set(low.possible_agents) != set(acts.agents):
             raise BadInput(
