@@ -6,6 +6,7 @@ from typing import Any
 
 from parley.assemble.parts import Parts, parts_of
 from parley.core.errors import BadInput, RunDamaged
+from parley.core.text import shown
 from parley.worlds.kit.workers import each_process
 
 MOST = 10**9  # episodes, runs, threads
@@ -34,7 +35,7 @@ class RunConfig:
             try:
                 object.__setattr__(self, name, index(getattr(self, name)))  # of NumPy too
             except TypeError:
-                raise BadInput(f"{name}={getattr(self, name)!r:.80}: expected a whole number") from None
+                raise BadInput(f"{name}={shown(getattr(self, name))}: expected a whole number") from None
             if getattr(self, name) < least:
                 raise BadInput(f"{name}={getattr(self, name)}: expected at least {least}")
             if name != "seed" and getattr(self, name) > MOST:
@@ -54,7 +55,7 @@ class RunConfig:
         for f in fields(cls):
             value = stored.get(f.name)
             if f.name in stored and (not isinstance(value, f.type) or isinstance(value, bool)):  # type: ignore[arg-type]
-                raise RunDamaged(f"the manifest's configuration has {f.name}={value!r:.80}: no run writes that")
+                raise RunDamaged(f"the manifest's configuration has {f.name}={shown(value)}: no run writes that")
         return cls(**stored)
 
     def parts(self, trust: bool = False) -> Parts:

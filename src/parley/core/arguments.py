@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, ParamSpec, TypeVar, get_args
 
 from parley.core.errors import BadInput
+from parley.core.text import shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,4 +58,4 @@ def _plain(name: str, value: Any, kinds: tuple[type, ...]) -> Any:
         if isinstance(value, Real) and float in kinds:
             return float(value)
     expected = " or ".join(PLAIN[kind] for kind in kinds)
-    raise BadInput(f"{name}={value!r:.80}: expected {expected}, found {type(value).__name__}")
+    raise BadInput(f"{name}={shown(value)}: expected {expected}, found {type(value).__name__}")

@@ -16,7 +16,7 @@ from typing import Any
 
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.core.paths import require_local
-from parley.core.text import inert
+from parley.core.text import raised
 from parley.runs.cells import short
 from parley.runs.lock import NAME as LOCK
 from parley.runs.ownership import signature
@@ -207,5 +207,5 @@ def agreeing(out: Path) -> Iterator[None]:
     except (ParleyError, OSError):
         raise
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as wrong:
-        said = inert(f"{type(wrong).__name__}: {wrong}", 200)
+        said = raised(wrong, 200)
         raise RunDamaged(f"{str(out / 'run.sqlite')!r} does not agree with itself: {said}") from wrong

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from parley.core.errors import EnvironmentFailed
-from parley.core.text import whole
+from parley.core.text import shown, whole
 
 MOST_ENTRIES = 20_000  # of a menu
 LONGEST = 10_000_000  # characters of a report
@@ -47,7 +47,7 @@ def number(paid: Any) -> float:
         value = nan
     if isfinite(value):
         return value
-    raise EnvironmentFailed(f"the environment gave a reward of {paid!r:.80}: expected a finite number")
+    raise EnvironmentFailed(f"the environment gave a reward of {shown(paid)}: expected a finite number")
 
 
 def highest(score: Any) -> float:
@@ -56,7 +56,7 @@ def highest(score: Any) -> float:
         return nan
     if isinstance(score, float | int | np.number) and isfinite(score) and score > 0:
         return float(score)
-    raise EnvironmentFailed(f"the environment gave a max_score of {score!r:.80}: expected a number above 0, or None")
+    raise EnvironmentFailed(f"the environment gave a max_score of {shown(score)}: expected a number above 0, or None")
 
 
 def text(said: Any, told_by: str = "describe") -> str:
@@ -82,7 +82,7 @@ def entries(menu: Any) -> dict[str, Any]:
     listed = list(menu)
     for i, entry in enumerate(listed):
         if not isinstance(entry, str) or not entry.strip():
-            raise EnvironmentFailed(f"entry {i} of the menu is {entry!r:.80}: expected a text of something to do")
+            raise EnvironmentFailed(f"entry {i} of the menu is {shown(entry)}: expected a text of something to do")
     if not listed:
         raise EnvironmentFailed(
             "the menu is empty though the episode is not over: the environment offers nothing to do"
@@ -96,7 +96,7 @@ def entries(menu: Any) -> dict[str, Any]:
 def _kind(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"{value!r:.80} ({type(value).__name__})"
+    return f"{shown(value)} ({type(value).__name__})"
 
 
 def shared(menu: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from gymnasium.error import ResetNeeded
 
 from parley.core.errors import FAULTS, EnvironmentFailed, ParleyError
-from parley.core.text import inert
+from parley.core.text import raised
 from parley.worlds.kit.text_env import TextEnv
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class GuardedEnv:
         except ParleyError:
             raise
         except FAULTS as wrong:
-            raise EnvironmentFailed(f"{self._where}: the environment cannot be made: {_short(wrong)}") from wrong
+            raise EnvironmentFailed(f"{self._where}: the environment cannot be made: {raised(wrong)}") from wrong
 
     def _kept(self, action: str | None) -> Any:
         """The answer to a subgoal, or to `reset`."""
@@ -90,7 +90,7 @@ class GuardedEnv:
         except FAULTS as first:
             if not self._repeats:
                 raise EnvironmentFailed(
-                    f"{self._where}: the environment raised {_short(first)}, and cannot repeat its episode: what was "
+                    f"{self._where}: the environment raised {raised(first)}, and cannot repeat its episode: what was "
                     "finished is saved; resume, and the episode is begun anew"
                 ) from first
             try:
@@ -100,10 +100,10 @@ class GuardedEnv:
                 raise
             except FAULTS as again:
                 raise EnvironmentFailed(
-                    f"{self._where}: the environment raised {_short(first)}, and in a fresh one {_short(again)}: "
+                    f"{self._where}: the environment raised {raised(first)}, and in a fresh one {raised(again)}: "
                     "what was finished is saved; mend the environment and resume"
                 ) from again
-            self.event = f"the environment raised {_short(first)}; a fresh one repeated the episode"
+            self.event = f"the environment raised {raised(first)}; a fresh one repeated the episode"
             return answer
 
     def _repeat(self) -> None:
@@ -119,7 +119,3 @@ def _mark(answer: Any) -> int:
     """What tells an answer from another one: all of it, its menu too."""
     *told, info = answer
     return hash((*told, info["menu"], info["instruction"]))
-
-
-def _short(wrong: BaseException) -> str:
-    return inert(f"{type(wrong).__name__}: {wrong}", 200)
