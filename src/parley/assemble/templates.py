@@ -33,7 +33,7 @@ TEMPLATES = Templates("template", {name: Kind(_that_gives(shipped(name))) for na
 
 
 def template_of(given: Any, trust: bool = False) -> PromptTemplate:
-    """The template of that name or path, or that a function gives. Raises `BadInput` where there is none."""
+    """The template of that name or path, or that a function gives. Raises `BadInput` where there is nothing to read."""
     if not isinstance(given, str | Path) and not makes(given):
         raise BadInput(f"template={shown(given)}: expected a name, a path, or a function that gives a text or its path")
     name = str(given) if isinstance(given, str | Path) else reference_of(given)

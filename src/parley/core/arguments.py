@@ -34,7 +34,10 @@ def plainly(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        bound = signature.bind(*args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as wrong:  # as Python says it of a function that is called directly
+            raise TypeError(f"{function.__name__}() {wrong}") from None
         for name, value in bound.arguments.items():
             if kinds[name]:
                 bound.arguments[name] = _plain(name, value, kinds[name])
