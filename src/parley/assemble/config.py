@@ -39,7 +39,7 @@ class RunConfig:
             if getattr(self, name) < least:
                 raise BadInput(f"{name}={getattr(self, name)}: expected at least {least}")
             if name != "seed" and getattr(self, name) > MOST:
-                raise BadInput(f"{name}={getattr(self, name):.3g}: expected at most {MOST:,}")
+                raise BadInput(f"{name}={shown(getattr(self, name), 40)}: expected at most {MOST:,}")
         if self.seed >= 2**128:
             raise BadInput(f"seed={self.seed}: expected a number below 2**128")
         if self.record not in ("steps", "episodes", "auto"):
