@@ -16,6 +16,7 @@ from parley import assemble
 from parley.assemble.cohorts import cohorts_of
 from parley.assemble.conditions import checked, entries_of, planner_changes
 from parley.assemble.config import RunConfig
+from parley.core.answered import closed
 from parley.core.draws import Draws
 from parley.core.errors import BadInput, NotRepeated
 from parley.core.said import EpisodeRecord
@@ -174,11 +175,14 @@ def carry_out(
                     raise
     finally:
         for cohort in cohorts:
-            cohort.envs.close()
+            closed(cohort.envs)
         failed = {"hooks_failed": hooks.failed} if hooks.failed else {}
         store.empty_is_nothing = end.refused and not resumed  # a start that failed leaves nothing behind
         manifest = store.close(end.status, end.error, wall_s=time.perf_counter() - began, **calls.spent, **failed)
+        known = len(hooks.failed)
         hooks.tell("end", manifest)
+        if len(hooks.failed) > known:
+            manifest = store.amend(hooks_failed=hooks.failed)
     return manifest
 
 

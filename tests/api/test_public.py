@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import parley
@@ -84,3 +85,25 @@ def test_gymnasium_finds_our_worlds_whichever_way():
 def test_as_a_module():
     said = subprocess.run([sys.executable, "-m", "parley", "--version"], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == f"parley {parley.__version__}"
+
+
+def test_what_nothing_can_be_made_of(tmp_path):
+    """No runs, names that no file can have, and actions that are no sentence."""
+    run = parley.run("shortcut", "random", episodes=1, runs=1, out=tmp_path / "run")
+    none, env = run[5:], parley.gym("shortcut")
+    env.reset(seed=1)
+    for does in (
+        none.summary,
+        none.plot,
+        lambda: none.out,
+        lambda: parley.run("shortcut", out=str(tmp_path / "a\0b"), episodes=1),
+        lambda: parley.run("shortcut", out=str(tmp_path / "a\ud83d"), episodes=1),
+        lambda: env.step(["walk on"]),
+        lambda: env.reset(options=[1]),
+        lambda: parley.run("shortcut", episodes=np.ones((2, 2))),  # its repr has two lines
+    ):
+        with pytest.raises(parley.BadInput) as refused:
+            does()
+        assert "\n" not in str(refused.value)
+    with pytest.raises(TypeError, match=r"^run\(\) got an unexpected keyword argument 'epsiodes'"):
+        parley.run("shortcut", epsiodes=5)

@@ -1,12 +1,15 @@
 """Run files: cells from lists and tables, specs as tables, what is wrong, and going on."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import parley
-from parley.api.studies import read_study
+from parley.api.studies import TYPES, read_study
 from parley.cli import main
 from parley.core.errors import BadInput
 
@@ -77,6 +80,9 @@ def test_the_command_line_overrides_the_file(tmp_path):
         ('world = "shortcut"\nplanner = { name = "exact", decode = ["greedy"] }', r"planner.decode = .*several tables"),
         ('world = "shortcut"\nplanner = { name = "exact", decode = { a = 1 } }', "planner.decode = .*expected a text"),
         ('world = "shortcut"\nreporter = 3', "reporter = 3: expected str"),
+        (f'world = "shortcut"\nepisodes = 1{"0" * 400}', "episodes=10+[.]{3}: expected at most 1,000,000,000"),
+        (f'world = "shortcut"\nepisodes = 1{"0" * 5000}', "is no run file"),
+        (f"world = {'[' * 3000}{']' * 3000}", "is no run file"),
     ],
 )
 def test_what_is_wrong_with_a_file(text, said, tmp_path):
@@ -84,6 +90,36 @@ def test_what_is_wrong_with_a_file(text, said, tmp_path):
         read_study(written(tmp_path, text))
     with pytest.raises(BadInput, match="cannot be read"):
         read_study(tmp_path / "nowhere.toml")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["exact", "each"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", "a"]), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def as_toml(value):
+    """A value as TOML; None, which has no name there, as a date."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {as_toml(one)}' for key, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_toml, value))}]"
+    return "2026-12-01" if value is None else json.dumps(value) if isinstance(value, str | bool) else repr(value)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.dictionaries(st.sampled_from([*TYPES, "reporter", "hooks", "token_limit", "out", "cell", "x"]), VALUES))
+def test_any_file_is_cells_or_one_sentence(options):
+    """Cells are whole configurations, each in a directory of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder), "\n".join(f"{key} = {as_toml(one)}" for key, one in options.items()))
+        try:
+            cells = read_study(path)
+        except BadInput as wrong:
+            assert 10 < len(str(wrong)) < 700 and "\n" not in str(wrong)
+        else:
+            assert cells and len({cell.out for cell in cells}) == len(cells)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from parley.api.runs import Run
 from parley.core.errors import BadInput
+from parley.core.text import shown
 from parley.report.summary import Curves, mean_band
 
 
@@ -65,7 +66,7 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
     """Compare two runs of one world; raises `BadInput` where they have no measure or no episode in common."""
     for name, run in (("run_a", run_a), ("run_b", run_b)):
         if not isinstance(run, Run):
-            raise BadInput(f"{name}={run!r:.80}: expected a Run, as parley.run and parley.open give it")
+            raise BadInput(f"{name}={shown(run)}: expected a Run, as parley.run and parley.open give it")
     a, b = Curves.read(run_a.out), Curves.read(run_b.out)
     worlds = [_world(curve) for curve in (a, b)]
     if worlds[0] != worlds[1]:

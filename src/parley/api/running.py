@@ -17,10 +17,11 @@ from parley.cluster.shelf import placed
 from parley.core.arguments import plainly
 from parley.core.errors import BadInput
 from parley.core.roles import Explorer, Planner, World
+from parley.core.text import shown
 from parley.execute import RunConfig
 from parley.execute import run as carry_out
 from parley.report.bars import Bars
-from parley.runs.hooks import Hook
+from parley.runs.hooks import Hook, in_vain
 from parley.runs.ledger import Limits, Prices
 
 
@@ -94,7 +95,7 @@ def run(
     limits = Limits(token_limit, cost_limit, Prices.read(Path(prices)) if prices else Prices())
     told = assemble.hooks_of(hooks, trust=True)
     engine = None if on is None else engine_of(on)
-    if engine and (objects := [*parts.given, *(f"hook {hook!r:.80}" for hook in hooks if not isinstance(hook, str))]):
+    if engine and (objects := [*parts.given, *(f"hook {shown(hook)}" for hook in hooks if not isinstance(hook, str))]):
         raise BadInput(f"on={on!r}: {objects[0]} is a Python object, which stays in this process: give it by name")
     folder = Path(tempfile.mkdtemp(prefix="parley-")) if out is None else Path(out)
     console = Console(stderr=True)
@@ -107,6 +108,7 @@ def run(
             bar = bars.begin(config.world, episodes * runs) if bars else None
             with placed(folder) as here:
                 carry_out(config, here, bar, limits, parts, told)
-    if out is None:
-        console.print(f"parley: the run is kept in {folder}", markup=False, soft_wrap=True, highlight=False)
-    return open_run(folder)
+    found, kept = open_run(folder), [f"the run is kept in {folder}"] if out is None else []
+    for said in [*in_vain(found.manifest), *kept]:
+        console.print(f"parley: {said}", markup=False, soft_wrap=True, highlight=False)
+    return found

@@ -42,8 +42,9 @@ class Run:
     @property
     def out(self) -> Path:
         """The run directory."""
-        if len(self.paths) > 1:
-            raise BadInput(f"these are {len(self.paths)} runs: take one of them, for instance runs[0]")
+        if len(self.paths) != 1:
+            more = ": take one of them, for instance runs[0]" if self.paths else ", so that there is nothing to look at"
+            raise BadInput(f"these are {len(self.paths) or 'no'} runs{more}")
         return self.paths[0]
 
     @property
@@ -89,7 +90,7 @@ class Run:
         """Cumulative regret, or return, with 95% bands over runs; one panel a world."""
         from parley.report.plots import by_world, regret_figure
 
-        return regret_figure(by_world([Curves.read(path) for path in self.paths]))
+        return regret_figure(by_world([Curves.read(path) for path in self.paths or (self.out,)]))
 
     @plainly
     def diagnose(self, tables: bool = True) -> "Diagnosis":

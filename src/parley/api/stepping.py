@@ -10,6 +10,7 @@ from parley import assemble
 from parley.api.episodes import Subgoal
 from parley.assemble.cohorts import cohort_of
 from parley.assemble.config import RunConfig
+from parley.core.answered import closed
 from parley.core.arguments import plainly
 from parley.core.draws import Draws
 from parley.core.roles import Explorer, Planner, World
@@ -66,7 +67,7 @@ def stepthrough(
         listening = Listening(scene, draws)
         plans, explores = parts.planner.make(scene), parts.explorer.make(scene)
         cohort = cohort_of(scene, draws, plans, explores, instructions=instructions, meter=listening)
-        scene.closing.callback(cohort.envs.close)
+        scene.closing.callback(closed, cohort.envs)
         for record in steps_of(cohort):
             yield listening.step(record)
 

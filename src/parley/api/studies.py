@@ -60,7 +60,7 @@ def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> list[C
         study = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as wrong:
         raise BadInput(f"{str(path)!r} cannot be read: {wrong.strerror or wrong}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+    except (ValueError, RecursionError) as wrong:  # also of numbers of 5,000 digits, and of what nests too deeply
         raise BadInput(f"{str(path)!r} is no run file: {wrong}") from None
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     own = study.pop("cell", [])

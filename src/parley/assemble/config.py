@@ -6,6 +6,7 @@ from typing import Any
 
 from parley.assemble.parts import Parts, parts_of
 from parley.core.errors import BadInput, RunDamaged
+from parley.core.text import shown
 from parley.worlds.kit.workers import each_process
 
 MOST = 10**9  # episodes, runs, threads
@@ -34,11 +35,11 @@ class RunConfig:
             try:
                 object.__setattr__(self, name, index(getattr(self, name)))  # of NumPy too
             except TypeError:
-                raise BadInput(f"{name}={getattr(self, name)!r:.80}: expected a whole number") from None
+                raise BadInput(f"{name}={shown(getattr(self, name))}: expected a whole number") from None
             if getattr(self, name) < least:
                 raise BadInput(f"{name}={getattr(self, name)}: expected at least {least}")
             if name != "seed" and getattr(self, name) > MOST:
-                raise BadInput(f"{name}={getattr(self, name):.3g}: expected at most {MOST:,}")
+                raise BadInput(f"{name}={shown(getattr(self, name), 40)}: expected at most {MOST:,}")
         if self.seed >= 2**128:
             raise BadInput(f"seed={self.seed}: expected a number below 2**128")
         if self.record not in ("steps", "episodes", "auto"):
@@ -54,7 +55,7 @@ class RunConfig:
         for f in fields(cls):
             value = stored.get(f.name)
             if f.name in stored and (not isinstance(value, f.type) or isinstance(value, bool)):  # type: ignore[arg-type]
-                raise RunDamaged(f"the manifest's configuration has {f.name}={value!r:.80}: no run writes that")
+                raise RunDamaged(f"the manifest's configuration has {f.name}={shown(value)}: no run writes that")
         return cls(**stored)
 
     def parts(self, trust: bool = False) -> Parts:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
-from parley.assemble.foreign import ForeignMemory, require
+from parley.assemble.foreign import ForeignMemory, ForeignWriter, require
 from parley.assemble.registry import Kind, Named, Registry, parameters
 from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
@@ -154,7 +154,8 @@ def maker(named: Named) -> Callable[[Writer | None], Memory]:
     def make(writer: Writer | None) -> Memory:
         if writer is None and "writer" in parameters(named.kind.factory):
             raise BadInput(f"memory {named.name!r} is written by a model that answers prompts: use it with `endpoint`")
-        made: Memory = MEMORIES.make(named, {"writer": writer})
+        asked = ForeignWriter(writer, f"memory {named.name!r}") if named.code and writer else writer
+        made: Memory = MEMORIES.make(named, {"writer": asked})
         return ForeignMemory(require(made, "memory"), f"memory {named.name!r}") if named.code else made
 
     make(Mute())

@@ -14,11 +14,12 @@ from parley.assemble.explorers import EXPLORERS, explorer
 from parley.assemble.foreign import foreign_explorer, foreign_planner, require
 from parley.assemble.memories import MEMORIES, maker
 from parley.assemble.planners import PLANNERS, planner
-from parley.assemble.registry import Kind, Named, Registry, kind_of, parameters
+from parley.assemble.registry import Kind, Named, Registry, makes, parameters, reference_of
 from parley.assemble.scene import Scene
 from parley.assemble.worlds import WORLDS, as_world, find_world, world
 from parley.core.errors import BadInput
 from parley.core.roles import World
+from parley.core.text import shown
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,11 @@ def memory_part(given: Any, trust: bool) -> Part:
         named = MEMORIES.find(given, trust)
         make = maker(named)
         return _named(named, lambda scene: make)
-    if not _makes(given):
-        raise BadInput(f"memory: expected a class or function that makes a memory for each run, found {given!r:.80}")
-    spec = reference_of(given)
-    kind = kind_of(given, "memory", "memory")
-    make = maker(Named(spec, spec, kind, {}, spec))
-    return Part(spec, kind, lambda scene: make, code=origin(spec), given=True)
+    if not makes(given):
+        raise BadInput(f"memory: expected a class or function that makes a memory for each run, found {shown(given)}")
+    named = MEMORIES.of(given)
+    make = maker(named)
+    return Part(named.spec, named.kind, lambda scene: make, code=origin(named.spec), given=True)
 
 
 def _named(named: Named, make: Callable[[Scene], Any]) -> Part:
@@ -123,7 +123,7 @@ def world_of(given: Any, trust: bool) -> tuple[World, Part]:
         spec = str(given)
         return world(spec, trust), _named(find_world(spec, trust), lambda scene: scene.world)
     spec = reference_of(given)
-    made = WORLDS.make(Named(spec, spec, kind_of(given, "world", "world"), {}, spec)) if _makes(given) else given
+    made = WORLDS.make(WORLDS.of(given)) if makes(given) else given
     found = as_world(made, "world")
     return found, Part(spec, Kind(type(given)), lambda scene: scene.world, code=origin(spec), given=True)
 
@@ -135,10 +135,9 @@ def _given(registry: Registry, given: Any) -> Part:
         raise BadInput(
             f"planner: {spec} is a function of ({', '.join(_needs(given))}): FunctionPlanner makes one of it"
         )
-    if _makes(given):
-        kind = kind_of(given, what, what)
-        named = Named(spec, spec, kind, {}, spec)
-        return Part(spec, kind, lambda scene: _made(registry, named, scene), code=origin(spec), given=True)
+    if makes(given):
+        named = registry.of(given)
+        return Part(spec, named.kind, lambda scene: _made(registry, named, scene), code=origin(spec), given=True)
     require(given, what)
     kind = Kind(type(given))
     return Part(
@@ -161,17 +160,6 @@ def _guarded(scene: Scene, what: str, made: Any, spec: str) -> Any:
         return foreign_explorer(made, f"explorer {spec!r}")
     scene.planner = foreign_planner(made, f"planner {spec!r}")
     return scene.planner
-
-
-def _makes(given: Any) -> bool:
-    """Whether this makes a part, rather than being one."""
-    return isinstance(given, type | partial) or inspect.isroutine(given)
-
-
-def reference_of(thing: Any) -> str:
-    """`module:Name` of a class or function, or of an object's class."""
-    named = (thing.func if isinstance(thing, partial) else thing) if _makes(thing) else type(thing)
-    return f"{named.__module__}:{named.__qualname__}"
 
 
 def origin(reference: str) -> dict[str, str]:

@@ -1,13 +1,13 @@
 """Parts by name: ours, those of installed packages (entry points), and `module:Name`."""
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from inspect import getdoc
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -45,7 +45,7 @@ class Kind:
     @property
     def line(self) -> str:
         """What `parley list` says of it: the first paragraph of the factory's docstring."""
-        return " ".join((getdoc(self.factory) or "").partition("\n\n")[0].split()).rstrip(".")
+        return " ".join((inspect.getdoc(self.factory) or "").partition("\n\n")[0].split()).rstrip(".")
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,11 @@ class Registry(Mapping[str, Kind]):
         _, arguments = parse_spec(f"{reference.replace(':', '.')}:{rest}", self.what, first=kind.first)
         return Named(spec, reference, kind, arguments, reference)
 
+    def of(self, given: Any) -> Named:
+        """A class or function that makes a part, as if its name had been given."""
+        spec = reference_of(given)
+        return Named(spec, spec, self.kind(given, self.what), {}, spec)
+
     def kind(self, loaded: Any, where: str) -> Kind:
         """The kind that somebody else's code names."""
         return kind_of(loaded, self.what, where)
@@ -142,11 +147,20 @@ class Registry(Mapping[str, Kind]):
         return factory(**bound) if not named.code else loaded(lambda: plain(factory(**bound)), where)
 
 
+def makes(given: Any) -> bool:
+    """Whether this makes a part, rather than being one."""
+    return isinstance(given, type | partial) or inspect.isroutine(given)
+
+
+def reference_of(thing: Any) -> str:
+    """`module:Name` of a class or function, or of an object's class."""
+    named = (thing.func if isinstance(thing, partial) else thing) if makes(thing) else type(thing)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
 def parameters(factory: Callable[..., Any]) -> list[str]:
     """The names of a factory's parameters."""
-    from inspect import signature
-
-    return list(signature(factory).parameters)
+    return list(inspect.signature(factory).parameters)
 
 
 def kind_of(loaded: Any, what: str, where: str) -> Kind:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from parley.assemble.registry import REFERENCE, Kind, Registry
+from parley.assemble.registry import REFERENCE, Kind, Registry, makes, reference_of
 from parley.core.errors import BadInput
+from parley.core.text import shown
 from parley.prompting.template import SHIPPED, PromptTemplate, shipped
 
 
@@ -31,11 +32,16 @@ class Templates(Registry):
 TEMPLATES = Templates("template", {name: Kind(_that_gives(shipped(name))) for name in SHIPPED})
 
 
-def template_of(name: str, trust: bool = False) -> PromptTemplate:
-    """The template of that name. Raises `BadInput` where no template has it."""
-    if name in SHIPPED or not (name in TEMPLATES.plugins or REFERENCE.fullmatch(name)):
-        return PromptTemplate(name)  # one that ships, or a file
-    made = TEMPLATES.make(TEMPLATES.find(name, trust))
+def template_of(given: Any, trust: bool = False) -> PromptTemplate:
+    """The template of that name or path, or that a function gives. Raises `BadInput` where there is nothing to read."""
+    if not isinstance(given, str | Path) and not makes(given):
+        raise BadInput(f"template={shown(given)}: expected a name, a path, or a function that gives a text or its path")
+    name = str(given) if isinstance(given, str | Path) else reference_of(given)
+    if isinstance(given, Path) or name in SHIPPED:
+        return PromptTemplate(name)
+    if isinstance(given, str) and not (name in TEMPLATES.plugins or REFERENCE.fullmatch(name)):
+        return PromptTemplate(name)  # a file
+    made = TEMPLATES.make(TEMPLATES.find(name, trust) if isinstance(given, str) else TEMPLATES.of(given))
     if not isinstance(made, str | Path):
         raise BadInput(f"template={name!r}: expected a template's text or path, found {type(made).__name__}")
     return PromptTemplate(name, made) if isinstance(made, str) else PromptTemplate(str(made))

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from parley.assemble.registry import Kind, Named, Registry, parameters
+from parley.core.answered import quietly
 from parley.core.errors import FAULTS, BadInput
 from parley.core.roles import World
 from parley.core.spec import bind, parse_spec, spell
 from parley.core.tables import Tables
 from parley.worlds.kit.alterations import ALTERATIONS
+from parley.worlds.kit.conformance import misstated
 from parley.worlds.kit.tabular.env import TabularWorld
 from parley.worlds.kit.tabular.world_file import load_world
 
@@ -97,14 +99,27 @@ def as_world(made: Any, where: str) -> World:
     """What a factory makes; tables become a tabular world."""
     if isinstance(made, Tables):
         return TabularWorld(made)
-    missing = [part for part in PARTS if not hasattr(made, part)]
-    if missing and hasattr(made, "reset") and hasattr(made, "step"):
-        raise BadInput(f"{where}: a {type(made).__name__} is an environment: make a world of it, parley.wrap(...)")
-    if missing:
-        more = ", or make one of this environment by parley.wrap" if hasattr(made, "reset") else ""
-        raise BadInput(f"{where}: a {type(made).__name__} is no world: it has no {missing[0]!r} (docs/worlds.md){more}")
+    lacks, wrong = quietly(
+        lambda: (lacks := _lacks(made), [] if lacks else misstated(made)),
+        lambda said: BadInput(f"{where}: a {type(made).__name__} raised {said}"),
+    )
+    if lacks:
+        raise BadInput(f"{where}: {lacks}")
+    if wrong:
+        raise BadInput(f"{where}: {wrong[0]}", {"wrong": wrong})
     found: World = made
     return found
+
+
+def _lacks(made: Any) -> str:
+    """Why this is no world at all; empty where it has all that one must have."""
+    missing = [part for part in PARTS if not hasattr(made, part)]
+    if missing and hasattr(made, "reset") and hasattr(made, "step"):
+        return f"a {type(made).__name__} is an environment: make a world of it, parley.wrap(...)"
+    if missing:
+        more = ", or make one of this environment by parley.wrap" if hasattr(made, "reset") else ""
+        return f"a {type(made).__name__} is no world: it has no {missing[0]!r} (docs/worlds.md){more}"
+    return ""
 
 
 def checkpoint_of(name: str) -> Path | None:

@@ -14,6 +14,7 @@ from parley.execute import RunConfig
 from parley.report.films import chosen, physical_of, render
 from parley.report.summary import Curves, reading
 from parley.report.tables import calls_line, invalid_line, plain, summary_table
+from parley.runs.hooks import in_vain
 from parley.runs.ledger import Limits, Prices
 
 Films = list[tuple[int, int]]  # run, episode
@@ -106,6 +107,8 @@ def finished(out: Path) -> int:
 
 def closing(args: argparse.Namespace, manifest: dict[str, Any], films: Films, trust: bool) -> Any:
     """The films, and the table at the end."""
+    for said in in_vain(manifest):
+        warn(said)
     made: list[str] = []
     if films:
         world = assemble.world(manifest["config"]["world"], trust)

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, ParamSpec, TypeVar, get_args
 
 from parley.core.errors import BadInput
+from parley.core.text import shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,7 +34,10 @@ def plainly(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        bound = signature.bind(*args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as wrong:  # as Python says it of a function that is called directly
+            raise TypeError(f"{function.__name__}() {wrong}") from None
         for name, value in bound.arguments.items():
             if kinds[name]:
                 bound.arguments[name] = _plain(name, value, kinds[name])
@@ -57,4 +61,4 @@ def _plain(name: str, value: Any, kinds: tuple[type, ...]) -> Any:
         if isinstance(value, Real) and float in kinds:
             return float(value)
     expected = " or ".join(PLAIN[kind] for kind in kinds)
-    raise BadInput(f"{name}={value!r:.80}: expected {expected}, found {type(value).__name__}")
+    raise BadInput(f"{name}={shown(value)}: expected {expected}, found {type(value).__name__}")

@@ -8,9 +8,11 @@ from jaxtyping import Float
 
 from parley.core.errors import BadInput
 from parley.core.said import Choice, Menu, Proposal
+from parley.core.text import shown
 from parley.core.told import Recalled, Told
 
 SUM = 1e-6  # how far from 1 probabilities may sum
+MOST_TILT = 10**6  # nats; far beyond what any probability can stand for
 
 
 def check_proposal(proposal: Any, menu: Menu, num_runs: int, who: str) -> None:
@@ -23,10 +25,13 @@ def check_proposal(proposal: Any, menu: Menu, num_runs: int, who: str) -> None:
         menu = proposal.menu
     _distribution(proposal.probs, menu, num_runs, f"{who} proposed")
     if not isinstance(proposal.source, str):
-        raise BadInput(f"{who} proposed source={proposal.source!r:.80}: expected a text, empty for a distribution")
-    for name, kinds in (("valid", "b"), ("left_out", "iu")):
-        if getattr(proposal, name) is not None:
-            _one_each(getattr(proposal, name), kinds, num_runs, f"{who} proposed {name}")
+        raise BadInput(f"{who} proposed source={shown(proposal.source)}: expected a text, empty for a distribution")
+    if proposal.valid is not None:
+        _one_each(proposal.valid, "b", num_runs, f"{who} proposed valid")
+    if proposal.left_out is not None:
+        left_out = _one_each(proposal.left_out, "iu", num_runs, f"{who} proposed left_out")
+        if strange := [count for count in left_out.tolist() if not 0 <= count < 2**31]:
+            raise BadInput(f"{who} proposed left_out of {strange[0]}: expected numbers of earlier episodes")
 
 
 def check_choice(choice: Any, menu: Menu, num_runs: int, who: str) -> None:
@@ -52,26 +57,26 @@ def check_choice(choice: Any, menu: Menu, num_runs: int, who: str) -> None:
 def check_recalled(recalled: Any, earlier: Any, who: str) -> None:
     """Raise `BadInput` if a memory recalls something other than text, or episodes that do not exist."""
     if not isinstance(recalled, Recalled) or not isinstance(recalled.notes, str):
-        raise BadInput(f"{who} recalled {recalled!r:.80}: expected Recalled(notes, episodes), notes being a text")
+        raise BadInput(f"{who} recalled {shown(recalled)}: expected Recalled(notes, episodes), notes being a text")
     if recalled.tilt is not None and not callable(recalled.tilt):
         raise BadInput(f"{who} recalled a tilt of type {type(recalled.tilt).__name__}: expected a function, or None")
     if not isinstance(recalled.episodes, tuple | list):
-        raise BadInput(f"{who} recalled episodes={recalled.episodes!r:.80}: expected a tuple of earlier episodes")
+        raise BadInput(f"{who} recalled episodes={shown(recalled.episodes)}: expected a tuple of earlier episodes")
     known = {id(told) for told in earlier}
     for told in recalled.episodes:
         if not isinstance(told, Told) or id(told) not in known:
-            raise BadInput(f"{who} recalled an episode, but none of the earlier ones is this: {told!r:.80}")
+            raise BadInput(f"{who} recalled an episode, but none of the earlier ones is this: {shown(told)}")
 
 
 def check_tilt(given: Any, menu: Sequence[str], who: str) -> Float[np.ndarray, " M"]:
     """What a memory adds to log-probabilities; raises `BadInput` where it is no finite number for each entry."""
-    try:
-        added = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        added = np.zeros(0)
-    if added.shape != (len(menu),) or not np.isfinite(added).all():
-        raise BadInput(f"{who}'s tilt is {given!r:.80}: expected {len(menu)} finite numbers, one for each entry")
-    return added
+    added = array_of(given)
+    if added.shape != (len(menu),) or added.dtype.kind not in "fiub" or not (abs(added) <= MOST_TILT).all():
+        raise BadInput(
+            f"{who}'s tilt is {shown(given)}: expected {len(menu)} finite numbers, one for each entry, "
+            f"at most {MOST_TILT:,} nats"
+        )
+    return added.astype(np.float64)
 
 
 def check_state(state: Any, who: str) -> None:
@@ -81,6 +86,16 @@ def check_state(state: Any, who: str) -> None:
     for name, array in state.items():
         if not isinstance(name, str) or not isinstance(array, np.ndarray) or array.dtype.hasobject:
             raise BadInput(f"{who} gave a snapshot whose {name!r} is a {type(array).__name__}: expected a plain array")
+        if not name.isprintable():
+            raise BadInput(f"{who} gave a snapshot with an entry {shown(name)}: expected one in plain letters")
+
+
+def array_of(given: Any) -> np.ndarray:
+    """What somebody gave as an array; one of no shape where its rows are ragged."""
+    try:
+        return np.asarray(given)
+    except ValueError:
+        return np.array(None)
 
 
 KINDS = {"b": "truths", "iu": "whole numbers"}
@@ -88,7 +103,7 @@ KINDS = {"b": "truths", "iu": "whole numbers"}
 
 def _one_each(given: Any, kinds: str, num_runs: int, what: str) -> np.ndarray:
     """One entry a run, as an array of these kinds."""
-    array = np.asarray(given)
+    array = array_of(given)
     if array.shape != (num_runs,) or array.dtype.kind not in kinds:
         raise BadInput(
             f"{what} of shape {array.shape}, {array.dtype}: expected ({num_runs},) {KINDS[kinds]}, one a run"
@@ -100,6 +115,7 @@ def _distribution(law: Any, menu: Menu, num_runs: int, what: str) -> None:
     shape = (num_runs, menu.sentences.shape[1])
     if not isinstance(law, np.ndarray):
         raise BadInput(f"{what} probabilities in a {type(law).__name__}: expected an array of shape {shape}")
+    law = np.asarray(law)  # a matrix multiplies otherwise, and a mask hides what a log would hold
     if law.shape != shape or law.dtype.kind not in "fiub":
         raise BadInput(
             f"{what} probabilities of shape {law.shape}, {law.dtype}: expected {shape}, runs by menu entries"

@@ -72,6 +72,7 @@ def all_alike(prior: Float[np.ndarray, " Z"]) -> bool:
 
 def draw_latent(prior: Float[np.ndarray, " Z"], u: Float[np.ndarray, " B"]) -> Int[np.ndarray, " B"]:
     """One latent for each uniform number, by inversion."""
+    prior = np.asarray(prior, dtype=float)
     if all_alike(prior):
         return np.minimum((u * len(prior)).astype(np.int64), len(prior) - 1)
     cumulative = np.cumsum(prior)

@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
+from typing import Any
 
-from parley.core.errors import ParleyError
+from parley.core.errors import FAULTS, ParleyError
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -23,13 +24,34 @@ def inert(text: str, longest: int = 500) -> str:
     return shown if len(text) <= longest else f"{shown[:longest]}..."
 
 
-def fault(wrong: BaseException) -> str:
-    """What somebody else's code raised, in one sentence; our own errors speak for themselves.
+def shown(value: Any, longest: int = 80) -> str:
+    """A value as errors name it: on one line, cut, and whatever it is.
 
-    >>> fault(KeyError("k"))
-    "it raised KeyError: 'k'"
+    >>> shown([["two", "lines\\n"]]), shown("x" * 9, 4)
+    ("[['two', 'lines\\\\n']]", "'xxx...")
     """
-    return str(wrong) if isinstance(wrong, ParleyError) else inert(f"it raised {type(wrong).__name__}: {wrong}", 300)
+    try:
+        return inert(repr(value), longest)
+    except FAULTS as wrong:
+        return f"<a {type(value).__name__} that raises {type(wrong).__name__}>"
+
+
+def raised(wrong: BaseException, longest: int = 300) -> str:
+    """The kind of an error and what it says, on one line. Saying it may be code of somebody else that raises in turn.
+
+    >>> raised(KeyError("k"))
+    "KeyError: 'k'"
+    """
+    try:
+        said = str(wrong)
+    except FAULTS as again:
+        said = f"(its text raised {type(again).__name__})"
+    return inert(f"{type(wrong).__name__}: {said}", longest)
+
+
+def fault(wrong: BaseException) -> str:
+    """What somebody else's code raised, in one sentence; our own errors speak for themselves."""
+    return str(wrong) if isinstance(wrong, ParleyError) else f"it raised {raised(wrong)}"
 
 
 def inert_lines(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from parley.core.errors import BadInput, ParleyError, RunDamaged
 from parley.core.paths import require_local
-from parley.core.text import inert
+from parley.core.text import raised, shown
 from parley.runs.cells import short
 from parley.runs.lock import NAME as LOCK
 from parley.runs.ownership import signature
@@ -177,10 +177,19 @@ def read_manifest(out: Path) -> dict[str, Any]:
     return manifest
 
 
+def _nameable(out: Path) -> bool:
+    try:
+        return b"\0" not in os.fsencode(out)
+    except UnicodeEncodeError:
+        return False
+
+
 @contextmanager
 def storage(out: Path) -> Iterator[None]:
     """Say in one sentence what kept us from writing."""
     require_local(out)
+    if not _nameable(out):
+        raise BadInput(f"{shown(str(out))} cannot be the name of a file: it holds a character that no name may hold")
     try:
         yield
     except OSError as wrong:
@@ -207,5 +216,5 @@ def agreeing(out: Path) -> Iterator[None]:
     except (ParleyError, OSError):
         raise
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as wrong:
-        said = inert(f"{type(wrong).__name__}: {wrong}", 200)
+        said = raised(wrong, 200)
         raise RunDamaged(f"{str(out / 'run.sqlite')!r} does not agree with itself: {said}") from wrong

@@ -4,6 +4,7 @@ from types import TracebackType
 
 from parley.core.calls import RunPaused
 from parley.core.errors import BadInput, ParleyError
+from parley.core.text import raised
 
 
 class Interrupted(KeyboardInterrupt):
@@ -35,4 +36,4 @@ class Ending:
             self.status = "interrupted"
             raise Interrupted from wrong
         else:
-            self.error = str(wrong) if isinstance(wrong, ParleyError) else f"{type(wrong).__name__}: {wrong}"
+            self.error = str(wrong) if isinstance(wrong, ParleyError) else raised(wrong, 1000)

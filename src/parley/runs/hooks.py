@@ -10,7 +10,7 @@ from parley.core.calls import Call
 from parley.core.errors import FAULTS
 from parley.core.roles import Recorder, State
 from parley.core.said import EpisodeRecord, StepRecord, read_only
-from parley.core.text import inert
+from parley.core.text import raised
 
 
 class Hook:
@@ -62,8 +62,14 @@ class Hooks:
             try:
                 plain(getattr(hook, event)(*map(read_only, arguments)))
             except FAULTS as wrong:
-                self.failed[name] = inert(f"raised in `{event}`: {type(wrong).__name__}: {wrong}", 300)
+                self.failed[name] = f"raised in `{event}`: {raised(wrong)}"
                 del self._hooks[name]
+
+
+def in_vain(manifest: Mapping[str, Any]) -> list[str]:
+    """What a caller is told of hooks that failed in a run, one sentence each."""
+    failed = manifest.get("totals", {}).get("hooks_failed", {})
+    return [f"hook {name!r} {said}: it was told nothing more, and the run went on" for name, said in failed.items()]
 
 
 class HookedRecorder:

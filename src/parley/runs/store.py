@@ -174,6 +174,13 @@ class RunStore:
         if found != due:
             raise RunDamaged(f"{str(self.out)!r}: the log holds {found} episodes of {due}")
 
+    def amend(self, **totals: Any) -> dict[str, Any]:
+        """Say more in the manifest of a run that has ended, unless it left nothing behind."""
+        self.manifest = {**self.manifest, "totals": {**self.manifest["totals"], **totals}}
+        if (self.out / "manifest.json").is_file():
+            directory.write_manifest(self.out, self.manifest)
+        return self.manifest
+
     def _ended(self, status: str, error: str, totals: dict[str, Any]) -> dict[str, Any]:
         """Say in the manifest how the run ended, and let others write."""
         decisions, invalid = self._before

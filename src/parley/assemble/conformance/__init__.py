@@ -33,7 +33,9 @@ def check(kind: str, spec: Any, on: str = "shortcut") -> list[str]:
         raise BadInput(f"kind={kind!r}: expected {', '.join(CHECKS)}{suggestion(kind, CHECKS)}")
     try:
         return CHECKS[kind](spec, on)
-    except BadInput:
+    except BadInput as wrong:
+        if told := wrong.details.get("wrong"):
+            return list(told)
         raise
     except ParleyError as wrong:
         return [inert(str(wrong), 500)]

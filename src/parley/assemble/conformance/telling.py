@@ -116,9 +116,9 @@ def _tilts(recalled: Recalled, again: Recalled, now: Told) -> list[str]:
     return []
 
 
-def check_template(spec: str) -> list[str]:
+def check_template(given: Any) -> list[str]:
     """The faults of a template: it must show what was said unchanged, on a line of its own."""
-    template, found = template_of(spec, trust=True), []
+    template, found = template_of(given, trust=True), []
     shown = entries(MENU)
     about = {"rules": "", "menus": [shown], "horizon": 3, "answer": "letter", "shots": 0}
     said: dict[str, dict[str, Any]] = {

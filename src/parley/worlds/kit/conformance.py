@@ -1,26 +1,26 @@
 """What every world must keep, ours or a plugin's: `parley world check module:Class`, and the contract tests."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from parley.core.answered import begun, made, stepped
+from parley.core.answered import begun, made, plain, stepped
 from parley.core.draws import Draws
 from parley.core.errors import FAULTS, BadInput, EnvironmentFailed
 from parley.core.latents import Numbered, all_alike
 from parley.core.roles import World, forbidden_in
 from parley.core.said import Menu
 from parley.core.tables import Sentences, Tables
-from parley.core.text import fault, inert
+from parley.core.text import fault, inert, shown, whole
 
 
 def check_world(world: World, num_runs: int = 4, num_episodes: int = 2) -> list[str]:
     """One sentence for everything that is wrong; empty where the world conforms."""
     wrong: list[str] = []
     checks: list[Callable[[], list[str]]] = [
-        lambda: [*_names(world), *_prior(world)] or _tables(world),
+        lambda: misstated(world) or _tables(world),
         lambda: _repeats(world, num_runs, num_episodes),
         lambda: _sentences(world, num_runs, num_episodes),
         lambda: _menu_is_closed(world),
@@ -53,15 +53,15 @@ def walk(world: World, num_runs: int, first_run: int = 0, num_episodes: int = 2)
             menus: list[Menu] = info["menus"]
             _require_different(menus, world.num_actors)
             parts = np.empty((num_runs, 0), dtype=object)
-            for whole in menus:
-                menu = whole.given(parts, forbidden_in(world))
+            for listed in menus:
+                menu = listed.given(parts, forbidden_in(world))
                 told = [_turn(menu, i, run + h) for i, run in enumerate(runs.tolist())]
                 parts = np.concatenate([parts, np.array([*told, None], dtype=object)[:-1, None]], axis=1)
             observations, rewards, terminated, truncated, info = stepped(envs, parts, ~over)
             said += [list(observations), rewards.tolist()]
             over = over | np.asarray(terminated) | np.asarray(truncated)
         said.append(list(map(bool, over)))
-    envs.close()
+    plain(envs.close())  # type: ignore[func-returns-value]
     return said
 
 
@@ -71,7 +71,7 @@ def _require_different(menus: list[Menu], num_actors: int) -> None:
         raise BadInput(f"num_actors is {num_actors}, but {len(menus)} menus are given: expected one an Actor")
     for menu in menus:
         if strange := [entry for entry in menu.sentences.flat if not isinstance(entry, str)]:
-            raise BadInput(f"a menu holds {inert(repr(strange[0]), 100)}: expected texts")
+            raise BadInput(f"a menu holds {shown(strange[0], 100)}: expected texts")
         for listed in (menu.row(run) for run in range(max(len(menu.sentences), len(menu.legal)))):
             if len(set(listed)) < len(listed):
                 twice = next(entry for i, entry in enumerate(listed) if entry in listed[:i])
@@ -106,38 +106,61 @@ def names_latent(report: str, latent: str) -> bool:
     return bool(words) and re.search(apart, report, re.IGNORECASE) is not None
 
 
-def _names(world: World) -> list[str]:
+def misstated(world: World) -> list[str]:
+    """One sentence for everything that is wrong with what a world says of itself, before anything is made."""
     wrong = []
-    if not isinstance(world.name, str) or not world.name:
-        wrong.append(f"name is {world.name!r:.80}: expected a text")
-    named = [("latents", world.latents)] if not isinstance(world.latents, Numbered) else []
-    for what, names in (*named, *([("instructions", world.instructions)] if world.instructions else [])):
-        texts = not isinstance(names, str) and all(isinstance(name, str) and name for name in names)
-        if not names or len(set(names)) < len(names) or not texts:
-            wrong.append(f"{what}: expected different sentences, at least one, found {list(names)}")
-    if not isinstance(world.horizon, int) or world.horizon < 1:
-        wrong.append(f"horizon is {world.horizon!r}: expected a whole number of at least 1")
-    return wrong
+    if not _text(world.name):
+        wrong.append(f"name is {shown(world.name)}: expected a text")
+    for what, names in (("latents", world.latents), ("instructions", world.instructions)):
+        if not _different(names) or not (len(names) or what == "instructions"):
+            wrong.append(f"{what}: expected different sentences, at least one, found {shown(names, 200)}")
+    for what in ("horizon", "num_actors"):
+        if type(getattr(world, what)) is not int or getattr(world, what) < 1:
+            wrong.append(f"{what} is {shown(getattr(world, what))}: expected a whole number of at least 1")
+    if not isinstance(world.tables, Tables | None):
+        wrong.append(f"tables is a {type(world.tables).__name__}: expected parley.Tables, or None")
+    return wrong or [*_prior(world), *_forbidden(world)]
+
+
+def _text(said: Any) -> bool:
+    return isinstance(said, str) and bool(said) and whole(said) == said
+
+
+def _different(names: Any) -> bool:
+    """Whether these are different texts, in an order."""
+    if isinstance(names, Numbered):
+        return True
+    kinds = isinstance(names, Sequence) and not isinstance(names, str)
+    return kinds and all(map(_text, names)) and len(set(names)) == len(names)
 
 
 def _prior(world: World) -> list[str]:
+    expected = f"expected {len(world.latents)} probabilities that sum to 1"
     try:
         prior = np.asarray(world.prior, dtype=float)
     except (TypeError, ValueError):
-        return [f"prior is {world.prior!r:.80}: expected {len(world.latents)} probabilities that sum to 1"]
+        return [f"prior is {shown(world.prior)}: {expected}"]
     if all_alike(prior) and len(prior) == len(world.latents):
         return []
-    if prior.shape != (len(world.latents),) or not (prior >= 0).all() or abs(prior.sum() - 1) > 1e-6:
-        return [f"prior is {prior.tolist()!r:.200}: expected {len(world.latents)} probabilities that sum to 1"]
+    if prior.shape != (len(world.latents),) or not (prior >= 0).all() or not abs(prior.sum() - 1) <= 1e-6:
+        return [f"prior is {shown(prior.tolist(), 200)}: {expected}"]
     return []
+
+
+def _forbidden(world: World) -> list[str]:
+    """Pairs of sentences that one step may not hold, where a world names some."""
+    pairs = getattr(world, "forbidden", ())
+    if isinstance(pairs, tuple | list) and all(
+        isinstance(p, tuple | list) and [*map(_text, p)] == [1, 1] for p in pairs
+    ):
+        return []
+    return [f"forbidden is {shown(pairs)}: expected pairs of sentences"]
 
 
 def _tables(world: World) -> list[str]:
     t = world.tables
     if t is None:
         return []
-    if not isinstance(t, Tables):
-        return [f"tables is a {type(t).__name__}: expected parley.Tables, or None"]
     wrong = []
     for what, names in (("states", t.states), ("observations", t.observations), *(("menus", menu) for menu in t.menus)):
         if len(set(names)) < len(names):
@@ -156,7 +179,7 @@ def _repeats(world: World, num_runs: int, num_episodes: int) -> list[str]:
     first, again = (walk(world, num_runs, num_episodes=num_episodes) for _ in range(2))
     if first != again:
         at = next(i for i, (a, b) in enumerate(zip(first, again, strict=True)) if a != b)
-        return [f"same seed, same run: it said {first[at]!r:.200}, and with the same seed {again[at]!r:.200}"]
+        return [f"same seed, same run: it said {shown(first[at], 200)}, and with the same seed {shown(again[at], 200)}"]
     part = walk(world, num_runs - num_runs // 2, num_runs // 2, num_episodes)
     if [row[num_runs // 2 :] for row in first] != part:
         return ["a run depends on which other runs it moves with"]
@@ -168,7 +191,7 @@ def _sentences(world: World, num_runs: int, num_episodes: int) -> list[str]:
     wrong = []
     heard = {o for row in said for o in row if not isinstance(o, float | bool)}
     if strange := [o for o in heard if not isinstance(o, str)]:
-        wrong.append(f"an observation is {strange[0]!r:.100}: expected a sentence")
+        wrong.append(f"an observation is {shown(strange[0], 100)}: expected a sentence")
     names = [] if isinstance(world.latents, Numbered) or len(world.latents) == 1 else world.latents
     if told := [z for z in names if any(names_latent(o, z) for o in heard if isinstance(o, str))]:
         wrong.append(f"a report names the latent {told[0]!r}")

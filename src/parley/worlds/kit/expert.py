@@ -17,7 +17,7 @@ from parley.core.answered import quietly
 from parley.core.errors import BadInput
 from parley.core.roles import World
 from parley.core.tables import Vocabulary
-from parley.core.text import inert
+from parley.core.text import inert, shown
 from parley.theory.regret import OptimalValueMeter
 from parley.worlds.kit.guarded import GuardedEnv
 from parley.worlds.kit.physical import PhysicalWorld
@@ -80,7 +80,7 @@ def _asked(world: PhysicalWorld, z: int, instruction: str, said: tuple[str, ...]
         lambda wrong: BadInput(f"{where} raised {wrong}: mend it, or leave it out"),
     )
     if not isinstance(subgoal, str):
-        raise BadInput(f"world {world.name!r}: its expert told {subgoal!r:.80}: expected a text of the menu")
+        raise BadInput(f"world {world.name!r}: its expert told {shown(subgoal)}: expected a text of the menu")
     return subgoal
 
 

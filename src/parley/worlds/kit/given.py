@@ -9,7 +9,7 @@ import numpy as np
 
 from parley.core.answered import MOST_PAID
 from parley.core.errors import FAULTS, BadInput, EnvironmentFailed, ParleyError
-from parley.core.text import whole
+from parley.core.text import shown, whole
 
 MOST_ENTRIES = 20_000  # of a menu
 LONGEST = 10_000_000  # characters of a report
@@ -111,7 +111,7 @@ def number(paid: Any) -> float:
         return value
     _closed(paid)
     raise EnvironmentFailed(
-        f"the environment gave a reward of {paid!r:.80}: expected a finite number, of size {MOST_PAID:g} at most"
+        f"the environment gave a reward of {shown(paid)}: expected a finite number, of size {MOST_PAID:g} at most"
     )
 
 
@@ -122,7 +122,7 @@ def highest(score: Any) -> float:
     if isinstance(score, float | int | np.number) and 1 / MOST_PAID <= score <= MOST_PAID:
         return float(score)
     raise EnvironmentFailed(
-        f"the environment gave a max_score of {score!r:.80}: expected a number above 0, None where nobody knows it "
+        f"the environment gave a max_score of {shown(score)}: expected a number above 0, None where nobody knows it "
         f"(and {1 / MOST_PAID:g} to {MOST_PAID:g})"
     )
 
@@ -150,7 +150,7 @@ def entries(menu: Any) -> dict[str, Any]:
     listed = list(menu)
     for i, entry in enumerate(listed):
         if not isinstance(entry, str) or not entry.strip():
-            raise EnvironmentFailed(f"entry {i} of the menu is {entry!r:.80}: expected a text of something to do")
+            raise EnvironmentFailed(f"entry {i} of the menu is {shown(entry)}: expected a text of something to do")
     if not listed:
         raise EnvironmentFailed(
             "the menu is empty though the episode is not over: the environment offers nothing to do"
@@ -166,7 +166,7 @@ def _kind(value: Any) -> str:
         return f"a {type(value).__name__} of {len(value)}"
     if _closed(value):
         return "a coroutine, as async functions do"
-    return f"{value!r:.80} ({type(value).__name__})"
+    return f"{shown(value)} ({type(value).__name__})"
 
 
 def _closed(value: Any) -> bool:

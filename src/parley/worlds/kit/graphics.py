@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 
 from parley.core.errors import BadInput, MissingExtra
-from parley.core.text import inert
+from parley.core.text import inert, raised
 
 PACKAGES = (
     "drawing with OpenGL takes a display or, without one, MUJOCO_GL=egl and the package libegl1, "
@@ -37,7 +37,7 @@ def importing_mujoco(world: str) -> Iterator[None]:
 
 def said(wrong: BaseException) -> str:
     """One line of an exception."""
-    return inert(f"{type(wrong).__name__}: {wrong}", 200)
+    return raised(wrong, 200)
 
 
 def no_picture(wrong: Exception) -> BadInput:

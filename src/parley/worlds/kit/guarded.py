@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from gymnasium.error import ResetNeeded
 
 from parley.core.errors import FAULTS, EnvironmentFailed, ParleyError
-from parley.core.text import inert
+from parley.core.text import raised
 from parley.worlds.kit.given import culprit
 from parley.worlds.kit.text_env import TextEnv
 
@@ -68,7 +68,7 @@ class GuardedEnv:
         except ParleyError:
             raise
         except FAULTS as wrong:
-            raise EnvironmentFailed(f"{self._where}: the environment cannot be made: {_short(wrong)}") from wrong
+            raise EnvironmentFailed(f"{self._where}: the environment cannot be made: {raised(wrong)}") from wrong
 
     def _kept(self, action: str | None) -> Any:
         """The answer to a subgoal, or to `reset`."""
@@ -91,20 +91,20 @@ class GuardedEnv:
         except FAULTS as first:
             if not self._repeats:
                 raise EnvironmentFailed(
-                    f"{self._where}: {culprit(first)} raised {_short(first)}, and the environment cannot repeat its "
+                    f"{self._where}: {culprit(first)} raised {raised(first)}, and the environment cannot repeat its "
                     "episode: what was finished is saved; resume, and the episode is begun anew"
                 ) from first
             try:
-                self._repeat(f"{culprit(first)} raised {_short(first)}")
+                self._repeat(f"{culprit(first)} raised {raised(first)}")
                 answer = does()
             except ParleyError:
                 raise
             except FAULTS as again:
                 raise EnvironmentFailed(
-                    f"{self._where}: {culprit(first)} raised {_short(first)}, and in a fresh one "
-                    f"{_short(again)}: what was finished is saved; mend {culprit(first)} and resume"
+                    f"{self._where}: {culprit(first)} raised {raised(first)}, and in a fresh one "
+                    f"{raised(again)}: what was finished is saved; mend {culprit(first)} and resume"
                 ) from again
-            self.event = f"{culprit(first)} raised {_short(first)}; a fresh one repeated the episode"
+            self.event = f"{culprit(first)} raised {raised(first)}; a fresh one repeated the episode"
             return answer
 
     def _repeat(self, why: str) -> None:
@@ -123,7 +123,3 @@ def _mark(answer: Any) -> int:
     """What tells an answer from another one: all of it, its menu too."""
     *told, info = answer
     return hash((*told, info["menu"], info["instruction"]))
-
-
-def _short(wrong: BaseException) -> str:
-    return inert(f"{type(wrong).__name__}: {wrong}", 200)

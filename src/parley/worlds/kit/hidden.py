@@ -10,7 +10,7 @@ import numpy as np
 from parley.core.errors import BadInput
 from parley.core.latents import Numbered, alike
 from parley.core.tables import Tables
-from parley.core.text import inert
+from parley.core.text import inert, shown
 
 SEEDS = range(2**31)  # of low-level environments
 ONLY = ("the only one",)
@@ -45,10 +45,11 @@ def hidden_of(variations: Any, seeds: bool, tables: Tables | None) -> Hidden:
     names = [inert(str(value), 200) for value in values]
     if not names or len(set(names)) < len(names):
         raise BadInput(
-            f"variations={variations!r:.200}: expected at least one, and each of them once; a mapping gives them names"
+            f"variations={shown(variations, 200)}: expected at least one, and each of them once; "
+            "a mapping gives them names"
         )
     if unnamed := list(filter(ADDRESS.search, names)):
-        raise BadInput(f"variations: {unnamed[0]!r:.80} is no name: give a mapping from names to what they stand for")
+        raise BadInput(f"variations: {shown(unnamed[0])} is no name: give a mapping from names to what they stand for")
     return Hidden(tuple(names), values if named is None else list(named.values()))
 
 
@@ -59,7 +60,7 @@ def listed_in(what: str, given: Any, expected: str = "a list") -> tuple[Any, ...
             raise TypeError
         return tuple(sorted(given, key=str) if isinstance(given, Set) else given)
     except TypeError:
-        raise BadInput(f"{what}={given!r:.80}: expected {expected}") from None
+        raise BadInput(f"{what}={shown(given)}: expected {expected}") from None
 
 
 def count(number: Any) -> bool:
@@ -74,4 +75,4 @@ def prior_of(prior: Any, tables: Tables | None, size: int) -> np.ndarray:
     try:
         return alike(size) if prior is None else np.array(listed_in("prior", prior), dtype=float)
     except ValueError:
-        raise BadInput(f"prior={prior!r:.80}: expected {size} probabilities that sum to 1") from None
+        raise BadInput(f"prior={shown(prior)}: expected {size} probabilities that sum to 1") from None

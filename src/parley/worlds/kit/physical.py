@@ -14,6 +14,7 @@ from parley.core.errors import BadInput
 from parley.core.latents import all_alike
 from parley.core.roles import TextEnvs, World
 from parley.core.tables import Tables
+from parley.core.text import shown
 from parley.worlds.kit.guarded import GuardedEnv
 from parley.worlds.kit.learned import Learned
 from parley.worlds.kit.script import Script
@@ -85,12 +86,12 @@ class PhysicalWorld:
         told = dict(self.references) if isinstance(self.references, Mapping) else {"references": self.references}
         for what, score in {**told, "success_at": self.success_at}.items():
             if isinstance(score, bool) or not isinstance(score, int | float | np.number) or not np.isfinite(score):
-                raise BadInput(f"world {self.name!r}: {what}={score!r:.80}: expected a score, a finite number")
+                raise BadInput(f"world {self.name!r}: {what}={shown(score)}: expected a score, a finite number")
         if self.deterministic not in (True, False, None):
-            raise BadInput(f"deterministic={self.deterministic!r:.80}: expected True, False or None")
+            raise BadInput(f"deterministic={shown(self.deterministic)}: expected True, False or None")
         if self.expert is not None and not callable(self.expert):
             raise BadInput(
-                f"world {self.name!r}: expert={self.expert!r:.80}: expected a function of (latent, instruction, said)"
+                f"world {self.name!r}: expert={shown(self.expert)}: expected a function of (latent, instruction, said)"
             )
         if self.expert_episodes < 2:
             raise BadInput(f"world {self.name!r}: expert_episodes={self.expert_episodes}: expected at least 2")

@@ -10,6 +10,7 @@ import numpy as np
 
 from parley.core.errors import BadInput
 from parley.core.tables import Tables, forbids
+from parley.core.text import shown
 
 
 class SentenceSpace(gym.spaces.Text):
@@ -84,12 +85,12 @@ class Script:
     def __post_init__(self) -> None:
         for what, texts in (("subgoals", self.subgoals), *((f"parts of {k}", own) for k, own in enumerate(self.parts))):
             if wrong := [one for one in texts if not isinstance(one, str) or not one.strip()]:
-                raise BadInput(f"{what}: {wrong[0]!r:.80} is not one: expected texts of something to do")
+                raise BadInput(f"{what}: {shown(wrong[0])} is not one: expected texts of something to do")
             if len(set(texts)) < len(texts):
                 twice = next(one for i, one in enumerate(texts) if one in texts[:i])
-                raise BadInput(f"{what}: {twice!r:.80} stands there twice: expected different texts")
+                raise BadInput(f"{what}: {shown(twice)} stands there twice: expected different texts")
             if self.parts and texts is not self.subgoals and (both := [one for one in texts if " / " in one]):
-                raise BadInput(f"{what}: {both[0]!r:.80} holds ' / ', which joins what several Actors are told")
+                raise BadInput(f"{what}: {shown(both[0])} holds ' / ', which joins what several Actors are told")
 
     @property
     def menus(self) -> tuple[tuple[str, ...], ...]:

@@ -12,6 +12,7 @@ from parley.core.errors import BadInput
 from parley.core.latents import draw_latent
 from parley.core.roles import TextEnvs, World
 from parley.core.spec import is_count
+from parley.core.text import shown
 from parley.worlds.kit.script import SentenceSpace
 
 
@@ -38,6 +39,8 @@ class SingleRun(gym.Env[str, str]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Begin a run (where `seed` is given, and the first time) or the next episode of the run."""
+        if not isinstance(options, dict | None):
+            raise BadInput(f"options={shown(options)}: expected a dictionary, as in options={{'instruction': ...}}")
         super().reset(seed=seed)
         if seed is not None or self._envs is None:
             self._begin_run(int(self.np_random.integers(2**31)) if seed is None else seed)
@@ -57,8 +60,8 @@ class SingleRun(gym.Env[str, str]):
         """Carry out one subgoal (with several Actors: a joint one, its parts joined by " / ")."""
         if self._over or self._envs is None:
             raise gym.error.ResetNeeded("this episode is over: call reset() to begin the next one")
-        if action not in self._parts:
-            raise BadInput(f"subgoal {action!r} is not on the menu: expected one of {', '.join(self._parts)}")
+        if not isinstance(action, str) or action not in self._parts:
+            raise BadInput(f"subgoal {shown(action)} is not on the menu: expected one of {', '.join(self._parts)}")
         said, rewards, terminated, truncated, _ = self._envs.step(np.array([self._parts[action]], dtype=object))
         ended, cut = bool(terminated[0]), bool(truncated[0])
         self._over = ended or cut

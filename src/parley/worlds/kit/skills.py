@@ -6,7 +6,7 @@ from types import GeneratorType
 from typing import Any
 
 from parley.core.errors import BadInput
-from parley.core.text import whole
+from parley.core.text import shown, whole
 
 See = Callable[[], Any]  # the newest raw state
 
@@ -36,7 +36,7 @@ class Skilled:
         if not skills:
             raise BadInput("skills is empty: expected at least one skill, a name and what it does")
         if wrong := [name for name in skills if not isinstance(name, str) or not name.strip()]:
-            raise BadInput(f"skills: {wrong[0]!r:.80} is no name: expected a text of something to do")
+            raise BadInput(f"skills: {shown(wrong[0])} is no name: expected a text of something to do")
         if once := [name for name, skill in skills.items() if isinstance(skill, Iterator)]:
             raise BadInput(f"skill {once[0]!r} can run only once: give the generator function, or a list of actions")
         if waits := [name for name, skill in skills.items() if _is_async(skill)]:

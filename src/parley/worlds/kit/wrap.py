@@ -13,7 +13,7 @@ from parley.core.errors import FAULTS, BadInput
 from parley.core.roles import Actor, Reporter
 from parley.core.spec import suggestion
 from parley.core.tables import Tables
-from parley.core.text import whole
+from parley.core.text import shown, whole
 from parley.worlds.kit.describe import Described, in_words
 from parley.worlds.kit.given import environment
 from parley.worlds.kit.hidden import Hidden, count, hidden_of, listed_in, prior_of
@@ -87,9 +87,9 @@ def wrap(
         `EnvironmentFailed`.
     """
     if not callable(make_env):
-        raise BadInput(f"make_env={make_env!r:.80}: expected a function that makes an environment, or a class")
+        raise BadInput(f"make_env={shown(make_env)}: expected a function that makes an environment, or a class")
     if not isinstance(name, str):
-        raise BadInput(f"name={name!r:.80}: expected a text")
+        raise BadInput(f"name={shown(name)}: expected a text")
     if seeded_by not in ("episode", "variation"):
         raise BadInput(f"seeded_by={seeded_by!r}: expected 'episode' or 'variation'")
     own = {"more", "latents", "script", "text_env"}
@@ -156,7 +156,7 @@ def _acting(skills: Any, rest: Mapping[str, Any] | None) -> Acting:
     if not isinstance(skills, Mapping):
         if callable(skills):
             return Acting(skills)
-        raise BadInput(f"skills={skills!r:.80}: expected a mapping from names to skills, or what makes an Actor")
+        raise BadInput(f"skills={shown(skills)}: expected a mapping from names to skills, or what makes an Actor")
     if skills and all(isinstance(own, Mapping) for own in skills.values()):
         agents = tuple(skills)
         if rest is None:
@@ -185,14 +185,14 @@ def _speaking(describe: Any, agents: tuple[str, ...]) -> Callable[[], Reporter]:
     if hasattr(describe, "report"):
         return describe if isinstance(describe, type) else lambda: describe
     if not callable(describe):
-        raise BadInput(f"describe={describe!r:.80}: expected a function of the raw state to words, or a Reporter")
+        raise BadInput(f"describe={shown(describe)}: expected a function of the raw state to words, or a Reporter")
     if isinstance(describe, type) or not _takes_nothing(describe):
         return lambda: Described(describe)
 
     def made() -> Reporter:
         reporter: Reporter = describe()
         if not hasattr(reporter, "report"):
-            raise BadInput(f"describe() gave {reporter!r:.80}: expected a Reporter, or a function of the raw state")
+            raise BadInput(f"describe() gave {shown(reporter)}: expected a Reporter, or a function of the raw state")
         return reporter
 
     return made
@@ -224,9 +224,9 @@ def _script(
     if not brought:
         tasks = (whole(instruction),) if isinstance(instruction, str) else _texts("instruction", instruction, "texts")
     if len(set(tasks)) < len(tasks) or not all(isinstance(w, str) and w for w in tasks):
-        raise BadInput(f"instruction={instruction!r:.200}: expected a text, different texts, or a function to one")
+        raise BadInput(f"instruction={shown(instruction, 200)}: expected a text, different texts, or a function to one")
     if reward is not None and not callable(reward):
-        raise BadInput(f"reward={reward!r:.80}: expected a function of (observation, instruction)")
+        raise BadInput(f"reward={shown(reward)}: expected a function of (observation, instruction)")
     own = Own(
         menu=source,
         instruction=None if tasks else instruction if callable(instruction) else _goal,
@@ -256,10 +256,10 @@ def _offered(menu: Menu | None, acts: Acting) -> tuple[tuple[str, ...], Any]:
         return (), menu
     if isinstance(menu, str | bytes | Mapping):
         hint = "the names of skills" if acts.menus else f"a list, a function of (observation, info), or {FREE!r}"
-        raise BadInput(f"menu={menu!r:.80}: expected {hint}; names and what they do are `skills=`")
+        raise BadInput(f"menu={shown(menu)}: expected {hint}; names and what they do are `skills=`")
     listed = _texts("menu", menu, f"a list, a function of (observation, info), or {FREE!r}")
     if not listed or len(set(listed)) < len(listed) or not all(isinstance(s, str) and s.strip() for s in listed):
-        raise BadInput(f"menu={list(listed)!r:.200}: expected different texts, at least one")
+        raise BadInput(f"menu={shown(list(listed), 200)}: expected different texts, at least one")
     if acts.menus and (strange := [one for one in listed if one not in acts.menus[0]]):
         raise BadInput(f"menu: there is no skill {strange[0]!r}: expected some of {', '.join(acts.menus[0])}")
     return listed, None
