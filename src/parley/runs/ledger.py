@@ -2,7 +2,6 @@
 
 import math
 import sqlite3
-import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from parley.core.calls import ANSWERED, CACHED, NARROWED, Call, Place, RunPaused, Usage
 from parley.core.errors import BadInput
 from parley.core.paths import read_json
+from parley.runs.cells import NUMBER
 from parley.runs.hooks import Hooks
 from parley.runs.store import RunStore, Statement
 from parley.runs.texts import TEXT, Texts, hashed
@@ -48,7 +48,7 @@ class Prices:
             if not isinstance(entry, dict) or not {"prompt", "completion"} <= set(entry) <= set(KINDS):
                 raise BadInput(f"prices={str(path)!r}: {model!r} needs prompt and completion (and may have cached)")
             for kind, price in entry.items():
-                if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price <= sys.float_info.max:
+                if not NUMBER.holds((price,)) or price < 0:
                     raise BadInput(f"prices={str(path)!r}: {model!r}: {kind}={price!r}: expected a price, 0 or more")
         return cls(table)
 

@@ -134,7 +134,7 @@ def committed(out: Path, warn: Callable[[str], None] | None) -> int:
         db.close()
     commits = row[0] if row else 0
     if not WHOLE.holds((commits,)):
-        raise RunDamaged(f"{str(path)!r} is damaged: it counts {short(commits)} transactions, which no run writes there")
+        raise RunDamaged(f"{str(path)!r} is damaged: it counts {short(commits)} transactions")
     if mark is not None and mark[0] > commits:
         lost = f"{str(path)!r} holds {commits} of the {mark[0]} transactions that were committed"
         if mark[1]:
