@@ -22,7 +22,7 @@ from parley.core.errors import BadInput, NotRepeated
 from parley.core.said import EpisodeRecord
 from parley.loop import Cohort, run_cohort
 from parley.runs.directory import read_manifest
-from parley.runs.ended import Ending
+from parley.runs.ended import Ending, unbroken
 from parley.runs.hooks import HookedRecorder, Hooks
 from parley.runs.ledger import CallLedger, Limits
 from parley.runs.log import StepsLog
@@ -66,8 +66,10 @@ def run(
         # Before anything is written: this finds the faults of the configuration.
         reached = expert_values(world, latents, config.seed)
         cohorts = cohorts_of(config, parts, latents, calls, closing, reached)
-        store = RunStore.create(out, **entries_of(config, parts, latents, cohorts[0].planner, reached))
-        return carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=False)
+        entries = entries_of(config, parts, latents, cohorts[0].planner, reached)
+        with unbroken():
+            store = RunStore.create(out, **entries)
+            return carry_out(store, cohorts, calls, config, parts, progress, hooks, resumed=False)
 
 
 def resume(
@@ -105,18 +107,20 @@ def resume(
     if changed and warn:
         warn(f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}")
     hooks = hooks or Hooks({})
-    store, calls = RunStore.open(out, warn), calls or CallLedger(limits, hooks)
-    if config != began_as:
-        store.change(asdict(config), {"was": began_as.planner, "is": config.planner})
-    with _staying(), ExitStack() as closing:
+    calls = calls or CallLedger(limits, hooks)
+    with unbroken(), _staying(), ExitStack() as closing:
+        store = RunStore.open(out, warn)
         try:
-            calls.open(out)
-            reached = expert_values(world, latents, config.seed)
-            about = {"was": manifest.get("planner", {})}
-            cohorts = cohorts_of(config, parts, latents, calls, closing, reached, about)
-            other = planner_changes(manifest.get("planner", {}), cohorts[0].planner)
-            if other and warn:
-                warn(f"resumed with another planner, whose answers may differ: {'; '.join(other)}")
+            if config != began_as:
+                store.change(asdict(config), {"was": began_as.planner, "is": config.planner})
+            with Ending(str(out)):
+                calls.open(out)
+                reached = expert_values(world, latents, config.seed)
+                about = {"was": manifest.get("planner", {})}
+                cohorts = cohorts_of(config, parts, latents, calls, closing, reached, about)
+                other = planner_changes(manifest.get("planner", {}), cohorts[0].planner)
+                if other and warn:
+                    warn(f"resumed with another planner, whose answers may differ: {'; '.join(other)}")
         except BaseException as wrong:
             status = "interrupted" if isinstance(wrong, KeyboardInterrupt) else manifest["status"]
             store.close(status, manifest.get("error", ""))

@@ -138,3 +138,10 @@ def test_no_cell_brings_a_traceback(statement, stopped, tmp_path, capsys):
             parley.open(out).frame(table)
         except parley.ParleyError as wrong:
             assert "\n" not in str(wrong)
+
+
+@pytest.mark.parametrize("counted", ["1e308", "-1", "4611686018427387904", "'many'", "x'ff'", "0.5", "NULL"])
+def test_a_count_of_commits_that_no_run_writes(counted, stopped, tmp_path):
+    out = altered(stopped, tmp_path, f"UPDATE commits SET n = {counted}")
+    with pytest.raises(RunDamaged, match="it counts"):
+        resume(out)

@@ -12,6 +12,7 @@ from typing import Any
 from parley import assemble
 from parley.assemble.config import RunConfig
 from parley.core.errors import BadInput
+from parley.core.paths import content
 from parley.core.spec import spell, suggestion
 from parley.runs.ledger import Limits, Prices
 
@@ -57,10 +58,12 @@ def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> list[C
     Raises `BadInput` naming the entry that is wrong.
     """
     try:
-        study = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        study = tomllib.loads(content(path).decode("utf-8-sig"))
     except OSError as wrong:
         raise BadInput(f"{str(path)!r} cannot be read: {wrong.strerror or wrong}") from None
-    except (ValueError, RecursionError) as wrong:  # also of numbers of 5,000 digits, and of what nests too deeply
+    except RecursionError:
+        raise BadInput(f"{str(path)!r} is no run file: it is nested too deeply") from None
+    except ValueError as wrong:  # also of numbers of 5,000 digits
         raise BadInput(f"{str(path)!r} is no run file: {wrong}") from None
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     own = study.pop("cell", [])

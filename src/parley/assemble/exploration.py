@@ -1,6 +1,5 @@
 """Exploration policies by name, and the theory's epsilon for them."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from parley.assemble.scene import Scene
 from parley.core.errors import BadInput
+from parley.core.paths import read_json
 from parley.core.spec import suggestion
 from parley.exploration.designed import DesignedPolicy
 from parley.exploration.explorers import (
@@ -65,7 +65,7 @@ def _read_weights(path: str, scene: Scene) -> dict[str, float]:
             f"file that holds {example}"
         )
     try:
-        weights = json.loads(Path(path).read_text(encoding="utf-8"))
+        weights = read_json(Path(path))
     except OSError as wrong:
         raise BadInput(f"policy={path!r}: the file cannot be read: {wrong.strerror}") from None
     except ValueError as wrong:

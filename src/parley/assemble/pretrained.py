@@ -4,12 +4,12 @@ He et al. 2024, Theorem 5.7, holds for T up to T_p. What a planner does in an ep
 its pretraining error says nothing about it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from parley.assemble.worlds import GENERALIST, checkpoint_of, shipped
+from parley.core.paths import read_json
 
 # The descriptions in what `parley pretrain`, `parley finetune` and the tuning of an adapter write.
 ABOUT = ("parley.json", "finetuned.json", "parley-adapter.json")
@@ -42,7 +42,7 @@ def pretrained(planner: str, arguments: Mapping[str, str], world: str) -> Pretra
     if path is None or file is None:
         return None
     try:
-        about = json.loads(file.read_text(encoding="utf-8"))
+        about = read_json(file)
         episodes = about["episodes"] if "episodes" in about else about["recipe"]["episodes"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -26,6 +26,7 @@ from parley.cluster.engines import Engine
 from parley.cluster.units import FAILED, PAUSED, STOPPED, WRONG
 from parley.core.calls import RunPaused
 from parley.core.errors import BadInput, ParleyError, RunDamaged
+from parley.core.paths import read_json
 from parley.execute import RunConfig
 from parley.runs.directory import read_manifest, write_whole
 from parley.runs.ledger import CallLedger
@@ -63,7 +64,7 @@ class Plan:
     def trusted(cls, out: Path, trust: bool) -> "Plan":
         """The plan in a directory; raises `BadInput` where it is somebody else's, and names files, servers or code."""
         plan = cls.read(out)
-        signed = json.loads((out / "plan.json").read_text("utf-8")).get("signature")
+        signed = read_json(out / "plan.json").get("signature")
         if not trust and not mine({**plan._signed, "signature": signed}):
             worlds = plan.worlds or ("shortcut",)
             would = dict.fromkeys(deed for world in worlds for deed in deeds(RunConfig(world, plan.planner)))
@@ -75,7 +76,7 @@ class Plan:
     def read(cls, out: Path) -> "Plan":
         """The plan in a card's directory."""
         try:
-            found = json.loads((out / "plan.json").read_text("utf-8"))
+            found = read_json(out / "plan.json")
             if found.pop("format") != FORMAT:
                 raise ValueError("another format")
             sizes = Sizes(**found.pop("sizes"))

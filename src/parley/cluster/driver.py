@@ -22,7 +22,7 @@ from parley.core.errors import BadInput, ParleyError
 from parley.core.paths import address
 from parley.models.calling import Calling
 from parley.runs.directory import at_work, begin, process, read_manifest, storage, versions, write_manifest
-from parley.runs.ended import Ending
+from parley.runs.ended import Ending, unbroken
 from parley.runs.ledger import CallLedger, Limits
 from parley.runs.lock import NETWORK, RunLock, file_system
 from parley.runs.shards import FOLDER, is_sharded, shards_of
@@ -65,7 +65,7 @@ def run_on(engine: Engine, config: RunConfig, out: Path, options: Options = Opti
         with ExitStack() as envs:
             envs.callback(first[0].envs.close)
             entries = entries_of(config, parts, latents, first[0].planner, reached)
-    with driven(out) as here, _alone(here):
+    with unbroken(), driven(out) as here, _alone(here):
         manifest = begin(here, {**entries, "on": engine.name})
         (here / FOLDER).mkdir(exist_ok=True)
         put(out)
@@ -99,7 +99,7 @@ def _resumed(engine: Engine, out: Path, here: Path, options: Options) -> dict[st
         options.warn(
             f"resumed under other conditions, so not bit-identical to an uninterrupted run: {'; '.join(changed)}"
         )
-    with _alone(here):
+    with unbroken(), _alone(here):
         manifest = read_manifest(here)
         manifest.pop("error", None)
         manifest |= {"status": "started", "process": process(), "on": engine.name}

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from parley.core.errors import BadInput
+from parley.core.paths import read_json
 from parley.core.tables import Tables
 from parley.data.behaviour import Behaviour, parse_mix
 from parley.data.documents import Documents, row_keys
@@ -75,7 +76,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a data directory; raises `DataDamaged`, which names the damage."""
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path)
     except FileNotFoundError:
         raise BadInput(
             f"{str(folder)!r} is no data directory (it has no {MANIFEST}): make one by `parley data make`"

@@ -1,6 +1,5 @@
 """Low-rank adapters (Hu et al. 2022) in peft's format, added to the weights that they were trained beside."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from parley.core.errors import BadInput
+from parley.core.paths import read_json
 
 ABOUT = "parley-adapter.json"  # the description that Parley stores with an adapter
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -29,12 +29,12 @@ class Adapter:
     def about(self) -> dict[str, Any]:
         """The description that Parley stored with an adapter it trained; empty for any other adapter."""
         path = self.folder / ABOUT
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        return dict(read_json(path)) if path.is_file() else {}
 
     def changes(self) -> Iterator[tuple[str, Float[np.ndarray, "out in"]]]:
         """The change of each weight, by the name of its module in transformers."""
         try:
-            config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
+            config = read_json(self.folder / CONFIG)
             weights = load_file(self.folder / WEIGHTS)
         except (OSError, ValueError, SafetensorError) as wrong:
             raise BadInput(f"adapter={str(self.folder)!r} is no low-rank adapter of peft's: {wrong}") from None

@@ -1,6 +1,5 @@
 """A checkpoint directory as planners use it: the model, its line tokens, what it was trained for (`parley.json`)."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from parley.core.errors import BadInput
+from parley.core.paths import read_json
 from parley.core.tables import Sentences
 from parley.models.huggingface import HuggingFaceModel
 from parley.models.llama import Llama
@@ -35,8 +35,8 @@ class Checkpoint:
         if not path.is_dir():
             raise BadInput(f"checkpoint={str(path)!r}: there is no such directory")
         try:
-            about = json.loads((path / "parley.json").read_text(encoding="utf-8"))
-            tokenizer = json.loads((path / "tokenizer.json").read_text(encoding="utf-8"))
+            about = read_json(path / "parley.json")
+            tokenizer = read_json(path / "tokenizer.json")
             tokens = {entry["content"]: entry["id"] for entry in tokenizer["added_tokens"]}
             if about["format"] != FORMAT:
                 raise BadInput(f"{str(path)!r} has format {about['format']!r}; this version reads {FORMAT!r}")
@@ -51,7 +51,7 @@ class Checkpoint:
     def model(self) -> Llama | HuggingFaceModel:
         """The numpy forward pass where the model is a plain Llama, else transformers."""
         try:
-            config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+            config = read_json(self.path / "config.json")
         except (OSError, ValueError) as wrong:
             raise BadInput(f"checkpoint={str(self.path)!r} has no readable config.json: {wrong}") from wrong
         if not isinstance(config, dict):

@@ -6,7 +6,6 @@ Legend: B rows, n new tokens, L tokens cached so far, D width. There are k key-v
 for each, and d is the width of a head.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from parley.core.errors import BadInput
+from parley.core.paths import read_json
 from parley.models.llama_shape import Shape
 
 
@@ -24,7 +24,7 @@ class Llama:
 
     def __init__(self, path: Path) -> None:
         try:
-            config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+            config = read_json(path / "config.json")
             weights = load_file(path / "model.safetensors")
             self.shape = s = Shape.of(config, path)
             w = {name: value.astype(np.float32) for name, value in weights.items()}

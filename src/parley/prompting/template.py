@@ -16,6 +16,7 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from parley.core.errors import BadInput
+from parley.core.paths import content
 from parley.core.text import block as indented
 from parley.core.text import one_line
 from parley.prompting import bounded
@@ -86,7 +87,7 @@ class PromptTemplate:
         try:
             if self.source is not None:
                 return self.source
-            return shipped(self.name) or Path(self.name).read_text(encoding="utf-8")
+            return shipped(self.name) or content(Path(self.name)).decode("utf-8")
         except (OSError, ValueError) as wrong:
             raise BadInput(f"template={self.name!r}: expected {', '.join(SHIPPED)} or a file: {wrong}") from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from parley.core.errors import BadInput
+from parley.core.paths import content
 
 FORMAT = "parley-card/1"
 LARGEST, MOST, LONGEST = 2**20, 2000, 400  # bytes of a card, entries of it, characters of a text
@@ -67,11 +68,7 @@ class Card:
 def read_card(path: Path) -> Card:
     """A card from a file of anybody's; raises `BadInput` that names its fault."""
     try:
-        with open(path, "rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise BadInput(f"card {str(path)!r} is larger than {LARGEST >> 20} MiB, the most that is read")
-        found = json.loads(content.decode("utf-8"), parse_constant=_refuse)
+        found = json.loads(content(path, LARGEST).decode("utf-8"), parse_constant=_refuse)
     except OSError as wrong:
         raise BadInput(f"card {str(path)!r} cannot be read: {wrong.strerror}") from None
     except (ValueError, RecursionError) as wrong:

@@ -1,6 +1,5 @@
 """The ledger of a run's calls: tables `calls` and `texts`, limits on tokens and cost, answers shared on disk."""
 
-import json
 import math
 import sqlite3
 import threading
@@ -11,6 +10,8 @@ from typing import Any
 
 from parley.core.calls import ANSWERED, CACHED, NARROWED, Call, Place, RunPaused, Usage
 from parley.core.errors import BadInput
+from parley.core.paths import read_json
+from parley.runs.cells import NUMBER
 from parley.runs.hooks import Hooks
 from parley.runs.store import RunStore, Statement
 from parley.runs.texts import TEXT, Texts, hashed
@@ -38,7 +39,7 @@ class Prices:
     def read(cls, path: Path) -> "Prices":
         """Read a price table; raises `BadInput` naming the entry that is wrong."""
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))
+            table = read_json(path)
         except (OSError, ValueError) as wrong:
             raise BadInput(f"prices={str(path)!r} cannot be read: {wrong}") from None
         if not isinstance(table, dict):
@@ -47,7 +48,7 @@ class Prices:
             if not isinstance(entry, dict) or not {"prompt", "completion"} <= set(entry) <= set(KINDS):
                 raise BadInput(f"prices={str(path)!r}: {model!r} needs prompt and completion (and may have cached)")
             for kind, price in entry.items():
-                if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < math.inf:
+                if not NUMBER.holds((price,)) or price < 0:
                     raise BadInput(f"prices={str(path)!r}: {model!r}: {kind}={price!r}: expected a price, 0 or more")
         return cls(table)
 
@@ -116,7 +117,7 @@ class CallLedger:
         """Write what waits, and everything from now on, to the run directory."""
         with self._lock:
             self._store = store
-            store.put(self._waiting, wait=True)
+            store.put(self._waiting)
             self._waiting = []
 
     def _keep(self, statements: list[Statement]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from parley.core.errors import BadInput, RunDamaged
+from parley.runs.cells import WHOLE, short
 from parley.runs.directory import storage
 from parley.runs.recorder import Statement
 from parley.runs.schema import SCHEMA
@@ -131,7 +132,9 @@ def committed(out: Path, warn: Callable[[str], None] | None) -> int:
         row = db.execute("SELECT n FROM commits").fetchone() if "commits" in names else None
     finally:
         db.close()
-    commits = int(row[0]) if row else 0
+    commits = row[0] if row else 0
+    if not WHOLE.holds((commits,)):
+        raise RunDamaged(f"{str(path)!r} is damaged: it counts {short(commits)} transactions")
     if mark is not None and mark[0] > commits:
         lost = f"{str(path)!r} holds {commits} of the {mark[0]} transactions that were committed"
         if mark[1]:

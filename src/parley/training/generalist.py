@@ -5,7 +5,6 @@ to find out about a world, not one world. This is He et al. 2024, section 4, wit
 latent.
 """
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from jaxtyping import Float
 
 from parley.core.draws import Draws
 from parley.core.errors import BadInput
+from parley.core.paths import read_json
 from parley.core.said import Menu, Opening, Outcome
 from parley.data.documents import sample_documents
 from parley.evaluation.card import chain
@@ -156,7 +156,7 @@ def _measured(about: dict[str, Any], draft: Path) -> tuple[dict[str, Any], str]:
 def about_of(folder: Path) -> dict[str, Any]:
     """The description that a checkpoint of this kind holds; raises `BadInput` for any other folder."""
     try:
-        about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about: dict[str, Any] = read_json(folder / ABOUT)
         if about["format"] == FORMAT:
             return about
     except (OSError, ValueError, KeyError, TypeError) as wrong:

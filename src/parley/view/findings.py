@@ -1,6 +1,5 @@
 """Experiments below the directory: claim, verdict, interval, figures, and cells while they are being computed."""
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from parley.core.errors import BadInput
+from parley.core.paths import read_json
 from parley.report.summary import mean_band
 from parley.runs.directory import at_work
 from parley.view.curves import POINTS
@@ -38,7 +38,7 @@ def experiment_of(found: Found, name: str) -> dict[str, Any]:
     about["cells"] = []
     for config in configs:
         file = config.get("file")
-        done = (file in stored) if file else about["status"] == "finished"
+        done = (file in stored) if isinstance(file, str) else about["status"] == "finished"
         about["cells"].append({"config": {k: v for k, v in config.items() if k != "file"}, "done": done, "file": file})
     waiting = [cell for cell in about["cells"] if not cell["done"]]
     if waiting and about["status"] == "computing":
@@ -57,7 +57,9 @@ def cell_of(found: Found, name: str, file: str) -> dict[str, Any]:
                 raise BadInput(f"{file}: the cell is too large to be shown")
         with np.load(path, allow_pickle=False) as stored:
             values = np.asarray(stored["regret"], dtype=float)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, TypeError) as wrong:
+    except BadInput:
+        raise
+    except Exception as wrong:  # zip files, their compression and numpy raise errors of many kinds
         raise BadInput(f"{file} cannot be read as a cell: {wrong}") from None
     if values.ndim != 2 or not values.size:
         return {"shape": list(values.shape), "x": [], "mean": [], "half": []}
@@ -99,7 +101,7 @@ def _read(found: Found, path: Path) -> dict[str, Any]:
         real = found.file(path)
         if real.stat().st_size > LARGEST:
             return {}
-        read = json.loads(real.read_text(encoding="utf-8"))
-    except (BadInput, OSError, ValueError, RecursionError):
+        read = read_json(real)
+    except (BadInput, OSError, ValueError):
         return {}
     return read if isinstance(read, dict) else {}

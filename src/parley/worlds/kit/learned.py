@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from parley.core.errors import BadInput
+from parley.core.paths import read_json
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ def load(folder: Path, stem: str, what: str, wrong: Callable[[dict[str, Any], Ma
     Raises `BadInput`: `folder` is no `what`, and why.
     """
     try:
-        about = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+        about = read_json(folder / f"{stem}.json")
         arrays = load_file(folder / f"{stem}.safetensors")
         if complaint := wrong(about, arrays):
             raise ValueError(complaint)

@@ -17,6 +17,7 @@ from typing import Any
 import gymnasium as gym
 
 from parley.core.errors import BadInput, EnvironmentFailed
+from parley.core.paths import read_json
 from parley.core.text import inert
 from parley.worlds.kit.physical import PhysicalWorld
 from parley.worlds.kit.script import FREE, AnyText
@@ -64,7 +65,7 @@ def verifiers(
 
 def _settings(name: str, config: str) -> dict[str, Any]:
     try:
-        settings = json.loads(Path(config).read_text("utf-8")) if config else {}
+        settings = read_json(Path(config)) if config else {}
         return {**settings, "taskset": {**settings.get("taskset", {}), "id": name}}
     except (OSError, ValueError, TypeError, AttributeError) as wrong:
         raise BadInput(f"config={config!r}: expected a JSON file of settings, got {inert(str(wrong), 200)}") from None

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from parley.core.errors import BadInput
+from parley.core.paths import content
 from parley.core.tables import Tables
 
 FORMAT = "parley-world/1"
@@ -45,11 +46,7 @@ def dump_world(tables: Tables) -> str:
 def load_world(path: str | Path) -> Tables:
     """Read and validate a world file; raises `BadInput` naming the field, the indices and the value."""
     try:
-        with open(path, "rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise BadInput(f"world file {str(path)!r} is larger than {LARGEST >> 20} MiB, the most that is read")
-        text = content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+        text = content(Path(path), LARGEST).decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except OSError as wrong:
         raise BadInput(f"world file {str(path)!r} cannot be read: {wrong.strerror}") from None
     except UnicodeDecodeError as wrong:
