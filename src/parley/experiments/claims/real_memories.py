@@ -7,9 +7,9 @@ ScienceWorld a decision reads up to a thousand actions, so episodes have four st
 
 Scores are in units of a world's room: the highest score less the mean of random choices. Written before the ten worlds
 were run, after two of them had been (every score 0, undecided). A first run gave all arms 1,024 tokens: hardly any
-earlier episode fits there beside the present one, so memories could add nothing. What decides is the mean score with a memory less
-without. It is taken over a world's runs, episodes and memories first, then over worlds. The claim holds where the
-95% interval (Student's t, worlds as the sample) lies above 0, and is refuted where it lies below.
+earlier episode fits there beside the present one, so memories could add nothing. What decides is the mean score with a
+memory less without. It is taken over a world's runs, episodes and memories first, then over worlds. The claim holds
+where the 95% interval (Student's t, worlds as the sample) lies above 0, and is refuted where it lies below.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +73,8 @@ def analyse(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"
     """What the memories add to the score; then a row for each arm, over its worlds, and one for each cell."""
     of = {(c.world, c.planner, c.explore): found for c, found in zip(cells, kept, strict=True)}
     more = {key: _more(found, of[key[0], *NONE], of[key[0], *RANDOM]) for key, found in of.items()}
-    with_memory = [[more[world, *arm] for arm in MEMORIES if (world, *arm) in more] for world in _worlds(more)]
+    worlds = [world for world in _worlds(more) if (world, *FULL) in more]
+    with_memory = [[more[world, *arm] for arm in MEMORIES if (world, *arm) in more] for world in worlds]
     mean, low, high = _over([float(np.mean(one)) for one in with_memory])
     what = f"score with a memory less without, in units of a world's room, mean of {len(with_memory)} worlds"
     rows = [_arm(arm, more, of) for arm in dict.fromkeys(key[1:] for key in of)]
