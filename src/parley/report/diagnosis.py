@@ -14,6 +14,7 @@ import numpy as np
 from parley.core.errors import BadInput
 from parley.planners.world_model import WorldModelPlanner
 from parley.report.one_line import one_line
+from parley.report.room import no_room
 from parley.report.signatures import (
     EXCESS_TRIALS,
     HEALTHY,
@@ -58,8 +59,10 @@ def diagnose(
     found = _checked(_signature(out, told, manifest, beliefs, again, tables_too), places, len(told))
     measured = found.statistics | statistics(places, len(told))
     liked = one_line(step for episode in told for step in episode.steps)
-    also = liked.sentence() if liked and liked.named else ""
-    return replace(found, statistics=measured, explorer=manifest["config"]["explore"], also=also)
+    also = [liked.sentence()] if liked and liked.named else []
+    if said := no_room(out / "run.sqlite"):
+        also.append(said)
+    return replace(found, statistics=measured, explorer=manifest["config"]["explore"], also="; ".join(also))
 
 
 def _checked(found: Diagnosis, places: Places, episodes: int) -> Diagnosis:

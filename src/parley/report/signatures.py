@@ -57,7 +57,7 @@ class Evidence:
 class Diagnosis:
     """A signature, the numbers that decided it, the (run, episode)s to look at, and what to draw.
 
-    `also` says what was seen beside it (`report.one_line`), empty where there is nothing to say.
+    `also` says what was seen beside it (`report.one_line`, `report.room`), empty where there is nothing to say.
     """
 
     signature: str

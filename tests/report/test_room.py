@@ -1,0 +1,35 @@
+"""A planner whose prompts have no room for earlier episodes is told so by `diagnose`."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import parley
+from parley.core.said import Opening
+from parley.planners.scripted import RandomPlanner
+
+
+class Forgetful(RandomPlanner):
+    """Proposes at random; its prompts leave out all earlier episodes but `kept`."""
+
+    def __init__(self, kept: int | None) -> None:
+        super().__init__()
+        self.kept, self.episode = kept, 0
+
+    def hear(self, said):
+        super().hear(said)
+        if isinstance(said, Opening):
+            self.episode = said.episode
+
+    def propose(self, menu, parts):
+        found = super().propose(menu, parts)
+        left_out = max(self.episode - self.kept, 0) if self.kept is not None else 0
+        return replace(found, left_out=np.full(len(parts), left_out))
+
+
+@pytest.mark.parametrize("kept, named", [(0, True), (1, False), (None, False)])
+def test_who_is_told(kept, named, tmp_path):
+    run = parley.run("household", Forgetful(kept), episodes=10, runs=4, out=tmp_path / "run")
+    found = run.diagnose()
+    assert ("in 100% of the prompts after the first episode there was room for no earlier one" in found.also) == named
