@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import parley
+from parley.cli import main
 from parley.core.said import Opening
 from parley.planners.scripted import RandomPlanner
 
@@ -13,7 +14,7 @@ from parley.planners.scripted import RandomPlanner
 class Forgetful(RandomPlanner):
     """Proposes at random; its prompts leave out all earlier episodes but `kept`."""
 
-    def __init__(self, kept: int | None) -> None:
+    def __init__(self, kept: int | None = 0) -> None:
         super().__init__()
         self.kept, self.episode = kept, 0
 
@@ -33,3 +34,20 @@ def test_who_is_told(kept, named, tmp_path):
     run = parley.run("household", Forgetful(kept), episodes=10, runs=4, out=tmp_path / "run")
     found = run.diagnose()
     assert ("in 100% of the prompts after the first episode there was room for no earlier one" in found.also) == named
+
+
+def test_a_run_says_so_when_it_ends(tmp_path, capsys):
+    main(
+        [
+            "run",
+            "--world",
+            "household",
+            "--planner",
+            f"{__name__}:Forgetful",
+            "--episodes",
+            "3",
+            "--out",
+            str(tmp_path / "r"),
+        ]
+    )
+    assert "there was room for no earlier one" in capsys.readouterr().err

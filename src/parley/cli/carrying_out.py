@@ -12,6 +12,7 @@ from parley.core.errors import BadInput, ParleyError
 from parley.core.paths import address
 from parley.execute import RunConfig
 from parley.report.films import chosen, physical_of, render
+from parley.report.room import no_room
 from parley.report.summary import Curves, reading
 from parley.report.tables import calls_line, invalid_line, plain, summary_table
 from parley.runs.hooks import in_vain
@@ -113,7 +114,8 @@ def closing(args: argparse.Namespace, manifest: dict[str, Any], films: Films, tr
     if films:
         world = assemble.world(manifest["config"]["world"], trust)
         made = [str(path) for path in render(args.out, world, films, args.render_kind, args.render_every)]
-    curves, named = Curves.read(brought(args.out)), address(args.out) or str(args.out)
+    here, named = brought(args.out), address(args.out) or str(args.out)
+    curves = Curves.read(here)
     kept = manifest["config"]["record"]
     if not args.json and not args.quiet:
         OUT.print(summary_table([curves.summary()], f"{manifest['config']['world']} ({named})"))
@@ -134,4 +136,6 @@ def closing(args: argparse.Namespace, manifest: dict[str, Any], films: Films, tr
         raise ParleyError(wrong, answer)
     if wrong:
         ERR.print(f"[yellow]parley:[/] {plain(wrong)}", soft_wrap=True)
+    if said := no_room(here / "run.sqlite"):
+        warn(said)
     return answer
