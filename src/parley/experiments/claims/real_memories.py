@@ -1,9 +1,9 @@
 """`real-memories`: what a memory is worth to a published language model in environments that are not ours.
 
 The model is asked as it is, in words, beside random choices and a learner by rule. In every world it has no memory, and
-1,024 tokens. In the first worlds it has 4,096 tokens, and remembers all that fits, a summary, or what it retrieves. On
-top of all that fits there are explorers. Time decided in how many worlds an arm runs, before its scores were seen. In
-ScienceWorld a decision reads up to a thousand actions, so episodes have four steps.
+a context of 1,024 tokens. In the first worlds it has one of 4,096, and no memory, all that fits, a summary, or what it
+retrieves. On top of all that fits there are explorers. Time decided in how many worlds an arm runs, before its scores
+were seen. In ScienceWorld a decision reads up to a thousand actions, so episodes have four steps.
 
 Scores are in units of a world's room: the highest score less the mean of random choices. Written before the ten worlds
 were run, after two of them had been (every score 0, undecided). A first run gave all arms 1,024 tokens: hardly any
@@ -42,12 +42,13 @@ WORLDS = {  # those of `real-worlds`, with shorter episodes, and their highest r
     "scienceworld:find-animal,easy=true,horizon=4": 100.0,
     "scienceworld:use-thermometer,easy=true,horizon=4": 100.0,
 }
-RANDOM, RULE, NONE = ("random", "none"), ("habit", "none"), ("hf:smollm2,context=1024,memory=none", "none")
+RANDOM, RULE, NONE = ("random", "none"), ("habit", "none"), (f"{MODEL},memory=none", "none")
+SHORT = ("hf:smollm2,context=1024,memory=none", "none")
 FULL, SUMMARY, RETRIEVAL = MEMORIES = [(f"{MODEL},memory={name}", "none") for name in ("full", "summary", "retrieval")]
 EXPLORERS = [(f"{MODEL},memory=full", explorer) for explorer in ("epsilon-greedy:epsilon=0.1", "persistent-proposals")]
 ARMS = {  # and in how many worlds they run
-    **dict.fromkeys((RANDOM, RULE, NONE), len(WORLDS)),
-    FULL: 5,
+    **dict.fromkeys((RANDOM, RULE, SHORT), len(WORLDS)),
+    **dict.fromkeys((NONE, FULL), 5),
     **dict.fromkeys((SUMMARY, RETRIEVAL, *EXPLORERS), 2),
 }
 ALL = "mean of {} worlds"
@@ -72,7 +73,8 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Flo
 def analyse(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"]]) -> Finding:
     """What the memories add to the score; then a row for each arm, over its worlds, and one for each cell."""
     of = {(c.world, c.planner, c.explore): found for c, found in zip(cells, kept, strict=True)}
-    more = {key: _more(found, of[key[0], *NONE], of[key[0], *RANDOM]) for key, found in of.items()}
+    without = {world: of.get((world, *NONE), of.get((world, *SHORT))) for world, _, _ in of}
+    more = {key: _more(found, without[key[0]], of[key[0], *RANDOM]) for key, found in of.items()}
     worlds = [world for world in _worlds(more) if (world, *FULL) in more]
     with_memory = [[more[world, *arm] for arm in MEMORIES if (world, *arm) in more] for world in worlds]
     mean, low, high = _over([float(np.mean(one)) for one in with_memory])
@@ -90,8 +92,9 @@ def _worlds(keys: Mapping[Key, object]) -> list[str]:
     return list(dict.fromkeys(world for world, _, _ in keys))
 
 
-def _more(found: np.ndarray, reference: np.ndarray, chance: np.ndarray) -> float:
+def _more(found: np.ndarray, reference: np.ndarray | None, chance: np.ndarray) -> float:
     """How much more than the reference is scored, mean over runs and episodes, in units of the world's room."""
+    assert reference is not None  # every world has one of the two arms without a memory
     room = 1 - chance[:, :-1].mean()
     return float((found - reference)[:, :-1].mean() / room)
 
