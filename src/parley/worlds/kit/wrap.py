@@ -293,9 +293,5 @@ def _highest(said: float | None, info: Info) -> Any:
 
 def _goal(state: Any, info: Info) -> str:
     mission = state.get("mission") if isinstance(state, Mapping) else None
-    told = (
-        one if isinstance(one, str) else str(one)
-        for one in (info.get("goal"), info.get("instruction"), mission)
-        if one is not None
-    )
+    told = (str(one) for one in (info.get("goal"), info.get("instruction"), mission) if one is not None)
     return next(filter(None, told), TASK)
