@@ -254,7 +254,7 @@ WRONG = [  # arguments of `parley.run`, and what is said
     ({"latent": 1.0}, "latent=1.0: expected a text or a whole number or None"),
     ({"instructions": ["a"]}, "instructions=.*expected a text"),
     ({"out": 3}, "out=3: expected a text or a path or None"),
-    ({"out": "x" * 300}, "cannot write to 'x.*File name too long"),
+    ({"out": "x" * 300}, "cannot write to '.*File name too long"),
     ({"hooks": "wandb"}, "hooks='wandb': expected a list"),
     ({"hooks": [3]}, "hook 'builtins:int' has no method 'begin'"),
     ({"cost_limit": float("nan")}, "cost_limit=nan"),

@@ -11,7 +11,7 @@ from parley.core.errors import BadInput, ParleyError
 from parley.core.paths import content, read_json
 from parley.data.dataset import read_manifest
 from parley.models.checkpoint import Checkpoint
-from parley.prompting.template import Template
+from parley.prompting.template import PromptTemplate
 from parley.report.cards import read_card
 from parley.runs.ledger import Prices
 from parley.training.generalist import about_of
@@ -23,7 +23,7 @@ READERS = {
     "study": ("study.toml", lambda path: read_study(path)),
     "card": ("card.json", lambda path: read_card(path)),
     "world": ("world.json", lambda path: load_world(path)),
-    "template": ("it.jinja", lambda path: Template(str(path)).render("row")),
+    "template": ("it.jinja", lambda path: PromptTemplate(str(path)).render("ask")),
     "plan": ("plan.json", lambda path: Plan.read(path.parent)),
     "data": ("manifest.json", lambda path: read_manifest(path.parent)),
     "checkpoint": ("parley.json", lambda path: Checkpoint.load(path.parent)),
@@ -72,9 +72,9 @@ def test_an_odd_file_is_refused_at_once(kind, odd, tmp_path, in_time):
 def test_plain_files_are_read_whole(tmp_path):
     (tmp_path / "it.json").write_bytes(b'\xef\xbb\xbf{"a": [1, "\xc3\xa4"]}')
     assert read_json(tmp_path / "it.json") == {"a": [1, "ä"]}
-    assert content(tmp_path / "it.json", 18) == (tmp_path / "it.json").read_bytes()
+    assert content(tmp_path / "it.json", 19) == (tmp_path / "it.json").read_bytes()
     with pytest.raises(OSError, match="larger than"):
-        content(tmp_path / "it.json", 17)
+        content(tmp_path / "it.json", 18)
     (tmp_path / "link.json").symlink_to(tmp_path / "it.json")
     assert read_json(tmp_path / "link.json") == {"a": [1, "ä"]}
 

@@ -99,8 +99,8 @@ def run(
         raise BadInput(f"on={on!r}: {objects[0]} is a Python object, which stays in this process: give it by name")
     folder = Path(tempfile.mkdtemp(prefix="parley-")) if out is None else Path(out)
     console = Console(stderr=True)
-    shown = sys.stderr.isatty() if progress is None else progress
-    with Bars(console) if shown else nullcontext() as bars:
+    drawn = sys.stderr.isatty() if progress is None else progress
+    with Bars(console) if drawn else nullcontext() as bars:
         if engine:
             done = bars.episodes(config.world, episodes * runs) if bars else None
             run_on(engine, config, folder, Options(limits, tuple(map(str, hooks)), done))
