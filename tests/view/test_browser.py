@@ -312,7 +312,7 @@ def test_notes_and_tags_are_seen_by_other_windows(browser, viewer, window):
     other.close()
 
 
-EPISODES = 2000  # of the run that grows: some tens of seconds, in which it is halted while the page is not measured
+EPISODES = 5000  # of the run that grows: some tens of seconds, in which it is halted while the page is not measured
 COMMAND = [sys.executable, "-m", "parley"]
 
 
