@@ -110,6 +110,19 @@ def test_what_prompts_have_in_common_is_computed_once(model):
     assert apart.pieces[2][0].start == 0 and apart.pieces[2][0].number > apart.pieces[1][-1].number
 
 
+@pytest.mark.parametrize("among, tokens", [(True, 1), (False, 4)])
+def test_only_tokens_that_say_something_are_computed(model, monkeypatch, among, tokens):
+    """By hand: behind [3, 4] nothing else can follow, and behind [1] no model is asked once the lines have parted."""
+    rows, sizes = model.rows(1), []
+    forward = rows._forward
+    monkeypatch.setattr(rows, "_forward", lambda s, *more: (sizes.append(len(s[0].tokens)), forward(s, *more))[1])
+    (found,) = rows.score([[5]], [[[1, 2], [1, 3, 4], [3, 4, 2]]], among)
+    assert sizes == [1 + tokens]
+    if among:
+        assert (found[2][1:] == 0).all() and found[1][2] == 0
+        np.testing.assert_allclose(np.exp([values.sum() for values in found]).sum(), 1)
+
+
 def test_prompts_that_are_long_are_read_in_several_passes(model, monkeypatch):
     prompts, lines = asked(model, [TEXT * 6, "task: open\n" * 20, TEXT, "at the dock\n" * 30])
     expected = model.rows(4).score(prompts, lines)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from parley.core.errors import BadInput, ParleyError
 from parley.models.llama_cpp import LlamaCpp
 from parley.models.rows import same
-from parley.models.scoring import Tree
+from parley.models.scoring import ROOT, Tree
 
 FIRST = 1024  # tokens of each prompt that there is room for at first; doubled when it runs out
 
@@ -152,20 +152,18 @@ class _Scored:
 
     def __init__(self, tree: Tree, last: Float[np.ndarray, " V"], among: bool) -> None:
         self.tree, self.among = tree, among
-        self.children: dict[int, dict[int, None]] = {}
-        for path in tree.paths:
-            for before, node in zip([-1, *path[:-1]], path, strict=True):
-                self.children.setdefault(before, {})[node] = None
+        inner = set(tree.inner(among).tolist())
+        self.children = {before: nodes for before, nodes in tree.follow.items() if before == ROOT or before in inner}
         self.logs: dict[int, float] = {}
-        self._tell(-1, last)
+        self._tell(ROOT, last)
 
     def branches(self) -> Iterator[tuple[int, list[int]]]:
         """Runs of inner nodes that follow each other, with the depth at which each begins, depth first."""
-        todo = [(0, node) for node in reversed(self.children[-1]) if node in self.children]
+        todo = [(0, node) for node in reversed(self.children[ROOT]) if node in self.children]
         while todo:
             depth, node = todo.pop()
             run = [node]
-            while len(self.children[run[-1]]) == 1 and (only := next(iter(self.children[run[-1]]))) in self.children:
+            while len(self.children[run[-1]]) == 1 and (only := self.children[run[-1]][0]) in self.children:
                 run.append(only)
             yield depth, run
             after = [node for node in reversed(self.children[run[-1]]) if node in self.children]
@@ -179,13 +177,13 @@ class _Scored:
             self._tell(node, values)
 
     def _tell(self, before: int, logits: Float[np.ndarray, " V"]) -> None:
-        nodes = list(self.children[before])
+        nodes = self.children[before]
         found = logits[self.tree.tokens[nodes]].astype(np.float64)
         logs = found - (np.logaddexp.reduce(found) if self.among else _log_total(logits))
         self.logs |= dict(zip(nodes, logs.tolist(), strict=True))
 
     def scores(self) -> list[list[float]]:
-        return [[self.logs[node] for node in path] for path in self.tree.paths]
+        return [[self.logs.get(node, 0.0) for node in path] for path in self.tree.paths]  # 0: it is certain
 
 
 def _log_total(logits: Float[np.ndarray, " V"]) -> float:

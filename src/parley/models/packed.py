@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from parley.models.scoring import Logprobs, Tree
+from parley.models.scoring import ROOT, Logprobs, Tree
 
 NAME = "parley_rows"  # of the attention function, as transformers knows it
 
@@ -115,10 +115,9 @@ def plain_segment(row: int, start: int, tokens: list[int], fed: int, wanted: Seq
     return Segment(row, start, tokens, np.arange(len(tokens)), wanted=wanted, fed=fed)
 
 
-def tree_segment(row: int, prompt: list[int], start: int, tree: Tree) -> Segment:
-    """The rest of a prompt, and behind it those nodes of a tree that something follows."""
-    new = prompt[start:]
-    inner = np.unique([node for path in tree.paths for node in path[:-1]]).astype(np.intp)
+def tree_segment(row: int, prompt: list[int], start: int, tree: Tree, among: bool) -> Segment:
+    """The rest of a prompt, and behind it those nodes of a tree that what follows depends on."""
+    new, inner = prompt[start:], tree.inner(among)
     n = len(new)
     sees = np.zeros((n + len(inner), n + len(inner)), dtype=bool)
     sees[:n, :n] = np.tri(n, dtype=bool)
@@ -133,20 +132,13 @@ def read_tree(tree: Tree, logits: Any, words: Sequence[int], among: bool) -> lis
 
     They are those of `words`, in this order, or where that is empty of the whole vocabulary.
     """
-    inner = np.unique([node for path in tree.paths for node in path[:-1]]).astype(np.intp)
-    place = {-1: 0, **{int(node): i + 1 for i, node in enumerate(inner)}}
+    place = {ROOT: 0, **{int(node): i + 1 for i, node in enumerate(tree.inner(among))}}
     column = {word: i for i, word in enumerate(words)}
-    follows: dict[int, dict[int, None]] = {}
-    for path in tree.paths:
-        for before, node in zip([-1, *path[:-1]], path, strict=True):
-            follows.setdefault(before, {})[int(tree.tokens[node])] = None
-    logs: dict[tuple[int, int], float] = {}
-    for before, tokens in follows.items():
-        values = logits[place[before]]
-        found = values[[column[token] for token in tokens] if column else list(tokens)]
-        total = (found if among else values).logsumexp(-1)
-        logs |= {(before, token): value for token, value in zip(tokens, (found - total).tolist(), strict=True)}
-    return [
-        np.array([logs[before, int(tree.tokens[node])] for before, node in zip([-1, *path[:-1]], path, strict=True)])
-        for path in tree.paths
-    ]
+    logs: dict[int, float] = {}
+    for before, nodes in tree.follow.items():
+        if before in place:
+            values, tokens = logits[place[before]], tree.tokens[nodes].tolist()
+            found = values[[column[token] for token in tokens] if column else tokens]
+            total = (found if among else values).logsumexp(-1)
+            logs |= dict(zip(nodes, (found - total).tolist(), strict=True))
+    return [np.array([logs.get(node, 0.0) for node in path]) for path in tree.paths]  # 0: it is certain

@@ -90,7 +90,7 @@ class Rows:
             if prompt is not None:
                 tree = Tree.of(ours)
                 trees.append(tree)
-                segments.append(tree_segment(row, list(prompt), len(self.held[row]), tree))
+                segments.append(tree_segment(row, list(prompt), len(self.held[row]), tree, among))
         words = [sorted(set(tree.tokens.tolist())) for tree in trees] if among and self.narrow else None
         logits = self._forward(segments, words)
         columns = words or [list[int]() for _ in trees]

@@ -7,6 +7,7 @@ continuations, N nodes of the tree, L tokens of the prompt, V vocabulary.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from parley.core.errors import BadInput
 from parley.models.pretrained import cache_name
 
 NORMALISE = ("none", "length", "menu")
+ROOT = -1  # of a tree of continuations: the prompt
 Logprobs = Float[np.ndarray, " L"]  # of the tokens of a continuation
 
 
@@ -44,6 +46,25 @@ class Tree:
                 sees[node, path[: i + 1]] = True
         last, depth = np.array([p[-1] for p in nodes]), np.array([len(p) - 1 for p in nodes])
         return cls(last, depth, sees, paths)
+
+    @cached_property
+    def follow(self) -> dict[int, list[int]]:
+        """What follows each node that something follows, and the root."""
+        found: dict[int, dict[int, None]] = {}
+        for path in self.paths:
+            for before, node in zip([ROOT, *path[:-1]], path, strict=True):
+                found.setdefault(before, {})[node] = None
+        return {before: list(nodes) for before, nodes in found.items()}
+
+    def inner(self, among: bool) -> Int[np.ndarray, " n"]:
+        """The nodes that log-probabilities depend on: those that something follows.
+
+        `among` the continuations, a token that no other can follow is certain: only nodes up to a branching count.
+        """
+        parts = {node for node, nodes in self.follow.items() if len(nodes) > among}
+        ends = [max([i + 1 for i, node in enumerate(path) if node in parts], default=0) for path in self.paths]
+        found = {node for path, end in zip(self.paths, ends, strict=True) for node in path[:end]}
+        return np.array(sorted(found), dtype=np.intp)
 
 
 def line_scores(
