@@ -91,7 +91,7 @@ def main() -> None:
     new = model.text.plain(TEXT * args.new)[: args.new]
     lines = [model.text.continuation(TEXT, line) for line in MENU]
     tree = Tree.of(lines)
-    inner = len({node for path in tree.paths for node in path[:-1]})
+    inner = len(tree.inner(among=True))
     rows = model.rows(args.runs)
     rows.read([prompt] * args.runs)
     solid, state = [*rows._solid], [list(held) for held in rows.held]

@@ -15,6 +15,7 @@ from parley.core.said import EpisodeRecord
 from parley.execute import RunConfig
 from parley.experiments.base import InMemory
 from parley.loop import run_cohort
+from parley.theory.curves import student
 
 PACKAGES = {"gym": "gymnasium", "babyai": "minigrid"}  # of worlds that are named otherwise than their package
 
@@ -63,7 +64,14 @@ def late(found: Float[np.ndarray, "R T+1"]) -> Float[np.ndarray, " R"]:
 
 
 def averaged(differences: Sequence[Float[np.ndarray, " R"]]) -> tuple[float, float, float]:
-    """The mean over cells of the means over runs, between its 95% limits."""
+    """The mean over cells of the means over runs, between its 95% limits.
+
+    Runs differ within a cell. The limits are Student's, with the degrees of freedom of Satterthwaite (1946).
+    """
     mean = float(np.mean([d.mean() for d in differences]))
-    error = float(np.sqrt(sum(d.var(ddof=1) / len(d) for d in differences))) / len(differences)
-    return mean, mean - 1.96 * error, mean + 1.96 * error
+    errors = np.array([d.var(ddof=1) / len(d) for d in differences])  # of each mean, squared
+    if not errors.any():
+        return mean, mean, mean
+    freedom = errors.sum() ** 2 / (errors**2 / [len(d) - 1 for d in differences]).sum()
+    half = student(0.95, float(freedom)) * float(np.sqrt(errors.sum())) / len(differences)
+    return mean, mean - half, mean + half

@@ -26,7 +26,7 @@ class Estimate:
     level: float = 0.95
 
 
-def student(level: float, df: int) -> float:
+def student(level: float, df: float) -> float:
     """The t below which the size of a Student variable with `df` degrees of freedom lies with probability `level`.
 
     Let t = sqrt(df) tan(a). Then that probability is the integral of cos^(df - 1) up to a, over the one up to pi / 2.
