@@ -1,9 +1,8 @@
 """`real-memories`: what a memory is worth to a published language model in environments that are not ours.
 
-The model is asked as it is, in words, beside random choices and a learner by rule. In every world it has no memory, and
-a context of 1,024 tokens. In the first worlds it has one of 4,096, and no memory, all that fits, a summary, or what it
-retrieves. On top of all that fits there are explorers. Time decided in how many worlds an arm runs, before its scores
-were seen. In ScienceWorld a decision reads up to a thousand actions, so episodes have four steps.
+The model is asked as it is, in words, beside random choices and a learner by rule. It has no memory, all that fits in
+4,096 tokens, a summary, or what it retrieves; on top of all that fits there are explorers. In ScienceWorld, where a
+decision reads up to a thousand actions, episodes have four steps.
 
 Scores are in units of a world's room: the highest score less the mean of random choices. Written before the ten worlds
 were run, after two of them had been (every score 0, undecided). A first run gave all arms 1,024 tokens: hardly any
@@ -43,25 +42,19 @@ WORLDS = {  # those of `real-worlds`, with shorter episodes, and their highest r
     "scienceworld:use-thermometer,easy=true,horizon=4": 100.0,
 }
 RANDOM, RULE, NONE = ("random", "none"), ("habit", "none"), (f"{MODEL},memory=none", "none")
-SHORT = ("hf:smollm2,context=1024,memory=none", "none")
 FULL, SUMMARY, RETRIEVAL = MEMORIES = [(f"{MODEL},memory={name}", "none") for name in ("full", "summary", "retrieval")]
 EXPLORERS = [(f"{MODEL},memory=full", explorer) for explorer in ("epsilon-greedy:epsilon=0.1", "persistent-proposals")]
-ARMS = {  # and in how many worlds they run
-    **dict.fromkeys((RANDOM, RULE, SHORT), len(WORLDS)),
-    **dict.fromkeys((NONE, FULL), 5),
-    **dict.fromkeys((SUMMARY, RETRIEVAL, *EXPLORERS), 2),
-}
+ARMS = (RANDOM, RULE, NONE, *MEMORIES, *EXPLORERS)
 ALL = "mean of {} worlds"
 
 
 def cells(quick: bool) -> list[RunConfig]:
     """The arms in the worlds that are installed here; quick: a few episodes of the first two worlds, three arms."""
-    arms = dict.fromkeys((RANDOM, NONE, FULL), 2) if quick else ARMS
+    worlds = [world for world in list(WORLDS)[: 2 if quick else None] if present(world)]
     return [
         RunConfig(world, planner, explorer, episodes=4 if quick else 16, runs=2, seed=1)
-        for (planner, explorer), number in arms.items()
-        for world in list(WORLDS)[:number]
-        if present(world)
+        for planner, explorer in ((RANDOM, NONE, FULL) if quick else ARMS)
+        for world in worlds
     ]
 
 
@@ -73,10 +66,8 @@ def measure(config: RunConfig, bar: Callable[[EpisodeRecord, int], None]) -> Flo
 def analyse(cells: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R T+1"]]) -> Finding:
     """What the memories add to the score; then a row for each arm, over its worlds, and one for each cell."""
     of = {(c.world, c.planner, c.explore): found for c, found in zip(cells, kept, strict=True)}
-    without = {world: of.get((world, *NONE), of.get((world, *SHORT))) for world, _, _ in of}
-    more = {key: _more(found, without[key[0]], of[key[0], *RANDOM]) for key, found in of.items()}
-    worlds = [world for world in _worlds(more) if (world, *FULL) in more]
-    with_memory = [[more[world, *arm] for arm in MEMORIES if (world, *arm) in more] for world in worlds]
+    more = {key: _more(found, of[key[0], *NONE], of[key[0], *RANDOM]) for key, found in of.items()}
+    with_memory = [[more[world, *arm] for arm in MEMORIES if (world, *arm) in more] for world in _worlds(more)]
     mean, low, high = _over([float(np.mean(one)) for one in with_memory])
     what = f"score with a memory less without, in units of a world's room, mean of {len(with_memory)} worlds"
     rows = [_arm(arm, more, of) for arm in dict.fromkeys(key[1:] for key in of)]
@@ -92,9 +83,8 @@ def _worlds(keys: Mapping[Key, object]) -> list[str]:
     return list(dict.fromkeys(world for world, _, _ in keys))
 
 
-def _more(found: np.ndarray, reference: np.ndarray | None, chance: np.ndarray) -> float:
+def _more(found: np.ndarray, reference: np.ndarray, chance: np.ndarray) -> float:
     """How much more than the reference is scored, mean over runs and episodes, in units of the world's room."""
-    assert reference is not None  # every world has one of the two arms without a memory
     room = 1 - chance[:, :-1].mean()
     return float((found - reference)[:, :-1].mean() / room)
 
