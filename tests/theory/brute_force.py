@@ -82,6 +82,16 @@ def hellinger(t: Tables, law, z: int, other: int) -> float:
     return 1 - affinity
 
 
+def divergence(t: Tables, law, z: int, other: int) -> float:
+    """Nats that an episode tells for z against the other latent, on average where z is true (Kullback and Leibler)."""
+    found, one, two = 0.0, trajectories(t, z), trajectories(t, other)
+    for observations, subgoals in one:
+        played = np.prod([law(observations[: h + 1], subgoals[:h])[g] for h, g in enumerate(subgoals)])
+        p, q = one[observations, subgoals] * played, two[observations, subgoals] * played
+        found += p * np.log(p / q) if p > 0 else 0.0
+    return found
+
+
 def regret(t: Tables, law, z: int, w: int) -> float:
     """V*_z(w) minus the value of the policy `law`, over one episode."""
     value = 0.0

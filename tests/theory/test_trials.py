@@ -45,6 +45,8 @@ def test_loss_and_affinity_equal_enumeration(seed, weight):
         assert told.loss[0, z] == pytest.approx(brute_force.regret(t, law, z, 0), abs=1e-9)
     between = 1 - brute_force.hellinger(t, law, 0, 1)
     np.testing.assert_allclose(told.pairs()[0], [[1, between], [between, 1]], atol=1e-9)
+    apart = [[brute_force.divergence(t, law, z, other) for other in range(2)] for z in range(2)]
+    np.testing.assert_allclose(told.nats()[0], apart, atol=1e-9)
     assert told.over_ends(told.ends) == pytest.approx(np.ones((1, 2)))
     assert set(one) == set(other)
 

@@ -61,10 +61,8 @@ class Worth:
         certain = np.eye(len(trials.latents)) + TINY
         told = [trials.play(certain, w) for w in range(len(often))]
         loss = sum(share * each.loss for share, each in zip(often, told, strict=True))
-        pairs = sum(
-            share * -2 * np.log(np.maximum(each.pairs(), TINY)) for share, each in zip(often, told, strict=True)
-        )
-        return cls(np.maximum(loss, 0.0), np.maximum(pairs, 0.0))
+        nats = sum(share * each.nats() for share, each in zip(often, told, strict=True))
+        return cls(np.maximum(loss, 0.0), nats)
 
     def with_programme(self, programme: Programme) -> "Worth":
         return replace(self, programme=programme)

@@ -20,6 +20,7 @@ from parley.theory.tree import EpisodeTree, Nodes
 
 MAX_NODES = 40_000  # of one step
 CHUNK = 2**22  # numbers held at once
+LEAST = 1e-12  # probability of an end, in logarithms: rarer ends count as this
 
 
 # rows and nodes (M) of visits, their step from 0 -> the probabilities at each (M, G)
@@ -46,6 +47,13 @@ class Told:
         root = np.sqrt(self.ends)
         cuts = np.searchsorted(self.row, np.arange(1, len(self.loss)))
         return np.minimum([part.T @ part for part in np.split(root, cuts)], 1.0)
+
+    def nats(self) -> Float[np.ndarray, "R C C"]:
+        """Nats that an episode tells for c against c', on average where c is true (Kullback and Leibler 1951)."""
+        cuts = np.searchsorted(self.row, np.arange(1, len(self.loss)))
+        log = np.log(np.maximum(self.ends, LEAST))
+        parts = zip(np.split(self.ends, cuts), np.split(log, cuts), strict=True)
+        return np.maximum([(part * own).sum(axis=0)[:, None] - part.T @ own for part, own in parts], 0.0)
 
     def over_ends(self, each: Float[np.ndarray, "E *C"]) -> Float[np.ndarray, "R *C"]:
         """The sum over the ends of every run."""
