@@ -84,3 +84,9 @@ def tiny_gguf(folder: Path) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def drawn_lines(rng):
+    """Tokens of lines, a few only, so that lines begin alike, are beginnings of others, or are the same."""
+    size = int(rng.integers(2, 6))
+    return [rng.integers(1, 1 + size, int(rng.integers(1, 6))).tolist() for _ in range(int(rng.integers(1, 8)))]

@@ -9,7 +9,8 @@ import pytest
 from parley.core.errors import BadInput
 from parley.models.gguf import Ended, GgufModel
 from parley.models.language_model import LanguageModel, Loading
-from tests.tiny import TEXT, tiny_gguf
+from parley.models.scoring import line_scores
+from tests.tiny import TEXT, drawn_lines, tiny_gguf
 
 LINES = ["> look in the cupboard\n", "> look in the drawer\n", "> open chest 3\n", "> wait\n"]
 
@@ -49,6 +50,15 @@ def test_the_file_scores_alike_in_both(file, model):
     after = model.rows(1).after([model.text.encode(TEXT)])[0]
     np.testing.assert_allclose(after, other.rows(1).after([other.text.encode(TEXT)])[0], atol=1e-3)
     assert model.said(model.text.plain(TEXT)) == TEXT
+
+
+def test_among_any_lines_scores_are_the_shares_of_those_without(model):
+    rng, rows = np.random.default_rng(0), model.rows(1)
+    for _ in range(30):
+        lines, prompt = drawn_lines(rng), rng.integers(1, 50, 5).tolist()
+        found, alone = (rows.score([prompt], [lines], among)[0] for among in (True, False))
+        scores = [line_scores(lines, one, how) for one, how in ((found, "none"), (alone, "menu"))]
+        np.testing.assert_allclose(*scores, atol=1e-9)
 
 
 def test_what_is_read_does_not_depend_on_what_was_asked(model):

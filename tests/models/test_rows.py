@@ -9,7 +9,7 @@ from parley.core.errors import BadInput
 from parley.models.language_model import LanguageModel, Loading
 from parley.models.rows import Rows
 from parley.models.single_rows import SingleRows
-from tests.tiny import SIZES, TEXT, tiny_language_model, tiny_tokenizer
+from tests.tiny import SIZES, TEXT, drawn_lines, tiny_language_model, tiny_tokenizer
 
 LINES = ["> look in the cupboard\n", "> look in the drawer\n", "> open chest 3\n", "> wait\n"]
 STORY = [
@@ -48,6 +48,17 @@ def test_rows_score_as_whole_texts_do(model, plain, among, narrow):
         alone = SingleRows(plain.model, plain.torch, 4, tree=False).score(prompts, lines, among)
         np.testing.assert_allclose(joined(rows.score(prompts, lines, among)), joined(alone), atol=1e-4)
         assert rows.held[0] == prompts[0][:-1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_lines_score_as_one_by_one(model, plain, seed):
+    """Among lines, tokens that no other can follow are left out: what they would have been is what one by one says."""
+    rng = np.random.default_rng(seed)
+    lines, prompt, narrow = drawn_lines(rng), rng.integers(1, 50, int(rng.integers(1, 12))).tolist(), bool(seed % 2)
+    alone = SingleRows(plain.model, plain.torch, 1, tree=False)
+    for among in (True, False):
+        found = Rows(model.model, model.torch, 1, narrow).score([prompt], [lines], among)
+        np.testing.assert_allclose(joined(found), joined(alone.score([prompt], [lines], among)), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["grouped", "sliding"])
