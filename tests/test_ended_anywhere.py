@@ -96,7 +96,8 @@ def test_ended_and_resumed(kind, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_ended_eighteen_times_and_resumed(kind, tmp_path, monkeypatch):
-    assert check(kind, 18, tmp_path, monkeypatch, slow_s=0.2) == 18
+    # As above: 30 episodes of two cohorts last longer than 18 signals take to come.
+    assert check(kind, 18, tmp_path, monkeypatch, slow_s=0.4) == 18
 
 
 @pytest.mark.slow
