@@ -49,7 +49,10 @@ class Programme:
 
 @dataclass(frozen=True)
 class Worth:
-    """What acting as if each class a were the truth loses an episode, and tells about each pair of classes."""
+    """What acting as if each class a were the truth loses an episode, and tells about each pair of classes.
+
+    `nats[a, c, c']` are for c against c', on average where c is true: by so many the odds grow in an episode.
+    """
 
     loss: Float[np.ndarray, "A C"]
     nats: Float[np.ndarray, "A C C"]
