@@ -153,7 +153,7 @@ def persistent_proposals(
     if not 0 <= floor < inf:
         raise BadInput(f"floor={floor}: expected trials per square root of visits, at least 0 and finite")
     if not 0 <= caution <= 1:
-        raise BadInput(f"caution={caution}: expected a number from 0 (the shares as they are) to 1 (equal at first)")
+        raise BadInput(f"caution={caution}: expected a number from 0 (the shares as they are) to 1 (equal above 1 / T)")
     least = (ALIKE if scene.world.tables is None else 1.0) if alike == "auto" else float(alike)
     if not 0 < least <= 1:
         raise BadInput(f"alike={alike}: expected auto, or a share of a situation's BM25 above 0 and at most 1")

@@ -5,15 +5,18 @@ be. For example, a swim up the river that fails half way says nothing about the 
 times the visits to come is below a trial's cost. This holds however large the loss if that latent is the true one. The
 floor takes up both:
 
-- a share counts as p / p_1^caution, normalised, p_1 being the share at the first visit to this decision. For BAIL p is
-  a posterior share, so this is the share from a prior p_1^(1 - caution), as the `caution` of `adaptive`;
+- a share counts as p / p_1 q, normalised, where p_1 is the share at the first visit to this decision. For BAIL p is a
+  posterior share, so this is the share from another prior, q. It is p_1^(1 - caution) max(1, p_1 T)^caution, at most 1,
+  in T episodes. So all that had more than T^(-caution) at first are alike;
 - trials that told nothing are repeated. The n-th one imagines that one of n tells, so the worth of another falls by n.
-  Perhaps they told nothing because they went on with the wrong subgoals. So a trial of the floor draws every other
-  subgoal, on average, from the proposal.
+  Perhaps they told nothing because they went on with the wrong subgoals. So a trial of the floor draws every tenth
+  subgoal, on average, from the proposal. It draws where no odds are near those on trial, too: there the nearest are no
+  sign of what the latents on trial propose.
 
 At a decision visited v times at most `floor` sqrt(v) trials are the floor's: its part of the visits falls as v^(-1/2).
 If p is the posterior of a true latent, a likelihood ratio against it exceeds x with probability 1 / x at most (Ville
-1939). So with caution 0.5 it is given up with probability `patience` / (sqrt(p_1) T) at most, which costs a constant.
+1939). So where p_1 is above T^(-caution), it is given up with probability of the order of `patience` / T. This costs a
+constant, whatever p_1 is.
 
 In open text hardly a situation comes back word by word. So a new one counts as an earlier one (`Situations`) where both
 words and proposals are nearly the same. Words alone would not do: "the mug on the shelf, the book in hand" has all the
@@ -26,8 +29,11 @@ from jaxtyping import Bool, Float, Int
 from parley.core.draws import Draws
 from parley.core.roles import State
 from parley.core.said import TIE, Moment, Opening, Outcome
-from parley.exploration.proposals import FLOOR, ProposalsExplorer
+from parley.exploration.proposals import FLOOR, ProposalsExplorer, log_odds
 from parley.exploration.situations import Key, Situations
+
+DRAWN = 0.1  # of the subgoals of a floor's trial
+NEAR = 0.5  # nats: odds that differ by more are no sign of the same latents
 
 
 class PersistentExplorer(ProposalsExplorer):
@@ -58,7 +64,9 @@ class PersistentExplorer(ProposalsExplorer):
     ) -> Bool[np.ndarray, "B M"]:
         first = np.where(np.isnan(self.first[at]), probs, self.first[at])
         self.first[at] = first
-        cautious = probs * np.maximum(first, FLOOR) ** -self.caution
+        first = np.maximum(first, FLOOR)
+        prior = first ** (1 - self.caution) * np.maximum(first * self.num_episodes, 1.0) ** self.caution
+        cautious = probs / first * np.minimum(prior, 1.0)
         self._ratio: Float[np.ndarray, "B M"] = (
             cautious / cautious.sum(axis=1, keepdims=True) / np.maximum(probs, FLOOR)
         )
@@ -76,11 +84,13 @@ class PersistentExplorer(ProposalsExplorer):
         self._weight = np.where(mine, np.maximum(self._ratio[self.rows, index], 1.0), self._weight)
 
     def _go_on(self, shares: np.ndarray, law: np.ndarray, moment: Moment) -> np.ndarray:
+        away = np.where(shares > FLOOR, np.abs(log_odds(shares) - self._trial[:, None]), np.inf).min(axis=1)
+        lost = (away > NEAR) & (moment.actor == self._actors - 1)  # an earlier Actor's share is of several joint ones
         followed = super()._go_on(shares, law, moment)
         total = shares.sum(axis=1, keepdims=True)
         drawn = shares / np.where(total > 0, total, 1.0)
-        wanders = self._wanders[:, None] & (total > 0)
-        return np.asarray(np.where(wanders, (followed + drawn) / 2, followed))
+        part = np.where(lost, 1.0, DRAWN)[:, None]
+        return np.where(self._wanders[:, None] & (total > 0), (1 - part) * followed + part * drawn, followed)
 
     def _grow(self, entries: int) -> None:
         super()._grow(entries)

@@ -86,7 +86,10 @@ class _Decision:
 
 
 def _decisions(told: list[LoggedEpisode], num: int, how: str, unit: float) -> tuple[list[_Seen], list[list[_Decision]]]:
-    """Of every run: the returns that it saw, and its late, unexplored first decisions."""
+    """Of every run: the returns that it saw, and its late, unexplored first decisions.
+
+    What an explorer chose at a later step says nothing of the first subgoal: such a return does not count.
+    """
     first = int(len(told) * (1 - LATE))
     seen: list[_Seen] = [{} for _ in range(num)]
     late: list[list[_Decision]] = [[] for _ in range(num)]
@@ -96,9 +99,11 @@ def _decisions(told: list[LoggedEpisode], num: int, how: str, unit: float) -> tu
         opening = episode.steps[0]
         probs = opening.proposals[0].probs
         law = decode(probs, how)
+        later = explored & ~opening.explored
         for run in range(num):
             place = (str(episode.opening.instructions[run]), str(episode.opening.observations[run]))
-            seen[run].setdefault((*place, str(opening.subgoals[run, 0])), []).append(float(returns[run]))
+            if not later[run]:
+                seen[run].setdefault((*place, str(opening.subgoals[run, 0])), []).append(float(returns[run]))
             if t >= first and not explored[run]:
                 menu = opening.menus[0].row(run)  # without what pads it
                 size = len(menu)
