@@ -136,6 +136,6 @@ def closing(args: argparse.Namespace, manifest: dict[str, Any], films: Films, tr
         raise ParleyError(wrong, answer)
     if wrong:
         ERR.print(f"[yellow]parley:[/] {plain(wrong)}", soft_wrap=True)
-    if said := no_room(here / "run.sqlite"):
+    if said := no_room(here / "run.sqlite", manifest["config"]):
         warn(said)
     return answer

@@ -10,6 +10,7 @@ from parley.memory.retrieval import Relevance, Retrieval
 from parley.memory.summary import Summary
 from parley.memory.window import Window
 
+VERBATIM = ("full", "window", "retrieval")  # those that show episodes as they were
 MEMORIES = ("full", "none", "window", "summary", "retrieval")  # those that need no model
 
 

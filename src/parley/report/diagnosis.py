@@ -60,7 +60,7 @@ def diagnose(
     measured = found.statistics | statistics(places, len(told))
     liked = one_line(step for episode in told for step in episode.steps)
     also = [liked.sentence()] if liked and liked.named else []
-    if said := no_room(out / "run.sqlite"):
+    if said := no_room(out / "run.sqlite", manifest["config"]):
         also.append(said)
     return replace(found, statistics=measured, explorer=manifest["config"]["explore"], also="; ".join(also))
 
