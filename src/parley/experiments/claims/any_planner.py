@@ -45,7 +45,7 @@ RARE = ("treasure:n=4,p=0.0005", "signs:n=4,nowhere=0.999", "traps:latents=4,rar
 BLIND = "signs:n=32"
 FAMILIES = 16  # of `many_families`, every fifth one from the third on
 SHORT, LONG = 2_000, 10_000
-ROUNDS = 24  # runs of each class
+ROUNDS, FEW = 24, 8  # runs of each class; of `adaptive`, whose decisions take long
 GROWS = 0.75
 
 
@@ -54,9 +54,10 @@ def cells(quick: bool) -> Sequence[RunConfig]:
     worlds = (*SHIPPED, *PUBLISHED, *RARE, "signs:n=4", BLIND, *families)
     if quick:
         worlds = ("shortcut", *RARE, BLIND)
-    rounds, short, long = (8, SHORT // 4, LONG // 4) if quick else (ROUNDS, SHORT, LONG)
+    rounds, short, long = (FEW, SHORT // 4, LONG // 4) if quick else (ROUNDS, SHORT, LONG)
     found = [_cell(world, key, short, rounds) for world in worlds for key in (KEPT, *RIVALS)]
-    return found + [_cell(world, key, long, rounds) for world in worlds for key in (KEPT, ADAPTIVE)]
+    found += [_cell(world, KEPT, long, rounds) for world in worlds]
+    return found + [_cell(world, ADAPTIVE, long, FEW) for world in worlds]
 
 
 def _cell(world: str, key: tuple[str, str], episodes: int, rounds: int) -> RunConfig:
@@ -112,13 +113,15 @@ def analyse(configs: Sequence[RunConfig], kept: Sequence[Float[np.ndarray, "R 2"
 
 
 def _against_adaptive(world: str, mine: np.ndarray, theirs: np.ndarray, level: float) -> dict[str, Any]:
-    """Bayes regret less twice that of `adaptive` and 1, round by round."""
+    """Bayes regret less twice that of `adaptive` and 1; Student's, with the degrees of freedom of the fewer rounds."""
     prior = apart(world)[1]
-    over = (mine - 2 * theirs - 1) @ prior
-    mean, half = float(over.mean()), student(level, len(over) - 1) * float(over.std(ddof=1)) / len(over) ** 0.5
+    own, other = mine @ prior, theirs @ prior
+    mean = float(own.mean() - 2 * other.mean() - 1)
+    error = float(np.sqrt(own.var(ddof=1) / len(own) + 4 * other.var(ddof=1) / len(other)))
+    half = student(level, min(len(own), len(other)) - 1) * error
     low, high = mean - half, mean + half
     verdict = at_least(low, high, 0.0) if world == BLIND else at_most(low, high, 0.0)
-    about = {"bayes": float((mine @ prior).mean()), "adaptive": float((theirs @ prior).mean())}
+    about = {"bayes": float(own.mean()), "adaptive": float(other.mean())}
     criterion = "blind" if world == BLIND else "twice"
     return {"world": world, "criterion": criterion, "value": mean, "interval": [low, high], "verdict": verdict, **about}
 
