@@ -9,7 +9,7 @@ import pytest
 from parley import assemble, cli
 from parley.core.errors import BadInput
 from parley.experiments.base import NOT_SUPPORTED, SUPPORTED, UNDECIDED, at_least, at_most, cell_name, conduct
-from parley.experiments.claims import linear_regret
+from parley.experiments.claims import any_planner, linear_regret
 from parley.experiments.claims.pretraining_error import Training
 from parley.experiments.claims.world_model import Observing
 from parley.experiments.grown import Grown
@@ -83,6 +83,7 @@ def test_every_cell_can_be_assembled(name, quick):
             "endpoint" in config.planner,
             config.planner == "served",
             "smollm2" in config.planner or "gemma3" in config.planner,  # hundreds of MB, tried in tests/real
+            (config.planner, config.explore) in (any_planner.BOOTSTRAPPED, any_planner.COUNTS),  # its own explorers
         )
         if key in seen or isinstance(config, (Training, Grown, Observing)) or any(made):
             continue  # what is trained or served on the spot has tests of its own

@@ -87,7 +87,10 @@ def wrap(
         `EnvironmentFailed`.
     """
     if not callable(make_env):
-        raise BadInput(f"make_env={shown(make_env)}: expected a function that makes an environment, or a class")
+        raise BadInput(
+            f"make_env={shown(make_env)}: expected a function that makes an environment, or a class. Each run makes "
+            "its own: write `lambda: ...` before what made this one"
+        )
     if not isinstance(name, str):
         raise BadInput(f"name={shown(name)}: expected a text")
     if seeded_by not in ("episode", "variation"):
