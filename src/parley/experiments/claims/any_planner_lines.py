@@ -7,7 +7,7 @@
   Silver et al. 2017). What a decision is, is the same as for the explorers by proposals.
 
 Posterior sampling by prompting (Arumugam and Griffiths 2025) is `posterior-sampling` here: what a model does that
-states its hypotheses exactly. None of them is kept as an explorer of the library: see the finding.
+states its hypotheses exactly. The first two are no explorers of the library: see the finding.
 """
 
 import numpy as np
